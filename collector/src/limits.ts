@@ -1,0 +1,36 @@
+// The numbers that bound what a stranger may send, each with its reason.
+
+/** Bytes of a request body, before and after inflating: five full batches of the library (48 KiB each) fit. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+/** Series on `GET /metrics`: the catalogue of metrics needs some hundreds; Prometheus starts to hurt at 100 times this. */
+export const MAX_SERIES = 5_000;
+
+/** Cumulative streams remembered. Each holds its last point, about 1 kB; official SDKs on servers send them, pages do not. */
+export const MAX_STREAMS = 10_000;
+
+/** Attributes of one point or event: the library's own have at most 14. */
+export const MAX_ATTRIBUTES = 32;
+
+/** Attributes of a resource: the detectors of official SDKs (process, host, container, cloud) write some dozens. */
+export const MAX_RESOURCE_ATTRIBUTES = 128;
+
+/** Characters of a metric's attribute: the library sends at most 128, and what is longer is no closed set. */
+export const MAX_LABEL_CHARS = 128;
+
+/** Characters of an event's attribute: room for a scrubbed exception message of 256 bytes. */
+export const MAX_EVENT_CHARS = 256;
+
+/** Buckets of a histogram: OpenTelemetry's largest default is 160. */
+export const MAX_BUCKETS = 200;
+
+/** Characters of a metric's name, unit or description. */
+export const MAX_NAME_CHARS = 128;
+export const MAX_UNIT_CHARS = 63;
+export const MAX_DESCRIPTION_CHARS = 256;
+
+/** Milliseconds a device's clock may be wrong before its time stamps are moved to the edge of this window. */
+export const MAX_CLOCK_SKEW_MS = 24 * 3600 * 1000;
+
+/** Milliseconds until a request must have arrived: a slow sender must not hold a connection for good. */
+export const REQUEST_TIMEOUT_MS = 10_000;

@@ -1,0 +1,68 @@
+// The plain data that the rooms of the collector hand to each other.
+
+/** Keys and values in the order of the keys; an array, since a sender's key may be called `__proto__`. */
+export type Attributes = readonly (readonly [key: string, value: string])[];
+
+/** What all points of one metric share. */
+export interface Metric {
+  /** OpenTelemetry's name, with dots: `ml.inference.duration`. */
+  name: string;
+  kind: "counter" | "histogram";
+  /** UCUM: `s`, `By`, `{item}`. */
+  unit: string;
+  description: string;
+  /** Upper bounds of a histogram's buckets without the last, infinite one; empty for a counter. */
+  bounds: readonly number[];
+}
+
+/** An amount: of a counter (`count` 0, no buckets) or of a histogram (one bucket more than there are bounds). */
+export interface Amount {
+  count: number;
+  sum: number;
+  buckets: readonly number[];
+}
+
+/** A cumulative point says how much there was since `start`; the stream tells its sender from all others. */
+export interface Cumulative {
+  /** Resource, scope, metric and attributes, as one string. */
+  stream: string;
+  /** Nanoseconds since 1970, as decimal strings: they do not fit a JavaScript number. */
+  start: string;
+  time: string;
+}
+
+export interface Point {
+  metric: Metric;
+  attributes: Attributes;
+  /** Milliseconds since 1970, clamped to this machine's clock. */
+  time: number;
+  amount: Amount;
+  /** Absent: the amount is what came since the last point, and is added. */
+  cumulative?: Cumulative;
+}
+
+export interface Event {
+  /** Milliseconds since 1970, clamped to this machine's clock. */
+  time: number;
+  /** `ml.prediction`; null for a log record that is no event. */
+  name: string | null;
+  /** OpenTelemetry's scale: 9 is INFO, 17 is ERROR. */
+  severity: number;
+  body: string | null;
+  attributes: Attributes;
+  resource: Attributes;
+}
+
+/** Something that was not taken, and why. */
+export interface Rejected {
+  count: number;
+  /** A sentence for whoever wrote the sender. */
+  reason: string;
+}
+
+/** A line of `GET /metrics` to be: what was added up for one set of attributes. */
+export interface Series {
+  metric: Metric;
+  attributes: Attributes;
+  total: Amount;
+}

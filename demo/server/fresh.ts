@@ -1,0 +1,32 @@
+// Tells which built parts are missing or older than what they are built from.
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Part {
+  name: string;
+  /** Files that exist once it is built. */
+  outputs: string[];
+  /** Files and folders it is built from. */
+  sources: string[];
+  /** The npm script that builds it, with its arguments. */
+  command: string[];
+}
+
+/** Modification times of a file or of all files below a folder, built and installed ones left out. */
+function times(path: string): number[] {
+  if (!existsSync(path)) return [];
+  const found = statSync(path);
+  if (!found.isDirectory()) return [found.mtimeMs];
+  return readdirSync(path)
+    .filter((name) => name !== "dist" && name !== "node_modules" && name !== "package")
+    .flatMap((name) => times(join(path, name)));
+}
+
+/** Why a part must be built, or null when it is there and newer than its sources. */
+export function whyBuild(part: Part, root: string): "missing" | "changed" | null {
+  const outputs = part.outputs.map((path) => join(root, path));
+  if (!outputs.every((path) => existsSync(path))) return "missing";
+  const oldest = Math.min(...outputs.flatMap(times));
+  const newest = Math.max(0, ...part.sources.flatMap((path) => times(join(root, path))));
+  return newest > oldest ? "changed" : null;
+}

@@ -1,0 +1,18 @@
+// Puts insitu's wasm binaries beside the page, where `assets.wasm` says they are; bundlers do not follow a folder.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import sirv from "sirv";
+import type { Plugin } from "vite";
+
+/** `from` is the library's `dist/wasm`; `to` the folder below the page's address, without a leading slash. */
+export function wasm({ from, to }: { from: string; to: string }): Plugin {
+  return {
+    name: "insitu-demo:wasm",
+    configureServer: ({ middlewares }) => void middlewares.use(`/${to}`, sirv(from, { dev: true })),
+    generateBundle() {
+      for (const name of readdirSync(from)) {
+        this.emitFile({ type: "asset", fileName: `${to}/${name}`, source: readFileSync(join(from, name)) });
+      }
+    },
+  };
+}

@@ -1,0 +1,41 @@
+// Opens insitu for the chosen backend, with the page's two models.
+import { type Backend, type Client, createClient, type Model, type Progress } from "insitu";
+
+export type Choice = "auto" | Backend;
+
+export interface Engine {
+  client: Client;
+  objects: Promise<Model<"detection">>;
+  digits: Promise<Model<"classification">>;
+}
+
+export interface EngineOptions {
+  choice: Choice;
+  collector: string | null;
+  onProgress(model: string, progress: Progress): void;
+}
+
+export function openEngine({ choice, collector, onProgress }: EngineOptions): Engine {
+  const client = createClient({
+    assets: { wasm: "/insitu/wasm/" },
+    ...(choice !== "auto" && { backends: [choice] }),
+    ...(collector && { telemetry: { endpoint: collector, service: { name: "insitu-demo", version: __VERSION__ } } }),
+  });
+  const objects = client.load("/models/objects/", {
+    task: "detection",
+    onProgress: (progress) => onProgress("objects", progress),
+  });
+  // One after the other: the photo at the top is what a visitor waits for.
+  const digits = objects
+    .catch(() => undefined)
+    .then(() =>
+      client.load("/models/digits/", {
+        task: "classification",
+        onProgress: (progress) => onProgress("digits", progress),
+      }),
+    );
+  // Whoever awaits them tells the failure; this only keeps it from being told a second time as unhandled.
+  objects.catch(() => undefined);
+  digits.catch(() => undefined);
+  return { client, objects, digits };
+}

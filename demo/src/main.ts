@@ -1,0 +1,80 @@
+// Wires the page: the chosen backend's models to the pictures, the camera, the digit pad and the panels.
+import type { Backend, ModelInfo, Progress } from "insitu";
+import { connectCamera } from "./camera.js";
+import { readConfig } from "./config.js";
+import { connectDigits } from "./digits.js";
+import { byId } from "./dom.js";
+import { type Choice, type Engine, openEngine } from "./engine.js";
+import { showBackends, showModels } from "./facts.js";
+import { hideFailure, showFailure } from "./failures.js";
+import { keepForOffline } from "./offline.js";
+import { connectPictures } from "./pictures.js";
+import { createRecogniser } from "./recogniser.js";
+import { createStage } from "./stage.js";
+import { hideProgress, say, showProgress } from "./status.js";
+import { createTelemetryPanel } from "./telemetry.js";
+
+const config = await readConfig();
+const panel = createTelemetryPanel(config.collector);
+const stage = createStage();
+const recogniser = createRecogniser(stage, panel.refresh);
+const camera = connectCamera(stage, recogniser, () => pictures.none());
+const digits = connectDigits(panel.refresh);
+const pictures = connectPictures((picture) => {
+  camera.stop();
+  void recogniser.recognise(picture);
+});
+
+let engine: Engine | undefined;
+
+function open(choice: Choice): void {
+  hideFailure();
+  say("Loading the model.");
+  const sizes = new Map<string, number>();
+  const mine = openEngine({
+    choice,
+    collector: config.collector,
+    onProgress(model: string, progress: Progress) {
+      if (engine !== mine) return;
+      sizes.set(model, progress.total);
+      showProgress(model, progress);
+    },
+  });
+  const last = engine;
+  engine = mine;
+  // The new models are in place before the old ones end, so that what is shown is asked again rather than lost.
+  recogniser.use(mine.objects);
+  digits.use(mine.digits);
+  panel.use(mine.client);
+  void last?.client.dispose();
+  void follow(mine, sizes);
+}
+
+/** Tells how the loads go, unless another backend was chosen meanwhile. */
+async function follow(mine: Engine, sizes: ReadonlyMap<string, number>): Promise<void> {
+  const infos: ModelInfo[] = [];
+  for (const loading of [mine.objects, mine.digits]) {
+    try {
+      const { info } = await loading;
+      if (engine !== mine) return;
+      infos.push(info);
+      showModels(infos, sizes);
+      if (infos.length === 1) showBackends(info);
+    } catch (error) {
+      if (engine !== mine) return;
+      // The digits' own section says its own; this line belongs to the picture.
+      if (loading === mine.objects) say("The model could not be loaded.");
+      showFailure(error);
+    }
+  }
+  hideProgress();
+  panel.refresh();
+}
+
+const select = byId("backend", HTMLSelectElement);
+const isBackend = (value: string): value is Backend => ["webgpu", "wasm", "cpu"].includes(value);
+select.addEventListener("change", () => open(isBackend(select.value) ? select.value : "auto"));
+
+open(isBackend(select.value) ? select.value : "auto");
+pictures.first();
+keepForOffline();

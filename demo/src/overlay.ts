@@ -1,0 +1,103 @@
+// Draws the boxes of a detection over the picture they were found in, at any size and pixel density.
+import type { Detection } from "insitu";
+import { classColour, LABEL_INK } from "./colours.js";
+import { percent } from "./words.js";
+
+export interface Overlay {
+  /** Boxes are in the pixels of a picture of `width` by `height`, which fills `over`. */
+  show(found: Detection[], over: HTMLElement, width: number, height: number): void;
+  clear(): void;
+}
+
+interface Shown {
+  found: Detection[];
+  over: HTMLElement;
+  width: number;
+  height: number;
+}
+
+// CSS pixels: thin enough to see what is inside, thick enough on a phone.
+const LINE = 2.5;
+const FONT = 13;
+const LABEL_HEIGHT = 20;
+const LABEL_PAD = 6;
+
+export function createOverlay(canvas: HTMLCanvasElement): Overlay {
+  let shown: Shown | undefined;
+  const redraw = () => draw(canvas, shown);
+  const observer = new ResizeObserver(redraw);
+  return {
+    show(found, over, width, height) {
+      if (shown?.over !== over) {
+        observer.disconnect();
+        observer.observe(over);
+      }
+      shown = { found, over, width, height };
+      redraw();
+    },
+    clear() {
+      observer.disconnect();
+      shown = undefined;
+      redraw();
+    },
+  };
+}
+
+function draw(canvas: HTMLCanvasElement, shown: Shown | undefined): void {
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  if (!shown || shown.over.clientWidth === 0) {
+    canvas.width = canvas.height = 0;
+    canvas.style.width = canvas.style.height = "0";
+    return;
+  }
+  const { over } = shown;
+  const density = window.devicePixelRatio || 1;
+  canvas.style.left = `${over.offsetLeft}px`;
+  canvas.style.top = `${over.offsetTop}px`;
+  canvas.style.width = `${over.clientWidth}px`;
+  canvas.style.height = `${over.clientHeight}px`;
+  canvas.width = Math.round(over.clientWidth * density);
+  canvas.height = Math.round(over.clientHeight * density);
+  context.setTransform(density, 0, 0, density, 0, 0);
+  const place = placement(shown);
+  // The weakest first, so that the strongest box and its label lie on top.
+  for (const one of [...shown.found].sort((a, b) => a.score - b.score)) drawOne(context, one, place, over.clientWidth);
+}
+
+/** How `object-fit: contain` places the picture in its element. */
+function placement({ over, width, height }: Shown): { scale: number; left: number; top: number } {
+  const scale = Math.min(over.clientWidth / width, over.clientHeight / height);
+  return { scale, left: (over.clientWidth - width * scale) / 2, top: (over.clientHeight - height * scale) / 2 };
+}
+
+function drawOne(
+  context: CanvasRenderingContext2D,
+  { box, label, index, score }: Detection,
+  { scale, left, top }: { scale: number; left: number; top: number },
+  limit: number,
+): void {
+  const x = left + box.x * scale;
+  const y = top + box.y * scale;
+  const colour = classColour(index);
+  context.lineJoin = "round";
+  // A dark edge under the bright line keeps it visible on a bright picture.
+  context.strokeStyle = "rgb(0 0 0 / 55%)";
+  context.lineWidth = LINE + 2;
+  context.strokeRect(x, y, box.width * scale, box.height * scale);
+  context.strokeStyle = colour;
+  context.lineWidth = LINE;
+  context.strokeRect(x, y, box.width * scale, box.height * scale);
+
+  context.font = `600 ${FONT}px system-ui, sans-serif`;
+  const text = `${label} ${percent(score)}`;
+  const wide = context.measureText(text).width + 2 * LABEL_PAD;
+  const labelX = Math.max(0, Math.min(x - LINE / 2, limit - wide));
+  // Above the box, or inside it when the box touches the picture's top.
+  const labelY = y >= LABEL_HEIGHT ? y - LABEL_HEIGHT : y;
+  context.fillStyle = colour;
+  context.fillRect(labelX, labelY, wide, LABEL_HEIGHT);
+  context.fillStyle = LABEL_INK;
+  context.textBaseline = "middle";
+  context.fillText(text, labelX + LABEL_PAD, labelY + LABEL_HEIGHT / 2 + 0.5);
+}

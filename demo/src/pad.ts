@@ -1,0 +1,63 @@
+// The drawing area: follows a pointer, keeps what it drew as strokes, draws it sharp at any size.
+import { drawStrokes, type Stroke } from "./strokes.js";
+
+export interface Pad {
+  /** Replaces what is drawn; the listener is not called. */
+  set(strokes: Stroke[]): void;
+}
+
+// The pen's width as a share of the drawing area: about what a felt pen leaves.
+const PEN = 0.05;
+
+/** `onStroke` is called with all strokes each time the pen is lifted. */
+export function createPad(canvas: HTMLCanvasElement, onStroke: (strokes: Stroke[]) => void): Pad {
+  let strokes: Stroke[] = [];
+  let drawing: { pointer: number; stroke: Stroke } | undefined;
+
+  const redraw = () => {
+    const density = window.devicePixelRatio || 1;
+    const side = Math.round(canvas.clientWidth * density);
+    canvas.width = canvas.height = side;
+    const context = canvas.getContext("2d");
+    context?.setTransform(side, 0, 0, side, 0, 0);
+    // The ink is the page's text colour, light or dark.
+    if (context) drawStrokes(context, strokes, getComputedStyle(canvas).color, PEN);
+  };
+
+  const at = (event: PointerEvent) => {
+    const box = canvas.getBoundingClientRect();
+    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+  };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (drawing || event.button !== 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    drawing = { pointer: event.pointerId, stroke: [at(event)] };
+    strokes = [...strokes, drawing.stroke];
+    redraw();
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (drawing?.pointer !== event.pointerId) return;
+    // The pointer moves more often than frames are drawn; these are all its stops.
+    const stops = event.getCoalescedEvents?.() ?? [];
+    drawing.stroke.push(...(stops.length > 0 ? stops : [event]).map(at));
+    redraw();
+  });
+  const lift = (event: PointerEvent) => {
+    if (drawing?.pointer !== event.pointerId) return;
+    drawing = undefined;
+    onStroke(strokes);
+  };
+  canvas.addEventListener("pointerup", lift);
+  canvas.addEventListener("pointercancel", lift);
+
+  new ResizeObserver(redraw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+  return {
+    set(next) {
+      strokes = next;
+      redraw();
+    },
+  };
+}

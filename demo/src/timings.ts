@@ -1,0 +1,40 @@
+// Shows where a prediction's time went: one bar of phases, and the same in numbers.
+import type { Backend, Timings } from "insitu";
+import { byId, make } from "./dom.js";
+import { duration } from "./words.js";
+
+type Phase = Exclude<keyof Timings, "total">;
+
+// In the order they happen, though transfer is both ways. Colours differ in lightness too, for eyes that see no hue.
+const PHASES: [phase: Phase, colour: string][] = [
+  ["queue", "#8b95a1"],
+  ["transfer", "#c9a227"],
+  ["preprocess", "#e0734c"],
+  ["execute", "#2a8f86"],
+  ["readback", "#5b7fd6"],
+  ["postprocess", "#a06cc0"],
+];
+
+export function showTimings(timings: Timings, backend: Backend): void {
+  const bar = make("div", "bar");
+  bar.setAttribute("aria-hidden", "true");
+  const list = make("dl");
+  for (const [phase, colour] of PHASES) {
+    const part = make("span");
+    // Inline styles through the DOM, not markup: they pass a strict Content-Security-Policy.
+    part.style.background = colour;
+    part.style.flexGrow = String(Math.max(timings[phase], 0));
+    bar.append(part);
+    const swatch = make("span", "swatch");
+    swatch.style.background = colour;
+    const row = make("div", "", make("dt", "", swatch, phase), make("dd", "", duration(timings[phase])));
+    list.append(row);
+  }
+  const total = make("div", "total", make("dt", "", `total on ${backend}`), make("dd", "", duration(timings.total)));
+  list.append(total);
+  byId("time", HTMLElement).replaceChildren(bar, list);
+}
+
+export function noTimings(): void {
+  byId("time", HTMLElement).replaceChildren(make("p", "", "Shown with the first result."));
+}

@@ -1,0 +1,12 @@
+// Starts tfjs's wasm backend in Node, where it is 20 times faster than plain JavaScript and installs without a download.
+import { createRequire } from "node:module";
+import { dirname, sep } from "node:path";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { ready, setBackend } from "@tensorflow/tfjs";
+
+export async function useWasm(): Promise<void> {
+  const main = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm");
+  setWasmPaths(dirname(main) + sep);
+  if (!(await setBackend("wasm"))) throw new Error("tfjs could not start its wasm backend in Node.");
+  await ready();
+}

@@ -1,0 +1,105 @@
+// What dist/ and the tarball must hold and must not: sizes, self-containment, the worker literal, the file list.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
+import { parseAst } from "vite";
+import { ROOT } from "./paths.js";
+import { type Check, type Count, outputOf } from "./run.js";
+
+/** Bytes after brotli: what a first visit pays. The page half delays the page, the worker half the first prediction. */
+const BUDGETS: Record<string, number> = { "dist/index.js": 12_000, "dist/worker.js": 260_000 };
+
+/** Bundlers of consumers find the worker by this text alone; packages/vite/src/node/plugins/workerImportMetaUrl.ts. */
+const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
+
+/** The whole tarball. A new kind of file is added here on purpose or not at all. */
+const SHIPPED = [
+  /^package\.json$/,
+  /^README\.md$/,
+  /^LICENSE$/,
+  /^dist\/(index|worker)\.(js|d\.ts)$/,
+  /^dist\/cli\/main\.js$/,
+  /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+];
+
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+function size(path: string, budget: number): Check {
+  return {
+    name: `size-${path.slice("dist/".length, -".js".length)}`,
+    about: `${path} within ${budget / 1000} kB brotli`,
+    run: async () => {
+      const bytes = brotliCompressSync(readFileSync(join(ROOT, path))).length;
+      console.log(`${path}: ${(bytes / 1000).toFixed(1)} kB brotli of ${budget / 1000}`);
+      return bytes <= budget ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+    },
+  };
+}
+
+type Node = { type: string; [key: string]: unknown };
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && typeof (value as Node).type === "string";
+}
+
+/**
+ * Imports and `require` calls in a bundle. Parsed, not searched: tfjs has methods named `import`, and a string that
+ * says `require(` is no call.
+ */
+export function outsideReferences(source: string): string[] {
+  const found: string[] = [];
+  const visit = (node: Node) => {
+    const callee = node.callee;
+    if (node.type === "ImportExpression") found.push("import()");
+    if (/^(Import|ExportAll)Declaration$/.test(node.type))
+      found.push(source.slice(Number(node.start), Number(node.end)));
+    if (node.type === "ExportNamedDeclaration" && node.source) found.push("export … from");
+    if (node.type === "CallExpression" && isNode(callee) && callee.name === "require") found.push("require()");
+    for (const value of Object.values(node)) {
+      for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child);
+    }
+  };
+  visit(parseAst(source) as unknown as Node);
+  return found;
+}
+
+function verdict(problems: string[]): Count {
+  for (const problem of problems) console.log(problem);
+  return problems.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+async function pageHalf(): Promise<Count> {
+  const source = read("dist/index.js");
+  const problems = outsideReferences(source).map((what) => `dist/index.js refers outside itself: ${what}`);
+  if (!source.includes(WORKER_LITERAL)) problems.push(`dist/index.js lacks the literal ${WORKER_LITERAL}`);
+  if (/tensorflow/i.test(source)) problems.push("dist/index.js mentions tensorflow: tfjs leaked into the page half");
+  if (/IDBDatabase|IDBObjectStore|node_modules\/idb\//.test(source)) problems.push("dist/index.js holds idb");
+  return verdict(problems);
+}
+
+async function workerHalf(): Promise<Count> {
+  return verdict(
+    outsideReferences(read("dist/worker.js")).map((what) => `dist/worker.js refers outside itself: ${what}`),
+  );
+}
+
+async function tarball(): Promise<Count> {
+  const output = await outputOf("npm", "pack", "--dry-run", "--json", "--ignore-scripts");
+  const [packed] = JSON.parse(output) as { size: number; files: { path: string }[] }[];
+  const files = packed?.files.map(({ path }) => path) ?? [];
+  console.log(`${files.length} files, ${((packed?.size ?? 0) / 1e6).toFixed(2)} MB packed`);
+  const extra = files.filter((file) => !SHIPPED.some((pattern) => pattern.test(file)));
+  const missing = SHIPPED.filter((pattern) => !files.some((file) => pattern.test(file)));
+  return verdict([
+    ...extra.map((file) => `the tarball holds ${file}, which nobody listed`),
+    ...missing.map((pattern) => `the tarball lacks ${pattern}`),
+  ]);
+}
+
+export const bundleChecks: Check[] = [
+  ...Object.entries(BUDGETS).map(([path, budget]) => size(path, budget)),
+  { name: "page-half", about: "dist/index.js: self-contained, light, keeps the worker literal", run: pageHalf },
+  { name: "worker-half", about: "dist/worker.js: one file that refers to nothing", run: workerHalf },
+  { name: "tarball", about: "npm pack holds what it should and nothing else", run: tarball },
+];

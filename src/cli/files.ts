@@ -1,0 +1,88 @@
+// Reads a package's files from disk: texts, JSON, and hashes without holding a whole file in memory.
+import { createHash } from "node:crypto";
+import { open, readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { InsituError } from "../errors.js";
+import type { ChunkSpec, FileSpec } from "../types.js";
+
+/** 4 MiB: small enough to fetch again after a break, large enough that a manifest of 1 GB stays under 32 kB. */
+export const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** The bytes of `path` in pieces of `sizes`, the last of which may come out short; each is only valid until the next. */
+async function* pieces(path: string, sizes: Iterable<number>): AsyncGenerator<Buffer> {
+  const file = await open(path, "r");
+  try {
+    for (const size of sizes) {
+      const buffer = Buffer.allocUnsafe(size);
+      let filled = 0;
+      while (filled < size) {
+        const { bytesRead } = await file.read(buffer, filled, size - filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      yield buffer.subarray(0, filled);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** How the manifest lists a file: one hash up to 4 MiB, else a hash for each 4 MiB. */
+export async function describeFile(path: string, name: string): Promise<FileSpec> {
+  const size = await fileSize(path);
+  if (size <= CHUNK_BYTES) return { path: name, size, sha256: sha256(await readFile(path)) };
+  const sizes = Array.from({ length: Math.ceil(size / CHUNK_BYTES) }, (_, index) =>
+    Math.min(CHUNK_BYTES, size - index * CHUNK_BYTES),
+  );
+  const chunks: ChunkSpec[] = [];
+  for await (const bytes of pieces(path, sizes)) chunks.push({ size: bytes.length, sha256: sha256(bytes) });
+  return { path: name, size, chunks };
+}
+
+/** What is wrong with a file of a package, or undefined. */
+export async function fileProblem(path: string, spec: FileSpec): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) return `${spec.path} is missing`;
+  if (found.size !== spec.size) return `${spec.path} has ${found.size} bytes, the manifest says ${spec.size}`;
+  if (!spec.chunks)
+    return sha256(await readFile(path)) === spec.sha256 ? undefined : `${spec.path} has another SHA-256`;
+  let index = 0;
+  const sizes = spec.chunks.map(({ size }) => size);
+  for await (const bytes of pieces(path, sizes)) {
+    if (sha256(bytes) !== spec.chunks[index]?.sha256) return `${spec.path} has another SHA-256 in chunk ${index}`;
+    index += 1;
+  }
+  return undefined;
+}
+
+export async function fileSize(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) throw missing(path);
+  return found.size;
+}
+
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw missing(path, cause);
+  }
+}
+
+export async function readJsonFile(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InsituError("input_invalid", `${path} is not JSON: ${(cause as Error).message}.`, { path }, { cause });
+  }
+}
+
+function missing(path: string, cause?: unknown): InsituError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  const why = code && code !== "ENOENT" ? ` (${code})` : "";
+  const message = `${path} cannot be read${why}: there is no such file. Check the path of ${basename(path)}.`;
+  return new InsituError("input_invalid", message, { path }, { cause });
+}

@@ -1,0 +1,127 @@
+// Says what is in a package or in a tfjs model that is not packed yet, as data and as text.
+import { stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { InsituError } from "../errors.js";
+import { isObject, parseJson } from "../model/fields.js";
+import { formatOf, operations, weightsOf } from "../model/topology.js";
+import type { InputSpec, Manifest, Task } from "../types.js";
+import { fileSize, readText } from "./files.js";
+import type { Guess } from "./graph-specs.js";
+import { guess } from "./pack.js";
+import { readPackage } from "./verify.js";
+
+/** What `insitu inspect --json` prints; the first four and the task are those of a package only. */
+export interface Inspection {
+  name?: string;
+  version?: string;
+  release?: number;
+  digest?: string;
+  format: Manifest["format"];
+  /** A shape is missing where the model does not tell it. */
+  inputs: (Guess & Pick<InputSpec, "image">)[];
+  outputs: Guess[];
+  task?: Task;
+  metrics?: Record<string, number>;
+  license?: string;
+  source?: string;
+  files: { path: string; size: number }[];
+  /** Of all files. */
+  bytes: number;
+  weights: number;
+  /** How many nodes or layers of each kind, the most frequent first. */
+  ops: Record<string, number>;
+}
+
+/** `target` is a package's folder, its `insitu.json`, or a tfjs `model.json`. */
+export async function inspect(target: string): Promise<Inspection> {
+  const found = await stat(target).catch(() => undefined);
+  if (!found)
+    throw new InsituError("input_invalid", `${target} does not exist. Pass a package's folder or a model.json.`, {
+      target,
+    });
+  if (found.isDirectory()) return inspectPackage(target);
+  return basename(target) === "insitu.json" ? inspectPackage(dirname(target)) : inspectModel(target);
+}
+
+async function inspectPackage(folder: string): Promise<Inspection> {
+  const { manifest, digest, model } = await readPackage(folder);
+  const { name, version, release, format, inputs, outputs, task, metrics, license, source } = manifest;
+  const files = manifest.files.map(({ path, size }) => ({ path, size }));
+  return {
+    ...{ name, version, release, digest, format, inputs, outputs, task, metrics, license, source, files },
+    bytes: sum(files),
+    weights: model.weightSpecs.length,
+    ops: histogram(model.json, folder),
+  };
+}
+
+async function inspectModel(path: string): Promise<Inspection> {
+  const json = parseJson(await readText(path), path, "Pass a package's folder or a model.json.");
+  if (!isObject(json)) throw new InsituError("model_format", `${path} is no tfjs model: it holds no object.`);
+  const format = formatOf(json, path);
+  const { weightFiles, weightSpecs } = weightsOf(json, path);
+  const files: Inspection["files"] = [];
+  for (const name of [basename(path), ...weightFiles])
+    files.push({ path: name, size: await fileSize(join(dirname(path), name)) });
+  return {
+    format,
+    ...guess(json, path),
+    files,
+    bytes: sum(files),
+    weights: weightSpecs.length,
+    ops: histogram(json, path),
+  };
+}
+
+const sum = (files: { size: number }[]): number => files.reduce((total, { size }) => total + size, 0);
+
+function histogram(json: Record<string, unknown>, url: string): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { op } of operations(json, url)) counts.set(op, (counts.get(op) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
+}
+
+// ---- as text -----------------------------------------------------------------------------------------------------
+
+const row = (label: string, value: string): string => `${label.padEnd(9)}${value}`;
+
+export function inspectionText(found: Inspection): string {
+  const ops = Object.entries(found.ops).map(([op, count]) => `${op} ${count}`);
+  const rows = [
+    ...(found.name ? [row("package", `${found.name} ${found.version}, release ${found.release}`)] : []),
+    row("format", found.format),
+    ...found.inputs.map((input) =>
+      row("input", tensorText(input) + (input.image ? `, picture (${input.image.fit})` : "")),
+    ),
+    ...found.outputs.map((output) => row("output", tensorText(output))),
+    ...(found.task ? [row("task", taskText(found.task))] : []),
+    ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
+    ...(found.license ? [row("license", found.license)] : []),
+    ...found.files.map(({ path, size }) => row("file", `${path}, ${size} bytes`)),
+    row("bytes", `${found.bytes} in ${found.files.length} files, ${found.weights} weights`),
+    row("ops", ops.join(", ")),
+    ...(found.digest ? [row("digest", found.digest)] : []),
+  ];
+  return rows.join("\n");
+}
+
+/** The lines that `pack` and `verify` end with. */
+export function manifestText(manifest: Manifest, digest: string): string {
+  const { name, version, release, inputs, outputs, task, files } = manifest;
+  return [
+    row("package", `${name} ${version}, release ${release}`),
+    row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
+    row("inputs", inputs.map(tensorText).join(", ")),
+    row("outputs", outputs.map(tensorText).join(", ")),
+    row("task", taskText(task)),
+    row("digest", digest),
+  ].join("\n");
+}
+
+function tensorText({ name, dtype, shape }: Guess): string {
+  return `${name} ${dtype ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape not told)"}`;
+}
+
+function taskText(task: Task): string {
+  return "labels" in task ? `${task.kind}, ${task.labels.length} labels` : task.kind;
+}

@@ -1,0 +1,215 @@
+// Turns a tfjs model into a model package: reads what the model says of itself, hashes its files and writes the manifest.
+import { copyFile, mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { InsituError } from "../errors.js";
+import { isObject, parseJson } from "../model/fields.js";
+import { parseManifest, pathProblem } from "../model/manifest.js";
+import { formatOf, parseModelJson, weightsOf } from "../model/topology.js";
+import type { FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
+import { describeFile, readJsonFile, readText } from "./files.js";
+import { type Guess, type Guesses, graphSpecs } from "./graph-specs.js";
+import { layersSpecs } from "./layers-specs.js";
+
+/** What `--task` may say; each part is checked when the manifest is. */
+export interface TaskFile {
+  task?: Task;
+  /** By name, over what the model says. */
+  inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec> })[];
+  /** When given, the package has these outputs only, and only they are computed. */
+  outputs?: (Partial<TensorSpec> & { name: string })[];
+  metrics?: Record<string, number>;
+  license?: string;
+  source?: string;
+}
+
+export interface PackOptions {
+  /** Path of tfjs's `model.json`; its weight files are beside it. */
+  model: string;
+  /** Folder to write; created when missing. */
+  out: string;
+  name: string;
+  /** A semantic version. */
+  version: string;
+  /** Counts up with each published version. Default 1. */
+  release?: number;
+  /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. Default: the task `raw`. */
+  task?: string | TaskFile | Task;
+  /** Path of a text file with one label a line. Default: the task's own labels. */
+  labels?: string;
+  /** ISO 8601; give it for builds that come out the same each time. Default: now. */
+  created?: string;
+  /** Write into a folder that holds other files too. Default false. */
+  force?: boolean;
+}
+
+/**
+ * Writes a package and resolves to its manifest. Throws `model_format` when the model or the result is none, `input_invalid` when
+ * an option does not fit; nothing is written then. `insitu.json` comes last: a folder without it is no package yet.
+ */
+export async function packModel(options: PackOptions): Promise<Manifest> {
+  const text = await readText(options.model);
+  const json = parseJson(text, options.model, "Pass the model.json that tfjs saved or its converter wrote.");
+  if (!isObject(json)) throw new InsituError("model_format", `${options.model} is no tfjs model: it holds no object.`);
+  const modelName = basename(options.model);
+  if (!modelName.endsWith(".json") || pathProblem(modelName)) {
+    throw new InsituError("input_invalid", `${options.model} must have a plain name that ends in .json; rename it.`);
+  }
+  const paths = [modelName, ...weightsOf(json, options.model).weightFiles];
+  const from = dirname(options.model);
+  const files: FileSpec[] = [];
+  for (const path of paths) files.push(await describeFile(join(from, path), path));
+  const manifest = parseManifest(
+    JSON.stringify(await describe(json, files, options)),
+    join(options.out, "insitu.json"),
+  );
+  parseModelJson(text, manifest, options.model);
+  checkLabels(manifest);
+  await write(manifest, from, options);
+  return manifest;
+}
+
+async function describe(json: Record<string, unknown>, files: FileSpec[], options: PackOptions): Promise<unknown> {
+  const format = formatOf(json, options.model);
+  const given = await readTask(options);
+  const { inputs, outputs } = mergeSpecs(guess(json, options.model), given, options.model);
+  return {
+    insitu: 1,
+    name: options.name,
+    version: options.version,
+    release: options.release ?? 1,
+    created: options.created ?? new Date().toISOString(),
+    format,
+    files,
+    inputs,
+    outputs,
+    task: given.task ?? { kind: "raw" },
+    license: given.license,
+    source: given.source,
+    metrics: given.metrics,
+  };
+}
+
+/** What the model says of its own inputs and outputs. */
+export function guess(json: Record<string, unknown>, url: string): Guesses {
+  return formatOf(json, url) === "tfjs-graph-model" ? graphSpecs(json) : layersSpecs(json);
+}
+
+// ---- task and labels ---------------------------------------------------------------------------------------------
+
+async function readTask({ task, labels }: PackOptions): Promise<TaskFile> {
+  const value = typeof task === "string" ? await readJsonFile(task) : (task ?? {});
+  if (!isObject(value)) throw new InsituError("input_invalid", `${task} must hold an object with a task.`);
+  const file = ("kind" in value ? { task: value } : value) as TaskFile;
+  for (const key of ["inputs", "outputs"] as const) checkNamed(file[key], key);
+  if (labels === undefined) return file;
+  if (file.task?.kind !== "classification" && file.task?.kind !== "detection") {
+    const message = `--labels names classes, but the task is ${file.task?.kind ?? "raw"}. Give a --task of kind classification or detection too.`;
+    throw new InsituError("input_invalid", message);
+  }
+  return { ...file, task: { ...file.task, labels: lines(await readText(labels)) } };
+}
+
+function checkNamed(value: unknown, key: string): void {
+  if (value === undefined) return;
+  if (Array.isArray(value) && value.every((item) => isObject(item) && typeof item.name === "string")) return;
+  throw new InsituError("input_invalid", `${key} in --task must be a list of objects that have a name.`);
+}
+
+/** An empty line in the middle is a class without a name; those at the end are only the file's end. */
+function lines(text: string): string[] {
+  return text.trimEnd().split(/\r?\n/);
+}
+
+/** As many labels as the output has classes: with one too few, every label may be off by one. */
+function checkLabels({ task, outputs }: Manifest): void {
+  if (task.kind !== "classification" || task.labels.length === 0) return;
+  const output = outputs.find(({ name }) => name === task.output) ?? outputs[0];
+  const classes = output?.shape.filter((size) => size !== -1).reduce((all, size) => all * size, 1);
+  if (classes === task.labels.length) return;
+  throw new InsituError(
+    "input_invalid",
+    `There are ${task.labels.length} labels for the ${classes} classes of ${output?.name}.`,
+    {
+      labels: task.labels.length,
+      classes,
+    },
+  );
+}
+
+// ---- inputs and outputs ------------------------------------------------------------------------------------------
+
+function mergeSpecs(found: Guesses, given: TaskFile, model: string): Guesses {
+  const over = (base: Guess[], more: (Partial<TensorSpec> & { name: string })[] = []): Guess[] => {
+    const extra = more.filter(({ name }) => !base.some((tensor) => tensor.name === name));
+    return [...base.map((tensor) => ({ ...tensor, ...more.find(({ name }) => name === tensor.name) })), ...extra];
+  };
+  const inputs = over(found.inputs, given.inputs);
+  const all = over(found.outputs, given.outputs);
+  const outputs = given.outputs
+    ? given.outputs.map(({ name }) => all.find((tensor) => tensor.name === name) as Guess)
+    : all;
+  for (const [kind, tensors] of [["input", inputs] as const, ["output", outputs] as const]) {
+    if (tensors.length === 0) throw unknown(model, kind, `no ${kind} at all`);
+    for (const { name, dtype, shape } of tensors) {
+      if (!dtype || !shape)
+        throw unknown(model, kind, `no ${dtype ? "shape" : "dtype that can be used"} for the ${kind} "${name}"`);
+    }
+  }
+  return { inputs, outputs };
+}
+
+function unknown(model: string, kind: "input" | "output", what: string): InsituError {
+  const example = `{ "${kind}s": [{ "name": "…", "dtype": "float32", "shape": [-1, 10] }] }`;
+  return new InsituError("model_format", `${model} tells ${what}. Say it in the --task file: ${example}`, {
+    url: model,
+    field: `${kind}s`,
+  });
+}
+
+// ---- writing -----------------------------------------------------------------------------------------------------
+
+async function write(manifest: Manifest, from: string, { out, force }: PackOptions): Promise<void> {
+  const path = join(out, "insitu.json");
+  const names = manifest.files.map((file) => file.path);
+  const old = await listedBefore(path);
+  if (!force) await checkOut(out, [...names, ...old, "insitu.json"]);
+  await rm(path, { force: true });
+  for (const name of names) {
+    await mkdir(dirname(join(out, name)), { recursive: true });
+    // A model may be packed where it lies; copying a file onto itself would empty it.
+    const [source, target] = await Promise.all([
+      realpath(join(from, name)),
+      realpath(join(out, name)).catch(() => undefined),
+    ]);
+    if (source !== target) await copyFile(source, join(out, name));
+  }
+  for (const name of old) if (!names.includes(name)) await rm(join(out, name), { force: true });
+  await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Files of the package that is there now; a manifest that cannot be read lists none. */
+async function listedBefore(path: string): Promise<string[]> {
+  try {
+    return parseManifest(await readText(path), path).files.map((file) => file.path);
+  } catch {
+    return [];
+  }
+}
+
+async function checkOut(out: string, known: string[]): Promise<void> {
+  const entries = await readdir(out, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new InsituError(
+      "input_invalid",
+      `${out} cannot be written to: ${error.message}. Choose another --out.`,
+      {},
+      { cause: error },
+    );
+  });
+  const allowed = new Set(known.map((name) => join(out, name)));
+  const strangers = entries.filter((entry) => !entry.isDirectory() && !allowed.has(join(entry.parentPath, entry.name)));
+  const [first] = strangers;
+  if (!first) return;
+  const message = `${out} holds files that are no part of a package, such as ${first.name}. Choose another --out, or pass --force to write beside them.`;
+  throw new InsituError("input_invalid", message, { out, files: strangers.length });
+}

@@ -1,0 +1,79 @@
+// Turns what a caller passed into what can cross to the worker, without consuming the caller's object.
+import { asInsituError, InsituError } from "./errors.js";
+import type { WireInput } from "./protocol.js";
+import type { PredictInput, TypedArray } from "./types.js";
+
+export interface Crossing {
+  input: WireInput;
+  /** What moves instead of being copied; all of it is ours. */
+  transfer: Transferable[];
+}
+
+/** Throws `input_invalid` for anything that is neither a picture nor numbers, and for pictures that are not loaded. */
+export async function toWireInput(input: PredictInput): Promise<Crossing> {
+  if (isA(input, "VideoFrame")) {
+    const image = (input as VideoFrame).clone();
+    return { input: { kind: "image", image }, transfer: [image] };
+  }
+  // A Blob crosses by reference and is decoded in the worker; ImageData has no other holder of its pixels.
+  if (isA(input, "Blob")) return { input: { kind: "image", image: nonEmpty(input as Blob) }, transfer: [] };
+  if (isA(input, "ImageData")) return { input: { kind: "image", image: input as ImageData }, transfer: [] };
+  if (DRAWABLE.some((type) => isA(input, type))) {
+    const image = await snapshot(input as ImageBitmapSource);
+    return { input: { kind: "image", image }, transfer: [image] };
+  }
+  if (isNumbers(input)) return { input: { kind: "tensor", data: input }, transfer: [] };
+  if (isRecord(input)) return { input: { kind: "tensors", data: { ...input } }, transfer: [] };
+  throw new InsituError(
+    "input_invalid",
+    `Cannot predict from ${describe(input)}. Pass an image element, canvas, bitmap, video, VideoFrame, ImageData or Blob, a Float32Array, Int32Array or Uint8Array, or an object of those arrays by input name.`,
+  );
+}
+
+const DRAWABLE = [
+  "ImageBitmap",
+  "HTMLImageElement",
+  "HTMLVideoElement",
+  "HTMLCanvasElement",
+  "OffscreenCanvas",
+] as const;
+
+/** By name, since a type that this browser lacks must not throw. */
+function isA(value: unknown, type: string): boolean {
+  const Type = (globalThis as Record<string, unknown>)[type];
+  return typeof Type === "function" && value instanceof Type;
+}
+
+async function snapshot(source: ImageBitmapSource): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(source);
+  } catch (error) {
+    throw asInsituError(
+      error,
+      "input_invalid",
+      `The picture in ${describe(source)} is empty, broken or not loaded yet; wait for its load event`,
+    );
+  }
+}
+
+function nonEmpty(blob: Blob): Blob {
+  if (blob.size > 0) return blob;
+  throw new InsituError("input_invalid", "The file is empty (0 bytes); pass a picture.");
+}
+
+function isNumbers(value: unknown): value is TypedArray {
+  return value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array;
+}
+
+function isRecord(value: unknown): value is Record<string, TypedArray> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).length > 0 &&
+    Object.values(value).every(isNumbers)
+  );
+}
+
+function describe(value: unknown): string {
+  return typeof value === "object" && value !== null ? (value.constructor?.name ?? "an object") : String(value);
+}

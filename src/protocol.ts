@@ -1,0 +1,77 @@
+// The one interface that crosses the wall between page and worker, its messages and its version.
+import { transferHandlers } from "comlink";
+import { fromWire, toWire, type WireError } from "./errors.js";
+import type { Backend, Capabilities, ModelInfo, Prediction, Progress, TaskKind, Timings, TypedArray } from "./types.js";
+
+/** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
+export const PROTOCOL = 1;
+
+/** The worker's first message; nothing is asked of it before. */
+export interface Ready {
+  insitu: "ready";
+  protocol: number;
+}
+
+export function isReady(data: unknown): data is Ready {
+  return typeof data === "object" && data !== null && (data as Ready).insitu === "ready";
+}
+
+export interface HostConfig {
+  backends: Backend[];
+  /** Absolute URL of the folder with the `.wasm` files; undefined: beside the worker. */
+  wasmBase?: string;
+  storage: { name: string; maxBytes: number };
+}
+
+/** What the page sends instead of the elements that only a document has. */
+export type WireInput =
+  | { kind: "image"; image: ImageBitmap | VideoFrame | ImageData | Blob }
+  | { kind: "tensor"; data: TypedArray }
+  | { kind: "tensors"; data: Record<string, TypedArray> };
+
+/** Durations that the worker measured, in milliseconds; time stamps never cross, the two clocks differ. */
+export type WorkerTimings = Omit<Timings, "transfer" | "total">;
+
+export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "model"> {
+  timings: WorkerTimings;
+}
+
+/** A loaded model: `model` is the worker's handle for it. */
+export interface Loaded {
+  model: number;
+  info: Omit<ModelInfo, "storeError">;
+  /** Becomes `info.storeError` on the page's side. */
+  storeError?: WireError;
+}
+
+/** What the worker tells unasked. */
+export type HostEvent = { kind: "progress"; call: number; progress: Progress };
+
+/** The worker's side. `call` is the page's number for a call, so that `abort` can name it. */
+export interface Host {
+  /** Once, before anything else. */
+  connect(config: HostConfig, onEvent: (event: HostEvent) => void): void;
+  capabilities(): Promise<Capabilities>;
+  /** `url` is absolute and names the package's folder, with a closing slash. */
+  load(call: number, url: string, options: { task?: TaskKind }): Promise<Loaded>;
+  predict(call: number, model: number, input: WireInput): Promise<HostPrediction>;
+  unload(model: number): Promise<void>;
+  /** The call rejects with `aborted` as soon as it can; unknown numbers are ignored. */
+  abort(call: number): void;
+}
+
+/**
+ * comlink keeps only message, name and stack of a thrown error (comlink#514); both sides call this once so that
+ * `code`, `data` and `cause` survive too.
+ */
+export function keepErrorsWhole(): void {
+  const native = transferHandlers.get("throw");
+  if (!native) throw new Error("comlink has no handler named throw: its version does not fit.");
+  transferHandlers.set("throw", {
+    canHandle: native.canHandle,
+    serialize: (thrown) => [toWire((thrown as { value: unknown }).value), []],
+    deserialize: (wire) => {
+      throw fromWire(wire as WireError);
+    },
+  });
+}

@@ -1,0 +1,76 @@
+// Checks what a caller passed against the manifest's inputs and makes the tensors that a session is fed.
+import { InsituError } from "../errors.js";
+import type { WireInput } from "../protocol.js";
+import type { InputSpec, TensorData, TypedArray } from "../types.js";
+import { type Placement, toFeed } from "./image.js";
+
+export interface Feeds {
+  feeds: Record<string, TensorData>;
+  /** Set when the input was a picture. */
+  placement?: Placement;
+}
+
+/** Throws `input_invalid` with the name, shape and dtype that were expected. */
+export async function toFeeds(input: WireInput, specs: InputSpec[]): Promise<Feeds> {
+  const [first] = specs;
+  switch (input.kind) {
+    case "image": {
+      const pictured = specs.find((spec) => spec.image) ?? first;
+      if (!pictured || specs.length > 1) throw wrongInputs(["a picture"], specs);
+      const { feed, placement } = await toFeed(input.image, pictured);
+      return { feeds: { [pictured.name]: feed }, placement };
+    }
+    case "tensor":
+      if (!first || specs.length > 1) throw wrongInputs([input.data.constructor.name], specs);
+      return { feeds: { [first.name]: numbers(input.data, first) } };
+    case "tensors": {
+      const names = Object.keys(input.data);
+      if (names.length !== specs.length || specs.some((spec) => !Object.hasOwn(input.data, spec.name))) {
+        throw wrongInputs(names, specs);
+      }
+      return {
+        feeds: Object.fromEntries(specs.map((spec) => [spec.name, numbers(input.data[spec.name] as TypedArray, spec)])),
+      };
+    }
+    default:
+      return input satisfies never;
+  }
+}
+
+function wrongInputs(given: string[], specs: InputSpec[]): InsituError {
+  const expected = specs.map((spec) => `${spec.name}: ${spec.dtype} [${spec.shape}]`).join(", ");
+  return new InsituError(
+    "input_invalid",
+    `The inputs do not fit: got ${given.join(", ") || "nothing"}; the model takes ${expected}. Pass one typed array an input, by name.`,
+    { expected: specs.map((spec) => spec.name), given },
+  );
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+function numbers(data: TypedArray, spec: InputSpec): TensorData {
+  // One item a call: a size that the caller chooses is 1.
+  const shape = spec.shape.map((size) => (size === -1 ? 1 : size));
+  const length = shape.reduce((product, size) => product * size, 1);
+  const wanted = ARRAYS[spec.dtype];
+  if (!(data instanceof wanted) || data.length !== length) {
+    const got = ArrayBuffer.isView(data) ? `${data.constructor.name} of length ${data.length}` : typeof data;
+    throw new InsituError(
+      "input_invalid",
+      `The input ${spec.name} takes a ${wanted.name} of length ${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
+      { input: spec.name, shape, dtype: spec.dtype, length, given: got },
+    );
+  }
+  return { data, shape, dtype: spec.dtype };
+}
+
+/** Zeros for every input: what a warm-up runs on. */
+export function zeros(specs: InputSpec[]): Record<string, TensorData> {
+  return Object.fromEntries(
+    specs.map((spec) => {
+      const shape = spec.shape.map((size) => (size === -1 ? 1 : size));
+      const length = shape.reduce((product, size) => product * size, 1);
+      return [spec.name, { data: new ARRAYS[spec.dtype](length), shape, dtype: spec.dtype }];
+    }),
+  );
+}

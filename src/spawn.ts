@@ -1,0 +1,142 @@
+// Starts the worker, waits for its hello, and turns its death into a rejection of every call.
+import { proxy, type Remote, wrap } from "comlink";
+import { InsituError } from "./errors.js";
+import { type Host, type HostConfig, type HostEvent, isReady, keepErrorsWhole, PROTOCOL } from "./protocol.js";
+import type { WorkerSource } from "./types.js";
+
+export interface Spawned {
+  /** False once the worker has died or was ended. */
+  alive(): boolean;
+  /** Asks the host; rejects when the worker dies before it answers. */
+  call<T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T>;
+  /** Ends the worker; open and later calls reject with `aborted`. Twice is safe. */
+  end(): void;
+}
+
+// Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
+const READY_MS = 30_000;
+
+/** Resolves when the worker is ready and connected. Throws `worker_crashed`, `csp_blocked` or `timeout`. */
+export async function spawn(
+  source: WorkerSource | undefined,
+  config: HostConfig,
+  onEvent: (event: HostEvent) => void,
+): Promise<Spawned> {
+  keepErrorsWhole();
+  const worker = start(source);
+  const host = wrap<Host>(worker);
+  // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
+  const open = new Set<(error: InsituError) => void>();
+  let death: InsituError | undefined;
+
+  const die = (error: InsituError) => {
+    if (death) return;
+    death = error;
+    worker.terminate();
+    for (const reject of open) reject(error);
+    open.clear();
+  };
+
+  const call = <T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      if (death) {
+        reject(death);
+        return;
+      }
+      open.add(reject);
+      ask(host)
+        .then(resolve, reject)
+        .finally(() => open.delete(reject));
+    });
+
+  worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
+  try {
+    await ready(worker, die, call);
+    await call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
+  } catch (error) {
+    die(error as InsituError);
+    throw error;
+  }
+  return {
+    alive: () => !death,
+    call,
+    end: () => die(new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" })),
+  };
+}
+
+function start(source: WorkerSource | undefined): Worker {
+  if (typeof Worker === "undefined") {
+    throw new InsituError(
+      "worker_crashed",
+      "insitu needs Web Workers, and there are none here. On a server, create the client in the browser only.",
+    );
+  }
+  try {
+    if (typeof source === "function") return source();
+    if (source) return new Worker(source, { type: "module" });
+    // Keep this expression whole: bundlers find the worker by its exact shape.
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  } catch (error) {
+    throw new InsituError(
+      "worker_crashed",
+      `The worker could not be started: ${error instanceof Error ? error.message : String(error)}. A worker must come from the page's own origin; pass createClient({ worker }).`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+/** Waits for the worker's first message; afterwards an uncaught error in it is its death. */
+async function ready(worker: Worker, die: (error: InsituError) => void, call: Spawned["call"]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let started = false;
+  const hello = new Promise<void>((resolve) => {
+    worker.addEventListener("message", function onMessage({ data }: MessageEvent<unknown>) {
+      if (!isReady(data)) return;
+      worker.removeEventListener("message", onMessage);
+      started = true;
+      if (data.protocol === PROTOCOL) {
+        resolve();
+        return;
+      }
+      die(
+        new InsituError(
+          "worker_crashed",
+          `The worker speaks protocol ${data.protocol}, the page ${PROTOCOL}: they are of two versions of insitu. Copy worker.js again from the installed package.`,
+          { page: PROTOCOL, worker: data.protocol },
+        ),
+      );
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      const { message, filename } = event;
+      // A script that cannot be fetched, or that a policy blocks, gives an event without a message.
+      if (started) die(crashed(message || "no message"));
+      else if (message) die(crashed(`${message} (${filename})`));
+      else
+        die(
+          crashed(
+            "its script could not be fetched or was blocked. Check that worker.js and the Content-Security-Policy's worker-src allow it",
+          ),
+        );
+    });
+    timer = setTimeout(() => {
+      die(
+        new InsituError(
+          "timeout",
+          `The worker did not answer within ${READY_MS / 1000} s. Is the worker's script insitu's worker.js?`,
+          { ms: READY_MS },
+        ),
+      );
+    }, READY_MS);
+  });
+  try {
+    await call(() => hello);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function crashed(what: string): InsituError {
+  return new InsituError("worker_crashed", `The worker failed: ${what}. Load the model again to start a new one.`);
+}

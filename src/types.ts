@@ -1,0 +1,323 @@
+// The plain data that the public API speaks: manifests, tasks, inputs, predictions, options.
+import type { InsituError } from "./errors.js";
+
+/** A way to compute: the GPU through WebGPU, WebAssembly with SIMD, or plain JavaScript. */
+export type Backend = "webgpu" | "wasm" | "cpu";
+
+/** Element types that cross the public API. */
+export type DType = "float32" | "int32" | "bool";
+
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+
+/** One tensor as plain data; `data` is row-major and as long as the product of `shape`. */
+export interface TensorData {
+  data: TypedArray;
+  shape: number[];
+  dtype: DType;
+}
+
+// ---- the model package -------------------------------------------------------------------------------------------
+
+/** How pixels become the numbers that a model reads: `(pixel * scale - mean[c]) / std[c]`. */
+export interface ImageSpec {
+  /** `contain` keeps the whole picture and its aspect ratio, `cover` fills and crops, `stretch` ignores the ratio. */
+  fit: "contain" | "cover" | "stretch";
+  /** Red, green, blue (0 to 255) of the border that `contain` leaves. Default black. */
+  border: [number, number, number];
+  /** Factor for a pixel of 0 to 255. Default 1. */
+  scale: number;
+  /** One number a channel, subtracted after `scale`. Default 0. */
+  mean: number[];
+  /** One number a channel, the divisor after `mean`. Default 1. */
+  std: number[];
+}
+
+export interface TensorSpec {
+  name: string;
+  dtype: DType;
+  /** -1 stands for a size that the caller chooses (the batch). */
+  shape: number[];
+}
+
+export interface InputSpec extends TensorSpec {
+  /** Present when the input may be given as a picture; the shape is then `[batch, height, width, 1 or 3]`. */
+  image?: ImageSpec;
+}
+
+export interface ClassificationTask {
+  kind: "classification";
+  /** Output that holds one number a class. Default: the first output. */
+  output?: string;
+  labels: string[];
+  /** How many classes `value` lists, best first. Default 5. */
+  top?: number;
+  /** What turns the output into scores that add up to 1. Default `none` (the model ends in a softmax itself). */
+  activation?: "none" | "softmax";
+}
+
+/** What one column of a detection row holds; corners are in pixels of the model's input. */
+export type DetectionColumn = "left" | "top" | "right" | "bottom" | "score" | "class";
+
+export interface DetectionTask {
+  kind: "detection";
+  /** Output of shape `[1, rows, columns]`. Default: the first output. */
+  output?: string;
+  labels: string[];
+  columns: DetectionColumn[];
+  /** Rows under this score are dropped. Default 0.3. */
+  minScore?: number;
+  /** Of two boxes of one class that overlap (intersection over union) by more, the weaker is dropped. Default 0.5. */
+  maxOverlap?: number;
+}
+
+export interface EmbeddingTask {
+  kind: "embedding";
+  output?: string;
+}
+export interface RegressionTask {
+  kind: "regression";
+  output?: string;
+}
+export interface RankingTask {
+  kind: "ranking";
+  output?: string;
+}
+export interface RawTask {
+  kind: "raw";
+}
+
+export type Task = ClassificationTask | DetectionTask | EmbeddingTask | RegressionTask | RankingTask | RawTask;
+export type TaskKind = Task["kind"];
+
+export interface ChunkSpec {
+  size: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+/** A file of the package: its whole hash, or the hash of each chunk in order. */
+export interface FileSpec {
+  /** Relative to the manifest's folder, which it cannot leave. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  sha256?: string;
+  chunks?: ChunkSpec[];
+}
+
+export interface SignatureSpec {
+  keyId: string;
+  algorithm: string;
+  /** Base64. */
+  signature: string;
+}
+
+/** `insitu.json`, validated. */
+export interface Manifest {
+  insitu: 1;
+  name: string;
+  version: string;
+  release: number;
+  /** ISO 8601. */
+  created?: string;
+  expires?: string;
+  format: "tfjs-graph-model" | "tfjs-layers-model";
+  files: FileSpec[];
+  inputs: InputSpec[];
+  outputs: TensorSpec[];
+  task: Task;
+  signatures?: SignatureSpec[];
+  license?: string;
+  source?: string;
+  /** Figures that the training printed, such as `{ "heldOutAccuracy": 0.985 }`. */
+  metrics?: Record<string, number>;
+}
+
+// ---- prediction --------------------------------------------------------------------------------------------------
+
+export interface ClassScore {
+  label: string;
+  index: number;
+  /** 0 to 1. */
+  score: number;
+}
+
+/** Pixels of the picture that was passed in; `x`, `y` is the top left corner. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface Detection extends ClassScore {
+  box: Box;
+}
+
+/** What `value` is for each kind of task. */
+export interface Values {
+  classification: ClassScore[];
+  detection: Detection[];
+  embedding: Float32Array;
+  regression: number[];
+  ranking: { index: number; score: number }[];
+  raw: Record<string, TensorData>;
+}
+
+/** Milliseconds a phase; `total` is what the caller waited. */
+export interface Timings {
+  /** Waiting for earlier predictions. */
+  queue: number;
+  /** Between the page and the worker, both ways, the copy of the picture included. */
+  transfer: number;
+  preprocess: number;
+  execute: number;
+  readback: number;
+  postprocess: number;
+  total: number;
+}
+
+/** Anything that holds a picture. Nothing that is passed in is consumed, closed or changed. */
+export type ImageInput =
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLVideoElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | VideoFrame
+  | ImageData
+  | Blob;
+
+/** A picture, the numbers of the only input, or the numbers of each input by name; always one item, not a batch. */
+export type PredictInput = ImageInput | TypedArray | Record<string, TypedArray>;
+
+export interface PredictOptions {
+  /** Aborting rejects the call with code `aborted`. */
+  signal?: AbortSignal;
+  /** Milliseconds until the call is rejected with code `timeout`. Default 60,000. */
+  timeout?: number;
+}
+
+/** Which model made a prediction. */
+export interface ModelRef {
+  name: string;
+  version: string;
+  release: number;
+  digest: string;
+}
+
+export interface Prediction<K extends TaskKind = TaskKind> {
+  /** 128 random bits in hex: the handle for later feedback. */
+  id: string;
+  value: Values[K];
+  /** The outputs that the manifest names, as the model computed them. */
+  outputs: Record<string, TensorData>;
+  backend: Backend;
+  timings: Timings;
+  model: ModelRef;
+}
+
+// ---- loading -----------------------------------------------------------------------------------------------------
+
+export type LoadPhase = "download" | "verify" | "store" | "compile" | "warmup";
+
+export interface Progress {
+  phase: LoadPhase;
+  /** Bytes; in `compile` and `warmup` the whole model's bytes once the phase is over, 0 before. */
+  loaded: number;
+  /** Bytes of all files that the manifest lists. */
+  total: number;
+}
+
+export interface LoadOptions<K extends TaskKind = TaskKind> {
+  /** Refuses a package of another task with `model_format`, and types `value`. */
+  task?: K;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+  /** Milliseconds until the whole load is rejected with code `timeout`. Default 600,000. */
+  timeout?: number;
+}
+
+export interface Refusal {
+  backend: Backend;
+  reason: string;
+}
+
+export interface ModelInfo extends ModelRef {
+  backend: Backend;
+  /** Backends that were allowed, were not used, and why. */
+  refused: Refusal[];
+  measured: { backend: Backend; p50Ms: number }[];
+  inputs: InputSpec[];
+  outputs: TensorSpec[];
+  task: TaskKind;
+  /** Empty when the task has none. */
+  labels: string[];
+  /** Where the bytes came from: the package's host, the store of this browser, or this worker's memory. */
+  source: "network" | "cache" | "memory";
+  /** Set when the model runs but could not be kept in the store. */
+  storeError?: InsituError;
+}
+
+// ---- the client --------------------------------------------------------------------------------------------------
+
+export interface BackendReport {
+  backend: Backend;
+  available: boolean;
+  /** Why not, or what to know: `software adapter`, say. */
+  reason?: string;
+  /** A WebGPU adapter that is computed on the CPU. */
+  software?: boolean;
+}
+
+export interface Capabilities {
+  backends: BackendReport[];
+  crossOriginIsolated: boolean;
+  indexedDB: boolean;
+}
+
+export type Consent = "granted" | "pending" | "denied";
+
+export interface TelemetryOptions {
+  /** Base URL of the collector; `/v1/metrics` is added. Without it nothing is recorded or sent. */
+  endpoint?: string;
+  /** Sent as `service.name` and `service.version`. */
+  service?: { name: string; version?: string };
+  /** Default `granted`. `pending` keeps records in memory, `denied` drops them. */
+  consent?: Consent;
+  /** The collector's public write key, sent as `X-Insitu-Key`. */
+  writeKey?: string;
+  /** Milliseconds between two sends. Default 30,000. */
+  flushInterval?: number;
+}
+
+export interface TelemetryStats {
+  /** Predictions and errors recorded since the page opened. */
+  recorded: number;
+  /** Of those, acknowledged by the collector. */
+  sent: number;
+  /** Of those, waiting. */
+  pending: number;
+  /** Of those, given up, by reason. */
+  dropped: Record<string, number>;
+}
+
+export type WorkerSource = URL | string | (() => Worker);
+
+export interface ClientOptions {
+  /** What may be used. Default all three. */
+  backends?: Backend[];
+  /** Where the worker's script is. Default: the one beside the library. */
+  worker?: WorkerSource;
+  assets?: {
+    /** Folder of the tfjs `.wasm` files, absolute or relative to the page. Default: beside the worker. */
+    wasm?: string;
+  };
+  storage?: {
+    /** Name of the IndexedDB database. Default `insitu`. */
+    name?: string;
+    /** Bytes. Default 500 MB. */
+    maxBytes?: number;
+  };
+  telemetry?: TelemetryOptions;
+}

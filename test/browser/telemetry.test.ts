@@ -1,0 +1,121 @@
+// Telemetry end to end: what a page predicts is what the real collector counts, and without an endpoint nothing is sent.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startCollector } from "../../collector/src/index.js";
+import { type LibraryPage, openLibrary } from "../support/page.js";
+
+let library: LibraryPage;
+let collector: Awaited<ReturnType<typeof startCollector>>;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "insitu-telemetry-"));
+  collector = await startCollector({ port: 0, data: join(folder, "telemetry.db") });
+  library = await openLibrary();
+});
+afterAll(async () => {
+  await library?.close();
+  await collector?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const metrics = async () => (await fetch(new URL("/metrics", collector.url))).text();
+
+/** The value of the one series of `name` whose labels hold all of `labels`. */
+function series(text: string, name: string, labels: Record<string, string>): number | undefined {
+  const line = text
+    .split("\n")
+    .find(
+      (row) =>
+        row.startsWith(`${name}{`) && Object.entries(labels).every(([key, value]) => row.includes(`${key}="${value}"`)),
+    );
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ")));
+}
+
+test("each prediction's duration and each error reaches the collector", async () => {
+  const stats = await library.page.evaluate(async (endpoint) => {
+    await using client = window.insitu.createClient({
+      backends: ["cpu"],
+      telemetry: { endpoint, service: { name: "shop", version: "1.4.0" } },
+    });
+    await using model = await client.load("/models/digits/");
+    for (let n = 0; n < 25; n += 1) await model.predict(new Float32Array(784));
+    await model.predict(new Float32Array(3)).catch(() => undefined);
+    await client.telemetry.flush();
+    return client.telemetry.stats();
+  }, collector.url);
+  // 25 predictions, one failure, one load.
+  expect(stats).toEqual({ recorded: 27, sent: 27, pending: 0, dropped: {} });
+  const text = await metrics();
+  const labels = { ml_model_name: "digits", ml_runtime_backend: "cpu" };
+  const failed = series(text, "ml_inference_duration_seconds_count", { ...labels, error_type: "input_invalid" });
+  const rows = text
+    .split("\n")
+    .filter((row) => row.startsWith("ml_inference_duration_seconds_count{") && !row.includes("error_type"));
+  expect(rows).toHaveLength(1);
+  expect(Number(rows[0]?.split(" ").at(-1))).toBe(25);
+  expect(failed).toBe(1);
+  expect(series(text, "ml_model_load_duration_seconds_count", { ml_model_name: "digits" })).toBe(1);
+  expect(series(text, "ml_errors_total", { error_type: "input_invalid" })).toBe(1);
+});
+
+test("a page that closes sends what it has", async () => {
+  const before = series(await metrics(), "ml_model_load_duration_seconds_count", { ml_model_name: "digits" }) ?? 0;
+  const page = await library.chromium.context.newPage();
+  await page.goto(library.server.url);
+  await page.addScriptTag({
+    type: "module",
+    content: 'import * as insitu from "/dist/index.js"; window.insitu = insitu;',
+  });
+  await page.waitForFunction(() => "insitu" in window);
+  await page.evaluate(async (endpoint) => {
+    const client = window.insitu.createClient({ backends: ["cpu"], telemetry: { endpoint } });
+    await client.load("/models/digits/");
+  }, collector.url);
+  await page.close({ runBeforeUnload: true });
+  await expect
+    .poll(async () => series(await metrics(), "ml_model_load_duration_seconds_count", { ml_model_name: "digits" }), {
+      timeout: 10_000,
+    })
+    .toBe(before + 1);
+});
+
+test("without an endpoint, or without consent, no request is made", async () => {
+  const requests: string[] = [];
+  library.page.on("request", (request) => requests.push(request.url()));
+  const stats = await library.page.evaluate(async (endpoint) => {
+    const run = async (telemetry: { endpoint?: string; consent?: "denied" | "pending" } | undefined) => {
+      await using client = window.insitu.createClient({ backends: ["cpu"], telemetry });
+      await using model = await client.load("/models/digits/");
+      await model.predict(new Float32Array(784));
+      await client.telemetry.flush();
+      return client.telemetry.stats();
+    };
+    return {
+      off: await run(undefined),
+      denied: await run({ endpoint, consent: "denied" }),
+      pending: await run({ endpoint, consent: "pending" }),
+    };
+  }, collector.url);
+  expect(stats.off.recorded).toBe(0);
+  expect(stats.denied).toMatchObject({ sent: 0, dropped: { consent: 2 } });
+  expect(stats.pending).toMatchObject({ sent: 0, pending: 2 });
+  expect(requests.filter((url) => !url.startsWith(library.server.url) && !url.startsWith("blob:"))).toEqual([]);
+});
+
+test("a collector that is away costs no prediction, and gets the records when it is back", async () => {
+  const result = await library.page.evaluate(async () => {
+    await using client = window.insitu.createClient({
+      backends: ["cpu"],
+      telemetry: { endpoint: "http://127.0.0.1:9" },
+    });
+    await using model = await client.load("/models/digits/");
+    const { value } = await model.predict(new Float32Array(784));
+    await client.telemetry.flush();
+    return { labels: (value as unknown[]).length, stats: client.telemetry.stats() };
+  });
+  expect(result.labels).toBeGreaterThan(0);
+  expect(result.stats).toEqual({ recorded: 2, sent: 0, pending: 2, dropped: {} });
+});

@@ -1,0 +1,53 @@
+// A page of a real browser with the built library in it, served beside the real models.
+import type { Page } from "playwright";
+import type * as Insitu from "../../src/index.js";
+import { type Chromium, type LaunchOptions, launchChromium } from "./chromium.js";
+import { type ServerOptions, startServer, type TestServer } from "./server.js";
+
+declare global {
+  interface Window {
+    /** The built library, as a page imports it. */
+    insitu: typeof Insitu;
+  }
+}
+
+export interface LibraryPage {
+  page: Page;
+  server: TestServer;
+  chromium: Chromium;
+  /** Opens the page again and imports the library again; a path is relative to the server. */
+  visit(path?: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const MOUNTS = {
+  "/dist/": "dist",
+  "/models/objects/": "models/objects/package",
+  "/models/digits/": "models/digits/package",
+  "/photos/": "demo/public/photos",
+};
+
+export async function openLibrary(launch: LaunchOptions = {}, serve: ServerOptions = {}): Promise<LibraryPage> {
+  const server = await startServer({ ...serve, mounts: { ...MOUNTS, ...serve.mounts } });
+  const chromium = await launchChromium(launch);
+  const page = await chromium.context.newPage();
+  const visit = async (path = "") => {
+    await page.goto(server.url + path);
+    await page.addScriptTag({
+      type: "module",
+      content: 'import * as insitu from "/dist/index.js"; window.insitu = insitu;',
+    });
+    await page.waitForFunction(() => "insitu" in window);
+  };
+  await visit();
+  return {
+    page,
+    server,
+    chromium,
+    visit,
+    async close() {
+      await chromium.close();
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// How `dist/` is bundled: the page half, the worker half, and the command line, each into one self-contained file.
+import { mkdirSync, writeFileSync } from "node:fs";
+import type { Rolldown, UserConfig } from "tsdown";
+import { defineConfig } from "tsdown";
+
+/**
+ * tfjs carries branches for Node that a worker never takes: `require("node-fetch")`, `require("fs")`, Node threads.
+ * A consumer's bundler that sees them adds polyfills or fails, so they go before anything is bundled.
+ */
+function withoutNode(): Rolldown.Plugin {
+  return {
+    name: "insitu:tfjs-without-node",
+    load: {
+      // Registers tfjs's Node platform and does nothing else; in a browser it is dead code with two `require`s.
+      filter: { id: /tfjs-core[\\/]dist[\\/]platforms[\\/]platform_node\.js$/ },
+      handler: () => "export {};",
+    },
+    transform: {
+      filter: { id: /tfjs-backend-wasm[\\/]wasm-out[\\/]tfjs-backend-wasm(-threaded-simd)?\.js$/ },
+      handler: cutEmscriptenGlue,
+    },
+  };
+}
+
+/** Cuts the Node branches, and makes the factory self-contained. */
+function cutEmscriptenGlue(code: string, id: string): string {
+  const cuts: [RegExp, string][] = [
+    // Once the flag is a constant, the minifier drops every branch behind it.
+    [/var ENVIRONMENT_IS_NODE\s*=\s*typeof process[^;]*;/, ""],
+    [/\bENVIRONMENT_IS_NODE\b/g, "false"],
+    // The threaded glue starts its threads from its own source text (`factory.toString()`), where a variable of the
+    // enclosing scope does not exist: left outside, a minified `_scriptDir` is a ReferenceError in each thread and
+    // the load hangs. In a worker it is undefined anyway, for there is no document.
+    [/var _scriptDir\s*=\s*typeof document[^;]*;/, ""],
+    [/if \(typeof __filename[^;]*;/, ""],
+    [/return \(\s*(function\([^)]*\) \{)/, "return ($1 var _scriptDir;"],
+  ];
+  for (const [pattern, replacement] of cuts) {
+    if (code.search(pattern) < 0) throw new Error(`${id}: ${pattern} is gone; this tfjs needs another cut.`);
+    code = code.replace(pattern, replacement);
+  }
+  return code;
+}
+
+/** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
+function listModules(): Rolldown.Plugin {
+  return {
+    name: "insitu:list-modules",
+    generateBundle(_options, bundle) {
+      mkdirSync(".cache/bundled", { recursive: true });
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== "chunk" || chunk.fileName.endsWith(".d.ts")) continue;
+        const used = Object.entries(chunk.modules).filter(([, module]) => module.renderedLength > 0);
+        const list = JSON.stringify(used.map(([id]) => id));
+        writeFileSync(`.cache/bundled/${chunk.fileName.replaceAll("/", "-")}.json`, list);
+      }
+    },
+  };
+}
+
+const shared = {
+  format: "esm",
+  outDir: "dist",
+  fixedExtension: false,
+  hash: false,
+  sourcemap: false,
+  // Everything is bundled: `npm install insitu` must pull nothing else (docs/decisions/002-build.md).
+  noExternal: /.*/,
+  inlineOnly: false,
+  plugins: [listModules()],
+} satisfies UserConfig;
+
+/** Browsers of 2022 and later: module workers, top-level await, class fields (see README, "Browsers"). */
+const browserTarget = "es2022";
+
+export default defineConfig([
+  {
+    ...shared,
+    name: "page",
+    entry: { index: "src/index.ts" },
+    platform: "browser",
+    target: browserTarget,
+    define: { "process.env.NODE_ENV": JSON.stringify("production") },
+    // Not minified: bundlers find the worker by the literal `new Worker(new URL("./worker.js", import.meta.url), …)`.
+    minify: false,
+    dts: true,
+    // `Symbol.asyncDispose` is in the types; a consumer's `lib` of ES2022 lacks it and would report our file.
+    banner: { dts: '/// <reference lib="esnext.disposable" />\n' },
+  },
+  {
+    ...shared,
+    name: "worker",
+    entry: { worker: "src/worker.ts" },
+    platform: "browser",
+    target: browserTarget,
+    define: { "process.env.NODE_ENV": JSON.stringify("production") },
+    // Size is what the first visit waits for, and nobody reads bundled tfjs.
+    minify: true,
+    plugins: [withoutNode(), listModules()],
+    // One chunk: a consumer's Vite builds workers as `iife`, and a worker that splits fails there (vite#18585).
+    outputOptions: { codeSplitting: false, legalComments: "none" },
+    dts: true,
+  },
+  {
+    ...shared,
+    name: "command line",
+    entry: { "cli/main": "src/cli/main.ts" },
+    platform: "node",
+    target: "node20",
+    minify: false,
+    dts: false,
+  },
+]);
