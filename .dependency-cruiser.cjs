@@ -1,8 +1,8 @@
 // The import rules of docs/architecture.md: imports go down, and only GROUND crosses the wall between page and worker.
-const GROUND = "^src/(types|errors|protocol)\\.ts$";
+const GROUND = "^src/(types|errors|protocol|hash)\\.ts$";
 // A new file at the top of src/ belongs to the page unless it is named here.
 const PAGE = "^src/(?!(types|errors|protocol|worker|host|hash)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
-const WORKER = "^src/(worker|host|hash)\\.ts$|^src/(model|runtime|personalize)/";
+const WORKER = "^src/(worker|host)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
 const THREADS = "^src/(client|model-handle|input|limits|spawn|host)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";

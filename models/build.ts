@@ -33,7 +33,8 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
     if (!options.train && existsSync(join(out, "insitu.json"))) return report(out, "up to date");
     const folder = join(HERE, ".tfjs", "digits");
     const { model, accuracy, trainingImages, heldOutImages } = await train(folder, (line) => console.log(`  ${line}`));
-    if (accuracy < 0.98) throw new Error(`The held-out accuracy is ${accuracy}, and 0.98 is the least. Nothing was packed.`);
+    if (accuracy < 0.98)
+      throw new Error(`The held-out accuracy is ${accuracy}, and 0.98 is the least. Nothing was packed.`);
     const given = JSON.parse(readFileSync(join(HERE, "digits", "task.json"), "utf8"));
     const task = { ...given, metrics: { heldOutAccuracy: accuracy, heldOutImages, trainingImages } };
     await packModel({ model, out, name: "digits", version: "1.0.0", release: 1, task, created: CREATED, force: true });
@@ -46,7 +47,10 @@ function upToDate(out: string, taskFile: string): boolean {
   if (!existsSync(join(out, "insitu.json"))) return false;
   const manifest = read(out);
   const { task } = JSON.parse(readFileSync(taskFile, "utf8"));
-  return JSON.stringify(manifest.task) === JSON.stringify(task) && manifest.files.every(({ path }) => existsSync(join(out, path)));
+  return (
+    JSON.stringify(manifest.task) === JSON.stringify(task) &&
+    manifest.files.every(({ path }) => existsSync(join(out, path)))
+  );
 }
 
 function read(out: string): Manifest {
@@ -58,9 +62,14 @@ async function report(out: string, what: string): Promise<void> {
   const manifest = read(out);
   const bytes = manifest.files.reduce((sum, file) => sum + file.size, 0);
   const { heldOutAccuracy, heldOutImages } = manifest.metrics ?? {};
-  const accuracy = heldOutAccuracy === undefined ? "" : `, held-out accuracy ${(heldOutAccuracy * 100).toFixed(1)} % of ${heldOutImages}`;
+  const accuracy =
+    heldOutAccuracy === undefined
+      ? ""
+      : `, held-out accuracy ${(heldOutAccuracy * 100).toFixed(1)} % of ${heldOutImages}`;
   const digest = (await digestOf(manifest)).slice(0, 16);
-  console.log(`${manifest.name} ${manifest.version}: ${what}, ${(bytes / 1000).toFixed(0)} kB, digest ${digest}${accuracy}`);
+  console.log(
+    `${manifest.name} ${manifest.version}: ${what}, ${(bytes / 1000).toFixed(0)} kB, digest ${digest}${accuracy}`,
+  );
 }
 
 const program = new Command("npm run models --")

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { preview } from "vite";
-import { type Part, whyBuild } from "../demo/server/fresh.js";
+import { markBuilt, type Part, whyBuild } from "../demo/server/fresh.js";
 import { pageConfig } from "../demo/server/site.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -82,6 +82,7 @@ function build(part: Part): void {
   const [program = "npm", ...args] = part.command;
   const { status } = spawnSync(program, args, { cwd: ROOT, stdio: "inherit", shell: process.platform === "win32" });
   if (status !== 0) throw new Error(`The ${part.name} could not be built; the reason stands above.`);
+  markBuilt(part, ROOT);
 }
 
 function isFree(port: number, host: string): Promise<boolean> {

@@ -110,13 +110,13 @@ async function ready(worker: Worker, die: (error: InsituError) => void, call: Sp
     worker.addEventListener("error", (event) => {
       event.preventDefault();
       const { message, filename } = event;
-      // A script that cannot be fetched, or that a policy blocks, gives an event without a message.
+      // A module script that cannot be fetched, is blocked or has a syntax error gives an event without a message in Chromium.
       if (started) die(crashed(message || "no message"));
       else if (message) die(crashed(`${message} (${filename})`));
       else
         die(
           crashed(
-            "its script could not be fetched or was blocked. Check that worker.js and the Content-Security-Policy's worker-src allow it",
+            "its script could not be fetched, was blocked or is no valid script. Check its address and the Content-Security-Policy's worker-src",
           ),
         );
     });

@@ -92,7 +92,13 @@ function addPoint(ledger: Ledger, change: Change, point: Point): string | null {
 }
 
 /** The series of a point; when there are too many of them, its metric's overflow series. */
-function findEntry(ledger: Ledger, change: Change, { metric, attributes }: Point, family: string, metricKnown: boolean) {
+function findEntry(
+  ledger: Ledger,
+  change: Change,
+  { metric, attributes }: Point,
+  family: string,
+  metricKnown: boolean,
+) {
   const find = (wanted: Attributes) => {
     const key = entryKey(metric, wanted);
     const entry = change.entries.get(key) ?? ledger.entries.get(key);

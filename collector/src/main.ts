@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// The command line: reads the options, starts the collector, ends it on SIGINT and SIGTERM.
+// The command `insitu-collector`: reads its arguments, runs until a signal comes, ends in order.
+import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
-import { startCollector } from "./index.js";
+import { startCollector } from "./collector.js";
 
-interface Options {
+interface Arguments {
   port: number;
   host: string;
   data: string;
@@ -12,33 +13,62 @@ interface Options {
   allowOrigin: string[];
 }
 
-function port(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65535) throw new InvalidArgumentError("It must be 0 to 65535.");
-  return value;
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
+  return port;
 }
 
-const program = new Command("insitu-collector")
-  .description("Receives what insitu measures in web pages (OTLP/HTTP JSON), keeps it in a DuckDB file, answers GET /metrics for Prometheus.")
-  .option("--port <n>", "port to listen on; 0 takes a free one", port, 4318)
-  .option("--host <address>", "address to listen on; 0.0.0.0 for all", "127.0.0.1")
-  .option("--data <file>", "database file, made when missing", "./telemetry.db")
-  .option("--write-key <key>", "public key that pages must send (X-Insitu-Key, or ?key=)")
-  .option("--read-token <token>", "secret needed to read /metrics (Authorization: Bearer)")
-  .option("--allow-origin <origin>", "origin whose pages may write, such as https://shop.example; may be repeated", (one, all: string[]) => [...all, one], [])
-  .addHelpText("after", "\nExample:\n  insitu-collector --port 4318 --data ./telemetry.db --allow-origin https://shop.example");
+function readArguments(): Arguments {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return new Command("insitu-collector")
+    .description(
+      "Receives OTLP/HTTP JSON at /v1/metrics and /v1/logs, keeps it in a file, answers Prometheus at /metrics.",
+    )
+    .version(version)
+    .option("--port <number>", "port to listen on; 0 takes a free one", readPort, 4318)
+    .option("--host <address>", "address to listen on; 0.0.0.0 is every one", "127.0.0.1")
+    .option("--data <file>", "the database, made when it is missing", "./telemetry.db")
+    .option("--write-key <key>", "senders must show this key")
+    .option("--read-token <token>", "GET /metrics needs this as a bearer token")
+    .option(
+      "--allow-origin <origin>",
+      "pages of this origin may send; repeat it for more; without it any may",
+      (origin: string, all: string[]) => [...all, origin],
+      [],
+    )
+    .parse()
+    .opts<Arguments>();
+}
 
-program.parse();
-const { allowOrigin, ...options } = program.opts<Options>();
-try {
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+async function main(): Promise<void> {
+  const { allowOrigin, ...options } = readArguments();
   const collector = await startCollector({ ...options, allowOrigins: allowOrigin });
-  console.log(`insitu-collector listens on ${collector.url}, metrics at ${collector.url}/metrics`);
-  const end = () => void collector.close().then(() => process.exit(0));
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
-} catch (error) {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const advice = code === "EADDRINUSE" ? " Pass another --port, or end what listens there." : "";
-  console.error(`insitu-collector: ${message}.${advice}`);
+  let ending = false;
+  const end = async () => {
+    // A terminal and npm both pass Ctrl-C on; the second must not cut the first short.
+    if (ending) return;
+    ending = true;
+    await collector.close();
+    process.exit(0);
+  };
+  const endOrFail = () => void end().catch(fail);
+  process.on("SIGINT", endOrFail);
+  process.on("SIGTERM", endOrFail);
+  console.log(`insitu-collector listens on ${collector.url}, its figures are at ${collector.url}/metrics`);
+  if (!isLoopback(options.host) && !(options.writeKey && options.readToken))
+    console.warn("Everyone who reaches this address may write or read: set --write-key and --read-token.");
+}
+
+function fail(error: unknown): void {
+  console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }
+
+main().catch(fail);

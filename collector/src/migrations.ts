@@ -26,7 +26,9 @@ const MIGRATIONS: readonly string[][] = [
 /** Brings the database to the newest version, a version a transaction. Throws when a newer collector wrote it. */
 export async function migrate(connection: DuckDBConnection): Promise<void> {
   await connection.run("CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied TIMESTAMP)");
-  const reader = await connection.runAndReadAll("SELECT coalesce(max(version), 0)::INTEGER AS version FROM schema_migrations");
+  const reader = await connection.runAndReadAll(
+    "SELECT coalesce(max(version), 0)::INTEGER AS version FROM schema_migrations",
+  );
   const version = Number(reader.getRowObjectsJS()[0]?.version ?? 0);
   if (version > MIGRATIONS.length)
     throw new Error(

@@ -27,7 +27,9 @@ export const readHistogram: AmountReader = (point, name) => {
   // OTLP: without bounds the one bucket may be left out.
   const buckets = given.length === 0 && bounds.length === 0 ? [total] : given;
   if (buckets.length !== bounds.length + 1)
-    throw new Unusable(`${name}: ${bounds.length} bounds need ${bounds.length + 1} bucketCounts, not ${buckets.length}`);
+    throw new Unusable(
+      `${name}: ${bounds.length} bounds need ${bounds.length + 1} bucketCounts, not ${buckets.length}`,
+    );
   if (buckets.reduce((all, one) => all + one, 0) !== total)
     throw new Unusable(`${name}: the bucketCounts do not add up to count (${total})`);
 

@@ -10,7 +10,19 @@ import {
   MAX_UNIT_CHARS,
 } from "./limits.js";
 import { type AmountReader, readCount, readHistogram } from "./otlp-points.js";
-import { anyValue, attributes, cut, type Fields, fields, isFields, list, nanos, oneOf, text, Unusable } from "./otlp-values.js";
+import {
+  anyValue,
+  attributes,
+  cut,
+  type Fields,
+  fields,
+  isFields,
+  list,
+  nanos,
+  oneOf,
+  text,
+  Unusable,
+} from "./otlp-values.js";
 import type { Attributes, Event, Metric, Point, Rejected } from "./records.js";
 
 export interface Parsed<Record> {
@@ -83,7 +95,11 @@ function readMetric(value: Fields, origin: string, context: Context, into: Parse
           const taken = readPoint(fields(point, `${name}: a data point`), common, read, context);
           if (!taken) return;
           if (temporality === "delta") into.records.push(taken.point);
-          else into.records.push({ ...taken.point, cumulative: { ...taken.times, stream: streamOf(origin, taken.point) } });
+          else
+            into.records.push({
+              ...taken.point,
+              cumulative: { ...taken.times, stream: streamOf(origin, taken.point) },
+            });
         });
     },
     all,
@@ -182,7 +198,9 @@ function readEvent(value: Fields, resource: Attributes, now: number): Event {
 }
 
 function readResource(resource: unknown, limit: number): Attributes {
-  return isFields(resource) ? attributes(resource.attributes, "the resource's attributes", limit, MAX_RESOURCE_ATTRIBUTES) : [];
+  return isFields(resource)
+    ? attributes(resource.attributes, "the resource's attributes", limit, MAX_RESOURCE_ATTRIBUTES)
+    : [];
 }
 
 function top(body: unknown, field: string): readonly unknown[] {

@@ -51,10 +51,10 @@ function linesOf(name: string, { metric, attributes, total }: Series): string[] 
 
 function braces(labels: Attributes): string {
   if (labels.length === 0) return "";
-  return `{${labels.map(([name, value]) => `${name}="${escape(value)}"`).join(",")}}`;
+  return `{${labels.map(([name, value]) => `${name}="${escapeLabel(value)}"`).join(",")}}`;
 }
 
-function escape(value: string): string {
+function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 

@@ -1,82 +1,164 @@
-// The collector's routes: telemetry in, Prometheus text out.
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { type AccessOptions, allowOrigin, mayRead, mayWrite } from "./access.js";
-import { type Parsed, parseLogs, parseMetrics } from "./otlp.js";
-import { toPrometheus } from "./prometheus.js";
-import type { Store } from "./store.js";
+// The routes: telemetry in, sums out, and an answer in words for everything that cannot be taken.
+import cors from "@fastify/cors";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Access, Caller, Denial } from "./access.js";
+import { HttpError, readJson } from "./body.js";
+import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
+import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
+import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
+import type { Rejected } from "./records.js";
+import type { Batch, Store } from "./store.js";
 
-// Five times the batch that a page sends at most; before and after inflating.
-const MAX_BODY = 256 * 1024;
+/** Seconds after which a sender may try again what could not be stored. */
+const RETRY_SECONDS = 5;
 
-const inflate = promisify(gunzip);
-
-/** An answer other than 200, with what the sender should do. */
-class Refused extends Error {
-  constructor(
-    readonly statusCode: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-export function createServer(store: Store, access: AccessOptions): FastifyInstance {
-  const app = fastify({ bodyLimit: MAX_BODY, logger: false, forceCloseConnections: "idle" });
-  app.removeAllContentTypeParsers();
-  // Beacons come as text/plain, since that needs no preflight; the content is JSON all the same.
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
-  app.addHook("onRequest", async (request, reply) => allowOrigin(request, reply, access));
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    const message = status === 413 ? `the body has more than ${MAX_BODY} bytes; send smaller batches` : error.message;
-    return reply.code(status).send({ code: status, message: status >= 500 ? "the collector failed; try again later" : message });
+/** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
+export function createServer(store: Store, access: Access): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Idle keep-alive connections (Prometheus holds one) end at once, others when they are answered.
+    forceCloseConnections: "idle",
   });
+  const figures = { points: 0, events: 0, rejected: 0, failed: 0 };
+  app.setErrorHandler((error: FastifyError, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ code: 404, message: `nothing is at ${request.url}; POST /v1/metrics or /v1/logs, GET /metrics, /healthz or /readyz` }),
+    sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
   );
-
-  const receive = <T>(path: string, key: string, parse: (body: unknown) => Parsed<T>, add: (items: T[]) => Promise<void>) => {
-    app.options(path, async (_request, reply) => reply.code(204).send());
-    app.post(path, async (request, reply) => {
-      const refused = mayWrite(request, access);
-      if (refused) throw new Refused(refused.startsWith("pages") ? 403 : 401, refused);
-      const { items, rejected, message } = parse(await json(request));
-      if (items.length > 0) await add(items);
-      return reply.send(rejected > 0 ? { partialSuccess: { [key]: String(rejected), errorMessage: message } } : {});
-    });
-  };
-  receive("/v1/metrics", "rejectedDataPoints", parseMetrics, store.addPoints);
-  receive("/v1/logs", "rejectedLogRecords", parseLogs, store.addEvents);
-
-  app.get("/metrics", async (request: FastifyRequest, reply: FastifyReply) => {
-    const refused = mayRead(request, access);
-    if (refused) throw new Refused(401, refused);
-    return reply.type("text/plain; version=0.0.4; charset=utf-8").send(toPrometheus(await store.series()));
-  });
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async () => {
-    await store.series();
+    await store.check().catch((cause) => unavailable(cause));
     return { status: "ready" };
+  });
+  app.get("/metrics", { onRequest: guard((caller) => access.read(caller)) }, async (_request, reply) => {
+    const own = ownFigures(store.series().length, figures);
+    return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(store.series(), own));
+  });
+  // A scope of its own: only writing is for other origins, so a page elsewhere cannot read what was counted.
+  app.register(async (writing) => {
+    await writing.register(cors, access.cors);
+    writing.addHook(
+      "onRequest",
+      guard((caller) => access.write(caller)),
+    );
+    takeJson(writing);
+    writing.post("/v1/metrics", async (request) => {
+      const { records, rejected } = parse(() => parseMetrics(request.body, Date.now()));
+      const all = [...rejected, ...(await append(store, { points: records }, figures))];
+      figures.points += records.length;
+      return partial("rejectedDataPoints", all, figures);
+    });
+    writing.post("/v1/logs", async (request) => {
+      const { records, rejected } = parse(() => parseLogs(request.body, Date.now()));
+      await append(store, { events: records }, figures);
+      figures.events += records.length;
+      return partial("rejectedLogRecords", rejected, figures);
+    });
   });
   return app;
 }
 
-async function json(request: FastifyRequest): Promise<unknown> {
-  let body = request.body as Buffer | undefined;
-  const encoding = request.headers["content-encoding"];
-  if (encoding === "gzip") {
-    body = await inflate(body ?? Buffer.alloc(0), { maxOutputLength: MAX_BODY }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ERR_BUFFER_TOO_LARGE") throw new Refused(413, "too large");
-      throw new Refused(400, "the body is not gzip, as content-encoding says");
+type Figures = { points: number; events: number; rejected: number; failed: number };
+
+function takeJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  // text/plain: what a page may send to another origin without asking first.
+  app.addContentTypeParser(
+    ["application/json", "text/plain"],
+    { parseAs: "buffer" },
+    (request: FastifyRequest, body: Buffer) => readJson(body, request.headers["content-encoding"]),
+  );
+}
+
+function guard(decide: (caller: Caller) => Denial | null) {
+  return async (request: FastifyRequest): Promise<void> => {
+    // The preflight carries no key by design.
+    if (request.method === "OPTIONS") return;
+    const { authorization, origin } = request.headers;
+    const { key } = request.query as Record<string, unknown>;
+    const denial = decide({
+      authorization,
+      origin,
+      insituKey: one(request.headers["x-insitu-key"]),
+      key: one(key),
     });
-  } else if (encoding && encoding !== "identity") throw new Refused(415, `content-encoding ${encoding} is not read; send gzip or none`);
+    if (denial) throw new HttpError(denial.status, denial.message);
+  };
+}
+
+/** A header or parameter that comes twice is none. */
+function one(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function parse<T>(work: () => T): T {
   try {
-    const parsed: unknown = JSON.parse((body ?? Buffer.alloc(0)).toString("utf8"));
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
-  } catch {
-    // Falls through to the same answer.
+    return work();
+  } catch (error) {
+    throw error instanceof BadBody ? new HttpError(400, error.message) : error;
   }
-  throw new Refused(400, "the body is not a JSON object; OTLP is read as JSON here, not as protobuf");
+}
+
+async function append(store: Store, batch: Batch, figures: Figures): Promise<Rejected[]> {
+  return store.append(batch).catch((cause) => {
+    figures.failed += 1;
+    return unavailable(cause);
+  });
+}
+
+function unavailable(cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  console.error(`The database did not take it: ${reason}`);
+  throw new HttpError(503, `The database does not answer; try again in ${RETRY_SECONDS} s.`, { cause });
+}
+
+// The answer names the first reasons: a batch has few kinds of faults, and the answer must stay small.
+const REASONS_TOLD = 5;
+
+/** OTLP: 200 with what was rejected is final, the sender must not try again. */
+function partial(field: string, rejected: readonly Rejected[], figures: Figures): object {
+  const count = rejected.reduce((sum, one) => sum + one.count, 0);
+  figures.rejected += count;
+  if (count === 0) return {};
+  const reasons = [...new Set(rejected.map(({ reason }) => reason))].slice(0, REASONS_TOLD);
+  return { partialSuccess: { [field]: String(count), errorMessage: reasons.join("; ") } };
+}
+
+function ownFigures(series: number, { points, events, rejected, failed }: Figures): OwnFigure[] {
+  const counter = (what: string, help: string, value: number): OwnFigure => ({
+    name: `insitu_collector_${what}_total`,
+    kind: "counter",
+    help: `${help} since the collector started.`,
+    value,
+  });
+  return [
+    { name: "insitu_collector_series", kind: "gauge", help: "Series that are kept.", value: series },
+    counter("points", "Data points that were read", points),
+    counter("events", "Log records that were stored", events),
+    counter("rejected", "Data points and log records that were rejected", rejected),
+    counter("storage_failures", "Requests that the database did not take", failed),
+  ];
+}
+
+// google.rpc.Code, which OTLP puts into the body of an error.
+const RPC_CODES: Readonly<Record<number, number>> = { 401: 16, 403: 7, 404: 5, 413: 8, 503: 14 };
+const INVALID_ARGUMENT = 3;
+const INTERNAL = 13;
+
+function sendError(reply: FastifyReply, error: FastifyError | HttpError): FastifyReply {
+  const status = error.statusCode ?? 500;
+  if (status >= 500 && !(error instanceof HttpError)) console.error(error);
+  if (status === 503) reply.header("retry-after", String(RETRY_SECONDS));
+  const message =
+    status >= 500 && !(error instanceof HttpError) ? "The collector failed; see its log." : messageOf(error);
+  const code = RPC_CODES[status] ?? (status < 500 ? INVALID_ARGUMENT : INTERNAL);
+  return reply.code(status).send({ code, message });
+}
+
+function messageOf(error: FastifyError | HttpError): string {
+  const { code } = error as FastifyError;
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+    return `The body is more than ${MAX_BODY_BYTES} bytes; send smaller batches.`;
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return "Send OTLP as JSON, with content-type application/json.";
+  return error.message;
 }

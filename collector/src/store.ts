@@ -1,162 +1,147 @@
-// Keeps series and events in DuckDB: one file, real SQL, and sums that survive a restart.
-import { DuckDBInstance } from "@duckdb/node-api";
-import type { LogEvent, Point } from "./otlp.js";
-
-export interface Series {
-  name: string;
-  unit: string;
-  kind: "histogram" | "counter";
-  attributes: Record<string, string>;
-  /** Observations of a histogram, the total of a counter. */
-  value: number;
-  sum: number;
-  bounds: number[];
-  buckets: number[];
-}
+// The embedded database: opens it, appends batches durably, keeps the sums of all that ever came, forgets old detail.
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
+import { migrate } from "./migrations.js";
+import type { Event, Point, Rejected, Series } from "./records.js";
+import { readLedger, writeRows } from "./tables.js";
 
 export interface Store {
-  /** Adds all points or none; resolves once they are on disk. */
-  addPoints(points: Point[]): Promise<void>;
-  addEvents(events: LogEvent[]): Promise<void>;
-  series(): Promise<Series[]>;
+  /** Resolves with what was rejected once the rest is on disk; rejects when nothing of it was kept. */
+  append(batch: Batch): Promise<Rejected[]>;
+  /** What was added up since the database was made. */
+  series(): Series[];
+  /** Rejects when the database does not answer. */
+  check(): Promise<void>;
+  /** Deletes points, events and silent cumulative streams from before `time` (milliseconds since 1970); the sums stay. */
+  forget(time: number): Promise<void>;
+  /** Waits for what is being written, then closes the file. */
   close(): Promise<void>;
 }
 
-// OpenTelemetry's overflow stream takes what comes after; Prometheus and people stop reading long before.
-const MAX_SERIES = 5000;
-const OVERFLOW = { "otel.metric.overflow": "true" };
-
-/** Each runs once, in order, and is never changed after a release: a new one is added instead. */
-const MIGRATIONS = [
-  `CREATE TABLE series (
-     key VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, unit VARCHAR NOT NULL, kind VARCHAR NOT NULL, attributes VARCHAR NOT NULL,
-     bounds DOUBLE[] NOT NULL, value DOUBLE NOT NULL, sum DOUBLE NOT NULL, buckets DOUBLE[] NOT NULL);
-   CREATE TABLE cumulative (key VARCHAR PRIMARY KEY, value DOUBLE NOT NULL, sum DOUBLE NOT NULL, buckets DOUBLE[] NOT NULL);
-   CREATE TABLE events (received TIMESTAMP DEFAULT current_timestamp, time UBIGINT, name VARCHAR, severity INTEGER, attributes VARCHAR, resource VARCHAR);`,
-];
-
-/** A point as what it adds to its series. */
-interface Addition {
-  key: string;
-  point: Point;
-  attributes: Record<string, string>;
-  value: number;
-  sum: number;
-  bounds: number[];
-  buckets: number[];
+export interface Batch {
+  points?: readonly Point[];
+  events?: readonly Event[];
 }
 
-export async function openStore(file: string): Promise<Store> {
-  const instance = await DuckDBInstance.create(file);
-  const connection = await instance.connect();
-  await migrate();
-  const known = new Set((await rows("SELECT key FROM series")).map((row) => String(row.key)));
+interface Job {
+  batch: Batch;
+  resolve: (rejected: Rejected[]) => void;
+  reject: (error: unknown) => void;
+}
+
+// DuckDB would take 80 % of the memory and every core; this is a guest on somebody's machine. No download of extensions.
+const DUCKDB = {
+  memory_limit: "192MB",
+  threads: "2",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+};
+
+// One transaction takes all that waits, since its price is the disk's, not the rows'; bounded, as a batch is 256 KiB.
+const MAX_BATCHES_A_TRANSACTION = 64;
+
+/** Opens or makes the database at `path`. Throws with what to do when it cannot be used. */
+export async function openStore(path: string): Promise<Store> {
+  const { instance, connection, ledger } = await open(path);
+  const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
+  let draining = false;
 
-  async function rows(sql: string, values: (string | number)[] = []): Promise<Record<string, unknown>[]> {
-    return (await connection.runAndReadAll(sql, values)).getRowObjectsJson() as Record<string, unknown>[];
-  }
+  /** One connection has one transaction: whatever uses it waits for its turn. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
 
-  async function migrate(): Promise<void> {
-    await connection.run("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied TIMESTAMP DEFAULT current_timestamp)");
-    const [{ done = 0 } = {}] = await rows("SELECT count(*)::INTEGER AS done FROM migrations");
-    for (const [version, sql] of MIGRATIONS.entries()) {
-      if (version < Number(done)) continue;
-      await connection.run(`BEGIN; ${sql} INSERT INTO migrations (version) VALUES (${version}); COMMIT;`);
+  const drain = async () => {
+    draining = true;
+    while (waiting.length > 0) {
+      const jobs = waiting.splice(0, MAX_BATCHES_A_TRANSACTION);
+      await inTurn(() => commit(connection, ledger, jobs));
     }
-  }
-
-  /** One transaction at a time: a connection has no more. A failed one never stops the next. */
-  const transaction = <T>(run: () => Promise<T>): Promise<T> => {
-    const mine = last.then(async () => {
-      await connection.run("BEGIN");
-      try {
-        const result = await run();
-        await connection.run("COMMIT");
-        return result;
-      } catch (error) {
-        await connection.run("ROLLBACK");
-        throw error;
-      }
-    });
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-
-  const place = (point: Point): { key: string; attributes: Record<string, string> } => {
-    const service = point.resource["service.name"];
-    const attributes = { ...point.attributes, ...(service && { "service.name": service }) };
-    const key = keyOf(point, attributes);
-    if (known.has(key) || known.size < MAX_SERIES) return { key, attributes };
-    return { key: keyOf(point, OVERFLOW), attributes: OVERFLOW };
-  };
-
-  /** What a point adds: itself, or its difference from the writer's last one. */
-  const addition = async (point: Point): Promise<Addition> => {
-    const whole = {
-      value: point.kind === "histogram" ? point.count : point.value,
-      sum: point.kind === "histogram" ? point.sum : 0,
-      bounds: point.kind === "histogram" ? point.bounds : [],
-      buckets: point.kind === "histogram" ? point.buckets : [],
-    };
-    if (point.temporality === "delta") return { point, ...place(point), ...whole };
-    const writer = JSON.stringify([keyOf(point, point.attributes), point.resource, point.start]);
-    const [before] = await rows("SELECT value, sum, buckets FROM cumulative WHERE key = ?", [writer]);
-    await connection.run("INSERT OR REPLACE INTO cumulative VALUES (?, ?, ?, ?::DOUBLE[])", [writer, whole.value, whole.sum, JSON.stringify(whole.buckets)]);
-    const earlier = (before?.buckets ?? []) as number[];
-    return {
-      point,
-      ...place(point),
-      bounds: whole.bounds,
-      value: Math.max(0, whole.value - Number(before?.value ?? 0)),
-      sum: Math.max(0, whole.sum - Number(before?.sum ?? 0)),
-      buckets: whole.buckets.map((count, index) => Math.max(0, count - (earlier[index] ?? 0))),
-    };
-  };
-
-  const add = async ({ key, point, attributes, value, sum, bounds, buckets }: Addition): Promise<void> => {
-    await connection.run(
-      `INSERT INTO series VALUES (?, ?, ?, ?, ?, ?::DOUBLE[], ?, ?, ?::DOUBLE[])
-       ON CONFLICT (key) DO UPDATE SET value = value + excluded.value, sum = sum + excluded.sum,
-         buckets = list_transform(list_zip(buckets, excluded.buckets), pair -> pair[1] + pair[2])`,
-      [key, point.name, point.unit, point.kind, JSON.stringify(attributes), JSON.stringify(bounds), value, sum, JSON.stringify(buckets)],
-    );
+    draining = false;
   };
 
   return {
-    addPoints: (points) =>
-      transaction(async () => {
-        const touched: string[] = [];
-        for (const point of points) {
-          const one = await addition(point);
-          await add(one);
-          touched.push(one.key);
-        }
-        for (const key of touched) known.add(key);
+    append: (batch) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ batch, resolve, reject });
+        if (!draining) void drain();
       }),
-    addEvents: (events) =>
-      transaction(async () => {
-        for (const { name, time, severity, attributes, resource } of events) {
-          const values = [time, name, severity, JSON.stringify(attributes), JSON.stringify(resource)];
-          await connection.run("INSERT INTO events (time, name, severity, attributes, resource) VALUES (?::UBIGINT, ?, ?, ?, ?)", values);
-        }
+    series: () => [...ledger.entries.values()],
+    check: () => inTurn(async () => void (await connection.run("SELECT 1"))),
+    forget: (time) => inTurn(() => forget(connection, ledger, time)),
+    close: () =>
+      inTurn(async () => {
+        connection.closeSync();
+        instance.closeSync();
       }),
-    series: () =>
-      transaction(async () =>
-        (await rows("SELECT name, unit, kind, attributes, value, sum, bounds, buckets FROM series ORDER BY name, key")).map(
-          (row) => ({ ...row, attributes: JSON.parse(String(row.attributes)) }) as Series,
-        ),
-      ),
-    async close() {
-      await last;
-      connection.closeSync();
-      instance.closeSync();
-    },
   };
 }
 
-/** Two histograms with other bounds are other series: their buckets cannot be added. */
-function keyOf(point: Point, attributes: Record<string, string>): string {
-  const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([point.name, point.unit, point.kind === "histogram" ? point.bounds : "counter", sorted]);
+async function open(path: string) {
+  try {
+    const instance = await DuckDBInstance.create(path, DUCKDB);
+    const connection = await instance.connect();
+    try {
+      await migrate(connection);
+      return { instance, connection, ledger: await readLedger(connection) };
+    } catch (error) {
+      connection.closeSync();
+      instance.closeSync();
+      throw error;
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = /lock/i.test(reason) ? "Another collector has it open: end that one, or name another file." : "";
+    throw new Error(`Cannot use the database ${path}: ${reason} ${hint}`.trim(), { cause });
+  }
+}
+
+/** Writes several batches at once; when that fails each is tried alone, so that one cannot cost the others. */
+async function commit(connection: DuckDBConnection, ledger: Ledger, jobs: readonly Job[]): Promise<void> {
+  try {
+    const change = emptyChange();
+    const rejected = jobs.map(({ batch }) => addPoints(ledger, change, batch.points ?? []));
+    await write(connection, change, jobs);
+    apply(ledger, change);
+    for (const [i, job] of jobs.entries()) job.resolve(rejected[i] ?? []);
+  } catch (error) {
+    if (jobs.length === 1) jobs[0]?.reject(error);
+    else for (const job of jobs) await commit(connection, ledger, [job]);
+  }
+}
+
+async function write(connection: DuckDBConnection, change: Change, jobs: readonly Job[]): Promise<void> {
+  await transaction(connection, () =>
+    writeRows(
+      connection,
+      change,
+      jobs.flatMap(({ batch }) => batch.events ?? []),
+    ),
+  );
+}
+
+async function forget(connection: DuckDBConnection, ledger: Ledger, time: number): Promise<void> {
+  const before = BigInt(Math.max(0, Math.trunc(time)));
+  const nanos = before * 1_000_000n;
+  await transaction(connection, async () => {
+    await connection.run("DELETE FROM points WHERE time < epoch_ms($1::BIGINT)", [before]);
+    await connection.run("DELETE FROM events WHERE time < epoch_ms($1::BIGINT)", [before]);
+    await connection.run("DELETE FROM streams WHERE time < $1::UBIGINT", [nanos]);
+  });
+  for (const [key, stream] of ledger.streams) if (BigInt(stream.time) < nanos) ledger.streams.delete(key);
+}
+
+async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
+  await connection.run("BEGIN");
+  try {
+    await work();
+    await connection.run("COMMIT");
+  } catch (error) {
+    // A failed COMMIT has rolled back already, and then there is nothing to roll back.
+    await connection.run("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
 }

@@ -21,7 +21,11 @@ const INSERT = {
     description: "VARCHAR",
     bounds: ["DOUBLE"],
   }),
-  series: insert("INTO series", "r.id, r.family, r.attributes", { id: "INTEGER", family: "VARCHAR", attributes: "VARCHAR" }),
+  series: insert("INTO series", "r.id, r.family, r.attributes", {
+    id: "INTEGER",
+    family: "VARCHAR",
+    attributes: "VARCHAR",
+  }),
   totals: insert("OR REPLACE INTO totals", `r.id, ${AMOUNT_COLUMNS}`, { id: "INTEGER", ...AMOUNT }),
   streams: insert("OR REPLACE INTO streams", `r.stream, r.start::UBIGINT, r.time::UBIGINT, ${AMOUNT_COLUMNS}`, {
     stream: "VARCHAR",
@@ -29,7 +33,11 @@ const INSERT = {
     time: "VARCHAR",
     ...AMOUNT,
   }),
-  points: insert("INTO points", `r.id, epoch_ms(r.time), ${AMOUNT_COLUMNS}`, { id: "INTEGER", time: "BIGINT", ...AMOUNT }),
+  points: insert("INTO points", `r.id, epoch_ms(r.time), ${AMOUNT_COLUMNS}`, {
+    id: "INTEGER",
+    time: "BIGINT",
+    ...AMOUNT,
+  }),
   events: insert("INTO events", "epoch_ms(r.time), r.name, r.severity, r.body, r.attributes, r.resource", {
     time: "BIGINT",
     name: "VARCHAR",
@@ -85,12 +93,20 @@ export async function readLedger(connection: DuckDBConnection): Promise<Ledger> 
     const { family, ...metric } = row as unknown as Metric & { family: string };
     ledger.metrics.set(family, metric);
   }
-  for (const row of await rows("SELECT id, family, attributes, count, sum, buckets FROM series JOIN totals USING (id)")) {
+  for (const row of await rows(
+    "SELECT id, family, attributes, count, sum, buckets FROM series JOIN totals USING (id)",
+  )) {
     const family = String(row.family);
     const metric = ledger.metrics.get(family);
     if (!metric) throw new Error(`its series ${row.id} belongs to no metric`);
     const attributes = JSON.parse(String(row.attributes)) as Attributes;
-    ledger.entries.set(entryKey(metric, attributes), { id: Number(row.id), family, metric, attributes, total: amountOf(row) });
+    ledger.entries.set(entryKey(metric, attributes), {
+      id: Number(row.id),
+      family,
+      metric,
+      attributes,
+      total: amountOf(row),
+    });
   }
   for (const row of await rows("SELECT * FROM streams")) {
     const stream = String(row.stream);

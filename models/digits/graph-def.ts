@@ -39,32 +39,41 @@ const pool = (name: string, input: string): Node => ({
   name,
   op: "MaxPool",
   input: [input],
-  attr: { T: FLOAT, ksize: sizes(1, 2, 2, 1), strides: sizes(1, 2, 2, 1), padding: text("VALID"), data_format: text("NHWC") },
+  attr: {
+    T: FLOAT,
+    ksize: sizes(1, 2, 2, 1),
+    strides: sizes(1, 2, 2, 1),
+    padding: text("VALID"),
+    data_format: text("NHWC"),
+  },
+});
+
+const dense = (name: string, input: string, kernel: string, bias: string, ...fused: string[]): Node => ({
+  name,
+  op: "_FusedMatMul",
+  input: [input, kernel, bias],
+  attr: {
+    T: FLOAT,
+    transpose_a: { b: false },
+    transpose_b: { b: false },
+    fused_ops: { list: { s: fused.map((op) => text(op).s) } },
+    num_args: { i: "1" },
+    epsilon: { f: 0 },
+  },
 });
 
 function nodes(): Node[] {
   return [
     { name: "image", op: "Placeholder", attr: { dtype: FLOAT, shape: { shape: dims(-1, 28, 28, 1) } } },
-    ...["conv1", "bias1", "conv2", "bias2", "dense", "bias3"].map((name) => constant(name)),
+    ...["conv1", "bias1", "conv2", "bias2", "dense1", "bias3", "dense2", "bias4"].map((name) => constant(name)),
     constant("flat_shape", "DT_INT32"),
     conv("features1", "image", "conv1", "bias1"),
     pool("pooled1", "features1"),
     conv("features2", "pooled1", "conv2", "bias2"),
     pool("pooled2", "features2"),
     { name: "flat", op: "Reshape", input: ["pooled2", "flat_shape"], attr: { T: FLOAT, Tshape: { type: "DT_INT32" } } },
-    {
-      name: "logits",
-      op: "_FusedMatMul",
-      input: ["flat", "dense", "bias3"],
-      attr: {
-        T: FLOAT,
-        transpose_a: { b: false },
-        transpose_b: { b: false },
-        fused_ops: { list: { s: [text("BiasAdd").s] } },
-        num_args: { i: "1" },
-        epsilon: { f: 0 },
-      },
-    },
+    dense("hidden", "flat", "dense1", "bias3", "BiasAdd", "Relu"),
+    dense("logits", "hidden", "dense2", "bias4", "BiasAdd"),
     { name: "probabilities", op: "Softmax", input: ["logits"], attr: { T: FLOAT } },
   ];
 }

@@ -3,6 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { SIDE } from "./data.js";
 
 export const FILTERS = [16, 32] as const;
+/** Units of the dense layer between features and classes. */
+export const HIDDEN = 64;
 export const CLASSES = 10;
 const KERNEL = 3;
 
@@ -11,8 +13,10 @@ export interface Weights {
   bias1: tf.Variable<tf.Rank.R1>;
   conv2: tf.Variable<tf.Rank.R4>;
   bias2: tf.Variable<tf.Rank.R1>;
-  dense: tf.Variable<tf.Rank.R2>;
+  dense1: tf.Variable<tf.Rank.R2>;
   bias3: tf.Variable<tf.Rank.R1>;
+  dense2: tf.Variable<tf.Rank.R2>;
+  bias4: tf.Variable<tf.Rank.R1>;
 }
 
 /** He's initialisation (He et al. 2015): deviation sqrt(2 / inputs), for layers that end in a rectifier. */
@@ -27,8 +31,10 @@ export function createWeights(seed: number): Weights {
     bias1: zeros(first),
     conv2: normal<tf.Rank.R4>([KERNEL, KERNEL, first, second], KERNEL ** 2 * first, 2),
     bias2: zeros(second),
-    dense: normal<tf.Rank.R2>([pooled, CLASSES], pooled, 3),
-    bias3: zeros(CLASSES),
+    dense1: normal<tf.Rank.R2>([pooled, HIDDEN], pooled, 3),
+    bias3: zeros(HIDDEN),
+    dense2: normal<tf.Rank.R2>([HIDDEN, CLASSES], HIDDEN, 4),
+    bias4: zeros(CLASSES),
   };
 }
 
@@ -94,10 +100,14 @@ function larger(pairs: tf.Tensor): tf.Tensor {
 export function logits(patches: tf.Tensor2D, weights: Weights, drop: number, seed: number): tf.Tensor2D {
   const batch = patches.shape[0] / SIDE ** 2;
   const [first, second] = FILTERS;
-  const seen = patches.matMul(weights.conv1.reshape([KERNEL ** 2, first])).add(weights.bias1).relu();
+  const seen = patches
+    .matMul(weights.conv1.reshape([KERNEL ** 2, first]))
+    .add(weights.bias1)
+    .relu();
   const small = pool(seen.reshape([batch, SIDE, SIDE, first]));
   const found = convolve(small, weights.conv2).add(weights.bias2).relu();
   const features = pool(found.reshape([batch, SIDE / 2, SIDE / 2, second])).reshape([batch, -1]);
   const kept = drop > 0 ? tf.dropout(features, drop, undefined, seed) : features;
-  return kept.matMul(weights.dense).add(weights.bias3) as tf.Tensor2D;
+  const hidden = kept.matMul(weights.dense1).add(weights.bias3).relu();
+  return hidden.matMul(weights.dense2).add(weights.bias4) as tf.Tensor2D;
 }

@@ -27,9 +27,9 @@ export interface LoadContext {
 
 /** `url` is absolute and ends with a slash. One load of a package at a time, over all tabs: the next one finds it stored. */
 export async function loadPackage(url: string, context: LoadContext): Promise<Package> {
-  // Absent in pages that are not served by HTTPS; then two tabs may fetch the same bytes twice.
-  if (!navigator.locks) return stored(url, context);
   try {
+    // Absent in pages that are not served by HTTPS; then two tabs may fetch the same bytes twice.
+    if (!navigator.locks) return await stored(url, context);
     return await navigator.locks.request(`insitu:load:${url}`, { signal: context.signal }, () => stored(url, context));
   } catch (error) {
     throw asInsituError(error, context.signal.aborted ? "aborted" : "_OTHER", `Loading ${url} stopped`, { url });

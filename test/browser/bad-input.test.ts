@@ -33,7 +33,7 @@ interface Outcome {
 /** Loads digits, which must fail, and looks into the store. */
 function failToLoad(url = "/models/digits/"): Promise<Outcome> {
   return library.page.evaluate(async (address) => {
-    await using client = window.insitu.createClient({ backends: ["cpu"] });
+    const client = window.insitu.createClient({ backends: ["cpu"] });
     const error = await client.load(address).then(
       () => ({ code: "loaded", message: "" }),
       (reason: { code: string; message: string }) => reason,
@@ -64,8 +64,8 @@ function failToLoad(url = "/models/digits/"): Promise<Outcome> {
 /** The next good call: digits loads and predicts. */
 function loadWell(): Promise<number> {
   return library.page.evaluate(async () => {
-    await using client = window.insitu.createClient({ backends: ["cpu"] });
-    await using model = await client.load("/models/digits/", { task: "classification" });
+    const client = window.insitu.createClient({ backends: ["cpu"] });
+    const model = await client.load("/models/digits/", { task: "classification" });
     const { value } = await model.predict(new Float32Array(28 * 28));
     return value.length;
   });
@@ -133,7 +133,7 @@ describe("wasm binaries", () => {
   /** Tells which backend ran and why wasm did not. */
   const loadOn = (backends: ("wasm" | "cpu")[]) =>
     library.page.evaluate(async (allowed) => {
-      await using client = window.insitu.createClient({ backends: allowed });
+      const client = window.insitu.createClient({ backends: allowed });
       return client.load("/models/digits/").then(
         (model) => ({ backend: model.info.backend as string, reason: model.info.refused[0]?.reason ?? "" }),
         (error: { code: string; message: string }) => ({ backend: error.code, reason: error.message }),
@@ -185,7 +185,7 @@ describe("an input that does not fit", () => {
 
   test.each(cases)("%s", async (name, code, message) => {
     const { failed, next } = await library.page.evaluate(async (what) => {
-      await using client = window.insitu.createClient({ backends: ["cpu"] });
+      const client = window.insitu.createClient({ backends: ["cpu"] });
       let model = await client.load("/models/digits/", { task: "classification" });
       const inputs: Record<string, () => unknown> = {
         "too few numbers": () => new Float32Array(783),

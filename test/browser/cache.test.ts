@@ -25,7 +25,7 @@ const total = manifest.files.reduce((sum, file) => sum + file.size, 0);
 
 function load(options: { backends?: ("wasm" | "cpu")[]; storage?: { name?: string; maxBytes?: number } } = {}) {
   return library.page.evaluate(async (given) => {
-    await using client = window.insitu.createClient({ backends: ["wasm"], ...given });
+    const client = window.insitu.createClient({ backends: ["wasm"], ...given });
     const progress: Progress[] = [];
     const model = await client.load("/models/digits/", {
       task: "classification",
@@ -83,7 +83,7 @@ test("the second load, in a new page and offline, makes no request", async () =>
 test("offline before the first load is a typed error, and the load works once the network is back", async () => {
   await library.chromium.context.setOffline(true);
   const code = await library.page.evaluate(async () => {
-    await using client = window.insitu.createClient({ backends: ["cpu"] });
+    const client = window.insitu.createClient({ backends: ["cpu"] });
     return client.load("/models/digits/").catch((error: { code: string }) => error.code);
   });
   expect(code).toBe("network");
@@ -127,8 +127,8 @@ test("bytes that were altered in the store are noticed and fetched again", async
 
 test("two clients that load at once fetch the package once", async () => {
   const sources = await library.page.evaluate(async () => {
-    await using a = window.insitu.createClient({ backends: ["cpu"] });
-    await using b = window.insitu.createClient({ backends: ["cpu"] });
+    const a = window.insitu.createClient({ backends: ["cpu"] });
+    const b = window.insitu.createClient({ backends: ["cpu"] });
     const models = await Promise.all([a.load("/models/digits/"), b.load("/models/digits/")]);
     return models.map((model) => model.info.source).sort();
   });
@@ -163,7 +163,7 @@ test("without IndexedDB the model runs from memory and says so", async () => {
       const code = `Object.defineProperty(self, "indexedDB", { value: undefined }); await import("${location.origin}/dist/worker.js");`;
       return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
     };
-    await using client = window.insitu.createClient({ backends: ["cpu"], worker });
+    const client = window.insitu.createClient({ backends: ["cpu"], worker });
     const model = await client.load("/models/digits/");
     return { source: model.info.source, code: model.info.storeError?.code };
   });

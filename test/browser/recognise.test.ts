@@ -1,5 +1,5 @@
 // The real models on real photos and digits: right, and the same on every backend.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { heldOut } from "../../models/digits/data.js";
 import manifest from "../../models/digits/package/insitu.json" with { type: "json" };
 import type { Backend, Detection, ModelInfo, Timings } from "../../src/types.js";
@@ -12,6 +12,8 @@ beforeAll(async () => {
   library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
 });
 afterAll(() => library?.close());
+// A new document ends the workers of the test before.
+beforeEach(() => library.visit());
 
 interface Seen {
   info: ModelInfo;
@@ -25,8 +27,8 @@ interface Seen {
 function detect(photo: string, backend: Backend): Promise<Seen> {
   return library.page.evaluate(
     async ([name, use]) => {
-      await using client = window.insitu.createClient({ backends: [use] });
-      await using model = await client.load("/models/objects/", { task: "detection" });
+      const client = window.insitu.createClient({ backends: [use] });
+      const model = await client.load("/models/objects/", { task: "detection" });
       const image = new Image();
       image.src = `/photos/${name}.jpg`;
       await image.decode();
@@ -91,15 +93,16 @@ describe("objects", () => {
   test("every phase is timed, and together they are the total", () => {
     const { timings } = seen.get("chelsea") as Seen;
     const { total, ...phases } = timings;
-    for (const phase of ["transfer", "preprocess", "execute", "readback"] as const)
-      expect(phases[phase]).toBeGreaterThan(0);
+    for (const duration of Object.values(phases)) expect(duration).toBeGreaterThanOrEqual(0);
+    // The others may be shorter than the clock's step.
+    for (const phase of ["transfer", "preprocess", "execute"] as const) expect(phases[phase]).toBeGreaterThan(0);
     expect(Object.values(phases).reduce((a, b) => a + b, 0)).toBeCloseTo(total, 1);
   });
 
   test("every way to pass a picture gives the same cat, and consumes nothing", async () => {
     const boxes = await library.page.evaluate(async () => {
-      await using client = window.insitu.createClient({ backends: ["wasm"] });
-      await using model = await client.load("/models/objects/", { task: "detection" });
+      const client = window.insitu.createClient({ backends: ["wasm"] });
+      const model = await client.load("/models/objects/", { task: "detection" });
       const blob = await (await fetch("/photos/chelsea.jpg")).blob();
       const bitmap = await createImageBitmap(blob);
       const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
@@ -139,8 +142,8 @@ describe("digits", () => {
       const images = all.map(({ pixels, label }) => ({ pixels: Array.from(pixels), label }));
       const { right, used } = await library.page.evaluate(
         async ([items, use]) => {
-          await using client = window.insitu.createClient({ backends: [use] });
-          await using model = await client.load("/models/digits/", { task: "classification" });
+          const client = window.insitu.createClient({ backends: [use] });
+          const model = await client.load("/models/digits/", { task: "classification" });
           let correct = 0;
           for (const { pixels, label } of items) {
             const { value } = await model.predict(Float32Array.from(pixels));
@@ -160,7 +163,7 @@ describe("digits", () => {
 describe("choosing a backend", () => {
   test("a software GPU never beats wasm by default, and is told", async () => {
     const info = await library.page.evaluate(async () => {
-      await using client = window.insitu.createClient();
+      const client = window.insitu.createClient();
       const { backends } = await client.capabilities();
       const model = await client.load("/models/digits/");
       return {
@@ -178,19 +181,19 @@ describe("choosing a backend", () => {
     const plain = await openLibrary();
     try {
       const info = await plain.page.evaluate(async () => {
-        await using client = window.insitu.createClient({ backends: ["webgpu", "cpu"] });
+        const client = window.insitu.createClient({ backends: ["webgpu", "cpu"] });
         const model = await client.load("/models/digits/");
-        await using alone = window.insitu.createClient({ backends: ["webgpu"] });
-        const error = await alone.load("/models/digits/").catch((reason: { code: string; message: string }) => reason);
+        const alone = window.insitu.createClient({ backends: ["webgpu"] });
+        const code = await alone.load("/models/digits/").catch((reason: { code: string }) => reason.code);
         return {
           backend: model.info.backend,
           refused: model.info.refused,
-          error: error as { code: string; message: string },
+          code,
         };
       });
       expect(info.backend).toBe("cpu");
       expect(info.refused).toEqual([{ backend: "webgpu", reason: expect.stringMatching(/no adapter|no WebGPU/) }]);
-      expect(info.error.code).toBe("backend_unavailable");
+      expect(info.code).toBe("backend_unavailable");
     } finally {
       await plain.close();
     }

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startCollector } from "../../collector/src/index.js";
 import { type LibraryPage, openLibrary } from "../support/page.js";
 
@@ -34,13 +34,15 @@ function series(text: string, name: string, labels: Record<string, string>): num
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ")));
 }
 
+beforeEach(() => library.visit());
+
 test("each prediction's duration and each error reaches the collector", async () => {
   const stats = await library.page.evaluate(async (endpoint) => {
-    await using client = window.insitu.createClient({
+    const client = window.insitu.createClient({
       backends: ["cpu"],
       telemetry: { endpoint, service: { name: "shop", version: "1.4.0" } },
     });
-    await using model = await client.load("/models/digits/");
+    const model = await client.load("/models/digits/");
     for (let n = 0; n < 25; n += 1) await model.predict(new Float32Array(784));
     await model.predict(new Float32Array(3)).catch(() => undefined);
     await client.telemetry.flush();
@@ -87,8 +89,8 @@ test("without an endpoint, or without consent, no request is made", async () => 
   library.page.on("request", (request) => requests.push(request.url()));
   const stats = await library.page.evaluate(async (endpoint) => {
     const run = async (telemetry: { endpoint?: string; consent?: "denied" | "pending" } | undefined) => {
-      await using client = window.insitu.createClient({ backends: ["cpu"], telemetry });
-      await using model = await client.load("/models/digits/");
+      const client = window.insitu.createClient({ backends: ["cpu"], telemetry });
+      const model = await client.load("/models/digits/");
       await model.predict(new Float32Array(784));
       await client.telemetry.flush();
       return client.telemetry.stats();
@@ -107,11 +109,11 @@ test("without an endpoint, or without consent, no request is made", async () => 
 
 test("a collector that is away costs no prediction, and gets the records when it is back", async () => {
   const result = await library.page.evaluate(async () => {
-    await using client = window.insitu.createClient({
+    const client = window.insitu.createClient({
       backends: ["cpu"],
       telemetry: { endpoint: "http://127.0.0.1:9" },
     });
-    await using model = await client.load("/models/digits/");
+    const model = await client.load("/models/digits/");
     const { value } = await model.predict(new Float32Array(784));
     await client.telemetry.flush();
     return { labels: (value as unknown[]).length, stats: client.telemetry.stats() };
