@@ -34,8 +34,8 @@ function startSdk(url: string, temporalityPreference: AggregationTemporalityPref
   };
 }
 
-// A service that does not name itself is given a name by the SDK.
-const SERVICE = 'service_name="unknown_service:node"';
+// A service that does not name itself is given this name by the SDK.
+const SERVICE = `service_name="unknown_service:${process.argv0}"`;
 const DURATION = `ml_inference_duration_seconds_count{ml_model_name="digits",${SERVICE}}`;
 const BUCKET = `ml_inference_duration_seconds_bucket{ml_model_name="digits",${SERVICE},le="0.01"}`;
 const SUM = `ml_inference_duration_seconds_sum{ml_model_name="digits",${SERVICE}}`;

@@ -75,7 +75,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       const headers: Record<string, string> = { "content-type": "application/json" };
       if (options.writeKey) headers["x-insitu-key"] = options.writeKey;
       const body = JSON.stringify(toOtlp(batch, resource));
-      const signal = AbortSignal.timeout(SEND_MS);
+      // A request that outlives its page must not hang on a signal that ends with the page.
+      const signal = keepalive ? undefined : AbortSignal.timeout(SEND_MS);
       const response = await send(url, { method: "POST", headers, body, keepalive, signal, credentials: "omit" });
       // The body is read so that the connection is free again.
       await response.text();

@@ -23,15 +23,13 @@ afterAll(async () => {
 
 const metrics = async () => (await fetch(new URL("/metrics", collector.url))).text();
 
-/** The value of the one series of `name` whose labels hold all of `labels`. */
+/** The sum of the series of `name` whose labels hold all of `labels`; undefined when there is none. */
 function series(text: string, name: string, labels: Record<string, string>): number | undefined {
-  const line = text
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+  const rows = text
     .split("\n")
-    .find(
-      (row) =>
-        row.startsWith(`${name}{`) && Object.entries(labels).every(([key, value]) => row.includes(`${key}="${value}"`)),
-    );
-  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ")));
+    .filter((row) => row.startsWith(`${name}{`) && wanted.every((pair) => row.includes(pair)));
+  return rows.length === 0 ? undefined : rows.reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(" "))), 0);
 }
 
 beforeEach(() => library.visit());
