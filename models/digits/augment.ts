@@ -12,10 +12,10 @@ export function seeded(seed: number): () => number {
   };
 }
 
-// Limits within which a digit keeps its meaning: 10 degrees, a tenth of its size, two pixels.
-const TURN = (10 * Math.PI) / 180;
-const STRETCH = 0.1;
-const SLANT = 0.1;
+// Limits within which a digit keeps its meaning: 12 degrees, a tenth of its size, two pixels.
+const TURN = (12 * Math.PI) / 180;
+const STRETCH = 0.12;
+const SLANT = 0.15;
 const SHIFT = 2;
 
 /** Writes the changed image to `to` at `offset`, by bilinear sampling. */

@@ -1,7 +1,7 @@
 // Writes the trained network as a tfjs graph model: model.json and one file of weights.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CLASSES, FILTERS, type Weights } from "./network.js";
+import { CLASSES, FEATURES, type Weights } from "./network.js";
 
 const FLOAT = { type: "DT_FLOAT" };
 const text = (value: string) => ({ s: Buffer.from(value).toString("base64") });
@@ -48,32 +48,31 @@ const pool = (name: string, input: string): Node => ({
   },
 });
 
-const dense = (name: string, input: string, kernel: string, bias: string, ...fused: string[]): Node => ({
-  name,
-  op: "_FusedMatMul",
-  input: [input, kernel, bias],
-  attr: {
-    T: FLOAT,
-    transpose_a: { b: false },
-    transpose_b: { b: false },
-    fused_ops: { list: { s: fused.map((op) => text(op).s) } },
-    num_args: { i: "1" },
-    epsilon: { f: 0 },
-  },
-});
-
-function nodes(): Node[] {
+function nodes(names: string[]): Node[] {
   return [
     { name: "image", op: "Placeholder", attr: { dtype: FLOAT, shape: { shape: dims(-1, 28, 28, 1) } } },
-    ...["conv1", "bias1", "conv2", "bias2", "dense1", "bias3", "dense2", "bias4"].map((name) => constant(name)),
+    ...names.map((name) => constant(name)),
     constant("flat_shape", "DT_INT32"),
     conv("features1", "image", "conv1", "bias1"),
     pool("pooled1", "features1"),
     conv("features2", "pooled1", "conv2", "bias2"),
     pool("pooled2", "features2"),
-    { name: "flat", op: "Reshape", input: ["pooled2", "flat_shape"], attr: { T: FLOAT, Tshape: { type: "DT_INT32" } } },
-    dense("hidden", "flat", "dense1", "bias3", "BiasAdd", "Relu"),
-    dense("logits", "hidden", "dense2", "bias4", "BiasAdd"),
+    conv("features3", "pooled2", "conv3", "bias3"),
+    pool("pooled3", "features3"),
+    { name: "flat", op: "Reshape", input: ["pooled3", "flat_shape"], attr: { T: FLOAT, Tshape: { type: "DT_INT32" } } },
+    {
+      name: "logits",
+      op: "_FusedMatMul",
+      input: ["flat", "dense", "bias4"],
+      attr: {
+        T: FLOAT,
+        transpose_a: { b: false },
+        transpose_b: { b: false },
+        fused_ops: { list: { s: [text("BiasAdd").s] } },
+        num_args: { i: "1" },
+        epsilon: { f: 0 },
+      },
+    },
     { name: "probabilities", op: "Softmax", input: ["logits"], attr: { T: FLOAT } },
   ];
 }
@@ -90,7 +89,7 @@ export async function writeGraphModel(weights: Weights, folder: string): Promise
     parts.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
   }
   specs.push({ name: "flat_shape", shape: [2], dtype: "int32" });
-  parts.push(Buffer.from(Int32Array.of(-1, 7 * 7 * FILTERS[1]).buffer));
+  parts.push(Buffer.from(Int32Array.of(-1, FEATURES).buffer));
   const model = {
     format: "graph-model",
     generatedBy: "insitu models/digits",
@@ -98,7 +97,7 @@ export async function writeGraphModel(weights: Weights, folder: string): Promise
       inputs: { image: tensorInfo("image", -1, 28, 28, 1) },
       outputs: { probabilities: tensorInfo("probabilities", -1, CLASSES) },
     },
-    modelTopology: { node: nodes(), library: {}, versions: { producer: 0 } },
+    modelTopology: { node: nodes(Object.keys(weights)), library: {}, versions: { producer: 0 } },
     weightsManifest: [{ paths: ["weights.bin"], weights: specs }],
   };
   mkdirSync(folder, { recursive: true });

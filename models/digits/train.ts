@@ -1,18 +1,21 @@
 // Trains the digits network on the CPU, in some minutes, and measures it through the exported graph.
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { augment, seeded } from "./augment.js";
 import { type Digit, heldOut, SIDE, training } from "./data.js";
 import { writeGraphModel } from "./graph-def.js";
-import { createWeights, logits, patchesOf, type Weights } from "./network.js";
+import { measure } from "./measure.js";
+import { CLASSES, createWeights, logits, type Weights } from "./network.js";
 import { useWasm } from "./wasm.js";
 
+// Any number does; a fixed one makes two trainings equal.
 const SEED = 20261123;
-const EPOCHS = 16;
-const BATCH = 64;
-const RATE = 1.5e-3;
-const DROP = 0.25;
+// The four below were chosen on 1,000 of the training images, never on those held out, such that all epochs together take
+// under five minutes on two cores.
+const EPOCHS = 20;
+const BATCH = 32;
+// Adam's usual 0.001 doubled, since it falls to nothing along the way.
+const RATE = 2e-3;
+const DROP = 0.2;
 const PIXELS = SIDE * SIDE;
 
 export interface Trained {
@@ -55,11 +58,11 @@ function trainStep(batch: Digit[], weights: Weights, optimizer: tf.Optimizer, ra
   for (const [index, digit] of batch.entries()) augment(digit.pixels, random, pixels, index * PIXELS);
   const seed = Math.floor(random() * 2 ** 31);
   return tf.tidy(() => {
-    const patches = patchesOf(pixels, batch.length);
+    const images = tf.tensor4d(pixels, [batch.length, SIDE, SIDE, 1]);
     const classes = batch.map(({ label }) => label);
-    const labels = tf.oneHot(tf.tensor1d(classes, "int32"), 10).toFloat();
+    const labels = tf.cast(tf.oneHot(tf.tensor1d(classes, "int32"), CLASSES), "float32");
     const cost = optimizer.minimize(
-      () => tf.losses.softmaxCrossEntropy(labels, logits(patches, weights, DROP, seed)) as tf.Scalar,
+      () => tf.losses.softmaxCrossEntropy(labels, logits(images, weights, DROP, seed)) as tf.Scalar,
       true,
       Object.values(weights) as tf.Variable[],
     );
@@ -72,27 +75,4 @@ function shuffle(items: unknown[], random: () => number): void {
     const other = Math.floor(random() * (last + 1));
     [items[last], items[other]] = [items[other], items[last]];
   }
-}
-
-/** Share of `digits` that the graph model at `path` reads right. */
-export async function measure(path: string, digits: Digit[]): Promise<number> {
-  await useWasm();
-  const { weightsManifest, ...json } = JSON.parse(readFileSync(path, "utf8"));
-  const [group] = weightsManifest;
-  const bytes = readFileSync(join(dirname(path), group.paths[0]));
-  const weightData = new Uint8Array(bytes).buffer;
-  const model = await tf.loadGraphModel({ load: async () => ({ ...json, weightSpecs: group.weights, weightData }) });
-  let right = 0;
-  for (let from = 0; from < digits.length; from += 100) {
-    const batch = digits.slice(from, from + 100);
-    const best = tf.tidy(() => {
-      const pixels = new Float32Array(batch.length * PIXELS);
-      for (const [index, digit] of batch.entries()) pixels.set(digit.pixels, index * PIXELS);
-      const images = tf.tensor4d(pixels, [batch.length, SIDE, SIDE, 1]);
-      return (model.execute({ image: images }, "probabilities") as tf.Tensor2D).argMax(1).dataSync();
-    });
-    for (const [index, { label }] of batch.entries()) if (best[index] === label) right += 1;
-  }
-  model.dispose();
-  return right / digits.length;
 }

@@ -1,0 +1,33 @@
+// Counts how many digits an exported graph model reads right.
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { type Digit, SIDE } from "./data.js";
+import { useWasm } from "./wasm.js";
+
+const PIXELS = SIDE * SIDE;
+// So many at once, for speed only; each image is read on its own.
+const BATCH = 100;
+
+/** Share of `digits` that the graph model at `path` (its model.json) reads right, on tfjs's wasm backend. */
+export async function measure(path: string, digits: Digit[]): Promise<number> {
+  await useWasm();
+  const { weightsManifest, ...json } = JSON.parse(readFileSync(path, "utf8"));
+  const [group] = weightsManifest;
+  const bytes = readFileSync(join(dirname(path), group.paths[0]));
+  const weightData = new Uint8Array(bytes).buffer;
+  const model = await tf.loadGraphModel({ load: async () => ({ ...json, weightSpecs: group.weights, weightData }) });
+  let right = 0;
+  for (let from = 0; from < digits.length; from += BATCH) {
+    const batch = digits.slice(from, from + BATCH);
+    const best = tf.tidy(() => {
+      const pixels = new Float32Array(batch.length * PIXELS);
+      for (const [index, digit] of batch.entries()) pixels.set(digit.pixels, index * PIXELS);
+      const images = tf.tensor4d(pixels, [batch.length, SIDE, SIDE, 1]);
+      return tf.argMax(model.execute({ image: images }, "probabilities") as tf.Tensor2D, 1).dataSync();
+    });
+    for (const [index, { label }] of batch.entries()) if (best[index] === label) right += 1;
+  }
+  model.dispose();
+  return right / digits.length;
+}
