@@ -37,13 +37,16 @@ const CHECKS: Check[] = [
   { name: "consumers", about: "the packed tarball in strangers' apps (vitest)", run: vitest("consumers") },
 ];
 
-/** What the other checks look at; made first when it is missing and only a part is asked for. */
-const MADE = [
-  { check: "build", file: "dist/index.js" },
-  { check: "build-collector", file: "collector/dist" },
-  { check: "models", file: "models/objects/package/insitu.json" },
-];
-const NEEDS_NOTHING = new Set(["lint", "rules", "find-browser", "types-collector", ...MADE.map((made) => made.check)]);
+/** What a check looks at that another one makes; made first when it is missing and only a part is asked for. */
+const MADE: Record<string, { file: string; for: string[] }> = {
+  build: {
+    file: "dist/index.js",
+    for: [...["types", "browser", "publint", "attw", "readme", "consumers"], ...bundleChecks.map(({ name }) => name)],
+  },
+  "build-collector": { file: "collector/dist", for: ["collector", "browser"] },
+  // The training and packing scripts are plain TypeScript: only what loads a package needs one.
+  models: { file: "models/objects/package/insitu.json", for: ["types", "browser", "consumers"] },
+};
 
 async function buildModels(): Promise<Count> {
   const made = ["objects", "digits"].every((name) => exists(`models/${name}/package/insitu.json`));
@@ -73,8 +76,9 @@ function chosen(): Check[] {
   const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
   if (unknown.length > 0) throw new Error(`No check is named ${unknown.join(", ")}.\n\n${usage()}`);
   if (names.length === 0) return CHECKS;
-  const needed = names.some((name) => !NEEDS_NOTHING.has(name));
-  const missing = MADE.filter(({ file }) => needed && !exists(file)).map(({ check }) => check);
+  const missing = Object.entries(MADE)
+    .filter(([, made]) => !exists(made.file) && made.for.some((name) => names.includes(name)))
+    .map(([name]) => name);
   return CHECKS.filter(({ name }) => names.includes(name) || missing.includes(name));
 }
 

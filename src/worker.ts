@@ -4,6 +4,14 @@ import { createHost } from "./host.js";
 import { openStore } from "./model/store.js";
 import { keepErrorsWhole, PROTOCOL, type Ready } from "./protocol.js";
 import { tfjsEngine } from "./runtime/tfjs.js";
+import type { WasmBinary } from "./runtime/wasm-binary.js";
+
+// Each written out: the consumers' bundlers find a file to ship by such a literal alone, and rewrite it to where it went.
+const WASM: Record<WasmBinary, string> = {
+  "tfjs-backend-wasm.wasm": new URL("./wasm/tfjs-backend-wasm.wasm", import.meta.url).href,
+  "tfjs-backend-wasm-simd.wasm": new URL("./wasm/tfjs-backend-wasm-simd.wasm", import.meta.url).href,
+  "tfjs-backend-wasm-threaded-simd.wasm": new URL("./wasm/tfjs-backend-wasm-threaded-simd.wasm", import.meta.url).href,
+};
 
 keepErrorsWhole();
 
@@ -12,7 +20,7 @@ expose(
     openStore: ({ storage }) => openStore(storage.name, storage.maxBytes),
     createEngine: ({ wasmBase }, store) =>
       tfjsEngine({
-        base: wasmBase ?? new URL("./wasm/", import.meta.url).href,
+        url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
         cache: {
           // A binary that cannot be kept is fetched again next time; the model runs either way.
           get: (binary) => store.read(binary).catch(() => undefined),

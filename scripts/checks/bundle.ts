@@ -1,5 +1,5 @@
 // What dist/ and the tarball must hold and must not: sizes, self-containment, the worker literal, the file list.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { parseAst } from "vite";
@@ -11,6 +11,9 @@ const BUDGETS: Record<string, number> = { "dist/index.js": 12_000, "dist/worker.
 
 /** Bundlers of consumers find the worker by this text alone; packages/vite/src/node/plugins/workerImportMetaUrl.ts. */
 const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
+
+/** By such texts they find the binaries, of which each is named by itself. */
+const wasmLiteral = (name: string) => `new URL("./wasm/${name}", import.meta.url)`;
 
 /** The whole tarball. A new kind of file is added here on purpose or not at all. */
 const SHIPPED = [
@@ -79,9 +82,14 @@ async function pageHalf(): Promise<Count> {
 }
 
 async function workerHalf(): Promise<Count> {
-  return verdict(
-    outsideReferences(read("dist/worker.js")).map((what) => `dist/worker.js refers outside itself: ${what}`),
-  );
+  const source = read("dist/worker.js");
+  const literals = readdirSync(join(ROOT, "dist/wasm")).map(wasmLiteral);
+  return verdict([
+    ...outsideReferences(source).map((what) => `dist/worker.js refers outside itself: ${what}`),
+    ...literals
+      .filter((literal) => !source.replaceAll(/[`']/g, '"').includes(literal.replace(", ", ",")))
+      .map((literal) => `dist/worker.js lacks the literal ${literal}`),
+  ]);
 }
 
 async function tarball(): Promise<Count> {

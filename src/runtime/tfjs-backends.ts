@@ -8,8 +8,8 @@ import type { Backend, BackendReport } from "../types.js";
 import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
 
 export interface WasmAssets {
-  /** Absolute URL of the folder with the binaries. */
-  base: string;
+  /** Absolute URL of a binary. */
+  url(name: WasmBinary): string;
   cache: BinaryCache;
 }
 
@@ -71,14 +71,13 @@ function probeWasm(): BackendReport {
  * Hands tfjs the checked bytes: with `usePlatformFetch` it asks `env().platform.fetch`, which answers from memory here. tfjs
  * itself would take an HTML page for a binary, and refuse every later attempt after one that failed.
  */
-async function prepareWasm({ base, cache }: WasmAssets): Promise<void> {
+async function prepareWasm({ url, cache }: WasmAssets): Promise<void> {
   if (wasmPrepared) return;
   // Threads need a measured number of them (one too many is 3 to 5 times slower), so until that is measured: one, with SIMD.
   env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   const simd = await env().getAsync("WASM_HAS_SIMD_SUPPORT");
   const name: WasmBinary = simd ? "tfjs-backend-wasm-simd.wasm" : "tfjs-backend-wasm.wasm";
-  const bytes = await wasmBinary(name, base, cache);
-  const url = (file: WasmBinary) => new URL(file, base).href;
+  const bytes = await wasmBinary(name, url(name), cache);
   setWasmPaths(
     {
       "tfjs-backend-wasm.wasm": url("tfjs-backend-wasm.wasm"),

@@ -34,12 +34,11 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 // The largest binary has 436 kB; one of these on a slow line takes seconds, not a minute.
 const DEADLINE_MS = 60_000;
 
-/** The binary's bytes: from the cache, else from `base`, then kept. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
-export async function wasmBinary(name: WasmBinary, base: string, cache: BinaryCache): Promise<ArrayBuffer> {
+/** The binary's bytes: from the cache, else from `url`, then kept. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
+export async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCache): Promise<ArrayBuffer> {
   const binary = WASM_BINARIES[name];
   const kept = await cache.get(binary);
   if (kept) return kept;
-  const url = new URL(name, base).href;
   const bytes = await download(url);
   await check(bytes, binary, url);
   await cache.put(binary, bytes);
