@@ -4,7 +4,7 @@ const GROUND = "^src/(types|errors|protocol|hash)\\.ts$";
 const PAGE = "^src/(?!(types|errors|protocol|worker|host|hash)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
 const WORKER = "^src/(worker|host)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
-const THREADS = "^src/(client|model-handle|input|limits|spawn|host)\\.ts$";
+const THREADS = "^src/(client|model-handle|store-handle|input|options|kept-marker|limits|spawn|host)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";
 const TFJS = "(^|/)node_modules/@tensorflow/";
 const IDB = "(^|/)node_modules/idb/";
@@ -98,17 +98,24 @@ module.exports = {
     },
     {
       name: "idb-only-in-the-store",
-      comment: "One file opens the model store; the telemetry outbox opens its own.",
+      comment: "The model store opens its database, the telemetry outbox its own.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/model/store\\.ts$|^src/telemetry/outbox\\.ts$" },
+      from: { path: "^src/", pathNot: "^src/model/(store|database)\\.ts$|^src/telemetry/outbox\\.ts$" },
       to: { path: IDB },
     },
     {
+      name: "noble-only-in-trust",
+      comment: "Signatures are judged in one file.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/model/trust\\.ts$" },
+      to: { path: "(^|/)node_modules/@noble/" },
+    },
+    {
       name: "page-half-is-light",
-      comment: "What index.ts reaches is what a page loads before anything else: no tfjs, no idb.",
+      comment: "What index.ts reaches is what a page loads before anything else: no tfjs, no idb, no cryptography.",
       severity: "error",
       from: { path: "^src/index\\.ts$" },
-      to: { path: [TFJS, IDB], reachable: true },
+      to: { path: [TFJS, IDB, "(^|/)node_modules/@noble/"], reachable: true },
     },
     {
       name: "collector-declares-what-it-imports",

@@ -1,21 +1,14 @@
 // The page's half: owns one worker, loads models into it, and hands what was measured to telemetry.
-import { fromWire, InsituError } from "./errors.js";
+import { InsituError } from "./errors.js";
+import { keptMarker } from "./kept-marker.js";
 import { type Limits, limited } from "./limits.js";
 import { type Ask, createModel, type Model } from "./model-handle.js";
-import type { HostConfig, HostEvent, Loaded } from "./protocol.js";
+import { checkOptions, packageUrl } from "./options.js";
+import type { HostEvent, LoadedModel } from "./protocol.js";
 import { type Spawned, spawn } from "./spawn.js";
+import { type AskHost, createStoreHandle, type ModelStore } from "./store-handle.js";
 import { createTelemetry } from "./telemetry/telemetry.js";
-import type {
-  Backend,
-  Capabilities,
-  ClientOptions,
-  Consent,
-  LoadOptions,
-  ModelInfo,
-  Progress,
-  TaskKind,
-  TelemetryStats,
-} from "./types.js";
+import type { Capabilities, ClientOptions, Consent, LoadOptions, Progress, TaskKind, TelemetryStats } from "./types.js";
 
 export interface Client {
   /**
@@ -25,6 +18,7 @@ export interface Client {
   load<K extends TaskKind = TaskKind>(url: string | URL, options?: LoadOptions<K>): Promise<Model<K>>;
   /** What this browser and page allow; starts the worker. */
   capabilities(): Promise<Capabilities>;
+  readonly store: ModelStore;
   readonly telemetry: {
     /** `pending` keeps records in memory, `denied` drops them and all later ones. */
     setConsent(consent: Consent): void;
@@ -37,32 +31,51 @@ export interface Client {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
-// Design default; under what browsers grant an origin on a phone with little free space (Safari: 1 GB before it asked).
-const STORE_BYTES = 500e6;
 // Probing answers at once; only a browser that hangs needs this.
 const CAPABILITIES_MS = 60_000;
+// A hanging database is given up after three tries of 5 s each.
+const STORE_MS = 60_000;
 // Minutes for a first download on a slow line; a download that stands still ends after 15 s without a byte.
 const LOAD_MS = 600_000;
 
 /** Starts nothing yet: the worker begins with the first `load` or `capabilities`. Throws `input_invalid` for bad options. */
 export function createClient(options: ClientOptions = {}): Client {
-  const config = toConfig(options);
+  const config = checkOptions(options);
   const telemetry = createTelemetry(options.telemetry ?? {});
   const listeners = new Map<number, (progress: Progress) => void>();
   let worker: Promise<Spawned> | undefined;
-  let disposed = false;
+  const ended = new AbortController();
   let calls = 0;
+  const kept = keptMarker(config.storage.name);
 
-  const onEvent = ({ call, progress }: HostEvent) => listeners.get(call)?.(progress);
+  const onEvent = (event: HostEvent) => {
+    switch (event.kind) {
+      case "progress":
+        return listeners.get(event.call)?.(event.progress);
+      case "store":
+        return storeHandle.tell(event.event);
+      default:
+        return event satisfies never;
+    }
+  };
 
   /** The running worker, or a new one when there is none yet or the last one died. */
   const running = async (): Promise<Spawned> => {
-    if (disposed)
+    if (ended.signal.aborted)
       throw new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" });
-    const current = await worker?.catch(() => undefined);
-    if (!current?.alive()) worker = spawn(options.worker, config, onEvent);
-    return worker as Promise<Spawned>;
+    // Without a wait before it is set, or two calls at once would start two.
+    worker ??= start();
+    return worker;
+  };
+
+  const start = (): Promise<Spawned> => {
+    const forget = () => {
+      if (worker === mine) worker = undefined;
+    };
+    const storage = { ...config.storage, expected: kept.isSet() };
+    const mine = spawn(options.worker, { ...config, storage }, onEvent, forget, ended.signal);
+    mine.catch(forget);
+    return mine;
   };
 
   const ask: Ask = (to, signal, run) => {
@@ -72,31 +85,40 @@ export function createClient(options: ClientOptions = {}): Client {
     return to.call((host) => run(host, call));
   };
 
+  const askStore: AskHost = (what, run) =>
+    limited({ timeout: STORE_MS, what }, async (signal) => ask(await running(), signal, (host) => run(host)));
+  const storeHandle = createStoreHandle(askStore, kept.remove);
+
   const load = async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
     const folder = packageUrl(url);
     const limits: Limits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
     const started = performance.now();
+    let number = 0;
     try {
       return await limited(limits, async (signal) => {
         const owner = await running();
-        const loaded = await ask(owner, signal, async (host, call) => {
+        const loaded = await ask<LoadedModel>(owner, signal, async (host, call) => {
+          number = call;
           if (given.onProgress) listeners.set(call, given.onProgress);
-          return host.load(call, folder, { task: given.task }).finally(() => listeners.delete(call));
+          const { task, refresh } = given;
+          return host.load(call, folder, { task, refresh, progress: given.onProgress !== undefined });
         });
-        const info = toInfo(loaded);
+        const { info, model } = loaded;
         telemetry.loaded(info, performance.now() - started);
-        return createModel<K>({ info, handle: loaded.model, worker: owner, ask, telemetry });
+        return createModel<K>({ info, handle: model, worker: owner, ask, telemetry, onStored: kept.set });
       });
     } catch (error) {
       telemetry.failed("load", error);
       throw error;
+    } finally {
+      listeners.delete(number);
     }
   };
 
   const dispose = async () => {
-    if (disposed) return;
-    disposed = true;
-    (await worker?.catch(() => undefined))?.end();
+    if (ended.signal.aborted) return;
+    // Also of a worker that is not ready yet, and perhaps never will be.
+    ended.abort();
     await telemetry.close();
   };
 
@@ -106,53 +128,9 @@ export function createClient(options: ClientOptions = {}): Client {
       limited({ timeout: CAPABILITIES_MS, what: "Asking for capabilities" }, async (signal) =>
         ask<Capabilities>(await running(), signal, (host) => host.capabilities()),
       ),
+    store: storeHandle.store,
     telemetry: { setConsent: telemetry.setConsent, flush: telemetry.flush, stats: telemetry.stats },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-}
-
-function toInfo({ info, storeError }: Loaded): ModelInfo {
-  return storeError ? { ...info, storeError: fromWire(storeError) as InsituError } : info;
-}
-
-function toConfig(options: ClientOptions): HostConfig {
-  const backends = options.backends ?? ALL_BACKENDS;
-  const unknown = backends.filter((backend) => !ALL_BACKENDS.includes(backend));
-  if (backends.length === 0 || unknown.length > 0) {
-    throw new InsituError(
-      "input_invalid",
-      `backends is [${backends}]; allow at least one of ${ALL_BACKENDS.join(", ")}.`,
-      { backends },
-    );
-  }
-  const maxBytes = options.storage?.maxBytes ?? STORE_BYTES;
-  if (!(maxBytes >= 0))
-    throw new InsituError("input_invalid", `storage.maxBytes is ${maxBytes}; pass bytes, 0 or more.`, { maxBytes });
-  return {
-    backends: [...new Set(backends)],
-    wasmBase: options.assets?.wasm === undefined ? undefined : folderUrl(options.assets.wasm, "assets.wasm"),
-    storage: { name: options.storage?.name ?? "insitu", maxBytes },
-  };
-}
-
-/** The package's folder, whatever of it the caller named. */
-function packageUrl(url: string | URL): string {
-  return folderUrl(String(url).replace(/(^|\/)insitu\.json$/, "$1"), "The package's URL");
-}
-
-function folderUrl(url: string, what: string): string {
-  const base = typeof document === "undefined" ? globalThis.location?.href : document.baseURI;
-  const parsed = URL.canParse(url, base) ? new URL(url, base) : undefined;
-  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
-    throw new InsituError(
-      "input_invalid",
-      `${what} is "${url}"; pass an http or https address, absolute or relative to the page.`,
-      { url },
-    );
-  }
-  parsed.search = "";
-  parsed.hash = "";
-  if (!parsed.pathname.endsWith("/")) parsed.pathname += "/";
-  return parsed.href;
 }

@@ -1,53 +1,69 @@
-// The worker's desk: loads packages, keeps their sessions by handle, runs one prediction at a time and times its phases.
-import { asInsituError, InsituError, toWire } from "./errors.js";
-import { loadPackage, type Package } from "./model/load.js";
-import type { Store } from "./model/store.js";
-import type { Host, HostConfig, HostEvent, Loaded, WireInput } from "./protocol.js";
-import { choose } from "./runtime/choose.js";
-import { toFeeds, zeros } from "./runtime/feeds.js";
+// The worker's desk: opens models, keeps them by handle, runs one prediction at a time and times its phases.
+import { InsituError, toWire } from "./errors.js";
+import { loadPackage } from "./model/load.js";
+import type { Package } from "./model/package.js";
+import type { Ports } from "./model/ports.js";
+import { steadily } from "./model/progress.js";
+import type { SafeStore } from "./model/safe-store.js";
+import type { OnStoreEvent, PackageRow } from "./model/store-contract.js";
+import type { Host, HostConfig, HostLoadOptions, LoadedModel, OnHostEvent, WireInput } from "./protocol.js";
+import { toFeeds } from "./runtime/feeds.js";
+import { type Opened, openSession } from "./runtime/open.js";
 import type { Engine, Session } from "./runtime/session.js";
 import { assertFinite, toValue } from "./runtime/task.js";
-import type { Manifest, ModelInfo, Progress, Refusal, TaskKind } from "./types.js";
+import type { Manifest, Progress, StoredPackage, TaskKind } from "./types.js";
 
 /** What the host is made of; the worker passes the real ones. */
 export interface HostParts {
-  createEngine(config: HostConfig, store: Store): Engine;
-  openStore(config: HostConfig): Store;
+  createEngine(config: HostConfig, store: SafeStore): Engine;
+  openStore(config: HostConfig, emit: OnStoreEvent): SafeStore;
+  ports: Ports;
 }
 
 /** A model that is open, shared by all handles on the same package. */
 interface Entry {
   url: string;
   manifest: Manifest;
-  info: Loaded["info"];
-  storeError?: InsituError;
+  info: LoadedModel["info"];
   session: Session;
+  /** Settles with why the package is not kept, if so. */
+  kept: Promise<InsituError | undefined>;
   handles: number;
 }
 
-// Progress crosses the wall at most this often; a screen shows no more, and each message costs both threads.
-const PROGRESS_MS = 50;
+/** A model that is open, and what this load is told of it. */
+interface Ready {
+  entry: Entry;
+  info: LoadedModel["info"];
+}
+
+/** What a load of a package hears and says. */
+interface Call {
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+}
 
 export function createHost(parts: HostParts): Host {
-  let config: HostConfig | undefined;
-  let store: Store;
+  let config: HostConfig;
+  let store: SafeStore | undefined;
   let engine: Engine;
-  let emit: (event: HostEvent) => void = () => undefined;
+  let emit: OnHostEvent = () => undefined;
   let nextHandle = 1;
   const handles = new Map<number, Entry>();
   const byUrl = new Map<string, Entry>();
   const running = new Map<number, AbortController>();
   // tfjs has one global backend and no notion of a request: runs follow each other, and a failed one never stops the next.
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = queue();
+  const loadTurns = new Map<string, ReturnType<typeof queue>>();
+  const onStoreEvent: OnStoreEvent = (event) => void emit({ kind: "store", event });
 
-  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
-    const mine = last.then(run);
-    last = mine.catch(() => undefined);
-    return mine;
+  const connectedStore = (): SafeStore => {
+    if (!store) throw new InsituError("_OTHER", "The worker was asked before it was connected.");
+    return store;
   };
 
   const abortable = async <T>(call: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    if (!config) throw new InsituError("_OTHER", "The worker was asked before it was connected.");
+    connectedStore();
     const controller = new AbortController();
     running.set(call, controller);
     try {
@@ -57,65 +73,84 @@ export function createHost(parts: HostParts): Host {
     }
   };
 
-  const openModel = async (
-    url: string,
-    wanted: TaskKind | undefined,
-    signal: AbortSignal,
-    call: number,
-  ): Promise<Entry> => {
-    const onProgress = throttle((progress: Progress) => emit({ kind: "progress", call, progress }));
-    const loaded = await loadPackage(url, { store, signal, onProgress });
-    const { manifest } = loaded;
-    checkTask(wanted, manifest, url);
-    const total = manifest.files.reduce((sum, file) => sum + file.size, 0);
-    onProgress({ phase: "compile", loaded: 0, total });
-    const { session, refused } = await inTurn(() =>
-      openSession(engine, (config as HostConfig).backends, loaded, signal),
-    );
-    onProgress({ phase: "warmup", loaded: total, total });
-    return {
-      url,
-      manifest,
-      session,
-      handles: 0,
-      info: describe(loaded, session, refused),
-      storeError: loaded.storeError,
-    };
+  const open = (found: Package, { signal, onProgress }: Call): Promise<Opened> => {
+    const { name, version, inputs, outputs, files } = found.manifest;
+    const { model, weights } = found;
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    return inTurn(async () => {
+      const onWeights = () => onProgress({ phase: "compile", loaded: 0, total });
+      const options = { backends: config.backends, name: `${name} ${version}`, inputs, signal, onWeights };
+      const opened = await openSession(engine, { model, weights, inputs, outputs }, options);
+      onProgress({ phase: "compile", loaded: total, total });
+      onProgress({ phase: "warmup", loaded: total, total });
+      return opened;
+    });
+  };
+
+  const openPackage = async (url: string, { task, refresh }: HostLoadOptions, call: Call): Promise<Ready> => {
+    const { storage, trust } = config;
+    const loaded = await loadPackage<Entry | Opened>(url, refresh === true, {
+      ...{ store: connectedStore(), storeName: storage.name, ports: parts.ports, trust, emit: onStoreEvent, ...call },
+      async open(found) {
+        checkTask(task, found.manifest, url);
+        const running = byUrl.get(url);
+        // A refresh that found nothing newer than what runs.
+        return running?.info.digest === found.digest ? running : open(found, call);
+      },
+    });
+    const { opened, found, kept, fellBackFrom } = loaded;
+    const isOpen = "handles" in opened;
+    const info = { ...(isOpen ? opened.info : describe(found, opened)), fellBackFrom };
+    if (isOpen) return { entry: opened, info };
+    const { session } = opened;
+    return { entry: { url, manifest: found.manifest, info, session, kept, handles: 0 }, info };
+  };
+
+  const load = async (number: number, url: string, options: HostLoadOptions, signal: AbortSignal) => {
+    const known = options.refresh ? undefined : byUrl.get(url);
+    if (known) checkTask(options.task, known.manifest, url);
+    let heard: unknown;
+    const onProgress = steadily((progress) => {
+      if (options.progress) heard = emit({ kind: "progress", call: number, progress });
+    });
+    const open = known && { entry: known, info: known.info };
+    const { entry, info: told } = open ?? (await openPackage(url, options, { signal, onProgress }));
+    // Events go another way than answers: the last one must not come after this one.
+    await heard;
+    if (signal.aborted) {
+      if (entry.handles === 0) entry.session.dispose();
+      throw new InsituError("aborted", `Loading ${url} was aborted.`, { url });
+    }
+    const info: LoadedModel["info"] = entry.handles > 0 ? { ...told, source: "memory" } : told;
+    byUrl.set(url, entry);
+    entry.handles += 1;
+    const model = nextHandle++;
+    handles.set(model, entry);
+    return { model, info };
   };
 
   return {
     connect(given, onEvent) {
       config = given;
       emit = onEvent;
-      store = parts.openStore(given);
+      store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
     },
 
     async capabilities() {
-      const { backends } = config as HostConfig;
       return {
-        backends: await Promise.all(backends.map((backend) => engine.probe(backend))),
+        backends: await Promise.all(config.backends.map((backend) => engine.probe(backend))),
         crossOriginIsolated: globalThis.crossOriginIsolated === true,
-        indexedDB: typeof indexedDB !== "undefined",
+        indexedDB: hasIndexedDB(),
       };
     },
 
-    load: (call, url, { task }) =>
-      abortable(call, async (signal) => {
-        const open = byUrl.get(url);
-        if (open) checkTask(task, open.manifest, url);
-        const entry = open ?? (await openModel(url, task, signal, call));
-        if (signal.aborted) {
-          if (entry.handles === 0) entry.session.dispose();
-          throw new InsituError("aborted", `Loading ${url} was aborted.`, { url });
-        }
-        byUrl.set(url, entry);
-        entry.handles += 1;
-        const model = nextHandle++;
-        handles.set(model, entry);
-        const info: Loaded["info"] = open ? { ...entry.info, source: "memory" } : entry.info;
-        return { model, info, ...(entry.storeError && { storeError: toWire(entry.storeError) }) };
-      }),
+    load(call, url, options) {
+      // The second load of a package finds the first one's, also where there are no Web Locks.
+      const turn = loadTurns.get(url) ?? queue();
+      loadTurns.set(url, turn);
+      return abortable(call, (signal) => turn(() => load(call, url, options, signal)));
+    },
 
     predict: (call, model, input) =>
       abortable(call, async (signal) => {
@@ -130,6 +165,11 @@ export function createHost(parts: HostParts): Host {
         });
       }),
 
+    async stored(model) {
+      const problem = await handles.get(model)?.kept;
+      return problem && toWire(problem);
+    },
+
     unload: (model) =>
       inTurn(async () => {
         const entry = handles.get(model);
@@ -141,10 +181,41 @@ export function createHost(parts: HostParts): Host {
         entry.session.dispose();
       }),
 
+    listPackages: async () => (await connectedStore().list()).map(stored),
+
+    async storeUsage() {
+      const kept = connectedStore();
+      const [bytes, rows] = await Promise.all([kept.bytes(), kept.list()]);
+      return { bytes, maxBytes: config.storage.maxBytes, packages: rows.length, available: !kept.problem() };
+    },
+
+    deletePackage: (url) => connectedStore().delete(url),
+    clearStore: () => connectedStore().clear(),
+    pinPackage: (url, pinned) => connectedStore().pin(url, pinned),
+
     abort(call) {
       running.get(call)?.abort();
     },
   };
+}
+
+/** Runs what it is given one after the other; a failure never reaches the next. */
+function queue(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(run: () => Promise<T>): Promise<T> => {
+    const mine = last.then(run);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+/** Some browsers throw at its mention where a page may store nothing. */
+function hasIndexedDB(): boolean {
+  try {
+    return typeof indexedDB !== "undefined";
+  } catch {
+    return false;
+  }
 }
 
 function checkTask(wanted: TaskKind | undefined, manifest: Manifest, url: string): void {
@@ -156,62 +227,16 @@ function checkTask(wanted: TaskKind | undefined, manifest: Manifest, url: string
   });
 }
 
-/** Opens the model on the first backend that runs it, and says why the others were not used. */
-async function openSession(
-  engine: Engine,
-  backends: HostConfig["backends"],
-  { manifest, model, weights }: Package,
-  signal: AbortSignal,
-): Promise<{ session: Session; refused: Refusal[] }> {
-  const { order, refused } = choose(await Promise.all(backends.map((backend) => engine.probe(backend))));
-  for (const backend of order) {
-    if (signal.aborted) throw new InsituError("aborted", "Loading was aborted.");
-    try {
-      const session = await engine.open(
-        { model, weights, inputs: manifest.inputs, outputs: manifest.outputs },
-        backend,
-      );
-      await warmUp(session, manifest);
-      return { session, refused };
-    } catch (error) {
-      const { message } = asInsituError(error, "backend_unavailable", `${backend} failed`);
-      refused.push({ backend, reason: message });
-    }
-  }
-  const reasons = refused.map(({ backend, reason }) => `${backend} (${reason})`).join("; ");
-  throw new InsituError(
-    "backend_unavailable",
-    `No allowed backend runs ${manifest.name} ${manifest.version}: ${reasons}.`,
-    { refused },
-  );
+function describe({ manifest, digest, source }: Package, { session, refused }: Opened): LoadedModel["info"] {
+  const { name, version, release, inputs, outputs, task } = manifest;
+  const labels = "labels" in task ? task.labels : [];
+  const { backend } = session;
+  return { name, version, release, digest, backend, refused, measured: [], inputs, outputs, task: task.kind, labels, source }; // biome-ignore format: one line
 }
 
-/** The first run compiles kernels and uploads weights; it also proves that the backend has every kernel the graph needs. */
-async function warmUp(session: Session, manifest: Manifest): Promise<void> {
-  try {
-    await session.run(zeros(manifest.inputs));
-  } catch (error) {
-    session.dispose();
-    throw error;
-  }
-}
-
-function describe(loaded: Package, session: Session, refused: Refusal[]): Loaded["info"] {
-  const { name, version, release, inputs, outputs, task } = loaded.manifest;
-  return {
-    name,
-    version,
-    release,
-    digest: loaded.digest,
-    backend: session.backend,
-    refused,
-    measured: [],
-    inputs,
-    outputs,
-    task: task.kind,
-    labels: "labels" in task ? task.labels : [],
-    source: loaded.source,
-  } satisfies ModelInfo;
+/** What the page is told of a row. */
+function stored({ url, name, version, release, digest, bytes, usedAt, pinned }: PackageRow): StoredPackage {
+  return { url, name, version, release, digest, bytes, usedAt, pinned };
 }
 
 async function predict({ manifest, session }: Entry, input: WireInput, queue: number) {
@@ -230,17 +255,4 @@ async function predict({ manifest, session }: Entry, input: WireInput, queue: nu
     postprocess: performance.now() - ran,
   };
   return { value, outputs, backend: session.backend, timings };
-}
-
-/** Lets a phase's first and last step through, and of those between one every 50 ms. */
-function throttle(send: (progress: Progress) => void): (progress: Progress) => void {
-  let phase = "";
-  let sentAt = 0;
-  return (progress) => {
-    const now = performance.now();
-    if (progress.phase === phase && progress.loaded < progress.total && now - sentAt < PROGRESS_MS) return;
-    phase = progress.phase;
-    sentAt = now;
-    send(progress);
-  };
 }

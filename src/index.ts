@@ -2,6 +2,7 @@
 export { type Client, createClient } from "./client.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./errors.js";
 export type { Model } from "./model-handle.js";
+export type { ModelStore } from "./store-handle.js";
 export type {
   Backend,
   BackendReport,
@@ -27,6 +28,9 @@ export type {
   PredictOptions,
   Progress,
   Refusal,
+  StoredPackage,
+  StoreEvent,
+  StoreUsage,
   Task,
   TaskKind,
   TelemetryOptions,
@@ -34,6 +38,8 @@ export type {
   TensorData,
   TensorSpec,
   Timings,
+  TrustedKey,
+  TrustOptions,
   TypedArray,
   Values,
   WorkerSource,

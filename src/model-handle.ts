@@ -1,6 +1,6 @@
 // A loaded model as the page sees it: predictions across the wall, with their limits and their timings.
 import { type Remote, transfer } from "comlink";
-import { InsituError } from "./errors.js";
+import { asInsituError, fromWire, InsituError, type WireError } from "./errors.js";
 import { toWireInput } from "./input.js";
 import { limited } from "./limits.js";
 import type { Host, HostPrediction } from "./protocol.js";
@@ -20,6 +20,11 @@ import type {
 /** A loaded model. Handles on the same package share its memory; it is freed with the last of them. */
 export interface Model<K extends TaskKind = TaskKind> {
   readonly info: ModelInfo;
+  /**
+   * Resolves once the package is kept in this browser, or `info.storeError` says why it is not; `load` does not wait for it.
+   * Never rejects.
+   */
+  readonly stored: Promise<void>;
   /**
    * Runs the model on one item. Rejects with `input_invalid` when the input does not fit the manifest, `output_invalid` when
    * the model computed NaN or infinity, `timeout` or `aborted` as the options say, `worker_crashed` when the worker died.
@@ -44,12 +49,17 @@ interface Parts {
   worker: Spawned;
   ask: Ask;
   telemetry: Telemetry;
+  /** Called when the package is kept. */
+  onStored: () => void;
 }
 
 // A software GPU needs seconds for a prediction; this only ends what hangs.
 const PREDICT_MS = 60_000;
+// As long as a load may take; only ends what hangs.
+const STORED_MS = 600_000;
 
-export function createModel<K extends TaskKind>({ info, handle, worker, ask, telemetry }: Parts): Model<K> {
+export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
+  const { info, handle, worker, ask, telemetry } = parts;
   const model: ModelRef = { name: info.name, version: info.version, release: info.release, digest: info.digest };
   let disposed = false;
 
@@ -87,7 +97,19 @@ export function createModel<K extends TaskKind>({ info, handle, worker, ask, tel
     if (worker.alive()) await worker.call((host) => host.unload(handle));
   };
 
-  return { info, predict, dispose, [Symbol.asyncDispose]: dispose };
+  return { info, stored: watchStoring(parts), predict, dispose, [Symbol.asyncDispose]: dispose };
+}
+
+async function watchStoring({ info, handle, worker, onStored }: Parts): Promise<void> {
+  try {
+    const limits = { timeout: STORED_MS, what: `Storing ${info.name}` };
+    const problem = await limited(limits, () => worker.call<WireError | undefined>((host) => host.stored(handle)));
+    if (problem) info.storeError = fromWire(problem) as InsituError;
+    else onStored();
+  } catch (error) {
+    // The worker ended before it was done.
+    info.storeError = asInsituError(error, "storage_unavailable", "Storing the package stopped");
+  }
 }
 
 /** What the worker did not measure of the whole is the way there and back. */

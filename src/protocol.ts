@@ -1,10 +1,23 @@
 // The one interface that crosses the wall between page and worker, its messages and its version.
 import { transferHandlers } from "comlink";
 import { fromWire, toWire, type WireError } from "./errors.js";
-import type { Backend, Capabilities, ModelInfo, Prediction, Progress, TaskKind, Timings, TypedArray } from "./types.js";
+import type {
+  Backend,
+  Capabilities,
+  ModelInfo,
+  Prediction,
+  Progress,
+  StoredPackage,
+  StoreEvent,
+  StoreUsage,
+  TaskKind,
+  Timings,
+  TrustOptions,
+  TypedArray,
+} from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -20,7 +33,13 @@ export interface HostConfig {
   backends: Backend[];
   /** Absolute URL of the folder with the `.wasm` files; undefined: beside the worker. */
   wasmBase?: string;
-  storage: { name: string; maxBytes: number };
+  storage: {
+    name: string;
+    maxBytes: number;
+    /** True when packages were kept here before: an empty database was lost, then. */
+    expected: boolean;
+  };
+  trust?: TrustOptions;
 }
 
 /** What the page sends instead of the elements that only a document has. */
@@ -37,25 +56,42 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
 }
 
 /** A loaded model: `model` is the worker's handle for it. */
-export interface Loaded {
+export interface LoadedModel {
   model: number;
   info: Omit<ModelInfo, "storeError">;
-  /** Becomes `info.storeError` on the page's side. */
-  storeError?: WireError;
 }
 
 /** What the worker tells unasked. */
-export type HostEvent = { kind: "progress"; call: number; progress: Progress };
+export type HostEvent = { kind: "progress"; call: number; progress: Progress } | { kind: "store"; event: StoreEvent };
+
+/** Across the wall it answers once the page has heard. */
+export type OnHostEvent = (event: HostEvent) => void | Promise<void>;
+
+export interface HostLoadOptions {
+  task?: TaskKind;
+  refresh?: boolean;
+  /** Whether anybody wants to hear of it. */
+  progress: boolean;
+}
 
 /** The worker's side. `call` is the page's number for a call, so that `abort` can name it. */
 export interface Host {
   /** Once, before anything else. */
-  connect(config: HostConfig, onEvent: (event: HostEvent) => void): void;
+  connect(config: HostConfig, onEvent: OnHostEvent): void;
   capabilities(): Promise<Capabilities>;
   /** `url` is absolute and names the package's folder, with a closing slash. */
-  load(call: number, url: string, options: { task?: TaskKind }): Promise<Loaded>;
+  load(call: number, url: string, options: HostLoadOptions): Promise<LoadedModel>;
   predict(call: number, model: number, input: WireInput): Promise<HostPrediction>;
+  /** Once the model's package is kept, or with why it is not. */
+  stored(model: number): Promise<WireError | undefined>;
   unload(model: number): Promise<void>;
+  listPackages(): Promise<StoredPackage[]>;
+  storeUsage(): Promise<Omit<StoreUsage, "origin">>;
+  /** False when nothing was kept for the address. */
+  deletePackage(url: string): Promise<boolean>;
+  clearStore(): Promise<void>;
+  /** False when nothing is kept for the address. */
+  pinPackage(url: string, pinned: boolean): Promise<boolean>;
   /** The call rejects with `aborted` as soon as it can; unknown numbers are ignored. */
   abort(call: number): void;
 }

@@ -1,6 +1,6 @@
 // Starts the worker, waits for its hello, and turns its death into a rejection of every call.
 import { proxy, type Remote, wrap } from "comlink";
-import { InsituError } from "./errors.js";
+import { asInsituError, InsituError } from "./errors.js";
 import { type Host, type HostConfig, type HostEvent, isReady, keepErrorsWhole, PROTOCOL } from "./protocol.js";
 import type { WorkerSource } from "./types.js";
 
@@ -9,18 +9,22 @@ export interface Spawned {
   alive(): boolean;
   /** Asks the host; rejects when the worker dies before it answers. */
   call<T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T>;
-  /** Ends the worker; open and later calls reject with `aborted`. Twice is safe. */
-  end(): void;
 }
 
 // Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
 const READY_MS = 30_000;
 
-/** Resolves when the worker is ready and connected. Throws `worker_crashed`, `csp_blocked` or `timeout`. */
+/**
+ * Resolves when the worker is ready and connected; `onDeath` is called when it can no longer be asked. When `end` aborts, also
+ * before it is ready, it is ended, and open and later calls reject with `aborted`. Throws `worker_crashed`, `csp_blocked` or
+ * `timeout`.
+ */
 export async function spawn(
   source: WorkerSource | undefined,
   config: HostConfig,
   onEvent: (event: HostEvent) => void,
+  onDeath: () => void,
+  end: AbortSignal,
 ): Promise<Spawned> {
   keepErrorsWhole();
   const worker = start(source);
@@ -32,6 +36,8 @@ export async function spawn(
   const die = (error: InsituError) => {
     if (death) return;
     death = error;
+    end.removeEventListener("abort", onEnd);
+    onDeath();
     worker.terminate();
     for (const reject of open) reject(error);
     open.clear();
@@ -45,23 +51,23 @@ export async function spawn(
       }
       open.add(reject);
       ask(host)
-        .then(resolve, reject)
+        // comlink's own errors, such as for an answer that cannot be cloned, have no code.
+        .then(resolve, (error: unknown) => reject(asInsituError(error, "_OTHER", "The worker could not be asked")))
         .finally(() => open.delete(reject));
     });
 
   worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
+  const onEnd = () =>
+    die(new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" }));
+  end.addEventListener("abort", onEnd);
   try {
-    await ready(worker, die, call);
-    await call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
+    const connect = () => call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
+    await ready(worker, die, call, connect);
   } catch (error) {
     die(error as InsituError);
     throw error;
   }
-  return {
-    alive: () => !death,
-    call,
-    end: () => die(new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" })),
-  };
+  return { alive: () => !death, call };
 }
 
 function start(source: WorkerSource | undefined): Worker {
@@ -86,8 +92,13 @@ function start(source: WorkerSource | undefined): Worker {
   }
 }
 
-/** Waits for the worker's first message; afterwards an uncaught error in it is its death. */
-async function ready(worker: Worker, die: (error: InsituError) => void, call: Spawned["call"]): Promise<void> {
+/** Waits for the worker's first message and connects; afterwards an uncaught error in it is its death. */
+async function ready(
+  worker: Worker,
+  die: (error: InsituError) => void,
+  call: Spawned["call"],
+  connect: () => Promise<void>,
+): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let started = false;
   const hello = new Promise<void>((resolve) => {
@@ -132,6 +143,7 @@ async function ready(worker: Worker, die: (error: InsituError) => void, call: Sp
   });
   try {
     await call(() => hello);
+    await connect();
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,5 @@
 // The plain data that the public API speaks: manifests, tasks, inputs, predictions, options.
-import type { InsituError } from "./errors.js";
+import type { ErrorCode, InsituError } from "./errors.js";
 
 /** A way to compute: the GPU through WebGPU, WebAssembly with SIMD, or plain JavaScript. */
 export type Backend = "webgpu" | "wasm" | "cpu";
@@ -236,6 +236,11 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
   signal?: AbortSignal;
   /** Milliseconds until the whole load is rejected with code `timeout`. Default 600,000. */
   timeout?: number;
+  /**
+   * Asks the host first whether there is a newer release, and loads that. Where the host cannot be reached the stored one
+   * runs. Default false: what is stored, and has not expired, is loaded without a request.
+   */
+  refresh?: boolean;
 }
 
 export interface Refusal {
@@ -255,9 +260,54 @@ export interface ModelInfo extends ModelRef {
   labels: string[];
   /** Where the bytes came from: the package's host, the store of this browser, or this worker's memory. */
   source: "network" | "cache" | "memory";
-  /** Set when the model runs but could not be kept in the store. */
+  /** Set when the model runs but could not be kept in the store; known once `model.stored` has resolved. */
   storeError?: InsituError;
+  /** Set when a newer version is stored that no backend could run, so that this older one runs. */
+  fellBackFrom?: { version: string; release: number; reason: string };
 }
+
+// ---- the store ---------------------------------------------------------------------------------------------------
+
+/** One version of a package in the store of this browser. */
+export interface StoredPackage {
+  /** Absolute URL of the package's folder. */
+  url: string;
+  name: string;
+  version: string;
+  release: number;
+  digest: string;
+  /** Bytes of all its files; chunks that packages share are counted in each. */
+  bytes: number;
+  /** Milliseconds since 1970; the package that was not used for the longest time is evicted first. */
+  usedAt: number;
+  /** Never evicted for space. */
+  pinned: boolean;
+}
+
+export interface StoreUsage {
+  /** Bytes of all packages, chunks that several share counted once. */
+  bytes: number;
+  /** The budget, `storage.maxBytes`. */
+  maxBytes: number;
+  packages: number;
+  /** False when the store cannot be used, and models run from memory. */
+  available: boolean;
+  /** What the browser says of the whole origin. `quota` is a hint only: Chrome reports more than it grants. */
+  origin?: { usage: number; quota: number; persisted: boolean };
+}
+
+/**
+ * What happened in the store. `hit`: a package was loaded without the network; `miss`: it was not there, or could not be
+ * used; `corrupt`: a chunk was lost or altered, and is fetched again; `evicted`: a package went to make room; `unavailable`:
+ * packages are not kept; `reset`: the browser lost all that was kept.
+ */
+export type StoreEvent =
+  | { type: "hit"; url: string; digest: string }
+  | { type: "miss"; url: string; reason: string }
+  | { type: "corrupt"; url: string; path: string; sha256: string }
+  | { type: "evicted"; url: string; digest: string; bytes: number }
+  | { type: "unavailable"; code: ErrorCode; reason: string }
+  | { type: "reset" };
 
 // ---- the client --------------------------------------------------------------------------------------------------
 
@@ -304,6 +354,21 @@ export interface TelemetryStats {
 
 export type WorkerSource = URL | string | (() => Worker);
 
+/** A key whose signatures on packages are accepted. */
+export interface TrustedKey {
+  /** The `keyId` that signatures name it by. */
+  id: string;
+  /** Base64 of the 32 bytes of an Ed25519 public key, as `insitu keygen` prints it. */
+  publicKey: string;
+}
+
+/** When set, a package without enough valid signatures is refused with `model_signature`. */
+export interface TrustOptions {
+  keys: TrustedKey[];
+  /** How many different keys must have signed. Default 1. */
+  threshold?: number;
+}
+
 export interface ClientOptions {
   /** What may be used. Default all three. */
   backends?: Backend[];
@@ -319,5 +384,7 @@ export interface ClientOptions {
     /** Bytes. Default 500 MB. */
     maxBytes?: number;
   };
+  /** Keys that packages must be signed with. Default: packages need no signature. */
+  trust?: TrustOptions;
   telemetry?: TelemetryOptions;
 }

@@ -1,6 +1,8 @@
 // The worker's entry: exposes the host at once, then says that it is ready and which protocol it speaks.
 import { expose } from "comlink";
 import { createHost } from "./host.js";
+import { realPorts } from "./model/ports.js";
+import { createSafeStore } from "./model/safe-store.js";
 import { openStore } from "./model/store.js";
 import { keepErrorsWhole, PROTOCOL, type Ready } from "./protocol.js";
 import { tfjsEngine } from "./runtime/tfjs.js";
@@ -17,14 +19,15 @@ keepErrorsWhole();
 
 expose(
   createHost({
-    openStore: ({ storage }) => openStore(storage.name, storage.maxBytes),
+    ports: realPorts,
+    openStore: ({ storage }, emit) => createSafeStore(openStore(storage, emit), emit),
     createEngine: ({ wasmBase }, store) =>
       tfjsEngine({
         url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
         cache: {
           // A binary that cannot be kept is fetched again next time; the model runs either way.
-          get: (binary) => store.read(binary).catch(() => undefined),
-          put: (binary, bytes) => store.put(binary.sha256, bytes).catch(() => undefined),
+          get: (binary) => store.readBinary(binary).catch(() => undefined),
+          put: (binary, bytes) => store.putBinary(binary, bytes).catch(() => undefined),
         },
       }),
   }),

@@ -24,6 +24,9 @@ export interface Inspection {
   metrics?: Record<string, number>;
   license?: string;
   source?: string;
+  expires?: string;
+  /** Ids of the keys that signed it, which is not checked here. */
+  signedBy?: string[];
   files: { path: string; size: number }[];
   /** Of all files. */
   bytes: number;
@@ -45,10 +48,26 @@ export async function inspect(target: string): Promise<Inspection> {
 
 async function inspectPackage(folder: string): Promise<Inspection> {
   const { manifest, digest, model } = await readPackage(folder);
-  const { name, version, release, format, inputs, outputs, task, metrics, license, source } = manifest;
+  const { name, version, release, format, inputs, outputs, task, metrics, license, source, expires } = manifest;
+  const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
-    ...{ name, version, release, digest, format, inputs, outputs, task, metrics, license, source, files },
+    ...{
+      name,
+      version,
+      release,
+      digest,
+      format,
+      inputs,
+      outputs,
+      task,
+      metrics,
+      license,
+      source,
+      expires,
+      signedBy,
+      files,
+    },
     bytes: sum(files),
     weights: model.weightSpecs.length,
     ops: histogram(model.json, folder),
@@ -97,6 +116,8 @@ export function inspectionText(found: Inspection): string {
     ...(found.task ? [row("task", taskText(found.task))] : []),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
+    ...(found.signedBy ? [row("signed", signedText(found.signedBy))] : []),
+    ...(found.expires ? [row("expires", found.expires)] : []),
     ...found.files.map(({ path, size }) => row("file", `${path}, ${size} bytes`)),
     row("bytes", `${found.bytes} in ${found.files.length} files, ${found.weights} weights`),
     row("ops", ops.join(", ")),
@@ -105,15 +126,18 @@ export function inspectionText(found: Inspection): string {
   return rows.join("\n");
 }
 
+const signedText = (keyIds: string[]): string => (keyIds.length > 0 ? `by ${keyIds.join(", ")}, not checked` : "no");
+
 /** The lines that `pack` and `verify` end with. */
 export function manifestText(manifest: Manifest, digest: string): string {
-  const { name, version, release, inputs, outputs, task, files } = manifest;
+  const { name, version, release, inputs, outputs, task, files, expires } = manifest;
   return [
     row("package", `${name} ${version}, release ${release}`),
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
     row("inputs", inputs.map(tensorText).join(", ")),
     row("outputs", outputs.map(tensorText).join(", ")),
     row("task", taskText(task)),
+    ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
   ].join("\n");
 }

@@ -8,7 +8,9 @@ import { formatOf, parseModelJson, weightsOf } from "../model/topology.js";
 import type { FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
 import { describeFile, readJsonFile, readText } from "./files.js";
 import { type Guess, type Guesses, graphSpecs } from "./graph-specs.js";
+import { readKey } from "./keys.js";
 import { layersSpecs } from "./layers-specs.js";
+import { signedText } from "./sign.js";
 
 /** What `--task` may say; each part is checked when the manifest is. */
 export interface TaskFile {
@@ -38,6 +40,10 @@ export interface PackOptions {
   labels?: string;
   /** ISO 8601; give it for builds that come out the same each time. Default: now. */
   created?: string;
+  /** ISO 8601: pages refuse the package from then on. Default never. */
+  expires?: string;
+  /** Path of a key that `insitu keygen` made. Default: not signed. */
+  sign?: string;
   /** Write into a folder that holds other files too. Default false. */
   force?: boolean;
 }
@@ -48,6 +54,7 @@ export interface PackOptions {
  */
 export async function packModel(options: PackOptions): Promise<Manifest> {
   const text = await readText(options.model);
+  const key = options.sign === undefined ? undefined : await readKey(options.sign);
   const json = parseJson(text, options.model, "Pass the model.json that tfjs saved or its converter wrote.");
   if (!isObject(json)) throw new InsituError("model_format", `${options.model} is no tfjs model: it holds no object.`);
   const modelName = basename(options.model);
@@ -64,8 +71,10 @@ export async function packModel(options: PackOptions): Promise<Manifest> {
   );
   parseModelJson(text, manifest, options.model);
   checkLabels(manifest);
-  await write(manifest, from, options);
-  return manifest;
+  const path = join(options.out, "insitu.json");
+  const manifestText = key ? await signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
+  await write(manifest, manifestText, from, options);
+  return parseManifest(manifestText, path);
 }
 
 async function describe(json: Record<string, unknown>, files: FileSpec[], options: PackOptions): Promise<unknown> {
@@ -78,6 +87,7 @@ async function describe(json: Record<string, unknown>, files: FileSpec[], option
     version: options.version,
     release: options.release ?? 1,
     created: options.created ?? new Date().toISOString(),
+    expires: options.expires,
     format,
     files,
     inputs,
@@ -168,7 +178,7 @@ function unknown(model: string, kind: "input" | "output", what: string): InsituE
 
 // ---- writing -----------------------------------------------------------------------------------------------------
 
-async function write(manifest: Manifest, from: string, { out, force }: PackOptions): Promise<void> {
+async function write(manifest: Manifest, text: string, from: string, { out, force }: PackOptions): Promise<void> {
   const path = join(out, "insitu.json");
   const names = manifest.files.map((file) => file.path);
   const old = await listedBefore(path);
@@ -184,7 +194,7 @@ async function write(manifest: Manifest, from: string, { out, force }: PackOptio
     if (source !== target) await copyFile(source, join(out, name));
   }
   for (const name of old) if (!names.includes(name)) await rm(join(out, name), { force: true });
-  await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(path, text);
 }
 
 /** Files of the package that is there now; a manifest that cannot be read lists none. */

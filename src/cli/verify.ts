@@ -1,21 +1,31 @@
 // Checks a package on disk as a page would: the manifest, each byte of each file, and the model against the manifest.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InsituError } from "../errors.js";
-import { digestOf, MAX_MANIFEST_BYTES, parseManifest } from "../model/manifest.js";
+import { InsituError, isInsituError } from "../errors.js";
+import { digestOf } from "../model/canonical.js";
+import { MAX_MANIFEST_BYTES, parseManifest } from "../model/manifest.js";
 import { type ModelJson, parseModelJson } from "../model/topology.js";
+import { checkExpiry, checkSignatures } from "../model/trust.js";
 import type { Manifest } from "../types.js";
 import { fileProblem, readText } from "./files.js";
+import { type KeyFile, readKey } from "./keys.js";
 
 export interface PackageOnDisk {
+  /** The manifest's own. */
+  text: string;
   manifest: Manifest;
   digest: string;
   model: ModelJson;
 }
 
+export interface TrustedPackage extends PackageOnDisk {
+  /** Ids of the given keys that signed it: at least as many as the threshold. */
+  signers: string[];
+}
+
 /** Reads manifest and model without hashing the files. Throws `model_format`, `model_too_large` or `input_invalid`. */
 export async function readPackage(folder: string): Promise<PackageOnDisk> {
-  const manifest = await readManifest(folder);
+  const { text, manifest } = await readManifest(folder);
   const path = manifest.files.find((file) => file.path.endsWith(".json"))?.path;
   if (!path)
     throw new InsituError("model_format", `${folder} lists no .json file that could be the model.`, {
@@ -23,12 +33,12 @@ export async function readPackage(folder: string): Promise<PackageOnDisk> {
       field: "files",
     });
   const model = parseModelJson(await readText(join(folder, path)), manifest, join(folder, path));
-  return { manifest, digest: await digestOf(manifest), model };
+  return { text, manifest, digest: await digestOf(text), model };
 }
 
 /** {@link readPackage}, after each file's size and hashes were found right; throws `model_integrity` that names all that are not. */
 export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
-  const manifest = await readManifest(folder);
+  const { manifest } = await readManifest(folder);
   const problems: string[] = [];
   for (const file of manifest.files) {
     const problem = await fileProblem(join(folder, file.path), file);
@@ -41,7 +51,42 @@ export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
   return readPackage(folder);
 }
 
-async function readManifest(folder: string): Promise<Manifest> {
+/**
+ * {@link verifyPackage}, and that enough of the keys in these files signed it, and that its time is not over. Throws what a page
+ * would: `model_signature` or `model_expired`.
+ */
+export async function verifyTrust(folder: string, keyPaths: string[], threshold = 1): Promise<TrustedPackage> {
+  const keys: KeyFile[] = [];
+  for (const path of keyPaths) keys.push(await readKey(path));
+  const twice = keys.find(({ id }, index) => keys.findIndex((key) => key.id === id) < index);
+  if (twice) {
+    // A signature names its key by the id alone, so only one of the two would ever be asked; a page refuses this too.
+    const message = `Two of the keys have the id ${twice.id}. Pass one --key for each id.`;
+    throw new InsituError("input_invalid", message, { keyId: twice.id });
+  }
+  if (threshold > keys.length) {
+    const message = `--threshold is ${threshold}, but ${keys.length} keys were given. Pass a --key for each.`;
+    throw new InsituError("input_invalid", message, { threshold, keys: keys.length });
+  }
+  const found = await verifyPackage(folder);
+  await checkSignatures(found.text, found.manifest, { keys, threshold }, folder);
+  checkExpiry(found.manifest, Date.now(), folder);
+  const signers: string[] = [];
+  for (const key of keys) if (await hasSigned(key, found, folder)) signers.push(key.id);
+  return { ...found, signers };
+}
+
+async function hasSigned(key: KeyFile, { text, manifest }: PackageOnDisk, folder: string): Promise<boolean> {
+  try {
+    await checkSignatures(text, manifest, { keys: [key] }, folder);
+    return true;
+  } catch (error) {
+    if (isInsituError(error) && error.code === "model_signature") return false;
+    throw error;
+  }
+}
+
+async function readManifest(folder: string): Promise<{ text: string; manifest: Manifest }> {
   const path = join(folder, "insitu.json");
   const found = await stat(path).catch(() => undefined);
   if (!found)
@@ -53,5 +98,6 @@ async function readManifest(folder: string): Promise<Manifest> {
   // Looked at before it is read: a file that is no manifest may be of any size.
   if (found.size > MAX_MANIFEST_BYTES)
     throw new InsituError("model_too_large", `${path} is larger than 1 MiB, the most a manifest may have.`);
-  return parseManifest(await readText(path), path);
+  const text = await readText(path);
+  return { text, manifest: parseManifest(text, path) };
 }

@@ -1,159 +1,182 @@
-// Fetches one file of a package as a stream, chunk by chunk, and lets only bytes through whose hash is right.
-import { asInsituError, InsituError } from "../errors.js";
+// Fetches the chunks of a package that are missing: several requests at once, each resumed where it broke off.
 import { sha256 } from "../hash.js";
 import type { ChunkSpec } from "../types.js";
+import { type Backoff, createBackoff } from "./backoff.js";
+import { type Answer, request } from "./http.js";
+import type { Ports } from "./ports.js";
+import { altered, receive, wrongLength } from "./receive.js";
 
-/** Milliseconds without a byte until a download is given up; apart from any limit on the whole. */
-export const IDLE_MS = 15_000;
+/** A file and which of its chunks are wanted. */
+export interface WantedFile {
+  url: string;
+  chunks: ChunkSpec[];
+  /** Indices into `chunks`, ascending, at least one. */
+  missing: number[];
+}
 
 export interface DownloadOptions {
-  signal?: AbortSignal;
-  /** Called with the number of bytes that just arrived. */
+  signal: AbortSignal;
+  ports: Ports;
+  /** Called with the number of bytes of wanted chunks that just arrived; negative for bytes that turned out useless. */
   onBytes?: (bytes: number) => void;
+  /** Gets each chunk once it is verified; that request goes on when it resolves. */
+  onChunk: (chunk: ChunkSpec, bytes: ArrayBuffer) => Promise<void>;
 }
+
+// Browsers open six connections to an HTTP/1.1 host; two are left to the page.
+const CONNECTIONS = 4;
+// A request for 16 MiB keeps a fast line busy, and a file of 64 MiB uses all connections.
+const CHUNKS_PER_REQUEST = 4;
 
 /**
- * The file's chunks, each verified. Throws `network`, `http_4xx`, `http_5xx`, `timeout` (no byte for 15 s), `aborted`, or
- * `model_integrity` when the body is shorter, longer or other than the manifest says; a longer one is cut off at once.
+ * Throws `network`, `http_4xx`, `http_5xx`, `timeout` (no byte for 15 s), `aborted`, or `model_integrity` when a body is
+ * longer than the manifest says, or twice shorter or other. What was given to `onChunk` stays good.
  */
-export async function downloadChunks(
-  url: string,
-  chunks: ChunkSpec[],
-  options: DownloadOptions = {},
-): Promise<ArrayBuffer[]> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
-  const done: ArrayBuffer[] = [];
-  let received = 0;
-  let current = new Uint8Array(chunks[0]?.size ?? 0);
-  let filled = 0;
-  const finish = async () => {
-    const chunk = chunks[done.length] as ChunkSpec;
-    const actual = await sha256(current);
-    if (actual !== chunk.sha256) throw altered(url, done.length, chunk.sha256, actual);
-    done.push(current.buffer);
-    current = new Uint8Array(chunks[done.length]?.size ?? 0);
-    filled = 0;
-  };
-  await readBody(url, options.signal, async (bytes, type) => {
-    received += bytes.length;
-    if (received > total) throw wrongLength(url, total, received, "more", type);
-    for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + current.length - filled);
-      current.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled === current.length) await finish();
-    }
-    options.onBytes?.(bytes.length);
-  }).then((type) => {
-    if (received < total) throw wrongLength(url, total, received, "fewer", type);
-  });
-  // Chunks of no bytes (an empty file) never see data.
-  while (done.length < chunks.length) await finish();
-  return done;
-}
-
-/** A small text file, at most `most` bytes: more is `model_too_large` before it is read to its end. */
-export async function downloadText(url: string, most: number, signal?: AbortSignal): Promise<string> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let received = 0;
-  await readBody(url, signal, async (bytes) => {
-    received += bytes.length;
-    if (received > most) {
-      throw new InsituError("model_too_large", `${url} is larger than ${most} bytes, the most a manifest may have.`, {
-        url,
-        most,
-      });
-    }
-    parts.push(bytes);
-  });
-  return new Blob(parts).text();
-}
-
-/** Streams a body to `take`, with the idle watchdog; answers the content type. */
-async function readBody(
-  url: string,
-  signal: AbortSignal | undefined,
-  take: (bytes: Uint8Array<ArrayBuffer>, type: string) => Promise<void>,
-): Promise<string> {
+export async function downloadChunks(files: WantedFile[], options: DownloadOptions): Promise<void> {
   const stop = new AbortController();
-  const onAbort = () => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  if (signal?.aborted) onAbort();
-  let idle = false;
-  const giveUp = () => {
-    idle = true;
-    stop.abort();
+  // Not AbortSignal.any: Chrome has it from 116, Firefox from 124, Safari from 17.4 on.
+  const onAbort = () => stop.abort();
+  if (options.signal.aborted) onAbort();
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  const inner = { ...options, signal: stop.signal };
+  const backoff = createBackoff(options.ports, inner.signal);
+  const jobs = files.flatMap(plan);
+  let failed = false;
+  let failure: unknown;
+  const work = async () => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) await transfer(job, backoff, inner);
   };
-  let watchdog = setTimeout(giveUp, IDLE_MS);
+  const connections = Array.from({ length: Math.min(CONNECTIONS, jobs.length) }, () =>
+    work().catch((error: unknown) => {
+      // The first is the cause; the others then fail because they are stopped.
+      if (!failed) failure = error;
+      failed = true;
+      stop.abort();
+    }),
+  );
+  await Promise.all(connections);
+  options.signal.removeEventListener("abort", onAbort);
+  if (failed) throw failure;
+}
+
+/** What the requests for one file share. */
+interface SharedFile extends WantedFile {
+  size: number;
+  /** Where each chunk begins. */
+  offsets: number[];
+  /** Strong validator of the first answer; "" once it turned out that it may not be sent. */
+  etag?: string;
+  /** Resolves once the first answer shows whether the host keeps to ranges. */
+  ranges: Promise<boolean>;
+  /** Only its first call counts. */
+  tellRanges: (kept: boolean) => void;
+  told: boolean;
+}
+
+/** Missing chunks that one request can bring. */
+interface Job {
+  file: SharedFile;
+  /** Indices, ascending. */
+  wanted: number[];
+  /** The file's first job; the others wait for what its answer shows. */
+  leads: boolean;
+  /** The next request is for the whole file. */
+  plain?: boolean;
+}
+
+function plan(wanted: WantedFile): Job[] {
+  let resolveRanges: (kept: boolean) => void = () => undefined;
+  const ranges = new Promise<boolean>((resolve) => {
+    resolveRanges = resolve;
+  });
+  const tellRanges = (kept: boolean) => {
+    file.told = true;
+    resolveRanges(kept);
+  };
+  let size = 0;
+  const offsets = wanted.chunks.map((chunk) => {
+    size += chunk.size;
+    return size - chunk.size;
+  });
+  const file: SharedFile = { ...wanted, size, offsets, ranges, tellRanges, told: false };
+  const jobs: Job[] = [];
+  for (const index of wanted.missing) {
+    const job = jobs.at(-1);
+    if (job && job.wanted.at(-1) === index - 1 && job.wanted.length < CHUNKS_PER_REQUEST) job.wanted.push(index);
+    else jobs.push({ file, wanted: [index], leads: jobs.length === 0 });
+  }
+  return jobs;
+}
+
+/** Carries one job to its end, over as many requests as that takes. */
+async function transfer(job: Job, backoff: Backoff, options: DownloadOptions): Promise<void> {
+  const { file } = job;
+  if (file.size === 0) return emptyFile(file, options);
+  // A lead whose host ignores ranges brings the whole file.
+  if (!job.leads && !(await file.ranges)) return;
+  let wrongCopies = 0;
   try {
-    const response = await fetch(url, {
-      signal: stop.signal,
-      cache: "no-store",
-      credentials: "omit",
-      redirect: "error",
-    });
-    if (!response.ok) throw httpError(url, response.status);
-    const type = response.headers.get("content-type") ?? "";
-    const reader = response.body?.getReader();
-    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-      clearTimeout(watchdog);
-      await take(next.value as Uint8Array<ArrayBuffer>, type);
-      watchdog = setTimeout(giveUp, IDLE_MS);
-    }
-    return type;
-  } catch (error) {
-    if (idle)
-      throw new InsituError(
-        "timeout",
-        `${url} sent no byte for ${IDLE_MS / 1000} s. Check the connection and load again.`,
-        { url, idleMs: IDLE_MS },
-      );
-    if (signal?.aborted) throw new InsituError("aborted", `Loading ${url} was aborted.`, { url }, { cause: error });
-    throw asInsituError(
-      error,
-      "network",
-      `Could not fetch ${url}. Check the address, the connection and the host's CORS and redirect rules`,
-      { url },
+    await backoff.retry(
+      async (progressed) => {
+        if (job.wanted.length === 0) return;
+        const answer = await ask(job, options);
+        for await (const [index, bytes] of receive(answer, file, job.wanted, options.onBytes)) {
+          await options.onChunk(file.chunks[index] as ChunkSpec, bytes);
+          job.wanted = job.wanted.filter((other) => other !== index);
+          wrongCopies = 0;
+          progressed();
+        }
+      },
+      // Bytes that were damaged or lost on the way are right the second time; a host that has others sends them again. Bytes
+      // beyond the file's end are no damage of the way.
+      ({ code }) => code === "model_integrity" && job.wanted.length > 0 && wrongCopies++ === 0,
     );
   } finally {
-    clearTimeout(watchdog);
-    signal?.removeEventListener("abort", onAbort);
-    // Whatever was not read is not wanted: free the connection.
-    stop.abort();
+    // Also after a failure, or those who wait would wait for good.
+    if (job.leads) file.tellRanges(false);
   }
 }
 
-function httpError(url: string, status: number): InsituError {
-  const code = status >= 500 ? "http_5xx" : "http_4xx";
-  const advice =
-    code === "http_4xx"
-      ? "Check that the whole package folder is published there"
-      : "The host has trouble; load again later";
-  return new InsituError(code, `${url} answered HTTP ${status}. ${advice}.`, { url, status });
+async function ask(job: Job, { signal, ports }: DownloadOptions): Promise<Answer> {
+  const { file } = job;
+  const last = job.wanted.at(-1) as number;
+  const from = file.offsets[job.wanted[0] as number] as number;
+  const to = (file.offsets[last] as number) + (file.chunks[last] as ChunkSpec).size;
+  const part = (from > 0 || to < file.size) && !job.plain;
+  const ifRange = file.etag;
+  job.plain = false;
+  const answer = await request(file.url, { signal, ...(part && { range: { from, to }, ifRange }) }, ports).catch(
+    (error: { code: string; data: { status?: number } }) => {
+      // The host's file ends before this part.
+      if (error.data.status === 416) throw wrongLength(file.url, file.size, from, "fewer");
+      // Browsers ask hosts of another origin for permission to send If-Range, and old ones to send Range; many hosts do not
+      // answer that. It looks like a network that failed, so without the header it is tried once more, then as before.
+      if (part && error.code === "network") {
+        if (ifRange) file.etag = "";
+        else job.plain = job.leads;
+      }
+      throw error;
+    },
+  );
+  // The hosts behind one name may give one file different ETags: each request would bring it whole. Its hashes tell enough.
+  if (part && ifRange && !answer.partial) file.etag = "";
+  file.etag ??= answer.etag;
+  if (answer.total !== undefined && answer.total !== file.size) {
+    await answer.body.return();
+    throw wrongLength(file.url, file.size, answer.total, answer.total > file.size ? "more" : "fewer");
+  }
+  if (job.leads && !file.told) {
+    // The whole file comes: no other request needs to bring the rest.
+    if (!answer.partial) job.wanted = file.missing.filter((index) => index >= (job.wanted[0] as number));
+    file.tellRanges(answer.partial);
+  }
+  return answer;
 }
 
-function wrongLength(
-  url: string,
-  expected: number,
-  received: number,
-  what: "more" | "fewer",
-  type: string,
-): InsituError {
-  const html = type.includes("text/html")
-    ? " The answer is an HTML page: the host answers unknown paths with its index.html."
-    : "";
-  return new InsituError(
-    "model_integrity",
-    `${url} has ${what} bytes than its manifest says (${expected}, got ${what === "more" ? "over that" : received}).${html} Publish the package again as "insitu pack" wrote it.`,
-    { url, expected, received },
-  );
-}
-
-function altered(url: string, chunk: number, expected: string, actual: string): InsituError {
-  return new InsituError(
-    "model_integrity",
-    `${url} is not the file that its manifest names: chunk ${chunk} has another SHA-256. Publish the package again as "insitu pack" wrote it.`,
-    { url, chunk, expected, actual },
-  );
+/** No request brings a body of no bytes. */
+async function emptyFile({ url, chunks }: SharedFile, options: DownloadOptions): Promise<void> {
+  const [chunk] = chunks as [ChunkSpec];
+  const actual = await sha256(new Uint8Array(0));
+  if (actual !== chunk.sha256) throw altered(url, 0, chunk.sha256, actual);
+  await options.onChunk(chunk, new ArrayBuffer(0));
 }

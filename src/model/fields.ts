@@ -101,7 +101,8 @@ export function compact<T extends object>(value: T): T {
 }
 
 export function unique(names: string[], at: At): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) refuse(at, `names ${show(twice)} twice`);
 }
 

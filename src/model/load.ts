@@ -1,125 +1,211 @@
-// Gets a package's bytes: from the store when they are there and right, else from its host, then into the store.
+// Decides which version of a package runs: the stored one, the host's, or an earlier one that is still good.
 import { asInsituError, InsituError, isInsituError } from "../errors.js";
-import type { Manifest, Progress } from "../types.js";
-import { chunksOf } from "./chunks.js";
-import { downloadChunks, downloadText } from "./download.js";
-import { digestOf, MAX_MANIFEST_BYTES, parseManifest, resolveFile } from "./manifest.js";
-import type { PackageRow, Store } from "./store.js";
-import { type ModelJson, parseModelJson } from "./topology.js";
+import type { Manifest, ModelInfo, TrustOptions } from "../types.js";
+import { digestOf } from "./canonical.js";
+import { downloadText } from "./download-text.js";
+import { MAX_MANIFEST_BYTES, parseManifest } from "./manifest.js";
+import { type Accepted, downloadedPackage, type Package, type PackageContext, storedPackage } from "./package.js";
+import { checkExpiry, checkRelease, checkSignatures } from "./trust.js";
 
-export interface Package {
-  manifest: Manifest;
-  digest: string;
-  /** The graph or layers, parsed and checked against the manifest. */
-  model: ModelJson;
-  /** Verified bytes of the weight files in the order of the model's weights, cut anywhere. */
-  weights: ArrayBuffer[];
-  source: "network" | "cache";
-  /** Why the package could not be kept; it runs from memory then. */
-  storeError?: InsituError;
+export interface LoadContext<T> extends PackageContext {
+  /** Tells apart the stores of one origin, whose loads need not wait for each other. */
+  storeName: string;
+  trust?: TrustOptions;
+  /** Makes a version run. Rejects with `backend_unavailable` where no backend does, which speaks for an earlier version. */
+  open(found: Package): Promise<T>;
 }
 
-export interface LoadContext {
-  store: Store;
-  signal: AbortSignal;
-  onProgress: (progress: Progress) => void;
+export interface Loaded<T> {
+  opened: T;
+  found: Package;
+  fellBackFrom?: ModelInfo["fellBackFrom"];
+  /** Settles once the version is kept as one that runs: with nothing, or with why it is not. Never rejects. */
+  kept: Promise<InsituError | undefined>;
 }
 
-/** `url` is absolute and ends with a slash. One load of a package at a time, over all tabs: the next one finds it stored. */
-export async function loadPackage(url: string, context: LoadContext): Promise<Package> {
+/** One load: what it has tried, and with what result. */
+interface Load<T> extends LoadContext<T> {
+  url: string;
+  refresh: boolean;
+  /** Digests of stored versions that do not help. */
+  tried: Set<string>;
+  /** The newest version that no backend runs. */
+  failure?: { manifest: Manifest; error: InsituError };
+  /** Why the newest stored version was not used. */
+  reason?: InsituError;
+}
+
+/**
+ * `url` is absolute and ends with a slash. Without `refresh` a stored version that may be used is loaded, and no request made;
+ * with it the host is asked for a newer release first, and where it cannot be reached the stored one runs.
+ */
+export async function loadPackage<T>(url: string, refresh: boolean, context: LoadContext<T>): Promise<Loaded<T>> {
+  const load: Load<T> = { ...context, url, refresh, tried: new Set() };
   try {
-    // Absent in pages that are not served by HTTPS; then two tabs may fetch the same bytes twice.
-    if (!navigator.locks) return await stored(url, context);
-    return await navigator.locks.request(`insitu:load:${url}`, { signal: context.signal }, () => stored(url, context));
+    const stored = refresh ? undefined : await fromStore(load);
+    if (stored) return stored;
+    if (load.failure) throw load.failure.error;
+    const reason = load.reason ?? load.store.problem();
+    if (!refresh) load.emit({ type: "miss", url, reason: reason?.message ?? "it is not stored" });
+    return await fromHostOrElse(load);
   } catch (error) {
-    throw asInsituError(error, context.signal.aborted ? "aborted" : "_OTHER", `Loading ${url} stopped`, { url });
+    throw asInsituError(error, load.signal.aborted ? "aborted" : "_OTHER", `Loading ${url} stopped`, { url });
   }
 }
 
-async function stored(url: string, context: LoadContext): Promise<Package> {
-  let storeError: InsituError | undefined;
-  const row = await context.store.find(url).catch((error: InsituError) => {
-    storeError = error;
-    return undefined;
-  });
-  const cached = row && (await fromStore(row, context));
-  if (cached) return cached;
-  return { ...(await fromNetwork(url, context, storeError === undefined)), ...(storeError && { storeError }) };
-}
-
-/** Undefined when a chunk is missing or altered: the package is fetched again then. */
-async function fromStore(row: PackageRow, { store, signal, onProgress }: LoadContext): Promise<Package | undefined> {
-  const files = new Map<string, ArrayBuffer[]>();
-  let loaded = 0;
-  for (const file of row.manifest.files) {
-    const chunks: ArrayBuffer[] = [];
-    for (const spec of chunksOf(file)) {
-      signal.throwIfAborted();
-      const bytes = await store.read(spec).catch(() => undefined);
-      if (!bytes) return undefined;
-      chunks.push(bytes);
-      loaded += bytes.byteLength;
-      onProgress({ phase: "verify", loaded, total: row.bytes });
-    }
-    files.set(file.path, chunks);
-  }
-  void store.touch(row.url).catch(() => undefined);
-  return {
-    manifest: row.manifest,
-    digest: row.digest,
-    ...(await assemble(row.url, row.manifest, files)),
-    source: "cache",
-  };
-}
-
-async function fromNetwork(url: string, { store, signal, onProgress }: LoadContext, keep: boolean): Promise<Package> {
-  const where = new URL("insitu.json", url).href;
-  const manifest = parseManifest(await downloadText(where, MAX_MANIFEST_BYTES, signal), where);
-  const digest = await digestOf(manifest);
-  const total = manifest.files.reduce((sum, file) => sum + file.size, 0);
-  const files = new Map<string, ArrayBuffer[]>();
-  const byHash = new Map<string, ArrayBuffer>();
-  let loaded = 0;
-  onProgress({ phase: "download", loaded, total });
-  for (const file of manifest.files) {
-    const specs = chunksOf(file);
-    const chunks = await downloadChunks(resolveFile(url, file.path), specs, {
-      signal,
-      onBytes(bytes) {
-        loaded += bytes;
-        onProgress({ phase: "download", loaded, total });
-      },
+/** Undefined, and a `failure`, where no backend runs this version. */
+async function run<T>(load: Load<T>, found: Package): Promise<Loaded<T> | undefined> {
+  const { url, store, failure } = load;
+  const { manifest, digest } = found;
+  try {
+    const opened = await load.open(found).finally(found.settled);
+    const kept = found.stored.then(async (problem) => {
+      // Also where it is in memory only: there it is freed by this.
+      await store.proved(url, digest).catch(() => undefined);
+      return problem;
     });
-    files.set(file.path, chunks);
-    for (const [index, spec] of specs.entries()) byHash.set(spec.sha256, chunks[index] as ArrayBuffer);
-  }
-  // Each chunk was hashed as it arrived; the phase is told so that a page can show it.
-  onProgress({ phase: "verify", loaded: total, total });
-  // Before it is kept: a package that cannot be read is never stored.
-  const result: Package = { manifest, digest, ...(await assemble(url, manifest, files)), source: "network" };
-  if (!keep) return result;
-  onProgress({ phase: "store", loaded: 0, total });
-  try {
-    await store.commit({ url, digest, manifest, chunks: [...byHash.keys()], bytes: total, usedAt: Date.now() }, byHash);
-    onProgress({ phase: "store", loaded: total, total });
-    return result;
+    if (!failure) return { opened, found, kept };
+    const { version, release } = failure.manifest;
+    return { opened, found, kept, fellBackFrom: { version, release, reason: failure.error.message } };
   } catch (error) {
-    return {
-      ...result,
-      storeError: isInsituError(error) ? error : asInsituError(error, "storage_unavailable", "Storing failed"),
-    };
+    load.tried.add(digest);
+    if (!isInsituError(error) || error.code !== "backend_unavailable") {
+      found.discard();
+      throw error;
+    }
+    load.failure ??= { manifest, error };
+    return undefined;
   }
 }
 
-async function assemble(
-  url: string,
-  manifest: Manifest,
-  files: Map<string, ArrayBuffer[]>,
-): Promise<Pick<Package, "model" | "weights">> {
-  const file = manifest.files.find(({ path }) => path.endsWith(".json"));
-  if (!file)
-    throw new InsituError("model_format", `The package ${url} lists no .json file that could be the model.`, { url });
-  const text = await new Blob(files.get(file.path)).text();
-  const model = parseModelJson(text, manifest, resolveFile(url, file.path));
-  return { model, weights: model.weightFiles.flatMap((path) => files.get(path) ?? []) };
+// ---- from the store ----------------------------------------------------------------------------------------------
+
+async function fromStore<T>(load: Load<T>): Promise<Loaded<T> | undefined> {
+  for (;;) {
+    const found = await nextStored(load);
+    if (!found) return undefined;
+    try {
+      const loaded = await run(load, found);
+      if (!loaded) continue;
+      load.emit({ type: "hit", url: load.url, digest: found.digest });
+      return loaded;
+    } catch (error) {
+      if (load.signal.aborted || !isUnusable(error)) throw error;
+      load.reason ??= error;
+    }
+  }
+}
+
+/** A version whose content is lost: an earlier one, or the host, may do. */
+function isUnusable(error: unknown): error is InsituError {
+  return isInsituError(error) && error.code === "storage_corrupt";
+}
+
+/** The newest stored version that was not tried and may be used. */
+async function nextStored<T>(load: Load<T>): Promise<Package | undefined> {
+  const { url, store, tried } = load;
+  for (const row of await store.versions(url)) {
+    if (tried.has(row.digest)) continue;
+    try {
+      const accepted = await accept(row.text, load);
+      if (accepted.digest !== row.digest) throw new InsituError("storage_corrupt", "The stored manifest was altered.");
+      return await storedPackage(url, accepted, load);
+    } catch (error) {
+      if (load.signal.aborted) throw error;
+      tried.add(row.digest);
+      load.reason ??= asInsituError(error, "storage_corrupt", "The stored version cannot be used");
+    }
+  }
+  return undefined;
+}
+
+/** Reads, checks and judges a manifest. */
+async function accept<T>(text: string, { url, trust, ports }: Load<T>): Promise<Accepted> {
+  const where = manifestUrl(url);
+  const manifest = parseManifest(text, where);
+  if (trust) await checkSignatures(text, manifest, trust, where);
+  checkExpiry(manifest, ports.now(), where);
+  return { manifest, text, digest: await digestOf(text) };
+}
+
+const manifestUrl = (url: string) => new URL("insitu.json", url).href;
+
+// ---- from the host -----------------------------------------------------------------------------------------------
+
+const UNREACHABLE = new Set(["network", "timeout", "http_5xx"]);
+
+async function fromHostOrElse<T>(load: Load<T>): Promise<Loaded<T>> {
+  try {
+    return await fromHost(load);
+  } catch (error) {
+    if (load.signal.aborted || !isInsituError(error) || error === load.failure?.error) throw error;
+    const isUnreachable = UNREACHABLE.has(error.code);
+    const earlier = load.refresh && isUnreachable ? await fromStore(load) : undefined;
+    if (earlier) return earlier;
+    // A host that answers wrongly is not passed over in silence.
+    if (!load.reason || !(isUnreachable || isUnusable(load.reason))) throw error;
+    const { code, message, data } = load.reason;
+    throw new InsituError(code, `${message} Its host did not help: ${error.message}`, data, { cause: error });
+  }
+}
+
+async function fromHost<T>(load: Load<T>, failed?: Failed): Promise<Loaded<T>> {
+  const found = await begin(load, failed);
+  try {
+    const loaded = (await run(load, found)) ?? (await fromStore(load));
+    if (loaded) return loaded;
+  } catch (error) {
+    if (load.signal.aborted || failed || !isOutdated(error)) throw error;
+    return fromHost(load, { digest: found.digest, error });
+  }
+  throw load.failure?.error;
+}
+
+/** A version that could not be had, although its manifest could. */
+interface Failed {
+  digest: string;
+  error: unknown;
+}
+
+/** The host may have published the next release meanwhile: then its files are right, or gone, for a manifest that is new too. */
+function isOutdated(error: unknown): boolean {
+  return isInsituError(error) && ["model_integrity", "http_4xx", "storage_corrupt"].includes(error.code);
+}
+
+/** The host's version, its download begun; or one that another tab has stored while this one waited for its turn. */
+function begin<T>(load: Load<T>, failed?: Failed): Promise<Package> {
+  return inTurn(load, async () => {
+    const there = load.refresh || failed ? undefined : await nextStored(load);
+    if (there) return there;
+    const { url, signal, ports, store } = load;
+    const text = await downloadText(manifestUrl(url), MAX_MANIFEST_BYTES, signal, ports);
+    const accepted = await accept(text, load);
+    if (accepted.digest === failed?.digest) throw failed.error;
+    checkRelease(accepted.manifest, await store.floor(url), manifestUrl(url));
+    const stored = (await store.versions(url)).find((row) => row.digest === accepted.digest);
+    if (!stored) return downloadedPackage(url, accepted, load);
+    // Signed anew, which the digest does not tell: without the new text each load would ask the host again.
+    if (stored.text !== text) await store.commit({ ...stored, text }).catch(() => undefined);
+    return storedPackage(url, accepted, load);
+  });
+}
+
+/**
+ * One download of a package at a time, over all tabs: the turn is over when all is stored, not when the model runs. A tab that
+ * dies passes its turn on.
+ */
+function inTurn<T>({ url, storeName, signal }: Load<T>, get: () => Promise<Package>): Promise<Package> {
+  // Absent in pages that are not served by HTTPS; then two tabs may fetch the same bytes twice.
+  if (!globalThis.navigator?.locks) return get();
+  return new Promise((resolve, reject) => {
+    let granted = false;
+    const turn = navigator.locks.request(`insitu:${storeName}:${url}`, { signal }, async () => {
+      granted = true;
+      const found = await get();
+      resolve(found);
+      await found.stored;
+    });
+    // Chrome refuses all locks (SecurityError) where a page may store nothing: it runs from memory then, as without locks.
+    turn.catch((error: unknown) => (granted || signal.aborted ? reject(error) : get().then(resolve, reject)));
+  });
 }

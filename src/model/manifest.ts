@@ -1,6 +1,5 @@
 // Reads and checks `insitu.json`, the manifest of a model package, and resolves the paths that it names.
 import { InsituError } from "../errors.js";
-import { sha256 } from "../hash.js";
 import type { ChunkSpec, FileSpec, InputSpec, Manifest, SignatureSpec, TensorSpec } from "../types.js";
 import {
   type At,
@@ -233,21 +232,4 @@ function parseMetrics(value: unknown, at: At): Record<string, number> {
   return Object.fromEntries(
     entries.map(([name, figure]) => [keyName(name, under(at, name)), finite(figure, under(at, name))]),
   );
-}
-
-// ---- identity ----------------------------------------------------------------------------------------------------
-
-/** JSON with sorted keys and no spaces: two values that are equal have the same text, and so the same hash. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  // By code unit, as `<` compares: no locale may change a hash.
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
-}
-
-/** Lower-hex SHA-256 of the manifest without its signatures: names the package, since the manifest names all its bytes. */
-export function digestOf(manifest: Manifest): Promise<string> {
-  return sha256(new TextEncoder().encode(canonicalJson({ ...manifest, signatures: undefined })));
 }

@@ -1,55 +1,43 @@
-// Keeps packages in IndexedDB: chunks by their hash, and a row a package that is written with them or not at all.
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+// Keeps packages in IndexedDB: chunks by their hash, and a row a version that is written last and with all of it or not at all.
+import type { IDBPDatabase, IDBPTransaction } from "idb";
 import { asInsituError, InsituError } from "../errors.js";
 import { sha256 } from "../hash.js";
-import type { ChunkSpec, Manifest } from "../types.js";
+import type { ChunkSpec } from "../types.js";
+import { abort, openDatabase, type Schema, STORES, type StoreName } from "./database.js";
+import { deadline } from "./deadline.js";
+import { bytesOf, evictable, victims } from "./eviction.js";
+import { createRoom } from "./room.js";
+import type { NewRow, OnStoreEvent, PackageRow, Store } from "./store-contract.js";
 
-export interface PackageRow {
-  /** The package's absolute URL, with a closing slash. */
-  url: string;
-  digest: string;
-  manifest: Manifest;
-  /** SHA-256 of every chunk of every file. */
-  chunks: string[];
-  /** Bytes of all files. */
-  bytes: number;
-  /** Milliseconds since 1970; the oldest is evicted first. */
-  usedAt: number;
+type Writing = IDBPTransaction<Schema, StoreName[], "readwrite">;
+
+export interface StoreOptions {
+  /** Name of the database. */
+  name: string;
+  /** Budget of all packages together. */
+  maxBytes: number;
+  /** True when something was kept here before: an empty database means that the browser lost it. */
+  expected: boolean;
 }
 
-interface Schema extends DBSchema {
-  packages: { key: string; value: PackageRow };
-  // Blobs: two to three times faster here than ArrayBuffers (66/79 ms against 224/167 ms for 32 MB).
-  chunks: { key: string; value: Blob };
-}
+// A chunk of 64 MiB takes seconds on a slow phone; what takes this long will not come.
+const STEP_MS = 30_000;
+// A download that nobody came back to in a week is no longer worth its space.
+const PENDING_MS = 7 * 24 * 3600 * 1000;
 
-export interface Store {
-  find(url: string): Promise<PackageRow | undefined>;
-  /** The chunk's bytes if they are there and their hash is right. IndexedDB returns flipped bytes without an error, so each read is checked. */
-  read(chunk: ChunkSpec): Promise<ArrayBuffer | undefined>;
-  /** All or nothing, in one transaction; resolves once it is complete. Throws `storage_quota` or `storage_unavailable`. */
-  commit(row: PackageRow, chunks: Map<string, ArrayBuffer>): Promise<void>;
-  /** Keeps one chunk that belongs to no package (a WebAssembly binary). */
-  put(sha256: string, bytes: ArrayBuffer): Promise<void>;
-  /** Notes that the package was used now. */
-  touch(url: string): Promise<void>;
-  remove(url: string): Promise<void>;
-  close(): void;
-}
-
-// Safari 14 and a version change that another tab blocks leave an open request pending for good.
-const OPEN_MS = 5_000;
-// A commit of 500 MB takes seconds; one that takes this long will not come.
-const STEP_MS = 60_000;
-
-export function openStore(name: string, maxBytes: number): Store {
+export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent): Store {
   let opening: Promise<IDBPDatabase<Schema>> | undefined;
-
+  let keeps = expected;
+  const forget = () => {
+    opening = undefined;
+  };
+  const onCreated = () => {
+    if (keeps) emit({ type: "reset" });
+    keeps = false;
+  };
   const database = () => {
-    opening ??= open(name, () => {
-      opening = undefined;
-    }).catch((error: unknown) => {
-      opening = undefined;
+    opening ??= openDatabase(name, { onLost: forget, onCreated }).catch((error: unknown) => {
+      forget();
       throw error;
     });
     return opening;
@@ -57,132 +45,199 @@ export function openStore(name: string, maxBytes: number): Store {
 
   const step = async <T>(what: string, run: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T> => {
     try {
-      return await deadline(run(await database()), STEP_MS, what);
+      return await deadline(database().then(run), STEP_MS, what);
     } catch (error) {
-      throw storageError(error, what);
+      // A handle that Safari's storage process lost never works again (WebKit 277615): the next call opens another.
+      const problem = storageError(error, what);
+      if (problem.code === "storage_unavailable") forget();
+      throw problem;
     }
   };
 
+  /** Chrome raises quota trouble at commit only: puts succeed, then the transaction aborts. */
+  const write = <T>(what: string, durability: IDBTransactionDurability, run: (tx: Writing) => Promise<T>): Promise<T> =>
+    step(what, async (db) => {
+      const tx: Writing = db.transaction(STORES, "readwrite", { durability });
+      const result = run(tx).catch((error: unknown) => {
+        abort(tx);
+        throw error;
+      });
+      const [value] = await Promise.all([result, tx.done]);
+      return value;
+    });
+
+  const evict = async (tx: Writing, rows: PackageRow[]): Promise<void> => {
+    for (const row of rows) await tx.objectStore("packages").delete([row.url, row.digest]);
+    await sweep(tx);
+  };
+
+  const withRoom = createRoom(async (url, bytes) => {
+    const gone = await write("make room", "strict", async (tx) => {
+      const rows: PackageRow[] = [];
+      for (const row of evictable(await tx.objectStore("packages").getAll(), url)) {
+        if (bytesOf(rows) >= bytes) break;
+        rows.push(row);
+      }
+      await evict(tx, rows);
+      return rows;
+    });
+    tellEvicted(gone, emit);
+    return gone.length > 0;
+  });
+
   return {
-    find: (url) => step("look up a package", (db) => db.get("packages", url)),
+    versions: (url) =>
+      step("look up a package", async (db) => {
+        const rows = await db.getAll("packages", IDBKeyRange.bound([url], [url, []]));
+        // A release that was published twice: the one that came last.
+        return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+      }),
+    floor: (url) => step("look up a release", (db) => db.get("releases", url)),
+    has: (hashes) =>
+      step("look up chunks", async (db) => {
+        const { store } = db.transaction("chunks");
+        const found = await Promise.all(hashes.map((hash) => store.getKey(hash)));
+        return new Set(found.filter((hash) => hash !== undefined));
+      }),
     read: (chunk) =>
       step("read a chunk", async (db) => {
-        const blob = await db.get("chunks", chunk.sha256);
-        if (blob?.size !== chunk.size) return undefined;
-        // A truncated or missing blob file fails here with NotReadableError: the chunk is as good as absent.
-        const bytes = await blob.arrayBuffer().catch(() => undefined);
-        return bytes && (await sha256(bytes)) === chunk.sha256 ? bytes : undefined;
+        const found = await readBlob(db, "chunks", chunk);
+        if (found === "corrupt") await db.delete("chunks", chunk.sha256);
+        return found;
       }),
-    commit: (row, chunks) =>
-      step("store a package", async (db) => {
-        const blobs = new Map(Array.from(chunks, ([hash, bytes]) => [hash, new Blob([bytes])]));
-        const tx = db.transaction(["packages", "chunks"], "readwrite", { durability: "strict" });
-        // Chrome raises quota trouble at commit only: puts succeed, then the transaction aborts.
-        await Promise.all([write(tx, row, blobs, maxBytes), tx.done]);
+    begin: (row) =>
+      write("begin a download", "relaxed", async (tx) => {
+        // Told now: what cannot be committed need not be written.
+        victims(await tx.objectStore("packages").getAll(), row, maxBytes);
+        const chunks = row.chunks.map((chunk) => chunk.sha256);
+        await tx.objectStore("pending").put({ url: row.url, chunks, at: Date.now() });
       }),
-    put: (hash, bytes) => step("store a binary", async (db) => void (await db.put("chunks", new Blob([bytes]), hash))),
-    touch: (url) =>
-      step("note a use", async (db) => {
-        const tx = db.transaction("packages", "readwrite", { durability: "relaxed" });
-        const row = await tx.store.get(url);
-        if (row) await tx.store.put({ ...row, usedAt: Date.now() });
-        await tx.done;
+    put: (url, chunk, bytes) =>
+      withRoom(url, bytes.size, () =>
+        write("store a chunk", "relaxed", async (tx) => {
+          await tx.objectStore("chunks").put(bytes, chunk.sha256);
+        }),
+      ),
+    commit: (row) =>
+      withRoom(row.url, row.bytes, async () => {
+        const gone = await write("store a package", "strict", async (tx) => {
+          const rows = await tx.objectStore("packages").getAll();
+          const gone = victims(rows, row, maxBytes);
+          await commitRow(tx, row, rows);
+          await evict(tx, gone);
+          return gone;
+        });
+        keeps = true;
+        tellEvicted(gone, emit);
       }),
-    remove: (url) =>
-      step("remove a package", async (db) => {
-        const tx = db.transaction(["packages", "chunks"], "readwrite");
-        await drop(tx, url);
-        await tx.done;
+    proved: (url, digest) =>
+      write("note a use", "relaxed", async (tx) => {
+        const rows = await tx.objectStore("packages").getAll();
+        const mine = rows.find((row) => row.url === url && row.digest === digest);
+        if (!mine) return;
+        const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
+        await tx.objectStore("packages").put({ ...mine, proved: true, usedAt: Date.now() });
+        if (before.length > 0) await evict(tx, before);
+      }),
+    abandon: (url) =>
+      write("give up a download", "relaxed", async (tx) => {
+        await tx.objectStore("pending").delete(url);
+        await sweep(tx);
+      }),
+    list: () => step("list packages", (db) => db.getAll("packages")),
+    bytes: () => step("measure packages", async (db) => bytesOf(await db.getAll("packages"))),
+    delete: (url) =>
+      write("delete a package", "strict", async (tx) => {
+        const rows = (await tx.objectStore("packages").getAll()).filter((row) => row.url === url);
+        await tx.objectStore("pending").delete(url);
+        await evict(tx, rows);
+        return rows.length > 0;
+      }),
+    async clear() {
+      await write("clear the store", "strict", async (tx) => {
+        for (const store of ["packages", "pending", "chunks", "binaries"] as const) await tx.objectStore(store).clear();
+      });
+      keeps = false;
+    },
+    pin: (url, pinned) =>
+      write("pin a package", "strict", async (tx) => {
+        const rows = (await tx.objectStore("packages").getAll()).filter((row) => row.url === url);
+        for (const row of rows) await tx.objectStore("packages").put({ ...row, pinned });
+        return rows.length > 0;
+      }),
+    readBinary: (binary) =>
+      step("read a binary", async (db) => {
+        const found = await readBlob(db, "binaries", binary);
+        return typeof found === "string" ? undefined : found;
+      }),
+    putBinary: (binary, bytes) =>
+      write("store a binary", "relaxed", async (tx) => {
+        await tx.objectStore("binaries").put(new Blob([bytes]), binary.sha256);
       }),
     close() {
       void opening?.then((db) => db.close()).catch(() => undefined);
-      opening = undefined;
+      forget();
     },
   };
 }
 
-type WriteTransaction = IDBPTransaction<Schema, ("packages" | "chunks")[], "readwrite">;
+function tellEvicted(rows: PackageRow[], emit: OnStoreEvent): void {
+  for (const { url, digest, bytes } of rows) emit({ type: "evicted", url, digest, bytes });
+}
 
-async function write(tx: WriteTransaction, row: PackageRow, blobs: Map<string, Blob>, maxBytes: number): Promise<void> {
-  if (row.bytes > maxBytes) {
-    tx.abort();
-    throw new InsituError(
-      "storage_quota",
-      `The package has ${row.bytes} bytes, the store's budget is ${maxBytes}. Raise storage.maxBytes to keep it.`,
-      {
-        bytes: row.bytes,
-        maxBytes,
-      },
-    );
+async function commitRow(tx: Writing, row: NewRow, rows: PackageRow[]): Promise<void> {
+  for (const { sha256: hash } of row.chunks) {
+    if ((await tx.objectStore("chunks").getKey(hash)) !== undefined) continue;
+    const message = `The store was cleared while ${row.url} was loading; it runs, and is fetched again next time.`;
+    throw new InsituError("storage_corrupt", message, { url: row.url, sha256: hash });
   }
-  const others = (await tx.objectStore("packages").getAll()).filter((other) => other.url !== row.url);
-  let used = others.reduce((sum, other) => sum + other.bytes, row.bytes);
-  for (const oldest of others.sort((a, b) => a.usedAt - b.usedAt)) {
-    if (used <= maxBytes) break;
-    await drop(tx, oldest.url);
-    used -= oldest.bytes;
+  const { url, name, release } = row;
+  const floor = await tx.objectStore("releases").get(url);
+  await tx.objectStore("releases").put({ url, name, release: Math.max(release, floor?.release ?? 0) });
+  const mine = rows.filter((other) => other.url === url);
+  const pinned = mine.some((other) => other.pinned);
+  // What never ran is nothing to go back to.
+  for (const { digest, proved } of mine) if (!proved) await tx.objectStore("packages").delete([url, digest]);
+  await tx.objectStore("packages").put({ ...row, usedAt: Date.now(), pinned, proved: false });
+  await tx.objectStore("pending").delete(url);
+}
+
+/** Deletes the chunks that neither a package nor a download of the last week has. */
+async function sweep(tx: Writing): Promise<void> {
+  const kept = new Set((await tx.objectStore("packages").getAll()).flatMap((row) => row.chunks.map((c) => c.sha256)));
+  for (const pending of await tx.objectStore("pending").getAll()) {
+    if (Date.now() - pending.at > PENDING_MS) await tx.objectStore("pending").delete(pending.url);
+    else for (const hash of pending.chunks) kept.add(hash);
   }
-  for (const [hash, blob] of blobs) await tx.objectStore("chunks").put(blob, hash);
-  await tx.objectStore("packages").put(row);
+  for (const hash of await tx.objectStore("chunks").getAllKeys())
+    if (!kept.has(hash)) await tx.objectStore("chunks").delete(hash);
 }
 
-/** Deletes a row and the chunks that no other package has. */
-async function drop(tx: WriteTransaction, url: string): Promise<void> {
-  const rows = await tx.objectStore("packages").getAll();
-  const gone = rows.find((row) => row.url === url);
-  if (!gone) return;
-  const shared = new Set(rows.filter((row) => row.url !== url).flatMap((row) => row.chunks));
-  await tx.objectStore("packages").delete(url);
-  for (const hash of gone.chunks) if (!shared.has(hash)) await tx.objectStore("chunks").delete(hash);
-}
+// How Chromium tells that the file of a stored Blob is truncated or gone; the row itself is fine.
+const LOST_FILE = new Set(["UnknownError", "NotReadableError", "NotFoundError", "DataError"]);
 
-async function open(name: string, onLost: () => void): Promise<IDBPDatabase<Schema>> {
-  if (typeof indexedDB === "undefined")
-    throw new InsituError("storage_unavailable", "This browser has no IndexedDB here.", { name });
-  const request = openDB<Schema>(name, 1, {
-    upgrade(db) {
-      db.createObjectStore("packages", { keyPath: "url" });
-      db.createObjectStore("chunks");
-    },
-    // Another tab wants a newer version: let it, and open again when needed.
-    blocking(_current, _blocked, event) {
-      (event.target as IDBDatabase).close();
-      onLost();
-    },
-    terminated: onLost,
-  });
-  return deadline(request, OPEN_MS, "open the store", (db) => db.close());
-}
-
-/** Rejects when `promise` takes longer; what arrives too late goes to `late`. */
-async function deadline<T>(promise: Promise<T>, ms: number, what: string, late?: (value: T) => void): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let over = false;
-  void promise.then(
-    (value) => {
-      if (over) late?.(value);
-    },
-    () => undefined,
-  );
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      over = true;
-      reject(new InsituError("storage_unavailable", `IndexedDB did not ${what} within ${ms / 1000} s.`, { what, ms }));
-    }, ms);
-  });
+async function readBlob(
+  db: IDBPDatabase<Schema>,
+  store: "chunks" | "binaries",
+  { size, sha256: expected }: ChunkSpec,
+): Promise<ArrayBuffer | "missing" | "corrupt"> {
+  let bytes: ArrayBuffer;
   try {
-    return await Promise.race([promise, expiry]);
-  } finally {
-    clearTimeout(timer);
+    const blob = await db.get(store, expected);
+    if (!blob) return "missing";
+    if (blob.size !== size) return "corrupt";
+    bytes = await blob.arrayBuffer();
+  } catch (error) {
+    if (error instanceof Error && LOST_FILE.has(error.name)) return "corrupt";
+    throw error;
   }
+  return (await sha256(bytes)) === expected ? bytes : "corrupt";
 }
 
 function storageError(error: unknown, what: string): InsituError {
-  const full = error instanceof Error && error.name === "QuotaExceededError";
-  return asInsituError(
-    error,
-    full ? "storage_quota" : "storage_unavailable",
-    full ? "The browser's storage quota for this site is used up" : `IndexedDB could not ${what}`,
-    { what },
-  );
+  if (error instanceof Error && error.name === "QuotaExceededError") {
+    const message = `The browser's storage quota for this site is used up: it could not ${what}. Delete or unpin packages, or free space on the device.`;
+    return new InsituError("storage_quota", message, { what }, { cause: error });
+  }
+  return asInsituError(error, "storage_unavailable", `IndexedDB could not ${what}`, { what });
 }

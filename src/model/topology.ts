@@ -157,13 +157,13 @@ function checkCount(count: number, at: At): void {
 export function weightsOf(json: Record<string, unknown>, url: string): Pick<ModelJson, "weightSpecs" | "weightFiles"> {
   const at = { url, field: "weightsManifest" };
   const weightSpecs: WeightSpec[] = [];
-  const weightFiles: string[] = [];
+  const weightFiles = new Set<string>();
   const known = new Set<string>();
   for (const [index, item] of list(own(json, "weightsManifest"), at).entries()) {
     const here = under(at, index);
     const group = object(item, here);
     for (const [number, path] of list(own(group, "paths"), under(here, "paths")).entries()) {
-      weightFiles.push(checkPath(path, weightFiles, under(under(here, "paths"), number)));
+      weightFiles.add(checkPath(path, weightFiles, under(under(here, "paths"), number)));
     }
     for (const [number, weight] of list(own(group, "weights"), under(here, "weights")).entries()) {
       const spec = parseWeight(weight, under(under(here, "weights"), number));
@@ -172,14 +172,14 @@ export function weightsOf(json: Record<string, unknown>, url: string): Pick<Mode
       weightSpecs.push(spec);
     }
   }
-  return { weightSpecs, weightFiles };
+  return { weightSpecs, weightFiles: [...weightFiles] };
 }
 
-function checkPath(value: unknown, before: string[], at: At): string {
+function checkPath(value: unknown, before: Set<string>, at: At): string {
   const path = text(value, at);
   const problem = pathProblem(path);
   if (problem) refuse(at, `is ${show(path)}, which ${problem}`);
-  return before.includes(path) ? refuse(at, `names ${show(path)} a second time`) : path;
+  return before.has(path) ? refuse(at, `names ${show(path)} a second time`) : path;
 }
 
 function parseWeight(value: unknown, at: At): WeightSpec {
@@ -218,9 +218,10 @@ export function weightBytes({ shape, dtype, quantization }: WeightSpec): number 
 
 /** tfjs reads the files as one run of bytes: a byte more or less shifts every weight behind it, without an error. */
 function checkFiles(specs: WeightSpec[], paths: string[], manifest: Manifest, at: At): void {
+  const listed = new Map(manifest.files.map(({ path, size }) => [path, size]));
   const sizes = paths.map((path) => {
-    const file = manifest.files.find((listed) => listed.path === path);
-    return file ? file.size : refuse(at, `names ${show(path)}, which the manifest does not list. Pack the model again`);
+    const size = listed.get(path);
+    return size ?? refuse(at, `names ${show(path)}, which the manifest does not list. Pack the model again`);
   });
   const expected = specs.reduce((sum, spec) => sum + weightBytes(spec), 0);
   const actual = sizes.reduce((sum, size) => sum + size, 0);

@@ -2,11 +2,11 @@
 import type { ModelJson } from "../model/topology.js";
 import type { Backend, BackendReport, TensorData, TensorSpec } from "../types.js";
 
-/** A verified package, as bytes in memory. */
+/** A verified package; its weights come as they are asked for. */
 export interface ModelSource {
   model: ModelJson;
-  /** The weight files' bytes in the order of the model's weight specs, cut anywhere. */
-  weights: ArrayBuffer[];
+  /** The weight files' bytes in the order of the model's weight specs, cut anywhere, from the start at each call; each is good until the next is asked for. */
+  weights: () => AsyncIterable<ArrayBuffer>;
   inputs: TensorSpec[];
   /** The only outputs that are computed and read back. */
   outputs: TensorSpec[];

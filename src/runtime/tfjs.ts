@@ -1,11 +1,22 @@
 // The engine that runs models on TensorFlow.js: model bytes in, plain data out, no tensor leaves.
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
-import { clone, type io, memory, type NamedTensorMap, setBackend, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
+import {
+  clone,
+  dispose,
+  io,
+  memory,
+  type NamedTensorMap,
+  setBackend,
+  Tensor,
+  tensor,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import { type LayersModel, loadLayersModel } from "@tensorflow/tfjs-layers";
 import { InsituError } from "../errors.js";
 import type { Backend, DType, TensorData, TypedArray } from "../types.js";
 import type { Engine, ModelSource, Ran, Session } from "./session.js";
 import { probe, start, type WasmAssets } from "./tfjs-backends.js";
+import { decodeWeights } from "./tfjs-weights.js";
 
 export function tfjsEngine(assets: WasmAssets): Engine {
   return {
@@ -18,9 +29,9 @@ export function tfjsEngine(assets: WasmAssets): Engine {
   };
 }
 
-/** The package's bytes as tfjs's loader wants them; nothing is fetched. */
-function handler({ model, weights }: ModelSource): io.IOHandler {
-  const artifacts = { ...model.json, weightSpecs: model.weightSpecs, weightData: weights } as io.ModelArtifacts;
+/** The package as tfjs's loader wants it; nothing is fetched. */
+function handler({ model }: ModelSource, weightData: io.ModelArtifacts["weightData"]): io.IOHandler {
+  const artifacts = { ...model.json, weightSpecs: model.weightSpecs, weightData } as io.ModelArtifacts;
   return { load: () => Promise.resolve(artifacts) };
 }
 
@@ -40,7 +51,15 @@ function needsAsync(model: ModelSource["model"]): boolean {
 }
 
 async function openGraph(source: ModelSource, backend: Backend): Promise<Session> {
-  const model: GraphModel = await loadGraphModel(handler(source));
+  const tensors = await decodeWeights(source.model.weightSpecs, source.weights(), backend);
+  let model: GraphModel;
+  try {
+    // tfjs would want all bytes at once, and would hold them beside the tensors.
+    model = await loadGraphModel(handler(source, new ArrayBuffer(0)), {}, { ...io, decodeWeights: () => tensors });
+  } catch (error) {
+    dispose(tensors);
+    throw error;
+  }
   const names = source.outputs.map((output) => output.name);
   const isAsync = needsAsync(source.model);
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
@@ -50,7 +69,10 @@ async function openGraph(source: ModelSource, backend: Backend): Promise<Session
 }
 
 async function openLayers(source: ModelSource, backend: Backend): Promise<Session> {
-  const model: LayersModel = await loadLayersModel(handler(source));
+  // tfjs's layers offer no way in for tensors: such models, which are small as a rule, are decoded from all their bytes.
+  const bytes: ArrayBuffer[] = [];
+  for await (const chunk of source.weights()) bytes.push(chunk.slice(0));
+  const model: LayersModel = await loadLayersModel(handler(source, bytes));
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     tidy(() => list(model.predict(source.inputs.map((input) => feeds[input.name] as Tensor))).map(clone));
   return session(source, backend, execute, () => model.dispose());

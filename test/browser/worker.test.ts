@@ -1,5 +1,6 @@
 // The wall between page and worker: the handshake, the worker's death, limits of calls, and errors that arrive whole.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { PROTOCOL } from "../../src/protocol.js";
 import { type LibraryPage, openLibrary } from "../support/page.js";
 
 let library: LibraryPage;
@@ -8,7 +9,7 @@ const scripts: Record<string, string> = {
   "/workers/old.js": 'postMessage({ insitu: "ready", protocol: 0 });',
   "/workers/broken.js": "this is no script",
   // Says hello and answers nothing after that, until it is told to fail.
-  "/workers/dies.js": `postMessage({ insitu: "ready", protocol: 1 });
+  "/workers/dies.js": `postMessage({ insitu: "ready", protocol: ${PROTOCOL} });
     addEventListener("message", ({ data }) => {
       if (data.path?.[0] === "connect") postMessage({ id: data.id, type: "RAW", value: undefined });
       else setTimeout(() => { throw new Error("out of luck"); }, 50);
@@ -49,7 +50,7 @@ function startWith(url: string) {
 test.each([
   ["a worker that answers 404", "/workers/none.js", /could not be fetched, was blocked/],
   ["a worker with a syntax error", "/workers/broken.js", /is no valid script/],
-  ["a worker of another version", "/workers/old.js", /speaks protocol 0, the page 1/],
+  ["a worker of another version", "/workers/old.js", new RegExp(`speaks protocol 0, the page ${PROTOCOL}`)],
   ["a worker that dies during a call", "/workers/dies.js", /out of luck/],
   ["a worker of another origin", "http://localhost:1/worker.js", /own origin|could not be fetched/],
 ])("%s rejects the call and says why", async (_name, url, message) => {

@@ -27,17 +27,22 @@ export const MOUNTS = {
   "/photos/": "demo/public/photos",
 };
 
+/** Makes `window.insitu` the library, in a page of the server. */
+export async function importLibrary(page: Page): Promise<void> {
+  await page.addScriptTag({
+    type: "module",
+    content: 'import * as insitu from "/dist/index.js"; window.insitu = insitu;',
+  });
+  await page.waitForFunction(() => "insitu" in window);
+}
+
 export async function openLibrary(launch: LaunchOptions = {}, serve: ServerOptions = {}): Promise<LibraryPage> {
   const server = await startServer({ ...serve, mounts: { ...MOUNTS, ...serve.mounts } });
   const chromium = await launchChromium(launch);
   const page = await chromium.context.newPage();
   const visit = async (path = "") => {
     await page.goto(server.url + path);
-    await page.addScriptTag({
-      type: "module",
-      content: 'import * as insitu from "/dist/index.js"; window.insitu = insitu;',
-    });
-    await page.waitForFunction(() => "insitu" in window);
+    await importLibrary(page);
   };
   await visit();
   return {

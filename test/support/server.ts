@@ -1,24 +1,11 @@
-// A static web server on loopback that logs what is asked of it and fails on demand.
-import { readFileSync } from "node:fs";
+// A static web server on loopback that logs what is asked of it, what it sent, and fails on demand.
+import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import sirv from "sirv";
+import { type Fault, fail, HTML_PAGE } from "./faults.js";
+import { findFile, GOOD_MANNERS, type Manners, replyTo } from "./static.js";
 
-/** How a path fails. The good bytes of `truncate` and `alter` come from the mounted file. */
-export type Fault =
-  | { kind: "status"; status: number }
-  /** What a single-page app's server answers for any path: 200 and its page. */
-  | { kind: "html" }
-  /** `bytes` of the body, then the socket is cut although more was promised. */
-  | { kind: "cut"; bytes: number }
-  /** A whole answer that is shorter than the file. */
-  | { kind: "truncate"; bytes: number }
-  /** The file with the byte at `offset` flipped. */
-  | { kind: "alter"; offset: number }
-  | { kind: "replace"; body: string | Uint8Array; type?: string }
-  /** Headers come, the body never does. */
-  | { kind: "stall" };
+export type { Fault } from "./faults.js";
 
 /** Answers the request and returns true, or returns false to let the next one try. */
 export type Route = (req: IncomingMessage, res: ServerResponse) => boolean;
@@ -34,92 +21,77 @@ export interface ServerOptions {
   routes?: Route[];
 }
 
+export interface LoggedRequest {
+  method: string;
+  /** The path with its query. */
+  url: string;
+  range?: string;
+  ifRange?: string;
+  /** 0 until the answer began. */
+  status: number;
+  /** Bytes of the body that were written so far. */
+  sent: number;
+  /** How the answer ended: `early` when either side left before all was sent. */
+  ended?: "whole" | "early";
+}
+
 export interface TestServer {
   /** `http://127.0.0.1:port/`. */
   url: string;
-  /** Every request in order; `url` is the path with its query. Empty it with `requests.length = 0`. */
-  requests: { method: string; url: string }[];
-  /** Path without query, to its fault; may change while the server runs. */
-  faults: Map<string, Fault>;
+  /** Every request in order. Empty it with `requests.length = 0`. */
+  requests: LoggedRequest[];
+  /** Path without query, to its fault for every request, or to one fault for each of the next requests. */
+  faults: Map<string, Fault | Fault[]>;
+  manners: Manners;
+  /** Cuts every connection, also those that a fault holds. */
+  hangUp(): void;
   close(): Promise<void>;
 }
 
-const PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title>';
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
 
-function fail(fault: Fault, read: () => Buffer, res: ServerResponse): void {
-  res.setHeader("Content-Type", "application/octet-stream");
-  switch (fault.kind) {
-    case "status":
-      res.writeHead(fault.status).end(`${fault.status}`);
-      return;
-    case "html":
-      res.writeHead(200, { "Content-Type": "text/html" }).end(PAGE);
-      return;
-    case "cut": {
-      const body = read();
-      res.writeHead(200, { "Content-Length": body.length });
-      res.write(body.subarray(0, fault.bytes), () => res.destroy());
-      return;
-    }
-    case "truncate":
-      res.end(read().subarray(0, fault.bytes));
-      return;
-    case "alter": {
-      const body = read();
-      body[fault.offset] = (body[fault.offset] ?? 0) ^ 0xff;
-      res.end(body);
-      return;
-    }
-    case "replace":
-      if (fault.type) res.setHeader("Content-Type", fault.type);
-      res.end(fault.body);
-      return;
-    case "stall":
-      res.writeHead(200).flushHeaders();
-      return;
-    default:
-      fault satisfies never;
-  }
-}
-
 /** Starts on a free port. `/` answers an empty page unless a mount has one, so that code can run in this origin. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const mounts = Object.entries(options.mounts ?? {})
-    .sort(([a], [b]) => b.length - a.length)
-    // `dev` reads the disk on each request: files may change while a test runs.
-    .map(([prefix, dir]) => ({ prefix, dir, serve: sirv(dir, { dev: true, etag: true, dotfiles: true }) }));
-  const headers = { ...(options.isolated ? ISOLATION : {}), ...(options.headers ?? {}) };
+  const mounts = Object.entries(options.mounts ?? {}).sort(([a], [b]) => b.length - a.length);
+  const headers: Record<string, string> = {
+    "Cache-Control": "no-cache",
+    ...(options.isolated ? ISOLATION : {}),
+    ...options.headers,
+  };
   const requests: TestServer["requests"] = [];
   const faults: TestServer["faults"] = new Map();
+  const manners = { ...GOOD_MANNERS };
+
+  const takeFault = (path: string): Fault | undefined => {
+    const found = faults.get(path);
+    return Array.isArray(found) ? found.shift() : found;
+  };
 
   const answer = (req: IncomingMessage, res: ServerResponse) => {
-    const url = req.url ?? "/";
-    const path = decodeURIComponent(url.split("?")[0] ?? "/");
-    requests.push({ method: req.method ?? "GET", url });
-    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
-    const mount = mounts.find(({ prefix }) => path.startsWith(prefix));
-    const inMount = mount ? path.slice(mount.prefix.length) : "";
-    const fault = faults.get(path);
-    if (fault) return fail(fault, () => readFileSync(join(mount?.dir ?? ".", inMount)), res);
+    const path = decodeURIComponent((req.url ?? "/").split("?")[0] ?? "/");
+    for (const [name, value] of Object.entries({ ...headers, ...manners.headers })) res.setHeader(name, value);
+    const [prefix, dir] = mounts.find(([start]) => path.startsWith(start)) ?? [];
+    const file = dir === undefined ? undefined : findFile(dir, path.slice(prefix?.length));
+    const fault = takeFault(path);
+    // A host that fails does not look whether the browser has the file already.
+    if (fault) delete req.headers["if-none-match"];
+    const good = file === undefined ? undefined : replyTo(req, file, manners);
+    if (fault) return fail(fault, good, res);
     if (options.routes?.some((route) => route(req, res))) return;
-    const missing = () => {
-      if (path === "/") {
-        res.writeHead(200, { "Content-Type": "text/html" }).end(PAGE);
-        return;
-      }
-      res.writeHead(404, { "Content-Type": "text/plain" }).end(`Nothing at ${path}`);
-    };
-    if (!mount) return missing();
-    req.url = url.slice(mount.prefix.length - 1);
-    mount.serve(req, res, missing);
+    if (good) {
+      res.writeHead(good.status, good.headers);
+      if (good.end === good.start) res.end();
+      else createReadStream(good.path, { start: good.start, end: good.end - 1 }).pipe(res);
+    } else if (path === "/") res.writeHead(200, { "Content-Type": "text/html" }).end(HTML_PAGE);
+    else res.writeHead(404, { "Content-Type": "text/plain" }).end(`Nothing at ${path}`);
   };
 
   const server = createServer((req, res) => {
+    requests.push(logged(req, res));
     try {
       answer(req, res);
     } catch (error) {
@@ -131,6 +103,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     requests,
     faults,
+    manners,
+    hangUp: () => server.closeAllConnections(),
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -138,4 +112,31 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
         server.closeAllConnections();
       }),
   };
+}
+
+/** The log's entry, which goes on counting what the answer sends. */
+function logged({ method = "GET", url = "/", headers }: IncomingMessage, res: ServerResponse): LoggedRequest {
+  const { range } = headers;
+  const ifRange = headers["if-range"] as string | undefined;
+  const entry: LoggedRequest = { method, url, range, ifRange, status: 0, sent: 0 };
+  const { write, end, writeHead } = res;
+  const count = (chunk: unknown) => {
+    if (typeof chunk === "string" || chunk instanceof Uint8Array) entry.sent += Buffer.byteLength(chunk);
+  };
+  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+    entry.status = args[0];
+    return writeHead.apply(res, args);
+  }) as typeof writeHead;
+  res.write = ((...args: Parameters<typeof write>) => {
+    count(args[0]);
+    return write.apply(res, args);
+  }) as typeof write;
+  res.end = ((...args: Parameters<typeof end>) => {
+    count(args[0]);
+    return end.apply(res, args);
+  }) as typeof end;
+  res.once("close", () => {
+    entry.ended = res.writableFinished ? "whole" : "early";
+  });
+  return entry;
 }

@@ -2,10 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InsituError } from "../../src/errors.js";
-import { canonicalJson, digestOf, parseManifest, resolveFile } from "../../src/model/manifest.js";
-import { refusal, valid, WHERE } from "../support/manifests.js";
-
-const parse = (value: unknown) => parseManifest(JSON.stringify(value), WHERE);
+import { resolveFile } from "../../src/model/manifest.js";
+import { refusal } from "../support/manifests.js";
 
 describe("resolveFile", () => {
   const BASE = "https://host.example/models/objects/";
@@ -108,41 +106,5 @@ describe("resolveFile", () => {
       }),
       { numRuns: 3000 },
     );
-  });
-});
-
-describe("canonicalJson and digestOf", () => {
-  it("sorts keys by code unit, at every depth, without spaces", () => {
-    expect(canonicalJson({ b: [1, { d: null, c: "é\n" }], a: true, B: 0.1, "10": 1, "9": 2, none: undefined })).toBe(
-      '{"10":1,"9":2,"B":0.1,"a":true,"b":[1,{"c":"é\\n","d":null}]}',
-    );
-  });
-
-  it("is JSON of the same value, and does not depend on the order of keys", () => {
-    const reversed = (value: unknown): unknown =>
-      Array.isArray(value)
-        ? value.map(reversed)
-        : typeof value === "object" && value !== null
-          ? Object.fromEntries(
-              Object.entries(value)
-                .reverse()
-                .map(([key, item]) => [key, reversed(item)]),
-            )
-          : value;
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        const plain = JSON.parse(JSON.stringify(value)) as unknown;
-        expect(JSON.parse(canonicalJson(plain))).toEqual(plain);
-        expect(canonicalJson(reversed(plain))).toBe(canonicalJson(plain));
-      }),
-    );
-  });
-
-  it("hashes all but the signatures", async () => {
-    const signatures = [{ keyId: "k", algorithm: "Ed25519", signature: "AAAA" }];
-    const digest = await digestOf(parse(valid()));
-    expect(digest).toMatch(/^[0-9a-f]{64}$/);
-    expect(await digestOf(parse(valid({ signatures })))).toBe(digest);
-    expect(await digestOf(parse(valid({ release: 8 })))).not.toBe(digest);
   });
 });

@@ -1,0 +1,115 @@
+// Pages that nothing inspects while they are measured, and the memory of their process.
+import { readFileSync, writeFileSync } from "node:fs";
+import type { CDPSession } from "playwright";
+import { launchChromium } from "../test/support/chromium.js";
+
+/**
+ * A page of Playwright's own has its network inspected: each 64 kB that arrive become an event, bodies are kept for DevTools, and
+ * reading 256 MB takes 2.0 s instead of 0.8 s and 30 MB more of the renderer. Playwright leaves pages of the default context
+ * alone; that context also has a profile on disk, where others keep IndexedDB and the HTTP cache in memory.
+ */
+export interface BareBrowser {
+  version: string;
+  /** A page in a process of its own. */
+  open(url: string): Promise<BarePage>;
+  close(): Promise<void>;
+}
+
+export interface BarePage {
+  /** Runs an expression, waits for it when it is a promise, and answers its value as JSON carries it. */
+  evaluate<T>(expression: string): Promise<T>;
+  /** The process in which the page and its workers run. */
+  renderer(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function launchBare(): Promise<BareBrowser> {
+  // The HTTP cache's usual size is a share of the free disk; 256 MB must fit beside the others.
+  const args = ["--js-flags=--expose-gc", "--disk-cache-size=2000000000"];
+  const chromium = await launchChromium({ args });
+  const cdp = await chromium.context.browser()?.newBrowserCDPSession();
+  if (!cdp) throw new Error("The browser that Playwright started is gone.");
+  return { version: chromium.version, open: (url) => openPage(cdp, url), close: chromium.close };
+}
+
+interface Answer {
+  id: number;
+  error?: { message: string };
+  result?: { result: { value: unknown }; exceptionDetails?: { text: string; exception?: { description?: string } } };
+}
+
+async function openPage(cdp: CDPSession, url: string): Promise<BarePage> {
+  const { targetId } = await cdp.send("Target.createTarget", { url: "about:blank" });
+  // Not flat: Playwright's connection drops what comes for sessions that it did not open.
+  const { sessionId } = await cdp.send("Target.attachToTarget", { targetId, flatten: false });
+  const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let calls = 0;
+  const onMessage = (event: { sessionId: string; message: string }) => {
+    if (event.sessionId !== sessionId) return;
+    const { id, error, result } = JSON.parse(event.message) as Answer;
+    const call = open.get(id);
+    open.delete(id);
+    const thrown = result?.exceptionDetails;
+    const problem = error?.message ?? (thrown && (thrown.exception?.description ?? thrown.text));
+    if (problem) call?.reject(new Error(`In the page: ${problem}`));
+    else call?.resolve(result?.result?.value);
+  };
+  const onEnd = (event: { sessionId: string }) => {
+    if (event.sessionId !== sessionId) return;
+    for (const { reject } of open.values()) reject(new Error("The page crashed or was closed."));
+    open.clear();
+  };
+  cdp.on("Target.receivedMessageFromTarget", onMessage);
+  cdp.on("Target.detachedFromTarget", onEnd);
+  const ask = <T>(method: string, params: object) =>
+    new Promise<T>((resolve, reject) => {
+      const id = ++calls;
+      open.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      const message = JSON.stringify({ id, method, params });
+      cdp.send("Target.sendMessageToTarget", { sessionId, message }).catch(reject);
+    });
+  const evaluate = <T>(expression: string) =>
+    ask<T>("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+  await ask("Page.navigate", { url });
+  // Only so can `import()` of the page's own scripts not meet about:blank.
+  while (!(await evaluate<boolean>(`location.href !== "about:blank" && document.readyState === "complete"`)));
+  return {
+    evaluate,
+    renderer: () =>
+      busiest(cdp, () => evaluate("for (const end = performance.now() + 300; performance.now() < end; );")),
+    async close() {
+      cdp.off("Target.receivedMessageFromTarget", onMessage);
+      cdp.off("Target.detachedFromTarget", onEnd);
+      await cdp.send("Target.closeTarget", { targetId });
+    },
+  };
+}
+
+/** The browser tells its renderers' ids, not whose they are: it is the one that computes while the page spins. */
+async function busiest(cdp: CDPSession, spin: () => Promise<unknown>): Promise<number> {
+  const times = async () => {
+    const { processInfo } = await cdp.send("SystemInfo.getProcessInfo");
+    return new Map(processInfo.filter(({ type }) => type === "renderer").map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  const before = await times();
+  await spin();
+  const spent = Array.from(await times(), ([id, time]) => ({ id, seconds: time - (before.get(id) ?? 0) }));
+  const [first] = spent.sort((a, b) => b.seconds - a.seconds);
+  if (!first || first.seconds < 0.1) throw new Error("No renderer computed while the page did.");
+  return first.id;
+}
+
+// ---- memory (Linux) ----------------------------------------------------------------------------------------------
+
+/** Forgets the peak so far. */
+export function resetPeak(pid: number): void {
+  // proc_pid_clear_refs(5): 5 resets the peak resident set size to what is resident now.
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+/** Bytes resident now, and at most since `resetPeak`. */
+export function residentBytes(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+  return { now: field("VmRSS"), peak: field("VmHWM") };
+}

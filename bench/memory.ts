@@ -1,0 +1,69 @@
+// The most memory that a load takes beside the model itself, in the page's whole process (Linux).
+import { resetPeak, residentBytes } from "./bare.js";
+import { baseOf, type LoadsBrowser, openLoadsBrowser } from "./loads-page.js";
+import { makePackages, type PackageName, packageBytes } from "./packages.js";
+import type { Report } from "./report.js";
+
+const PACKAGE: PackageName = "256MB";
+const TARGET_MB = 64;
+const MB = 1024 * 1024;
+
+interface Measured {
+  what: string;
+  /** Expressions: what is done before, and what is measured. */
+  prepare: string[];
+  load: string;
+  target?: number;
+}
+
+const tiny = JSON.stringify(baseOf("tiny"));
+const base = JSON.stringify(baseOf(PACKAGE));
+const start = `loads.startInsitu(insitu.createClient, ${tiny})`;
+
+const CASES: Measured[] = [
+  { what: "insitu, from the network", prepare: [start, `loads.forget(${base})`], load: `loads.loadInsitu(${base})`, target: TARGET_MB },
+  { what: "insitu, from the store", prepare: [start], load: `loads.loadInsitu(${base})`, target: TARGET_MB },
+  { what: "plain tfjs, from the network", prepare: [`loads.startPlain(${tiny})`], load: `loads.loadPlain(${base}, "network")` },
+  { what: "plain tfjs, from indexeddb://", prepare: [`loads.startPlain(${tiny})`], load: `loads.loadPlain(${base}, "store")` },
+]; // biome-ignore format: a table
+
+/** Answers the browser's version. */
+export async function benchMemory({ only }: { only?: string }, report: Report): Promise<string> {
+  if (process.platform !== "linux") {
+    report.say("\nPeak memory is read from /proc, which this system does not have: skipped.");
+    return "";
+  }
+  await makePackages(["tiny", PACKAGE], report.say);
+  const browser = await openLoadsBrowser();
+  try {
+    if (only && only !== PACKAGE) return browser.version;
+    report.say(`\nPeak resident memory of the page's process during a load of ${PACKAGE}, above the model's own size`);
+    await keepPlain(browser);
+    for (const one of CASES) await measure(browser, one, report);
+    return browser.version;
+  } finally {
+    await browser.close();
+  }
+}
+
+async function keepPlain(browser: LoadsBrowser): Promise<void> {
+  const page = await browser.open();
+  await page.call("startPlain", baseOf("tiny"));
+  await page.call("keepPlain", baseOf(PACKAGE));
+  await page.close();
+}
+
+/** In a page of its own: what a load leaves in the process must not be there before the next. */
+async function measure(browser: LoadsBrowser, one: Measured, report: Report): Promise<void> {
+  const page = await browser.open();
+  for (const expression of one.prepare) await page.evaluate(`Promise.resolve(${expression}).then(() => 0)`);
+  const pid = await page.renderer();
+  await page.call("collect");
+  resetPeak(pid);
+  const before = residentBytes(pid).now;
+  await page.evaluate(`${one.load}.then(() => 0)`);
+  const above = (residentBytes(pid).peak - before - packageBytes(PACKAGE)) / MB;
+  await page.close();
+  report.say(`  ${one.what.padEnd(34)}${above.toFixed(0).padStart(6)} MB   ${report.mark(one.target, above)}`);
+  report.row({ part: "memory", package: PACKAGE, what: one.what, aboveMB: above, target: one.target });
+}

@@ -1,0 +1,126 @@
+// What one load is on each side, timed in the page: from the call until the first answer has been read back.
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Client } from "../../src/index.js";
+import type { ClientOptions, ModelInfo } from "../../src/types.js";
+
+export interface Loaded {
+  ms: number;
+  /** First numbers of a prediction after the clock: both sides must agree. */
+  answer: number[];
+}
+
+export interface LoadedByInsitu extends Loaded {
+  info: ModelInfo;
+}
+
+export type From = "network" | "store";
+
+const DATABASE = "insitu-bench";
+/** A row that every table has. */
+const ID = 7;
+const INPUT = "ids:0";
+let client: Client;
+
+/** Worker and backend run before any clock does. */
+export async function startInsitu(createClient: (options: ClientOptions) => Client, tiny: string): Promise<void> {
+  client = createClient({
+    backends: ["wasm"],
+    storage: { name: DATABASE, maxBytes: 2e9 },
+    worker: collectableWorker,
+  });
+  await client.load(tiny);
+}
+
+export async function startPlain(tiny: string): Promise<void> {
+  setWasmPaths("/dist/wasm/");
+  if (!(await tf.setBackend("wasm"))) throw new Error("plain tfjs could not start wasm");
+  // Kept, as insitu's is, so that both backends hold one model already.
+  await firstAnswer(await loadGraphModel(`${tiny}model.json`));
+}
+
+export async function loadInsitu(base: string): Promise<LoadedByInsitu> {
+  const started = performance.now();
+  // Resolves after a run on zeros whose output was read back.
+  const model = await client.load<"raw">(base);
+  const ms = performance.now() - started;
+  const { outputs } = await model.predict(Int32Array.of(ID));
+  // The load of the next side must not pay for it.
+  await model.stored;
+  const { info } = model;
+  await model.dispose();
+  return { ms, info, answer: Array.from(Object.values(outputs)[0]?.data.slice(0, 8) ?? []) };
+}
+
+export async function loadPlain(base: string, from: From): Promise<Loaded> {
+  const started = performance.now();
+  const model = await (from === "store"
+    ? loadGraphModel(`indexeddb://${base}`)
+    : loadGraphModel(`${base}model.json`, { requestInit: { cache: "no-store" } }));
+  await firstAnswer(model);
+  const ms = performance.now() - started;
+  const input = tf.tensor([ID], [1], "int32");
+  const answer = Array.from((await read(model, input)).slice(0, 8));
+  model.dispose();
+  return { ms, answer };
+}
+
+async function firstAnswer(model: GraphModel): Promise<void> {
+  await read(model, tf.zeros([1], "int32"));
+}
+
+async function read(model: GraphModel, input: tf.Tensor): Promise<Float32Array> {
+  const output = model.execute({ [INPUT]: input }) as tf.Tensor;
+  const data = (await output.data()) as Float32Array;
+  tf.dispose([input, output]);
+  return data;
+}
+
+/** Every byte of the package out of the HTTP cache, decoded by nobody: what a load from there could not be faster than. */
+export async function readHttpCache(base: string): Promise<{ ms: number }> {
+  const { files } = await (await fetch(`${base}insitu.json`, { cache: "force-cache" })).json();
+  const started = performance.now();
+  const read = async ({ path }: { path: string }) => (await fetch(base + path, { cache: "force-cache" })).arrayBuffer();
+  await Promise.all(files.map(read));
+  return { ms: performance.now() - started };
+}
+
+// ---- what is stored ----------------------------------------------------------------------------------------------
+
+/** Puts the model where tfjs keeps models. */
+export async function keepPlain(base: string): Promise<void> {
+  const model = await loadGraphModel(`${base}model.json`);
+  await model.save(`indexeddb://${base}`);
+  model.dispose();
+}
+
+export async function dropPlain(base: string): Promise<void> {
+  await tf.io.removeModel(`indexeddb://${base}`);
+}
+
+/** The next load finds an empty store; the worker goes on. */
+export async function forget(base: string): Promise<void> {
+  await client.store.delete(base);
+}
+
+// ---- garbage -----------------------------------------------------------------------------------------------------
+
+const channel = new BroadcastChannel("bench-gc");
+
+/** The library's worker, which also collects its garbage when it is told to. */
+function collectableWorker(): Worker {
+  const code = `import "${location.origin}/dist/worker.js";
+    const channel = new BroadcastChannel("bench-gc");
+    channel.onmessage = () => { gc(); channel.postMessage("done"); };`;
+  return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
+}
+
+/** Collects garbage in the page and the worker, so that no load pays for the one before it. */
+export async function collect(): Promise<void> {
+  (globalThis as unknown as { gc(): void }).gc();
+  if (!client) return;
+  const answer = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
+  channel.postMessage("collect");
+  await answer;
+}

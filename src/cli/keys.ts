@@ -1,0 +1,72 @@
+// Makes Ed25519 key pairs, and reads them from the files that `insitu keygen` writes.
+import { createHash } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { InsituError } from "../errors.js";
+import { isObject } from "../model/fields.js";
+import { ALGORITHM } from "../model/trust.js";
+import type { TrustedKey } from "../types.js";
+import { readJsonFile } from "./files.js";
+
+/** What a key's file holds; the public file has no `privateKey`. */
+export interface KeyFile extends TrustedKey {
+  algorithm: typeof ALGORITHM;
+  /** Base64 of PKCS #8. */
+  privateKey?: string;
+}
+
+const base64 = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString("base64");
+
+/**
+ * Writes the pair to `out`, readable by its owner only, and the public half beside it, as `….public.json`. Throws
+ * `input_invalid` rather than replace a file: a key that is gone cannot sign the next release.
+ */
+export async function makeKey(out: string, id?: string): Promise<{ key: TrustedKey; publicPath: string }> {
+  if (id === "") throw new InsituError("input_invalid", "--id is empty. Give the key a name, or leave --id out.");
+  const pair = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
+  const publicBytes = await crypto.subtle.exportKey("raw", pair.publicKey);
+  const publicKey = base64(publicBytes);
+  const privateKey = base64(await crypto.subtle.exportKey("pkcs8", pair.privateKey));
+  const key = { id: id ?? createHash("sha256").update(Buffer.from(publicBytes)).digest("hex").slice(0, 16), publicKey };
+  const publicPath = `${out.replace(/\.json$/, "")}.public.json`;
+  await writeNew(publicPath, { ...key, algorithm: ALGORITHM }, 0o644);
+  try {
+    await writeNew(out, { ...key, algorithm: ALGORITHM, privateKey }, 0o600);
+  } catch (error) {
+    await rm(publicPath, { force: true });
+    throw error;
+  }
+  return { key, publicPath };
+}
+
+async function writeNew(path: string, content: KeyFile, mode: number): Promise<void> {
+  try {
+    await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode, flag: "wx" });
+  } catch (cause) {
+    const exists = (cause as NodeJS.ErrnoException).code === "EEXIST";
+    const why = exists
+      ? "is there already, and keys are never overwritten"
+      : `cannot be written: ${(cause as Error).message}`;
+    throw new InsituError("input_invalid", `${path} ${why}. Choose another --out.`, { path }, { cause });
+  }
+}
+
+/** A private or a public key's file. Throws `input_invalid`. */
+export async function readKey(path: string): Promise<KeyFile> {
+  const value = await readJsonFile(path);
+  const refuse = (problem: string): never => {
+    throw new InsituError("input_invalid", `${path} is no key: ${problem}. Make one with "insitu keygen".`, { path });
+  };
+  if (!isObject(value)) return refuse("it holds no object");
+  const { id, algorithm, publicKey, privateKey } = value;
+  if (typeof id !== "string" || id === "") return refuse("it has no id");
+  if (algorithm !== ALGORITHM) return refuse(`its algorithm is ${JSON.stringify(algorithm)}, not "${ALGORITHM}"`);
+  if (typeof publicKey !== "string" || !isRawKey(publicKey)) return refuse("publicKey is not base64 of 32 bytes");
+  if (privateKey !== undefined && typeof privateKey !== "string") return refuse("privateKey is no text");
+  return { id, algorithm, publicKey, ...(privateKey !== undefined && { privateKey }) };
+}
+
+/** Node reads much as base64 that a browser does not; and one key in two spellings would count as two. */
+function isRawKey(text: string): boolean {
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length === 32 && bytes.toString("base64") === text;
+}

@@ -1,0 +1,91 @@
+// Signs the manifest of a package, and keeps all else in it as it is.
+import { rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InsituError } from "../errors.js";
+import { canonicalBytes, digestOf } from "../model/canonical.js";
+import { parseManifest } from "../model/manifest.js";
+import { ALGORITHM, checkSignatures } from "../model/trust.js";
+import type { Manifest, SignatureSpec } from "../types.js";
+import { type KeyFile, readKey } from "./keys.js";
+import { verifyPackage } from "./verify.js";
+
+export interface SignOptions {
+  /** Path of a key that `insitu keygen` made. */
+  key: string;
+  /** Changes the manifest's `release`. */
+  release?: number;
+  /** ISO 8601; changes the manifest's `expires`. */
+  expires?: string;
+}
+
+export interface Signed {
+  manifest: Manifest;
+  digest: string;
+  keyId: string;
+  /** Keys whose signatures no longer fit, since the manifest changed; they are gone from it. */
+  dropped: string[];
+}
+
+/** Checks the whole package first: nobody should sign what is damaged. The manifest is replaced at once or not at all. */
+export async function signPackage(folder: string, options: SignOptions): Promise<Signed> {
+  const key = await readKey(options.key);
+  const { text: before } = await verifyPackage(folder);
+  const path = join(folder, "insitu.json");
+  const json = JSON.parse(before) as Record<string, unknown>;
+  if (options.release !== undefined) json.release = options.release;
+  if (options.expires !== undefined) json.expires = options.expires;
+  const unchanged = (await digestOf(before)) === (await digestOf(JSON.stringify(json)));
+  const others = ((json.signatures ?? []) as SignatureSpec[]).filter(({ keyId }) => keyId !== key.id);
+  const text = await signedText({ ...json, signatures: unchanged ? others : [] }, key, path);
+  await replace(path, text);
+  return {
+    manifest: parseManifest(text, path),
+    digest: await digestOf(text),
+    keyId: key.id,
+    dropped: unchanged ? [] : others.map(({ keyId }) => keyId),
+  };
+}
+
+/** The manifest's text with the key's signature added; `where` is its address, for messages. */
+export async function signedText(json: Record<string, unknown>, key: KeyFile, where: string): Promise<string> {
+  if (key.privateKey === undefined) {
+    const message = `The key ${key.id} is a public one, which cannot sign. Pass the file that "insitu keygen" wrote to --out.`;
+    throw new InsituError("input_invalid", message, { keyId: key.id });
+  }
+  const privateKey = await importPrivate(key);
+  const bytes = await crypto.subtle.sign(ALGORITHM, privateKey, canonicalBytes(JSON.stringify(json)));
+  const signature = { keyId: key.id, algorithm: ALGORITHM, signature: Buffer.from(bytes).toString("base64") };
+  const signatures = [...((json.signatures ?? []) as SignatureSpec[]), signature];
+  const text = `${JSON.stringify({ ...json, signatures }, null, 2)}\n`;
+  const manifest = parseManifest(text, where);
+  try {
+    await checkSignatures(text, manifest, { keys: [key] }, where);
+  } catch (cause) {
+    // It would sign what nobody accepts.
+    const message = `The private and the public key of ${key.id} are no pair. Use the file as "insitu keygen" wrote it.`;
+    throw new InsituError("input_invalid", message, { keyId: key.id }, { cause });
+  }
+  return text;
+}
+
+async function importPrivate(key: KeyFile): Promise<CryptoKey> {
+  try {
+    const bytes = Buffer.from(key.privateKey ?? "", "base64");
+    return await crypto.subtle.importKey("pkcs8", bytes, ALGORITHM, false, ["sign"]);
+  } catch (cause) {
+    const message = `The private key of ${key.id} is damaged: it is no PKCS #8 of an ${ALGORITHM} key.`;
+    throw new InsituError("input_invalid", message, { keyId: key.id }, { cause });
+  }
+}
+
+/** Whoever reads meanwhile sees the old file or the new one. */
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+// A site with a small package of two versions, and the scripts that break calls of the platform while it is loaded.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ts from "typescript";
+import type { Manifest } from "../../src/types.js";
+import { hashOf } from "./chunked.js";
+import { type LibraryPage, openLibrary } from "./page.js";
+import type { Route } from "./server.js";
+import { makePackage, type Recipe, sumOf } from "./synthetic.js";
+
+const ROWS = 8;
+const CHUNK_BYTES = ROWS * 4096;
+// Five chunks of 32 KiB, for which two requests are made; the versions share the first two.
+const RECIPES: Recipe[] = [
+  { tables: [1, 2, 3, 4, 5], rows: ROWS, release: 1 },
+  { tables: [1, 2, 13, 14, 15], rows: ROWS, release: 2 },
+];
+
+export interface FaultSite extends LibraryPage {
+  /** Replaces what the host has at `/p/`. */
+  publish(release: 1 | 2): Promise<void>;
+}
+
+/** What the model of a release predicts. */
+export const answerOf = (release: number): number[] | undefined => {
+  const recipe = RECIPES.find((each) => each.release === release);
+  return recipe && sumOf(recipe.tables);
+};
+
+const SCRIPTS: Record<string, () => string> = {
+  // Imports run in their order: the platform is patched when the library starts.
+  "/faults/worker.js": () => `import "/faults/patches.js"; import "/dist/worker.js";`,
+  "/faults/patches.js": () => script("fault-worker.ts"),
+  "/faults/page.js": () => script("fault-page.ts"),
+};
+
+function script(file: string): string {
+  const source = readFileSync(join(import.meta.dirname, file), "utf8");
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+  return ts.transpileModule(source, { compilerOptions }).outputText;
+}
+
+export async function openFaultSite(): Promise<FaultSite> {
+  const folder = mkdtempSync(join(tmpdir(), "insitu-faults-"));
+  const made = new Map<string, string>();
+  const scripts: Route = ({ url = "/" }, res) => {
+    const path = url.split("?")[0] as string;
+    const make = SCRIPTS[path];
+    if (!make) return false;
+    const text = made.get(path) ?? make();
+    made.set(path, text);
+    res.writeHead(200, { "Content-Type": "text/javascript" }).end(text);
+    return true;
+  };
+  // Isolated: a worker stops for good without using the processor by waiting for shared memory.
+  const library = await openLibrary(
+    {},
+    { mounts: { "/p/": folder }, routes: [scripts], isolated: true, headers: { "Cache-Control": "max-age=600" } },
+  );
+  await library.page.addScriptTag({ type: "module", content: 'window.faults = await import("/faults/page.js");' });
+  await library.page.waitForFunction(() => "faults" in window);
+  return {
+    ...library,
+    async publish(release) {
+      const recipe = RECIPES[release - 1] as Recipe;
+      cutSmall(folder, await makePackage(folder, recipe));
+    },
+    async close() {
+      await library.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Packages of 4 MiB a chunk would take the time of hundreds of loads. */
+function cutSmall(folder: string, manifest: Manifest): void {
+  const files = manifest.files.map((file) => {
+    if (file.path.endsWith(".json")) return file;
+    const bytes = readFileSync(join(folder, file.path));
+    const chunks = Array.from({ length: bytes.length / CHUNK_BYTES }, (_, index) => {
+      const part = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+      return { size: part.length, sha256: hashOf(part) };
+    });
+    return { path: file.path, size: file.size, chunks };
+  });
+  writeFileSync(join(folder, "insitu.json"), JSON.stringify({ ...manifest, files }));
+}

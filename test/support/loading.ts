@@ -1,0 +1,91 @@
+// A published package, its host and a store, each new in every test, and loads of the one into the other.
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
+import type { InsituError } from "../../src/errors.js";
+import { type LoadContext, loadPackage } from "../../src/model/load.js";
+import { createMemoryStore } from "../../src/model/memory-store.js";
+import type { Package } from "../../src/model/package.js";
+import { createSafeStore } from "../../src/model/safe-store.js";
+import type { Store } from "../../src/model/store-contract.js";
+import type { ModelInfo, Progress, StoreEvent } from "../../src/types.js";
+import { type ByteHost, serve, startHost } from "./byte-host.js";
+import { eagerPorts } from "./ports.js";
+import { type Published, pack } from "./published.js";
+
+/** A package that was opened and kept, or not. */
+export interface LoadedPackage extends Package {
+  /** The weights as the engine got them. */
+  bytes: Uint8Array;
+  storeError?: InsituError;
+  fellBackFrom: ModelInfo["fellBackFrom"];
+}
+
+type Context = LoadContext<Uint8Array>;
+
+export interface Loading {
+  host: ByteHost;
+  /** What is published; release 1 at first. */
+  site: Published;
+  /** What the store keeps packages in. */
+  database: Store;
+  events: StoreEvent[];
+  progress: Progress[];
+  url(): string;
+  context(changes?: Partial<Context>): Context;
+  /** Resolves when all is kept, or cannot be. */
+  load(changes?: Partial<Context>, refresh?: boolean): Promise<LoadedPackage>;
+  /** Paths that were asked for since the last call. */
+  asked(): string[];
+}
+
+export function useLoading(): Loading {
+  const at = {
+    url: () => `${at.host.url}m/`,
+    context(changes = {}) {
+      const emit = (event: StoreEvent) => void at.events.push(event);
+      return {
+        store: createSafeStore(at.database, emit),
+        storeName: "test",
+        ports: eagerPorts,
+        signal: new AbortController().signal,
+        emit,
+        onProgress: (step) => void at.progress.push(step),
+        open: bytesOf,
+        ...changes,
+      };
+    },
+    async load(changes, refresh = false) {
+      const { opened, found, kept, fellBackFrom } = await loadPackage(at.url(), refresh, at.context(changes));
+      return { ...found, bytes: opened, storeError: await kept, fellBackFrom };
+    },
+    asked: () => at.host.requests.splice(0).map(({ path }) => path.replace("/m/", "")),
+  } as Loading;
+
+  // Node 20 has no navigator; a page that is not served by HTTPS has one without locks.
+  beforeAll(() => void vi.stubGlobal("navigator", {}));
+  afterAll(() => void vi.unstubAllGlobals());
+  beforeEach(async () => {
+    at.site = await pack({ release: 1 });
+    at.database = lasting();
+    at.events = [];
+    at.progress = [];
+    at.host = await startHost((req, res) => {
+      const bytes = at.site.get((req.url ?? "").replace("/m/", ""));
+      if (bytes) serve(req, res, bytes);
+      else res.writeHead(404).end();
+    });
+  });
+  afterEach(() => at.host.close());
+  return at;
+}
+
+/** A store that keeps what ran, as a database does. */
+export function lasting(): Store {
+  return { ...createMemoryStore(), proved: async () => undefined };
+}
+
+/** The package's weights, one after the other. */
+export async function bytesOf({ weights }: Pick<Package, "weights">): Promise<Uint8Array> {
+  const parts: Blob[] = [];
+  for await (const bytes of weights()) parts.push(new Blob([bytes]));
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}

@@ -1,0 +1,38 @@
+// A browser profile on disk, where a test does to the files of IndexedDB what disks and power cuts do, and kills the browser.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/** Files that hold the stored Blobs of all sites; each of our chunks is one. */
+export function blobFiles(profile: string): string[] {
+  const root = join(profile, "Default", "IndexedDB");
+  const folders = readdirSync(root).filter((name) => name.endsWith(".indexeddb.blob"));
+  const entries = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => join(root, folder, name)),
+  );
+  return entries.filter((path) => statSync(path).isFile());
+}
+
+/** The folder of the only site's LevelDB, which holds all of IndexedDB but the Blobs. */
+export function levelDbFolder(profile: string): string {
+  const root = join(profile, "Default", "IndexedDB");
+  const [folder, ...others] = readdirSync(root).filter((name) => name.endsWith(".indexeddb.leveldb"));
+  if (!folder || others.length > 0) throw new Error(`${root} should hold the database of one site.`);
+  return join(root, folder);
+}
+
+/** Kills every process of the browser that runs on this profile, as the system does when memory is short; answers how many. */
+export function killBrowser(profile: string): number {
+  let killed = 0;
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      // Chromium joins the arguments of its child processes by blanks.
+      const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").split(/[\0 ]/);
+      if (!command.includes(`--user-data-dir=${profile}`)) continue;
+      process.kill(Number(entry), "SIGKILL");
+      killed += 1;
+    } catch {
+      // It ended meanwhile, or is another user's.
+    }
+  }
+  return killed;
+}
