@@ -12,14 +12,14 @@ export interface BareBrowser {
   version: string;
   /** A page in a process of its own. */
   open(url: string): Promise<BarePage>;
+  /** The processes in which pages and their workers run. The browser does not tell which of them is whose. */
+  renderers(): Promise<number[]>;
   close(): Promise<void>;
 }
 
 export interface BarePage {
   /** Runs an expression, waits for it when it is a promise, and answers its value as JSON carries it. */
   evaluate<T>(expression: string): Promise<T>;
-  /** The process in which the page and its workers run. */
-  renderer(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -29,7 +29,17 @@ export async function launchBare(): Promise<BareBrowser> {
   const chromium = await launchChromium({ args });
   const cdp = await chromium.context.browser()?.newBrowserCDPSession();
   if (!cdp) throw new Error("The browser that Playwright started is gone.");
-  return { version: chromium.version, open: (url) => openPage(cdp, url), close: chromium.close };
+  return {
+    version: chromium.version,
+    open: (url) => openPage(cdp, url),
+    renderers: () => renderers(cdp),
+    close: chromium.close,
+  };
+}
+
+async function renderers(cdp: CDPSession): Promise<number[]> {
+  const { processInfo } = await cdp.send("SystemInfo.getProcessInfo");
+  return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
 }
 
 interface Answer {
@@ -75,28 +85,12 @@ async function openPage(cdp: CDPSession, url: string): Promise<BarePage> {
   while (!(await evaluate<boolean>(`location.href !== "about:blank" && document.readyState === "complete"`)));
   return {
     evaluate,
-    renderer: () =>
-      busiest(cdp, () => evaluate("for (const end = performance.now() + 300; performance.now() < end; );")),
     async close() {
       cdp.off("Target.receivedMessageFromTarget", onMessage);
       cdp.off("Target.detachedFromTarget", onEnd);
       await cdp.send("Target.closeTarget", { targetId });
     },
   };
-}
-
-/** The browser tells its renderers' ids, not whose they are: it is the one that computes while the page spins. */
-async function busiest(cdp: CDPSession, spin: () => Promise<unknown>): Promise<number> {
-  const times = async () => {
-    const { processInfo } = await cdp.send("SystemInfo.getProcessInfo");
-    return new Map(processInfo.filter(({ type }) => type === "renderer").map(({ id, cpuTime }) => [id, cpuTime]));
-  };
-  const before = await times();
-  await spin();
-  const spent = Array.from(await times(), ([id, time]) => ({ id, seconds: time - (before.get(id) ?? 0) }));
-  const [first] = spent.sort((a, b) => b.seconds - a.seconds);
-  if (!first || first.seconds < 0.1) throw new Error("No renderer computed while the page did.");
-  return first.id;
 }
 
 // ---- memory (Linux) ----------------------------------------------------------------------------------------------

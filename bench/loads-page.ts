@@ -10,6 +10,7 @@ export interface LoadsBrowser {
   version: string;
   /** A new page with the library and both sides' scripts. */
   open(): Promise<LoadsPage>;
+  renderers(): Promise<number[]>;
   close(): Promise<void>;
 }
 
@@ -27,6 +28,7 @@ export async function openLoadsBrowser(): Promise<LoadsBrowser> {
   const browser = await launchBare();
   return {
     version: browser.version,
+    renderers: browser.renderers,
     async open() {
       const page = await browser.open(server.url);
       await page.evaluate(

@@ -1,6 +1,6 @@
 // The most memory that a load takes beside the model itself, in the page's whole process (Linux).
 import { resetPeak, residentBytes } from "./bare.js";
-import { baseOf, type LoadsBrowser, openLoadsBrowser } from "./loads-page.js";
+import { baseOf, type LoadsBrowser, type LoadsPage, openLoadsBrowser } from "./loads-page.js";
 import { makePackages, type PackageName, packageBytes } from "./packages.js";
 import type { Report } from "./report.js";
 
@@ -50,20 +50,31 @@ async function keepPlain(browser: LoadsBrowser): Promise<void> {
   const page = await browser.open();
   await page.call("startPlain", baseOf("tiny"));
   await page.call("keepPlain", baseOf(PACKAGE));
+  // tfjs says that it has saved before it has.
+  await page.call("loadPlain", baseOf(PACKAGE), "store");
+  await close(browser, page);
+}
+
+/** Waits for the end of the page's process: the next page must not start in what this one left. */
+async function close(browser: LoadsBrowser, page: LoadsPage): Promise<void> {
+  const before = await browser.renderers();
   await page.close();
+  while ((await browser.renderers()).length >= before.length) await new Promise((done) => setTimeout(done, 50));
 }
 
 /** In a page of its own: what a load leaves in the process must not be there before the next. */
 async function measure(browser: LoadsBrowser, one: Measured, report: Report): Promise<void> {
   const page = await browser.open();
   for (const expression of one.prepare) await page.evaluate(`Promise.resolve(${expression}).then(() => 0)`);
-  const pid = await page.renderer();
   await page.call("collect");
-  resetPeak(pid);
-  const before = residentBytes(pid).now;
+  const pids = await browser.renderers();
+  for (const pid of pids) resetPeak(pid);
+  const before = pids.map((pid) => residentBytes(pid).now);
   await page.evaluate(`${one.load}.then(() => 0)`);
-  const above = (residentBytes(pid).peak - before - packageBytes(PACKAGE)) / MB;
-  await page.close();
+  // The one that grew most is the page's.
+  const grown = Math.max(...pids.map((pid, index) => residentBytes(pid).peak - (before[index] as number)));
+  const above = (grown - packageBytes(PACKAGE)) / MB;
+  await close(browser, page);
   report.say(`  ${one.what.padEnd(34)}${above.toFixed(0).padStart(6)} MB   ${report.mark(one.target, above)}`);
   report.row({ part: "memory", package: PACKAGE, what: one.what, aboveMB: above, target: one.target });
 }

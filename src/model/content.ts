@@ -57,11 +57,6 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
     await kept;
   };
 
-  /** Frees the memory now: a collector that waits for pressure would let hundreds of megabytes pile up. */
-  const free = (bytes: ArrayBuffer, sha256: string) => {
-    if (bytes.byteLength > 0 && keeper.holds(sha256) !== bytes) structuredClone(bytes, { transfer: [bytes] });
-  };
-
   const fail = (error: unknown) => {
     for (const { reject } of coming.values()) reject(error);
   };
@@ -138,7 +133,7 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
         const bytes = await first.bytes;
         onBytes(bytes.byteLength);
         yield bytes;
-        free(bytes, first.sha256);
+        keeper.free(first.sha256, bytes);
       }
     },
 

@@ -178,11 +178,15 @@ function begin<T>(load: Load<T>, failed?: Failed): Promise<Package> {
     const there = load.refresh || failed ? undefined : await nextStored(load);
     if (there) return there;
     const { url, signal, ports, store } = load;
-    const text = await downloadText(manifestUrl(url), MAX_MANIFEST_BYTES, signal, ports);
+    const [text, floor, versions] = await Promise.all([
+      downloadText(manifestUrl(url), MAX_MANIFEST_BYTES, signal, ports),
+      store.floor(url),
+      store.versions(url),
+    ]);
     const accepted = await accept(text, load);
     if (accepted.digest === failed?.digest) throw failed.error;
-    checkRelease(accepted.manifest, await store.floor(url), manifestUrl(url));
-    const stored = (await store.versions(url)).find((row) => row.digest === accepted.digest);
+    checkRelease(accepted.manifest, floor, manifestUrl(url));
+    const stored = versions.find((row) => row.digest === accepted.digest);
     if (!stored) return downloadedPackage(url, accepted, load);
     // Signed anew, which the digest does not tell: without the new text each load would ask the host again.
     if (stored.text !== text) await store.commit({ ...stored, text }).catch(() => undefined);

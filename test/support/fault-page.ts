@@ -1,5 +1,6 @@
 // Runs in a page: loads a package with one call of the platform broken, then in a healthy worker, and says what came of it.
 import type { Client } from "../../src/index.js";
+import { done, type Kept, kept, read, type Snapshot, write } from "./fault-database.js";
 
 export type Scenario = "cold" | "update" | "warm";
 
@@ -35,14 +36,6 @@ export interface Failure {
   timeout?: unknown;
 }
 
-/** What is in the database. */
-export interface Kept {
-  packages: { release: number; missing: number }[];
-  pending: number;
-  /** Chunks that neither a package nor a download has. */
-  orphans: number;
-}
-
 export interface Outcome {
   point: Point;
   /** False when the load made fewer such calls. */
@@ -56,11 +49,6 @@ export interface Outcome {
   after: Kept;
   /** False when the broken client could not be disposed of. */
   disposed: boolean;
-}
-
-interface Snapshot {
-  version: number;
-  stores: { name: string; keyPath: string | string[] | null; keys: IDBValidKey[]; rows: unknown[] }[];
 }
 
 const HEALTHY_MS = 30_000;
@@ -116,66 +104,6 @@ function plain(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
   const { name, message, code, data } = error as Error & { code?: string; data?: { timeout?: unknown } };
   return { name, message, code, timeout: data?.timeout };
-}
-
-// ---- databases ---------------------------------------------------------------------------------------------------
-
-const done = <T>(request: IDBRequest<T>) =>
-  new Promise<T>((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-
-/** Undefined when there is no such database; opening it would make one. */
-async function read(name: string): Promise<Snapshot | undefined> {
-  if (!(await indexedDB.databases()).some((database) => database.name === name)) return undefined;
-  const database = await done(indexedDB.open(name));
-  const { version } = database;
-  const names = [...database.objectStoreNames];
-  const stores: Snapshot["stores"] = [];
-  if (names.length > 0) {
-    const transaction = database.transaction(names);
-    const reading = names.map(async (each) => {
-      const store = transaction.objectStore(each);
-      const [keys, rows] = await Promise.all([done(store.getAllKeys()), done<unknown[]>(store.getAll())]);
-      return { name: each, keyPath: store.keyPath, keys, rows };
-    });
-    stores.push(...(await Promise.all(reading)));
-  }
-  database.close();
-  return { version, stores };
-}
-
-/** Makes a database with that content: a load that was interrupted by nothing. */
-async function write(name: string, { version, stores }: Snapshot): Promise<void> {
-  const opening = indexedDB.open(name, version);
-  opening.onupgradeneeded = () => {
-    for (const { name: each, keyPath, keys, rows } of stores) {
-      const store = opening.result.createObjectStore(each, keyPath === null ? {} : { keyPath });
-      for (const [index, row] of rows.entries()) store.put(row, keyPath === null ? keys[index] : undefined);
-    }
-  };
-  (await done(opening)).close();
-}
-
-async function kept(name: string): Promise<Kept> {
-  const found = await read(name);
-  const store = (wanted: string) => found?.stores.find((each) => each.name === wanted);
-  const packages = (store("packages")?.rows ?? []) as { release: number; chunks: { sha256: string }[] }[];
-  const pending = (store("pending")?.rows ?? []) as { chunks: string[] }[];
-  const chunks = new Set(store("chunks")?.keys as string[] | undefined);
-  const wanted = new Set([
-    ...packages.flatMap((row) => row.chunks.map(({ sha256 }) => sha256)),
-    ...pending.flatMap((row) => row.chunks),
-  ]);
-  return {
-    packages: packages.map((row) => ({
-      release: row.release,
-      missing: row.chunks.filter(({ sha256 }) => !chunks.has(sha256)).length,
-    })),
-    pending: pending.length,
-    orphans: [...chunks].filter((hash) => !wanted.has(hash)).length,
-  };
 }
 
 // ---- cases -------------------------------------------------------------------------------------------------------

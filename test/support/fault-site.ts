@@ -28,28 +28,25 @@ export const answerOf = (release: number): number[] | undefined => {
   return recipe && sumOf(recipe.tables);
 };
 
-const SCRIPTS: Record<string, () => string> = {
+/** `/faults/worker.js` is a worker that may break, `/faults/fault-page.js` and the like are the files of that name here. */
+function script(path: string): string | undefined {
   // Imports run in their order: the platform is patched when the library starts.
-  "/faults/worker.js": () => `import "/faults/patches.js"; import "/dist/worker.js";`,
-  "/faults/patches.js": () => script("fault-worker.ts"),
-  "/faults/page.js": () => script("fault-page.ts"),
-};
-
-function script(file: string): string {
-  const source = readFileSync(join(import.meta.dirname, file), "utf8");
+  if (path === "/faults/worker.js") return `import "/faults/fault-worker.js"; import "/dist/worker.js";`;
+  const [, name] = /^\/faults\/(fault-[a-z]+)\.js$/.exec(path) ?? [];
+  if (!name) return undefined;
+  const source = readFileSync(join(import.meta.dirname, `${name}.ts`), "utf8");
   const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
   return ts.transpileModule(source, { compilerOptions }).outputText;
 }
 
 export async function openFaultSite(): Promise<FaultSite> {
   const folder = mkdtempSync(join(tmpdir(), "insitu-faults-"));
-  const made = new Map<string, string>();
+  const made = new Map<string, string | undefined>();
   const scripts: Route = ({ url = "/" }, res) => {
     const path = url.split("?")[0] as string;
-    const make = SCRIPTS[path];
-    if (!make) return false;
-    const text = made.get(path) ?? make();
-    made.set(path, text);
+    if (!made.has(path)) made.set(path, script(path));
+    const text = made.get(path);
+    if (text === undefined) return false;
     res.writeHead(200, { "Content-Type": "text/javascript" }).end(text);
     return true;
   };
@@ -58,7 +55,10 @@ export async function openFaultSite(): Promise<FaultSite> {
     {},
     { mounts: { "/p/": folder }, routes: [scripts], isolated: true, headers: { "Cache-Control": "max-age=600" } },
   );
-  await library.page.addScriptTag({ type: "module", content: 'window.faults = await import("/faults/page.js");' });
+  await library.page.addScriptTag({
+    type: "module",
+    content: 'window.faults = await import("/faults/fault-page.js");',
+  });
   await library.page.waitForFunction(() => "faults" in window);
   return {
     ...library,
