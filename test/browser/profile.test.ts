@@ -77,8 +77,9 @@ function damage(how: () => void): void {
 const types = async (page: Page) => (await eventsOf(page)).map(({ type }) => type);
 
 test("a browser that is killed as soon as a load has resolved has kept the package", async () => {
-  await loadFresh(await launch(), "/p/");
-  expect(killBrowser(profile)).toBeGreaterThan(1);
+  const page = await launch();
+  await loadFresh(page, "/p/");
+  expect(await killBrowser(profile, page.context())).toBeGreaterThan(1);
   expect(await loadFresh(await launch(), "/p/")).toEqual(FROM_CACHE);
   expect(site.sent("/p/")).toBe(0);
 });
@@ -88,7 +89,7 @@ test("a browser that is killed in the middle of a download has kept the chunks t
   site.host.hold(3 * CHUNK);
   const loading = loadFresh(page, "/p/").catch(() => "the page is gone");
   await expect.poll(async () => (await storedChunks(page))?.length).toBe(3);
-  killBrowser(profile);
+  await killBrowser(profile, page.context());
   expect(await loading).toBe("the page is gone");
   site.host.release();
   expect(await loadFresh(await launch(), "/p/")).toEqual(FROM_NETWORK);

@@ -1,6 +1,7 @@
 // A browser profile on disk, where a test does to the files of IndexedDB what disks and power cuts do, and kills the browser.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { BrowserContext } from "playwright";
 
 /** Files that hold the stored Blobs of all sites; each of our chunks is one. */
 export function blobFiles(profile: string): string[] {
@@ -20,8 +21,12 @@ export function levelDbFolder(profile: string): string {
   return join(root, folder);
 }
 
-/** Kills every process of the browser that runs on this profile, as the system does when memory is short; answers how many. */
-export function killBrowser(profile: string): number {
+/**
+ * Kills every process of the browser that runs on this profile, as the system does when memory is short, and waits until
+ * its `context` has noticed: to close a context between the two is an error. Answers how many processes there were.
+ */
+export async function killBrowser(profile: string, context: BrowserContext): Promise<number> {
+  const noticed = new Promise((resolve) => context.once("close", resolve));
   let killed = 0;
   for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
@@ -34,5 +39,6 @@ export function killBrowser(profile: string): number {
       // It ended meanwhile, or is another user's.
     }
   }
+  if (killed > 0) await noticed;
   return killed;
 }
