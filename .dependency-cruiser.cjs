@@ -4,7 +4,8 @@ const GROUND = "^src/(types|errors|protocol|hash)\\.ts$";
 const PAGE = "^src/(?!(types|errors|protocol|worker|host|hash)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
 const WORKER = "^src/(worker|host)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
-const THREADS = "^src/(client|model-handle|store-handle|input|options|kept-marker|limits|spawn|host)\\.ts$";
+const THREADS =
+  "^src/(client|workers|replicas|closed-marker|model-handle|store-handle|input|options|kept-marker|limits|spawn|host)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";
 const TFJS = "(^|/)node_modules/@tensorflow/";
 const IDB = "(^|/)node_modules/idb/";
