@@ -54,6 +54,7 @@ export async function pack({ release, name = "tiny", seed = release, expires }: 
       version: `${release}.0.0`,
       release,
       created,
+      selfTest: false,
     });
     const published: Published = new Map();
     for (const path of ["insitu.json", "model.json", "w.bin", "b.bin"])
