@@ -63,7 +63,7 @@ export function parseSelfTestSpecs(value: unknown, files: FileSpec[], at: At): S
     return {
       input: listedFile(own(given, "input"), files, under(here, "input")),
       outputs: listedFile(own(given, "outputs"), files, under(here, "outputs")),
-      tolerance: parseTolerance(own(given, "tolerance") ?? {}, under(here, "tolerance")),
+      tolerance: parseTolerance(own(given, "tolerance"), under(here, "tolerance")),
     };
   });
 }
@@ -77,7 +77,7 @@ function listedFile(value: unknown, files: FileSpec[], at: At): string {
 }
 
 function parseTolerance(value: unknown, at: At): Record<Backend, number> {
-  const given = object(value, at);
+  const given = value === undefined ? {} : object(value, at);
   const read = (backend: Backend): number =>
     own(given, backend) === undefined
       ? TOLERANCE[backend]
@@ -161,13 +161,9 @@ function expected(value: unknown, at: At): ExpectedOutput {
   const kept = Math.ceil(length / stride);
   if (kept < 1 || kept > MAX_KEPT) refuse(at, `keeps ${kept} values of ${length}; 1 to ${MAX_KEPT} can be compared`);
   const data = decode(own(given, "data"), dtype, kept, under(at, "data"));
-  return {
-    dtype,
-    shape: sizes,
-    data,
-    stride,
-    unstable: places(own(given, "unstable") ?? [], kept, under(at, "unstable")),
-  };
+  const skipped = own(given, "unstable");
+  const unstable = skipped === undefined ? [] : places(skipped, kept, under(at, "unstable"));
+  return { dtype, shape: sizes, data, stride, unstable };
 }
 
 function places(value: unknown, length: number, at: At): number[] {
