@@ -92,9 +92,10 @@ module.exports = {
     },
     {
       name: "tfjs-only-in-runtime-tfjs",
-      comment: "A second engine must fit in beside tfjs without touching another room.",
+      comment:
+        "A second engine must fit in beside tfjs without touching another room; `pack` runs models on it in one file.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/runtime/tfjs[^/]*\\.ts$|^src/personalize/" },
+      from: { path: "^src/", pathNot: "^src/runtime/tfjs[^/]*\\.ts$|^src/personalize/|^src/cli/reference\\.ts$" },
       to: { path: TFJS },
     },
     {

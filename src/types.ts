@@ -105,6 +105,16 @@ export interface FileSpec {
   chunks?: ChunkSpec[];
 }
 
+/** Inputs and the outputs that are right for them, as files of the package: a backend that computes others is not used. */
+export interface SelfTestSpec {
+  /** Path of a file that `files` lists. */
+  input: string;
+  /** Path of a file that `files` lists. */
+  outputs: string;
+  /** The largest error, absolute up to outputs of 1 and relative beyond. Default 1e-2 for webgpu, 1e-4 for wasm and cpu. */
+  tolerance: Record<Backend, number>;
+}
+
 export interface SignatureSpec {
   keyId: string;
   algorithm: string;
@@ -126,6 +136,7 @@ export interface Manifest {
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: Task;
+  selfTest?: SelfTestSpec[];
   signatures?: SignatureSpec[];
   license?: string;
   source?: string;

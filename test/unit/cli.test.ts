@@ -35,6 +35,7 @@ describe("the command insitu", () => {
       task,
       "--labels",
       labels,
+      "--no-self-test",
     );
     expect(packed).toMatchObject({ status: 0, stderr: "" });
     for (const words of [
