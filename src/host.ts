@@ -86,6 +86,7 @@ export function createHost(parts: HostParts): Host {
       write: (kind, value) => kept.writeNote(digest, kind, value).catch(() => undefined),
     };
     const { backends, maxThreads, me, closed } = config;
+    let tests: ReturnType<Package["selfTests"]> | undefined;
     return turns.alone(async () => {
       const live: LiveModel = await openLiveModel(
         {
@@ -100,7 +101,10 @@ export function createHost(parts: HostParts): Host {
             notes,
           },
           ...{ name: `${name} ${version}`, maxThreads, sentinel: createSentinel(notes, me, lives(closed)) },
-          check: async () => undefined,
+          selfTests: () => {
+            tests ??= found.selfTests();
+            return tests;
+          },
           onChange: (residence) => tell(live, residence),
         },
         { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }) },

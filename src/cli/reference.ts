@@ -14,7 +14,7 @@ export async function openReference(source: ModelSource): Promise<Session> {
   const none = { get: () => Promise.resolve(undefined), put: () => Promise.resolve() };
   const engine = tfjsEngine({ url: (name) => name, cache: none });
   try {
-    return await engine.open(source, "cpu");
+    return await engine.open(source, { backend: "cpu" });
   } catch (error) {
     throw asInsituError(error, "backend_unavailable", "tfjs cannot open the model on its cpu backend");
   }

@@ -1,8 +1,10 @@
 // Opens a model on the first target that runs it rightly, and says why the others were not used.
 import { asInsituError, InsituError } from "../errors.js";
+import type { SelfTest } from "../model/self-test.js";
 import type { InputSpec, Refusal } from "../types.js";
 import { zeros } from "./feeds.js";
 import type { Sentinel } from "./memo.js";
+import { selfTest } from "./self-test.js";
 import type { Engine, ModelSource, Session, Target } from "./session.js";
 
 export interface OpenContext {
@@ -12,8 +14,8 @@ export interface OpenContext {
   /** What messages call the model. */
   name: string;
   sentinel: Sentinel;
-  /** Runs the package's golden inputs: undefined, or why the session is wrong. */
-  check(session: Session): Promise<string | undefined>;
+  /** The package's golden inputs and outputs. */
+  selfTests(): Promise<SelfTest[]>;
 }
 
 export interface OpenOptions {
@@ -59,27 +61,31 @@ export async function openFirst(
   throw new InsituError("backend_unavailable", `No allowed backend runs ${name}: ${reasons}.`, { refused });
 }
 
-/** Opens the model, runs it once, and compares with the golden outputs. Throws why that failed; nothing stays allocated then. */
+/** Opens the model and compares what it computes with the golden outputs. Throws why that failed; nothing stays allocated then. */
 export async function openTarget(context: OpenContext, target: Target, options: OpenOptions = {}): Promise<Session> {
-  const { engine, source, inputs, check } = context;
+  const { engine, source, inputs } = context;
   const missing = engine.missingOps(source.model, target.backend);
   if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
   let unreadable: Unreadable | undefined;
+  const reading = (error: unknown) => {
+    unreadable = new Unreadable(error);
+    throw error;
+  };
   const weights = async function* () {
     try {
       yield* source.weights();
     } catch (error) {
-      unreadable = new Unreadable(error);
-      throw error;
+      reading(error);
     }
     options.onWeights?.();
   };
   let session: Session | undefined;
   try {
     session = await engine.open({ ...source, weights }, target);
+    const tests = options.known === target ? [] : await context.selfTests().catch(reading);
     // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
-    await session.run(zeros(inputs));
-    const wrong = options.known === target ? undefined : await check(session);
+    if (tests.length === 0) await session.run(zeros(inputs));
+    const wrong = await selfTest(session, tests, target.backend);
     if (wrong !== undefined) throw new Error(wrong);
     return session;
   } catch (error) {
