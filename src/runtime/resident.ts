@@ -90,11 +90,8 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     if (count >= LOSSES_TO_LEAVE)
       refused.push({ backend, reason: `its device was lost ${count} times: ${lost.message}` });
     broken = lost;
-    // The same one twice among the refused would say nothing new.
-    const tried: Refusal[] = [];
-    move(await openFirst(parts, rungs(), tried));
+    move(await openFirst(parts, rungs(), refused));
     broken = undefined;
-    for (const refusal of tried) if (!refused.some((other) => other.backend === refusal.backend)) refused.push(refusal);
   };
 
   const resident: Resident = {

@@ -28,8 +28,7 @@ export function createSession(parts: SessionParts): Session {
         // A dead GPU may leave a read-back waiting.
         return await (running.whenLost ? Promise.race([ran, running.whenLost]) : ran);
       } catch (error) {
-        // tfjs answers a dead device with misleading errors, such as "createBuffer failed, size is too large".
-        if (!isInsituError(error)) await running.use();
+        if (!isInsituError(error)) await endIfLost(running);
         throw told(error, target);
       }
     },
@@ -44,6 +43,14 @@ export function createSession(parts: SessionParts): Session {
       release();
     },
   };
+}
+
+// A read-back fails at once, the news of the loss comes some milliseconds later.
+const NEWS_MS = 500;
+
+/** tfjs answers a dead device with misleading errors, such as "createBuffer failed, size is too large". Throws `device_lost`. */
+async function endIfLost({ whenLost }: Running): Promise<void> {
+  if (whenLost) await Promise.race([whenLost, new Promise((resolve) => setTimeout(resolve, NEWS_MS))]);
 }
 
 async function run({ source, execute }: SessionParts, feeds: Record<string, TensorData>): Promise<Ran> {
