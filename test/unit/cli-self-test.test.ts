@@ -85,12 +85,14 @@ describe("pack", () => {
 
   it("takes inputs of the caller's own, a test each", async () => {
     const image = { dtype: "float32", shape: [1, 28, 28, 1] };
-    const grey = Buffer.from(new Float32Array(784).fill(0.5).buffer).toString("base64");
-    const own = rooms.write("own.json", { image: { ...image, data: grey } });
+    const stripe = Float32Array.from({ length: 784 }, (_, index) => (index % 28 > 12 && index % 28 < 16 ? 1 : 0));
+    const own = rooms.write("own.json", {
+      image: { ...image, data: Buffer.from(stripe.buffer).toString("base64") },
+    });
     const more = rooms.write("more.json", { image: { ...image, noise: { seed: 9, low: 0, high: 1 } } });
     const manifest = await packModel(digits({ selfTest: [own, more] }));
     const tests = await readSelfTests(manifest, rooms.folder);
-    expect(tests.map(({ inputs }) => inputs.image?.data[100])).toEqual([0.5, expect.any(Number)]);
+    expect(tests.map(({ inputs }) => inputs.image?.data[28 + 14])).toEqual([1, expect.any(Number)]);
     expect(tests[0]?.outputs).not.toEqual(tests[1]?.outputs);
     const { model } = await verifyPackage(rooms.folder);
     expect(await runSelfTests(manifest, model, rooms.folder)).toHaveLength(2);
@@ -146,8 +148,8 @@ describe("what is compared", () => {
   it("is what moves smoothly: not a swap to one side, a long way, or NaN", () => {
     const found = kept(
       tensor(0.5, 0.5, 0.5, 0.5, 0.5),
-      tensor(0.502, 0.502, 0.5, 0.51, Number.NaN),
-      tensor(0.498, 0.5, 0.5, 0.49, 0.5),
+      tensor(0.509, 0.502, 0.5, 0.511, Number.NaN),
+      tensor(0.491, 0.5, 0.5, 0.489, 0.5),
     );
     expect(found?.unstable).toEqual([1, 3, 4]);
     expect(kept(tensor(1, 2))?.unstable).toEqual([]);
@@ -165,6 +167,8 @@ describe("what is compared", () => {
     expect(() => kept(tensor(1, 2), tensor(1), tensor(1, 2))).toThrow(/Rounding alone/);
     expect(() => kept(tensor(1), tensor(5), tensor(1))).toThrow(/Rounding alone/);
     expect(() => kept(tensor())).toThrow(/Rounding alone/);
+    expect(() => kept(tensor(0, 1e-6))).toThrow(/only zeros/);
+    expect(() => kept(tensor(1, 0), tensor(5, 0), tensor(1, 0))).toThrow(/only zeros/);
   });
 });
 
