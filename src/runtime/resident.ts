@@ -1,7 +1,7 @@
 // A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
 import { asInsituError, type InsituError, isInsituError } from "../errors.js";
 import type { Residence } from "../protocol.js";
-import type { Backend, BackendReport, Measured, Refusal, TensorData } from "../types.js";
+import type { Backend, BackendReport, Measured, TensorData } from "../types.js";
 import { isSame, refusals, startOrder } from "./choose.js";
 import { type Choice, environmentOf, type Notes, recall } from "./memo.js";
 import { type OpenContext, type OpenOptions, openFirst } from "./open.js";

@@ -51,7 +51,7 @@ function predict(count = 1, timeout = 60_000): Promise<Answer[]> {
             input,
             { timeout },
           );
-          const sum = (outputs.probabilities?.data as Float32Array).reduce((a, b) => a + b, 0);
+          const sum = Array.from(outputs.probabilities?.data ?? []).reduce((a, b) => a + b, 0);
           return { backend: Math.abs(sum - 1) < 1e-3 ? backend : `wrong: ${sum}`, ms: performance.now() - started };
         } catch (error) {
           const { code, message } = error as { code: string; message: string };
