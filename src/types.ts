@@ -213,6 +213,27 @@ export interface PredictOptions {
 
 export type Priority = "high" | "normal" | "low";
 
+export interface PredictAllOptions {
+  /**
+   * Inputs that a worker is given at a time; with the number of workers the most predictions that run, and results that wait to
+   * be taken. Default 8.
+   */
+  batchSize?: number;
+  /** Aborting ends the sequence with code `aborted`. */
+  signal?: AbortSignal;
+  /** Milliseconds for each input, from when it was handed to a worker. Default 60,000. */
+  timeout?: number;
+  /** Called before each result is handed out. */
+  onProgress?: (progress: PredictAllProgress) => void;
+}
+
+export interface PredictAllProgress {
+  /** Results that were handed out. */
+  done: number;
+  /** Known when the inputs are an array. */
+  total?: number;
+}
+
 /** Which model made a prediction. */
 export interface ModelRef {
   name: string;
