@@ -23,6 +23,8 @@ export type {
   Manifest,
   ModelInfo,
   ModelRef,
+  PredictAllOptions,
+  PredictAllProgress,
   PredictInput,
   Prediction,
   PredictOptions,
