@@ -25,6 +25,8 @@ export type {
   Measured,
   ModelInfo,
   ModelRef,
+  PredictAllOptions,
+  PredictAllProgress,
   PredictInput,
   Prediction,
   PredictOptions,

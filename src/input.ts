@@ -39,7 +39,7 @@ const DRAWABLE = [
 ] as const;
 
 /** By name, since a type that this browser lacks must not throw. */
-function isA(value: unknown, type: string): boolean {
+export function isA(value: unknown, type: string): boolean {
   const Type = (globalThis as Record<string, unknown>)[type];
   return typeof Type === "function" && value instanceof Type;
 }

@@ -3,6 +3,7 @@ import { type Remote, transfer } from "comlink";
 import { asInsituError, fromWire, InsituError, isInsituError, type WireError } from "./errors.js";
 import { toWireInput } from "./input.js";
 import { limited } from "./limits.js";
+import { predictAll } from "./predict-all.js";
 import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
 import { createReplicas } from "./replicas.js";
 import type { Spawned } from "./spawn.js";
@@ -11,6 +12,7 @@ import type {
   BatchingOptions,
   ModelInfo,
   ModelRef,
+  PredictAllOptions,
   PredictInput,
   Prediction,
   PredictOptions,
@@ -37,6 +39,15 @@ export interface Model<K extends TaskKind = TaskKind> {
    * `worker_crashed` when the worker died twice.
    */
   predict(input: PredictInput, options?: PredictOptions): Promise<Prediction<K>>;
+  /**
+   * Runs the model on each of many items, in their order, behind the predictions that are asked for one by one. The inputs are
+   * taken as the results are. Rejects as `predict` does, with the item's place in `data.index`, and ends there; leaving the loop
+   * ends what runs.
+   */
+  predictAll(
+    inputs: Iterable<PredictInput> | AsyncIterable<PredictInput>,
+    options?: PredictAllOptions,
+  ): AsyncGenerator<Prediction<K>, void, undefined>;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -144,6 +155,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     stored: watchStoring(parts, info),
     tuned: worker.call((host) => host.tuned(loaded.model)).catch(() => undefined),
     predict,
+    predictAll: (inputs, options) => predictAll({ predict, workers: slots.length, most }, inputs, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

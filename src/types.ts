@@ -213,6 +213,52 @@ export interface PredictOptions {
 
 export type Priority = "high" | "normal" | "low";
 
+export interface PredictAllOptions {
+  /**
+   * Inputs that a worker is given at a time; with the number of workers the most predictions that run, and results that wait to
+   * be taken. Default 8.
+   */
+  batchSize?: number;
+  /** Aborting ends the sequence with code `aborted`. */
+  signal?: AbortSignal;
+  /** Milliseconds for each input, from when it was handed to a worker. Default 60,000. */
+  timeout?: number;
+  /** Called before each result is handed out. */
+  onProgress?: (progress: PredictAllProgress) => void;
+}
+
+export interface PredictAllProgress {
+  /** Results that were handed out. */
+  done: number;
+  /** Known when the inputs are an array. */
+  total?: number;
+}
+
+/** What `watch` can watch. A camera's or screen's stream goes into a video element by its `srcObject`. */
+export type WatchSource = HTMLVideoElement | HTMLCanvasElement;
+
+export interface WatchOptions {
+  /**
+   * `frame`, the default: every frame of a video, every repaint of the page for a canvas. A number: no more often than every so
+   * many milliseconds.
+   */
+  every?: "frame" | number;
+  /** Aborting ends the watch with code `aborted`. */
+  signal?: AbortSignal;
+  /** Milliseconds for each prediction. Default 60,000. */
+  timeout?: number;
+}
+
+/** The predictions of what a source shows; walk it once, with `for await`. Begins with the walk. */
+export interface Watch<K extends TaskKind = TaskKind> extends AsyncIterable<Prediction<K>>, AsyncDisposable {
+  /** Frames that were shown since the walk began, of those that `every` asks for. */
+  readonly seen: number;
+  /** Of those, the ones that were not predicted since a newer one came first. */
+  readonly dropped: number;
+  /** Ends the walk, and the prediction that runs. Twice is safe. */
+  stop(): void;
+}
+
 /** Which model made a prediction. */
 export interface ModelRef {
   name: string;

@@ -1,0 +1,31 @@
+// Lets one loop wait until something has happened, without a promise that outlives the wait.
+
+export interface Bell {
+  /** Ends the wait; without one it ends the next at once. */
+  ring(): void;
+  /** Resolves with the next ring. One waits at a time. */
+  heard(): Promise<void>;
+}
+
+/**
+ * `Promise.race` on a promise that stays open, such as that of an abort, keeps something of every race for as long as that
+ * promise lives: a sequence without an end would fill the memory.
+ */
+export function createBell(): Bell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring() {
+      rung = true;
+      wake?.();
+      wake = undefined;
+    },
+    async heard() {
+      if (!rung)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      rung = false;
+    },
+  };
+}
