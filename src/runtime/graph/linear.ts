@@ -13,7 +13,7 @@ import {
   texts,
 } from "./nodes.js";
 import type { Shape } from "./shapes.js";
-import type { View } from "./view.js";
+import type { Replacement, View } from "./view.js";
 
 /** A node that computes `filter * x + bias`. */
 export interface Linear {
@@ -68,7 +68,7 @@ export function perChannel(
 }
 
 /** The filter with every output channel scaled; undefined if its values may not be read. */
-export function scaledFilter(
+function scaledFilter(
   view: View,
   { node, filter, channels, filterShape }: Linear,
   factors: Float32Array,
@@ -111,4 +111,20 @@ export function fused(
 
 export function vector(values: Float32Array): Constant {
   return { shape: [values.length], dtype: "float32", values };
+}
+
+/** The linear node with its output scaled, a factor a channel; it takes the name `name`. */
+export function scaled(view: View, linear: Linear, name: string, factors: Float32Array): Replacement | undefined {
+  const weights = scaledFilter(view, linear, factors);
+  const before = linear.bias === undefined ? undefined : view.constant(linear.bias)?.values;
+  if (!weights || (linear.bias !== undefined && !before)) return undefined;
+  const filter = view.fresh(`${name}/filter`);
+  const constants = new Map([[filter, weights]]);
+  const input = [linear.node.input[0] as string, filter];
+  if (before) {
+    const bias = view.fresh(`${name}/bias`);
+    constants.set(bias, vector(factors.map((factor, index) => factor * (before[index] as number))));
+    input.push(bias);
+  }
+  return { nodes: [{ ...linear.node, name, input }], absorbed: [linear.node], constants };
 }

@@ -1,9 +1,17 @@
 // Makes a model's graph cheaper to run without changing what it answers.
 import { dropIdentities } from "./drop-identities.js";
+import { foldBatchNorm } from "./fold-batch-norm.js";
+import { foldFactors, foldFactorsBefore } from "./fold-factors.js";
 import { fuseActivation, fuseBias } from "./fuse.js";
+import { fuseHardSwish } from "./fuse-hard-swish.js";
 import type { Constant, Graph, GraphNode } from "./graph.js";
+import { interleave } from "./interleave.js";
+import { keepPeaks } from "./keep-peaks.js";
+import { addPairs, moveBiases } from "./move-biases.js";
 import { prune } from "./prune.js";
 import { recogniseActivations } from "./recognise-activations.js";
+import { resizeLater } from "./resize-later.js";
+import { squeezeExciteMean } from "./squeeze-excite-mean.js";
 import { applyRule, type Rule, type Work, workOf } from "./view.js";
 
 export interface Rewritten {
@@ -17,7 +25,22 @@ export interface Rewritten {
 }
 
 // Their order is one that needs few rounds; no rule depends on it.
-const RULES: Rule[] = [dropIdentities, recogniseActivations, fuseBias, fuseActivation];
+const RULES: Rule[] = [
+  dropIdentities,
+  recogniseActivations,
+  foldFactors,
+  foldFactorsBefore,
+  foldBatchNorm,
+  moveBiases,
+  fuseBias,
+  fuseHardSwish,
+  fuseActivation,
+  keepPeaks,
+  resizeLater,
+  interleave,
+  squeezeExciteMean,
+  addPairs,
+];
 /** Each round shortens a chain by a node or more. Real models need about five; the bound is for those made to need more. */
 const ROUNDS = 20;
 
