@@ -4,7 +4,9 @@ import type { Constant, GraphNode } from "./graph.js";
 // ---- references: `name`, `name:0` (the same), `name:1`, `^name` (run before, nothing is read) --------------------------
 
 export function targetOf(reference: string): string {
-  return (reference.startsWith("^") ? reference.slice(1) : reference).split(":", 1)[0] as string;
+  const end = reference.indexOf(":");
+  const start = reference.startsWith("^") ? 1 : 0;
+  return start === 0 && end < 0 ? reference : reference.slice(start, end < 0 ? undefined : end);
 }
 
 /** `name:0` as `name`; everything else as it is. */

@@ -1,12 +1,17 @@
 // Makes a model's graph cheaper to run without changing what it answers.
+import { cancelTransposes } from "./cancel-transposes.js";
 import { dropIdentities } from "./drop-identities.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
+import { foldConstants } from "./fold-constants.js";
 import { foldFactors, foldFactorsBefore } from "./fold-factors.js";
+import { foldPads } from "./fold-pads.js";
 import { fuseActivation, fuseBias } from "./fuse.js";
 import { fuseHardSwish } from "./fuse-hard-swish.js";
+import { gatherEarlier } from "./gather-earlier.js";
 import type { Constant, Graph, GraphNode } from "./graph.js";
 import { interleave } from "./interleave.js";
 import { keepPeaks } from "./keep-peaks.js";
+import { mergeReshapes } from "./merge-reshapes.js";
 import { addPairs, moveBiases } from "./move-biases.js";
 import { prune } from "./prune.js";
 import { recogniseActivations } from "./recognise-activations.js";
@@ -26,17 +31,22 @@ export interface Rewritten {
 
 // Their order is one that needs few rounds; no rule depends on it.
 const RULES: Rule[] = [
+  foldConstants,
   dropIdentities,
+  cancelTransposes,
+  mergeReshapes,
   recogniseActivations,
   foldFactors,
   foldFactorsBefore,
   foldBatchNorm,
+  foldPads,
   moveBiases,
   fuseBias,
   fuseHardSwish,
   fuseActivation,
   keepPeaks,
   resizeLater,
+  gatherEarlier,
   interleave,
   squeezeExciteMean,
   addPairs,

@@ -1,6 +1,6 @@
 // The shapes of what nodes answer, as far as they follow from the model alone (-1: any length, no entry: not known).
 import type { GraphNode } from "./graph.js";
-import { declaredShape, flag, isConvolution, isDepthwise, isMatMul, number, numbers, text } from "./nodes.js";
+import { declaredShape, flag, isConvolution, isDepthwise, isMatMul, number, numbers, targetOf, text } from "./nodes.js";
 import type { View } from "./view.js";
 
 export type Shape = readonly number[];
@@ -21,22 +21,26 @@ const BROADCASTS = new Set(
 export function shapesOf(view: View): Map<string, Shape> {
   const known = new Map<string, Shape>();
   const open = new Set<string>();
+  const at = (input: string): Shape | undefined => {
+    const second = input.endsWith(":1") ? targetOf(input) : undefined;
+    // Values and indices of the largest are of one shape. Other second outputs are not followed.
+    return second && view.producer(second)?.op === "TopKV2" ? known.get(second) : known.get(input);
+  };
   const visit = (start: string): void => {
     // By hand: a chain of thousands of nodes would be too deep for calls.
     const stack = [start];
     while (stack.length > 0) {
       const name = stack.at(-1) as string;
       const node = view.producer(name);
-      const missing = open.has(name)
-        ? []
-        : (node?.input ?? []).filter((input) => !open.has(input) && view.producer(input));
+      const inputs = open.has(name) ? [] : (node?.input ?? []).map(targetOf);
+      const missing = inputs.filter((input) => !open.has(input) && view.producer(input));
       open.add(name);
       if (missing.length > 0) {
         stack.push(...missing);
         continue;
       }
       stack.pop();
-      const shape = node && !known.has(name) ? shapeOf(view, node, (input) => known.get(input ?? "")) : undefined;
+      const shape = node && !known.has(name) ? shapeOf(view, node, (input) => at(input ?? "")) : undefined;
       if (shape) known.set(name, shape);
     }
   };
@@ -82,6 +86,26 @@ function shapeOf(view: View, node: GraphNode, at: Lookup): Shape | undefined {
       if (!x || pads?.length !== x.length * 2) return undefined;
       return x.map((length, axis) => (length < 0 ? -1 : length + Number(pads[axis * 2]) + Number(pads[axis * 2 + 1])));
     }
+    case "ExpandDims": {
+      const axis = view.constant(second)?.values[0];
+      return x && axis !== undefined ? [...x].toSpliced(axis < 0 ? x.length + 1 + axis : axis, 0, 1) : undefined;
+    }
+    case "Squeeze": {
+      const axes = numbers(node, "squeeze_dims") ?? [];
+      // Without axes it drops whatever is 1, which an unknown length may be.
+      if (!x || axes.length === 0) return undefined;
+      const gone = new Set(axes.map((axis) => (axis < 0 ? axis + x.length : axis)));
+      return x.filter((_, axis) => !gone.has(axis));
+    }
+    case "GatherV2": {
+      const [rows, axis] = [at(second), view.constant(node.input[2])?.values[0]];
+      if (!x || !rows || axis !== 0 || (number(node, "batch_dims") ?? 0) !== 0) return undefined;
+      return [...rows, ...x.slice(1)];
+    }
+    case "TopKV2": {
+      const count = view.constant(second)?.values[0];
+      return x && count !== undefined ? [...x.slice(0, -1), count] : undefined;
+    }
     case "ConcatV2":
       return concatenated(view, node, at);
     case "Transpose": {
@@ -122,10 +146,11 @@ function windows(node: GraphNode, x: Shape, height: number, width: number, chann
   const along = (axis: number, window: number): number => {
     const length = at4(x, axis);
     if (length < 0) return -1;
-    const span = padding === "SAME" ? length : length - window + 1;
+    const pads = numbers(node, "explicit_paddings") ?? [];
+    const padded = padding === "EXPLICIT" ? length + Number(pads[axis * 2]) + Number(pads[axis * 2 + 1]) : length;
+    const span = padding === "SAME" ? length : padded - window + 1;
     return Math.ceil(span / at4(strides, axis));
   };
-  if (padding !== "SAME" && padding !== "VALID") return undefined;
   return [at4(x, 0), along(1, height), along(2, width), channels];
 }
 

@@ -45,7 +45,16 @@ export interface View {
   fresh(base: string): string;
 }
 
-export function viewOf(work: Work): View {
+// Most rules change nothing, and the next one sees the same graph.
+const views = new WeakMap<Work, View>();
+
+function viewOf(work: Work): View {
+  const known = views.get(work) ?? makeView(work);
+  views.set(work, known);
+  return known;
+}
+
+function makeView(work: Work): View {
   const byName = new Map(work.nodes.map((node) => [node.name, node]));
   const readers = new Map<string, GraphNode[]>();
   // Whatever is fed, is read by another output than its first, or takes part in an explicit order stays as it is.
@@ -95,8 +104,7 @@ export function applyRule(work: Work, rule: Rule): { work: Work; count: number }
   const taken = new Set<string>();
   const replaced = new Map<string, GraphNode[]>();
   const aliases = new Map<string, string>();
-  const values = new Map(work.values);
-  const weights = new Map(work.weights);
+  const made = new Map<string, Constant>();
   let count = 0;
   for (const node of work.nodes) {
     if (node.op === "Const" || taken.has(node.name) || !view.free(node)) continue;
@@ -110,10 +118,7 @@ export function applyRule(work: Work, rule: Rule): { work: Work; count: number }
       replaced.set(name, []);
     }
     const constants = [...(found.constants ?? [])];
-    for (const [name, constant] of constants) {
-      values.set(name, constant);
-      weights.set(name, { shape: constant.shape, dtype: constant.dtype });
-    }
+    for (const [name, constant] of constants) made.set(name, constant);
     replaced.set(node.name, [
       ...constants.map(([name, constant]) => makeConst(name, constant)),
       ...(found.nodes ?? []),
@@ -125,7 +130,14 @@ export function applyRule(work: Work, rule: Rule): { work: Work; count: number }
     }
   }
   if (count === 0) return { work, count };
-  return { work: { ...work, nodes: rebuild(work, replaced, aliases), values, weights }, count };
+  const nodes = rebuild(work, replaced, aliases);
+  const [values, weights] =
+    made.size === 0 ? [work.values, work.weights] : [new Map(work.values), new Map(work.weights)];
+  for (const [name, constant] of made) {
+    (values as Map<string, Constant>).set(name, constant);
+    (weights as Work["weights"]).set(name, constant);
+  }
+  return { work: { ...work, nodes, values, weights }, count };
 }
 
 function rebuild(work: Work, replaced: Map<string, GraphNode[]>, aliases: Map<string, string>): GraphNode[] {
