@@ -1,7 +1,7 @@
 // Fuses a convolution or a matrix product with the bias and the activation that follow it.
 import type { GraphNode } from "./graph.js";
 import { fused, type Linear, linearOf, perChannel, vector } from "./linear.js";
-import { isFloat, isMatMul, number, text } from "./nodes.js";
+import { isDepthwise, isFloat, isMatMul, number, text } from "./nodes.js";
 import type { Replacement, Rule, View } from "./view.js";
 
 export const fuseBias: Rule = {
@@ -49,6 +49,8 @@ export const fuseActivation: Rule = {
     if (!linear || (node.op !== "Prelu" && !isFloat(node))) return undefined;
     const extra = node.input.slice(1);
     if (node.op === "Prelu" && !isSlope(view, linear, extra[0])) return undefined;
+    // tfjs-converter 4.22 does not read the slope of a fused depthwise convolution: cpu answers NaN, wasm takes 0.
+    if (node.op === "LeakyRelu" && isDepthwise(linear.node)) return undefined;
     const bias = linear.bias ?? view.fresh(`${node.name}/bias`);
     return {
       nodes: [
