@@ -1,0 +1,88 @@
+// Makes a model's graph cheaper to run without changing what it answers.
+import { cancelTransposes } from "./cancel-transposes.js";
+import { dropIdentities } from "./drop-identities.js";
+import { foldBatchNorm } from "./fold-batch-norm.js";
+import { foldConstants } from "./fold-constants.js";
+import { foldFactors, foldFactorsBefore } from "./fold-factors.js";
+import { foldPads } from "./fold-pads.js";
+import { fuseActivation, fuseBias } from "./fuse.js";
+import { fuseHardSwish } from "./fuse-hard-swish.js";
+import { gatherEarlier } from "./gather-earlier.js";
+import type { Constant, Graph, GraphNode } from "./graph.js";
+import { interleave } from "./interleave.js";
+import { keepPeaks } from "./keep-peaks.js";
+import { mergeReshapes } from "./merge-reshapes.js";
+import { addPairs, moveBiases } from "./move-biases.js";
+import { prune } from "./prune.js";
+import { recogniseActivations } from "./recognise-activations.js";
+import { resizeLater } from "./resize-later.js";
+import { squeezeExciteMean } from "./squeeze-excite-mean.js";
+import { applyRule, type Rule, type Work, workOf } from "./view.js";
+
+export interface Rewritten {
+  nodes: GraphNode[];
+  /** New constants by node name. Those that the model brought keep their values. */
+  constants: Map<string, Constant>;
+  /** Weights of the model that no node reads any more. */
+  unused: Set<string>;
+  /** How often each rewrite applied. */
+  applied: Record<string, number>;
+}
+
+// Their order is one that needs few rounds; no rule depends on it.
+const RULES: Rule[] = [
+  foldConstants,
+  dropIdentities,
+  cancelTransposes,
+  mergeReshapes,
+  recogniseActivations,
+  foldFactors,
+  foldFactorsBefore,
+  foldBatchNorm,
+  foldPads,
+  moveBiases,
+  fuseBias,
+  fuseHardSwish,
+  fuseActivation,
+  keepPeaks,
+  resizeLater,
+  gatherEarlier,
+  interleave,
+  squeezeExciteMean,
+  addPairs,
+];
+/** Each round shortens a chain by a node or more. Real models need about five; the bound is for those made to need more. */
+const ROUNDS = 20;
+
+export function rewrite(graph: Graph, values: Map<string, Constant>): Rewritten {
+  const applied: Record<string, number> = {};
+  if (graph.nodes.some(isControlFlow)) return { nodes: graph.nodes, constants: new Map(), unused: new Set(), applied };
+  const count = (name: string, result: { work: Work; count: number }): Work => {
+    if (result.count > 0) applied[name] = (applied[name] ?? 0) + result.count;
+    return result.work;
+  };
+  let work = count("prune", prune(workOf(graph, values)));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const before = work;
+    for (const rule of RULES) work = count(rule.name, applyRule(work, rule));
+    // What lost its reader stands in the way of those who want to be the only one.
+    if (work !== before) work = prune(work).work;
+    else break;
+  }
+  const names = new Set(work.nodes.map(({ name }) => name));
+  const constants = new Map([...work.values].filter(([name]) => names.has(name) && !graph.weights.has(name)));
+  return {
+    nodes: [...work.nodes],
+    constants,
+    unused: new Set([...graph.weights.keys()].filter((name) => !names.has(name))),
+    applied,
+  };
+}
+
+const CONTROL_FLOW =
+  /^(Switch|Merge|Enter|Exit|NextIteration|LoopCond|(Stateless)?(If|While|Case)|(Stateful)?PartitionedCall|TensorArray.*|TensorList.*|.*HashTable.*|LookupTable.*)$/;
+
+/** Loops and branches run nodes in an order, and as often, as edges alone do not say. */
+function isControlFlow({ op }: GraphNode): boolean {
+  return CONTROL_FLOW.test(op);
+}
