@@ -95,8 +95,10 @@ export default defineConfig([
     platform: "browser",
     target: browserTarget,
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
-    // Not minified: bundlers find the worker by the literal `new Worker(new URL("./worker.js", import.meta.url), …)`.
-    minify: false,
+    // A page without a bundler loads this file as it is. The blanks stay: bundlers find the worker by the literal
+    // `new Worker(new URL("./worker.js", import.meta.url), …)`, and some of them by its exact text.
+    minify: { compress: true, mangle: true, codegen: { removeWhitespace: false } },
+    outputOptions: { legalComments: "none" },
     dts: true,
     // `Symbol.asyncDispose` is in the types; a consumer's `lib` of ES2022 lacks it and would report our file.
     banner: { dts: '/// <reference lib="esnext.disposable" />\n' },

@@ -86,6 +86,8 @@ export function createHost(parts: HostParts): Host {
       write: (kind, value) => kept.writeNote(digest, kind, value).catch(() => undefined),
     };
     const { backends, maxThreads, me, closed } = config;
+    const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
+    const source = { model, weights, inputs, outputs, rewrites };
     let tests: ReturnType<Package["selfTests"]> | undefined;
     return turns.alone(async () => {
       const live: LiveModel = await openLiveModel(
@@ -93,7 +95,7 @@ export function createHost(parts: HostParts): Host {
           ...{
             engine,
             turns,
-            source: { model, weights, inputs, outputs },
+            source,
             manifest,
             inputs,
             backends,

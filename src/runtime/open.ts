@@ -5,7 +5,7 @@ import type { InputSpec, Refusal } from "../types.js";
 import { zeros } from "./feeds.js";
 import type { Sentinel } from "./memo.js";
 import { selfTest } from "./self-test.js";
-import type { Engine, ModelSource, Session, Target } from "./session.js";
+import { type Engine, type ModelSource, NO_REWRITES, type Session, type Target } from "./session.js";
 
 export interface OpenContext {
   engine: Engine;
@@ -63,11 +63,11 @@ export async function openFirst(
 
 /** Opens the model and compares what it computes with the golden outputs. Throws why that failed; nothing stays allocated then. */
 export async function openTarget(context: OpenContext, target: Target, options: OpenOptions = {}): Promise<Session> {
-  const { engine, source, inputs } = context;
+  const { engine, source } = context;
   const missing = engine.missingOps(source.model, target.backend);
   if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
   let unreadable: Unreadable | undefined;
-  const reading = (error: unknown) => {
+  const reading = (error: unknown): never => {
     unreadable = new Unreadable(error);
     throw error;
   };
@@ -79,17 +79,40 @@ export async function openTarget(context: OpenContext, target: Target, options: 
     }
     options.onWeights?.();
   };
-  let session: Session | undefined;
+  const selfTests = () => context.selfTests().catch(reading);
+  const opened = (given: ModelSource) =>
+    checked({ ...given, weights }, target, { ...context, selfTests }, options.known === target);
   try {
-    session = await engine.open({ ...source, weights }, target);
-    const tests = options.known === target ? [] : await context.selfTests().catch(reading);
+    return await opened(source).catch(async (error: unknown) => {
+      // Should a rewrite be what is wrong, the graph as it is will do.
+      if (!(error instanceof WrongNumbers) || !source.rewrites) throw error;
+      const session = await opened({ ...source, rewrites: undefined });
+      await source.rewrites.write(NO_REWRITES);
+      return session;
+    });
+  } catch (error) {
+    throw unreadable ?? error;
+  }
+}
+
+class WrongNumbers extends Error {}
+
+async function checked(
+  source: ModelSource,
+  target: Target,
+  { engine, inputs, selfTests }: OpenContext,
+  isKnown: boolean,
+): Promise<Session> {
+  const session = await engine.open(source, target);
+  try {
+    const tests = isKnown ? [] : await selfTests();
     // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
     if (tests.length === 0) await session.run(zeros(inputs));
     const wrong = await selfTest(session, tests, target.backend);
-    if (wrong !== undefined) throw new Error(wrong);
+    if (wrong !== undefined) throw new WrongNumbers(wrong);
     return session;
   } catch (error) {
-    session?.dispose();
-    throw unreadable ?? error;
+    session.dispose();
+    throw error;
   }
 }

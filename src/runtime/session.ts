@@ -10,6 +10,17 @@ export interface ModelSource {
   inputs: TensorSpec[];
   /** The only outputs that are computed and read back. */
   outputs: TensorSpec[];
+  /** Present when the graph may be rewritten to be cheaper: where what that gave is kept between loads. */
+  rewrites?: RewriteCache;
+}
+
+/** What is kept for a graph whose rewritten form was seen to be wrong. */
+export const NO_REWRITES = "none";
+
+/** Neither call rejects: what cannot be kept is made again. */
+export interface RewriteCache {
+  read(): Promise<unknown>;
+  write(value: unknown): Promise<void>;
 }
 
 /** A way to run a model: a backend, and on wasm the number of threads that compute. */

@@ -2,9 +2,22 @@
 import { backend as currentBackend, dispose, type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { type WeightSpec, weightBytes } from "../model/topology.js";
 import type { Backend } from "../types.js";
+import type { Constant } from "./graph/graph.js";
 
 // tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; they cost nothing to copy.
 const SMALL = 1024;
+
+export interface Decoding {
+  /** Weights whose values are wanted as well. */
+  keep?: ReadonlySet<string>;
+  /** Weights that nobody needs. */
+  skip?: ReadonlySet<string>;
+}
+
+export interface Decoded {
+  tensors: NamedTensorMap;
+  values: Map<string, Constant>;
+}
 
 /**
  * One tensor a weight, by name, on the backend that is set. `chunks` are the weights' bytes one after the other, cut anywhere;
@@ -14,22 +27,30 @@ export async function decodeWeights(
   specs: WeightSpec[],
   chunks: AsyncIterable<ArrayBuffer>,
   backend: Backend,
-): Promise<NamedTensorMap> {
+  { keep, skip }: Decoding = {},
+): Promise<Decoded> {
   const tensors: NamedTensorMap = {};
+  const values: Decoded["values"] = new Map();
   const reader = new ByteReader(chunks[Symbol.asyncIterator]());
   try {
     for (const spec of specs) {
       const bytes = await reader.take(weightBytes(spec));
-      const size = spec.shape.reduce((product, dim) => product * dim, 1);
-      const values = decode(bytes, spec);
+      const { name, shape, dtype } = spec;
+      if (skip?.has(name)) continue;
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const decoded = decode(bytes, spec);
+      const isKept = keep?.has(name) === true;
       // cpu keeps what it is given, webgpu what is small; a view into a chunk would be empty once that is freed.
-      const own = values.buffer === bytes.buffer && (backend === "cpu" || (backend === "webgpu" && size < SMALL));
-      const result = tensor(own ? values.slice() : values, spec.shape, spec.dtype);
-      tensors[spec.name] = result;
+      const own =
+        decoded.buffer === bytes.buffer && (isKept || backend === "cpu" || (backend === "webgpu" && size < SMALL));
+      const data = own ? decoded.slice() : decoded;
+      if (isKept) values.set(name, { shape, dtype, values: data });
+      const result = tensor(data, shape, dtype);
+      tensors[name] = result;
       if (backend === "webgpu" && size >= SMALL) upload(result);
     }
     await reader.end();
-    return tensors;
+    return { tensors, values };
   } catch (error) {
     dispose(tensors);
     throw error;

@@ -42,7 +42,7 @@ const total = (specs: WeightSpec[]) => specs.reduce((sum, spec) => sum + weightB
 
 /** As `decodeWeights`, but the tensors become plain values and are gone. */
 async function decoded(specs: WeightSpec[], bytes: Uint8Array<ArrayBuffer>, sizes: number[]) {
-  const tensors = await decodeWeights(specs, stream(bytes, sizes).chunks, "cpu");
+  const { tensors } = await decodeWeights(specs, stream(bytes, sizes).chunks, "cpu");
   return plain(tensors);
 }
 
@@ -143,7 +143,7 @@ describe("decodeWeights", () => {
   it("holds no view into a chunk, which its source may free once the next is asked for", async () => {
     const specs: WeightSpec[] = [10, 5000].map((size) => ({ name: `${size}`, shape: [size], dtype: "float32" }));
     const { chunks, seen } = stream(randomBytes(total(specs)), [100_000]);
-    const tensors = await decodeWeights(specs, chunks, "cpu");
+    const { tensors } = await decodeWeights(specs, chunks, "cpu");
     for (const tensor of Object.values(tensors)) expect(seen.given).not.toContain(tensor.dataSync().buffer);
     tf.dispose(tensors);
   });
