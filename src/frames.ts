@@ -48,7 +48,16 @@ function openVideo(video: HTMLVideoElement, onFrame: () => void, onEnd: (error?:
     const { code, message = "" } = video.error ?? {};
     onEnd(new InsituError("input_invalid", `The video cannot be played: ${message || "no reason given"}.`, { code }));
   };
-  // Also when all tracks of the stream that it plays have stopped.
+  /** Chromium does not end a video whose stream has no live track any more, as the standard says. */
+  const follow = () => {
+    const stream = video.srcObject;
+    if (!isA(stream, "MediaStream")) return;
+    const onInactive = () => void (video.srcObject === stream && !(stream as MediaStream).active && onEnd());
+    (stream as MediaStream).addEventListener("inactive", onInactive, { signal });
+    onInactive();
+  };
+  video.addEventListener("loadstart", follow, { signal });
+  follow();
   video.addEventListener("ended", () => onEnd(), { signal });
   video.addEventListener("error", onError, { signal });
   if (video.error) onError();

@@ -47,5 +47,8 @@ export type {
   TrustOptions,
   TypedArray,
   Values,
+  Watch,
+  WatchOptions,
+  WatchSource,
   WorkerSource,
 } from "./types.js";

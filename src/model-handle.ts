@@ -19,7 +19,11 @@ import type {
   TaskKind,
   Timings,
   Values,
+  Watch,
+  WatchOptions,
+  WatchSource,
 } from "./types.js";
+import { watch } from "./watch.js";
 import type { Slot, StartedWorker } from "./workers.js";
 
 /** A loaded model. Handles on the same package share its memory; it is freed with the last of them. */
@@ -48,6 +52,12 @@ export interface Model<K extends TaskKind = TaskKind> {
     inputs: Iterable<PredictInput> | AsyncIterable<PredictInput>,
     options?: PredictAllOptions,
   ): AsyncGenerator<Prediction<K>, void, undefined>;
+  /**
+   * Runs the model on what a video or canvas shows, over and over, one prediction at a time: frames that come while one runs are
+   * dropped but for the newest. Ends when the video does; rejects as `predict` does, and ends there. A video that is paused or has
+   * no picture yet is waited for, and so is a page that is hidden. Throws `input_invalid` for another source.
+   */
+  watch(source: WatchSource, options?: WatchOptions): Watch<K>;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -156,6 +166,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     tuned: worker.call((host) => host.tuned(loaded.model)).catch(() => undefined),
     predict,
     predictAll: (inputs, options) => predictAll({ predict, workers: slots.length, most }, inputs, options),
+    watch: (source, options) => watch(predict, source, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
