@@ -175,10 +175,20 @@ test("an image is enlarged after a convolution of one pixel, whichever way pixel
   }
 });
 
-test("an image is not enlarged later with an activation, a larger window, more channels, or when it shrinks", () => {
+test("an image is not enlarged later with an activation, a larger window, padding, more channels, or when it shrinks", () => {
   const cases: [Part, number[], Part[]][] = [
     [weight("filter", [1, 1, 3, 2]), [20, 13], [convolution("c", ["big", "filter"]), node("y", "Relu", ["c"])]],
     [weight("filter", [3, 3, 3, 2]), [20, 13], [convolution("y", ["big", "filter"])]],
+    [
+      weight("filter", [1, 1, 3, 2]),
+      [20, 13],
+      [
+        convolution("y", ["big", "filter"], {
+          padding: string("EXPLICIT"),
+          explicit_paddings: list(0, 0, 1, 0, 0, 0, 0, 0),
+        }),
+      ],
+    ],
     [weight("filter", [1, 1, 3, 9]), [20, 13], [convolution("y", ["big", "filter"])]],
     [weight("filter", [1, 1, 3, 2]), [4, 4], [convolution("y", ["big", "filter"])]],
   ];
