@@ -1,7 +1,7 @@
 // Picks rows before a convolution of one pixel instead of after it: only what is read of its image is computed.
 import type { Constant, GraphNode } from "./graph.js";
-import { linearOf } from "./linear.js";
-import { FLOAT, flag, isConvolution, isDepthwise, isFloat, number, numbers } from "./nodes.js";
+import { isPixelwise, linearOf } from "./linear.js";
+import { FLOAT, isFloat, number } from "./nodes.js";
 import { size } from "./shapes.js";
 import type { Rule } from "./view.js";
 
@@ -15,7 +15,7 @@ export const gatherEarlier: Rule = {
     const reshape = view.sole(rows);
     if (reshape?.op !== "Reshape" || view.constant(axis)?.values[0] !== 0) return undefined;
     const linear = linearOf(view, view.sole(reshape.input[0]));
-    if (!linear?.bias || !isPixelwise(linear.node, linear.filterShape)) return undefined;
+    if (!linear?.bias || !isPixelwise(linear)) return undefined;
     const [image, picked] = [view.shape(linear.node.input[0]), view.shape(indices)];
     const count = picked && size(picked);
     if (!image?.every((length) => length > 0) || picked?.length !== 1 || !count || count < 0) return undefined;
@@ -43,8 +43,3 @@ export const gatherEarlier: Rule = {
     return { nodes, absorbed: [reshape, linear.node], constants };
   },
 };
-
-function isPixelwise(node: GraphNode, [height, width]: readonly number[]): boolean {
-  const isOnePixel = height === 1 && width === 1 && !numbers(node, "strides")?.some((stride) => stride !== 1);
-  return isConvolution(node) && !isDepthwise(node) && isOnePixel && !flag(node, "transpose_b");
-}

@@ -51,6 +51,13 @@ function columns(node: GraphNode, matrix: Shape): number | undefined {
   return matrix[flag(node, "transpose_b") ? 0 : 1];
 }
 
+/** Whether each pixel of the result depends on the one pixel at its place. */
+export function isPixelwise({ node, filterShape: [height, width] }: Linear): boolean {
+  if (!isConvolution(node) || isDepthwise(node) || height !== 1 || width !== 1) return false;
+  // Explicit padding adds pixels even to a window of one.
+  return text(node, "padding") !== "EXPLICIT" && !numbers(node, "strides")?.some((stride) => stride !== 1);
+}
+
 /** The values of a constant, one a channel, if it broadcasts so onto a tensor whose rank is `rank` or (undefined) not known. */
 export function perChannel(
   constant: Constant | undefined,

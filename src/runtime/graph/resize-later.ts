@@ -1,6 +1,5 @@
 // Enlarges an image after the convolution of one pixel that follows, not before it: there are fewer pixels to convolve.
-import { linearOf } from "./linear.js";
-import { isDepthwise, isMatMul, numbers } from "./nodes.js";
+import { isPixelwise, linearOf } from "./linear.js";
 import { size } from "./shapes.js";
 import type { Rule } from "./view.js";
 
@@ -9,10 +8,7 @@ export const resizeLater: Rule = {
   name: "resizeLater",
   match(view, node) {
     const linear = linearOf(view, node);
-    if (!linear || isMatMul(node) || isDepthwise(node)) return undefined;
-    const [height, width, inputs] = linear.filterShape as [number, number, number];
-    if (height !== 1 || width !== 1 || linear.channels > inputs) return undefined;
-    if (numbers(node, "strides")?.some((stride) => stride !== 1)) return undefined;
+    if (!linear || !isPixelwise(linear) || linear.channels > (linear.filterShape[2] as number)) return undefined;
     const resize = view.sole(node.input[0]);
     if (resize?.op !== "ResizeBilinear" && resize?.op !== "ResizeNearestNeighbor") return undefined;
     const [from, to] = [view.shape(resize.input[0])?.slice(1, 3), view.shape(resize.name)?.slice(1, 3)];
