@@ -1,0 +1,71 @@
+// insitu as one side of a comparison in the page: the built library, once its own choices have settled.
+import type { Client, ClientOptions, TaskKind } from "../../src/index.js";
+import type { Backend, Manifest } from "../../src/types.js";
+import type { Ran, Side } from "./side.js";
+
+export type CreateClient = (options: ClientOptions) => Client;
+
+// The library goes on measuring after the load has resolved: no change for so long, and at most so long.
+const STILL_MS = 2_000;
+const SETTLED_MS = 60_000;
+const POLL_MS = 250;
+
+export async function loadInsitu(
+  createClient: CreateClient,
+  base: string,
+  backend: Backend,
+  image: HTMLImageElement,
+): Promise<Side> {
+  const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
+  const client = createClient({ backends: [backend] });
+  const model = await client.load<TaskKind>(base);
+  const used = new Set<string>();
+  const predict = async (input: HTMLImageElement | Float32Array) => {
+    const prediction = await model.predict(input);
+    used.add(prediction.backend);
+    return prediction;
+  };
+  await settled(
+    () => model.info,
+    () => predict(image),
+  );
+  return {
+    predict,
+    async outputs(input) {
+      const { outputs } = await predict(input);
+      return Object.fromEntries(
+        manifest.outputs.map(({ name }) => [
+          name,
+          outputs[name] ?? { data: new Float32Array(), shape: [], dtype: "float32" },
+        ]),
+      );
+    },
+    ran() {
+      if (used.size > 1) throw new Error(`insitu changed backends while it was measured: ${[...used].join(", ")}.`);
+      const { digest, measured } = model.info;
+      const [on = ""] = used;
+      return { backend: on, threads: threadsOf(measured, on), digest };
+    },
+    dispose: () => client.dispose(),
+  };
+}
+
+/** The number it chose; one where it measured none, since it then never asked for more. */
+function threadsOf(measured: { backend: string; p50Ms: number; threads?: number }[], backend: string): Ran["threads"] {
+  const of = measured.filter((one) => one.backend === backend).sort((a, b) => a.p50Ms - b.p50Ms);
+  return of[0]?.threads ?? 1;
+}
+
+/** Predicts now and then, since some choices are made from predictions, until what is told has not changed for a while. */
+async function settled(info: () => object, predict: () => Promise<unknown>): Promise<void> {
+  const began = performance.now();
+  let told = "";
+  let since = began;
+  while (performance.now() - since < STILL_MS && performance.now() - began < SETTLED_MS) {
+    await predict();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const now = JSON.stringify(info());
+    if (now !== told) since = performance.now();
+    told = now;
+  }
+}
