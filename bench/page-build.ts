@@ -17,6 +17,8 @@ export async function buildPages(): Promise<void> {
       build: {
         outDir: PAGE,
         emptyOutDir: index === 0,
+        // tfjs's threaded wasm starts its threads from the source text of a function, which a minifier breaks: the load hangs.
+        minify: false,
         lib: { entry: join(ROOT, `bench/page/${name}.ts`), formats: ["es"], fileName: name },
       },
     });
