@@ -6,6 +6,7 @@ import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
 import { buildPages, ROOT } from "./page-build.js";
+import { openPeers } from "./peers/site.js";
 import { benchPredict } from "./predict.js";
 import { createReport } from "./report.js";
 
@@ -17,6 +18,7 @@ interface Options {
   only?: string;
   cores?: Cores;
   webgpu: boolean;
+  peers: boolean;
   json: boolean;
   strict: boolean;
 }
@@ -38,6 +40,7 @@ const program = new Command("npm run bench --")
   .option("--rounds <n>", "interleaved rounds a case of predict; loads take fewer", whole, 50)
   .option("--only <name>", "cases of this model or package only")
   .addOption(new Option("--cores <which>", "predict on one thread or on all cores only").choices(["one", "all"]))
+  .option("--peers", "adds LiteRT.js and onnxruntime-web to predict; installs them in bench/peers first", false)
   .option("--webgpu", "adds objects on WebGPU; without a GPU in software, and very slow", false)
   .option("--json", "prints the figures as JSON", false)
   .option("--strict", "exits with 1 when a target is missed", false)
@@ -53,7 +56,8 @@ const report = createReport(options.json);
 
 await buildPages();
 let browser = "";
-if (wanted.includes("predict")) browser = await benchPredict(options, report);
+if (wanted.includes("predict"))
+  browser = await benchPredict(options, report, options.peers ? await openPeers(report.say) : undefined);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 
