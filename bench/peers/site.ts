@@ -46,7 +46,7 @@ function install(say: (line: string) => void): void {
 /** Its modules import each other by name, which a page cannot resolve. */
 async function bundleLiteRt(): Promise<void> {
   const entry = join(MODULES, "@litertjs/core/dist/index.js");
-  const lib = { entry, formats: ["es" as const], fileName: "litert" };
+  const lib = { entry, formats: ["es" as const], fileName: () => "litert.js" };
   await build({
     root: HERE,
     configFile: false,

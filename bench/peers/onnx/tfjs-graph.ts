@@ -1,8 +1,7 @@
 // Reads a tfjs graph model: its nodes with plain attributes, and its weights as numbers.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { io } from "@tensorflow/tfjs-core";
-import "@tensorflow/tfjs-backend-cpu";
+import { decodeFloat16 } from "../../../src/runtime/tfjs-weights.js";
 
 export interface TfNode {
   name: string;
@@ -45,9 +44,16 @@ export class Attributes {
 
 const decode = (base64: string): string => Buffer.from(base64, "base64").toString();
 
+interface WeightSpec {
+  name: string;
+  shape: number[];
+  dtype: string;
+  quantization?: { dtype: string };
+}
+
 interface ModelJson {
   modelTopology: { node: { name: string; op: string; input?: string[]; attr?: Record<string, RawAttribute> }[] };
-  weightsManifest: { paths: string[]; weights: io.WeightsManifestEntry[] }[];
+  weightsManifest: { paths: string[]; weights: WeightSpec[] }[];
 }
 
 export function readTfGraph(path: string): TfGraph {
@@ -55,14 +61,27 @@ export function readTfGraph(path: string): TfGraph {
   const weights = new Map<string, Weight>();
   for (const { paths, weights: specs } of json.weightsManifest) {
     const bytes = Buffer.concat(paths.map((file) => readFileSync(join(dirname(path), file))));
-    // A copy: a small Buffer is a part of a larger ArrayBuffer.
-    const tensors = io.decodeWeights(Uint8Array.from(bytes).buffer, specs);
-    for (const [name, tensor] of Object.entries(tensors))
-      weights.set(name, { shape: tensor.shape, data: tensor.dataSync() as Weight["data"] });
+    let at = 0;
+    for (const spec of specs) {
+      const size = spec.shape.reduce((all, length) => all * length, 1) * (spec.quantization ? 2 : 4);
+      weights.set(spec.name, { shape: spec.shape, data: decodeWeight(spec, bytes.subarray(at, at + size)) });
+      at += size;
+    }
   }
   const nodes = json.modelTopology.node.map(({ name, op, input = [], attr = {} }): [string, TfNode] => [
     name,
     { name, op, inputs: input.filter((from) => !from.startsWith("^")), attributes: new Attributes(attr) },
   ]);
   return { nodes: new Map(nodes), weights };
+}
+
+/** The kinds that human-models and our own models have. */
+function decodeWeight({ name, dtype, quantization }: WeightSpec, bytes: Uint8Array): Weight["data"] {
+  // A copy, since numbers of four bytes must begin at a multiple of four.
+  const own = Uint8Array.from(bytes);
+  if (quantization?.dtype === "float16") return decodeFloat16(own);
+  if (quantization) throw new Error(`${name}: weights kept as ${quantization.dtype} are not converted.`);
+  if (dtype === "float32") return new Float32Array(own.buffer);
+  if (dtype === "int32") return new Int32Array(own.buffer);
+  throw new Error(`${name}: weights of type ${dtype} are not converted.`);
 }
