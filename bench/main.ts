@@ -9,8 +9,10 @@ import { buildPages, ROOT } from "./page-build.js";
 import { openPeers } from "./peers/site.js";
 import { benchPredict } from "./predict.js";
 import { createReport } from "./report.js";
+import { benchStart } from "./start.js";
+import { benchThroughput } from "./throughput.js";
 
-const PARTS = ["predict", "loads", "memory"] as const;
+const PARTS = ["predict", "throughput", "start", "loads", "memory"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -35,9 +37,11 @@ function part(name: string, before: Part[] = []): Part[] {
 }
 
 const program = new Command("npm run bench --")
-  .description("Compares insitu with plain tfjs: predictions, loads of packages, memory of a load.")
+  .description(
+    "Compares insitu with plain tfjs: predictions, many at once, starts, loads of packages, memory of a load.",
+  )
   .argument("[part...]", `${PARTS.join(", ")}; default all`, part)
-  .option("--rounds <n>", "interleaved rounds a case of predict; loads take fewer", whole, 50)
+  .option("--rounds <n>", "interleaved rounds a case of predict; the other parts take fewer unless told", whole, 50)
   .option("--only <name>", "cases of this model or package only")
   .addOption(new Option("--cores <which>", "predict on one thread or on all cores only").choices(["one", "all"]))
   .option("--peers", "adds LiteRT.js and onnxruntime-web to predict; installs them in bench/peers first", false)
@@ -46,7 +50,7 @@ const program = new Command("npm run bench --")
   .option("--strict", "exits with 1 when a target is missed", false)
   .addHelpText(
     "after",
-    "\nBoth sides run on one thread with SIMD: the page is not cross-origin isolated. Results are also written to bench/results/.",
+    "\npredict runs twice: on one thread (a page that is not cross-origin isolated) and on all cores (one that is). Results are also written to bench/results/.",
   );
 program.parse();
 const options = program.opts<Options>();
@@ -56,8 +60,15 @@ const report = createReport(options.json);
 
 await buildPages();
 let browser = "";
+// Only predict has so many rounds; the others know their own number, and a number that was asked for goes before it.
+const given = {
+  only: options.only,
+  rounds: program.getOptionValueSource("rounds") === "cli" ? options.rounds : undefined,
+};
 if (wanted.includes("predict"))
   browser = await benchPredict(options, report, options.peers ? await openPeers(report.say) : undefined);
+if (wanted.includes("throughput")) browser = await benchThroughput(given, report);
+if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 

@@ -3,6 +3,7 @@ import type { Backend } from "../src/types.js";
 import { SWIFTSHADER_WEBGPU } from "../test/support/chromium.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
 import { holdOne } from "./hold.js";
+import { inTime } from "./in-time.js";
 import { type Cores, makeNetworks, NETWORKS, type Network, networkBase, networkMounts } from "./networks.js";
 import type * as Compare from "./page/compare.js";
 import type { Comparison, Measured } from "./page/compare.js";
@@ -32,6 +33,9 @@ export interface PredictOptions {
 
 /** "Outputs must agree within 1e-3 or the row is an error" (issue 4). */
 const AGREEMENT = 1e-3;
+
+// Fifty rounds of six engines take one; a software GPU needs twenty.
+const MOST_MINUTES = 40;
 
 const WHERE: Record<Cores, string> = {
   one: "one thread (the page is not cross-origin isolated)",
@@ -89,7 +93,8 @@ async function compareOne(
     await library.page.addScriptTag({ type: "module", content: script });
     await library.page.waitForFunction(() => "bench" in window);
     const plan = { base: networkBase(model), picture: network.picture, backend, rounds, peers: backend === "wasm" ? peers.of(model, cores) : [] }; // biome-ignore format: one line
-    const found = await library.page.evaluate((given) => window.bench.compare(window.insitu.createClient, given), plan);
+    const work = library.page.evaluate((given) => window.bench.compare(window.insitu.createClient, given), plan);
+    const found = await inTime(work, MOST_MINUTES, `${model} on ${backend}`);
     for (const { name, reason } of found.failed) report.error({ ...row, against: name }, `${name}: ${reason}`);
     tell(one, found, row, report);
   } catch (error) {

@@ -37,7 +37,8 @@ export function createReport(json: boolean): Report & Reported {
       return `${words}: MISSED`;
     },
     error(row, problem) {
-      const error = problem instanceof Error ? problem.message : String(problem);
+      // What a page throws comes with its stack.
+      const [error = ""] = (problem instanceof Error ? problem.message : String(problem)).split("\n");
       report.errors += 1;
       report.say(`  ERROR ${error}`);
       report.row({ ...row, error });

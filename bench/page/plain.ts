@@ -8,16 +8,23 @@ import { toValue } from "../../src/runtime/task.js";
 import type { Backend, Manifest, TensorData } from "../../src/types.js";
 import type { Side } from "./side.js";
 
-/** Loads the package's own files over HTTP. */
+/** Ready to predict: kernels are compiled by a run on zeros. */
 export async function loadPlain(base: string, backend: Backend): Promise<Side> {
+  const plain = await openPlain(base, backend);
+  await plain.outputs(new Float32Array(plain.size));
+  return plain;
+}
+
+/** Loads the package's own files over HTTP; `size` is how many numbers the input has. */
+export async function openPlain(base: string, backend: Backend): Promise<Side & { size: number }> {
   setWasmPaths("/dist/wasm/");
   if (!(await tf.setBackend(backend))) throw new Error(`plain tfjs could not start ${backend}`);
   const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
   const file = manifest.files.find(({ path }) => path.endsWith(".json"))?.path;
   const model = await loadGraphModel(`${base}${file}`);
   const shape = (manifest.inputs[0]?.shape ?? []).map((size) => Math.abs(size));
-  await run(model, manifest, tf.zeros(shape));
   return {
+    size: shape.reduce((all, length) => all * length, 1),
     async predict(image) {
       const { input, placement } = tf.tidy(() => prepare(image, manifest));
       return toValue(manifest, await run(model, manifest, input), placement);
