@@ -1,4 +1,4 @@
-// How `dist/` is bundled: the page half, the worker half, and the command line, each into one self-contained file.
+// How `dist/` is bundled: the page half and the worker half, each into one self-contained file, and the command line.
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { Rolldown, UserConfig } from "tsdown";
 import { defineConfig } from "tsdown";
@@ -40,6 +40,20 @@ function cutEmscriptenGlue(code: string, id: string): string {
     code = code.replace(pattern, replacement);
   }
   return code;
+}
+
+/** Node has had `fetch` since 18; tfjs's own way to it would bring node-fetch and what that needs. */
+function withoutNodeFetch(): Rolldown.Plugin {
+  return {
+    name: "insitu:tfjs-without-node-fetch",
+    transform: {
+      filter: { id: /tfjs-core[\\/]dist[\\/]platforms[\\/]platform_node\.js$/ },
+      handler(code, id) {
+        if (!code.includes("require('node-fetch')")) throw new Error(`${id}: require('node-fetch') is gone.`);
+        return code.replace("require('node-fetch')", "undefined");
+      },
+    },
+  };
 }
 
 /** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
@@ -107,7 +121,12 @@ export default defineConfig([
     entry: { "cli/main": "src/cli/main.ts" },
     platform: "node",
     target: "node20",
-    minify: false,
+    minify: true,
     dts: false,
+    plugins: [withoutNodeFetch(), listModules()],
+    // tfjs's builds for Node are CommonJS, which keeps all of each package.
+    inputOptions: { resolve: { mainFields: ["module", "main"] } },
+    // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load.
+    outputOptions: { chunkFileNames: "cli/[name].js", legalComments: "none" },
   },
 ]);

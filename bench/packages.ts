@@ -62,7 +62,8 @@ async function make(recipe: Recipe): Promise<void> {
   const paths = writeShards(recipe, dir);
   const model = join(dir, "model.json");
   writeFileSync(model, JSON.stringify(modelJson(recipe, paths)));
-  await packModel({ model, out: dir, name: `bench-${recipe.name}`, version: VERSION, created: "2025-01-01T00:00:00Z" });
+  const created = "2025-01-01T00:00:00Z";
+  await packModel({ model, out: dir, name: `bench-${recipe.name}`, version: VERSION, created, selfTest: false });
 }
 
 // ---- the graph ---------------------------------------------------------------------------------------------------

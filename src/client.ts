@@ -1,14 +1,15 @@
-// The page's half: owns one worker, loads models into it, and hands what was measured to telemetry.
-import { InsituError } from "./errors.js";
+// The page's half: owns the workers, loads models into them, and hands what was measured to telemetry.
+
+import { closedMarker } from "./closed-marker.js";
 import { keptMarker } from "./kept-marker.js";
 import { type Limits, limited } from "./limits.js";
 import { type Ask, createModel, type Model } from "./model-handle.js";
-import { checkOptions, packageUrl } from "./options.js";
-import type { HostEvent, LoadedModel } from "./protocol.js";
-import { type Spawned, spawn } from "./spawn.js";
+import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
+import type { HostEvent, HostLoadOptions, LoadedModel } from "./protocol.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./store-handle.js";
 import { createTelemetry } from "./telemetry/telemetry.js";
 import type { Capabilities, ClientOptions, Consent, LoadOptions, Progress, TaskKind, TelemetryStats } from "./types.js";
+import { createWorkers, type StartedWorker } from "./workers.js";
 
 export interface Client {
   /**
@@ -40,15 +41,14 @@ const LOAD_MS = 600_000;
 
 /** Starts nothing yet: the worker begins with the first `load` or `capabilities`. Throws `input_invalid` for bad options. */
 export function createClient(options: ClientOptions = {}): Client {
-  const config = checkOptions(options);
+  const { pool, ...config } = checkOptions(options);
   const telemetry = createTelemetry(options.telemetry ?? {});
   const listeners = new Map<number, (progress: Progress) => void>();
-  let worker: Promise<Spawned> | undefined;
-  const ended = new AbortController();
+  let disposed = false;
   let calls = 0;
   const kept = keptMarker(config.storage.name);
 
-  const onEvent = (event: HostEvent) => {
+  const onEvent = (event: Exclude<HostEvent, { kind: "residence" }>) => {
     switch (event.kind) {
       case "progress":
         return listeners.get(event.call)?.(event.progress);
@@ -58,25 +58,14 @@ export function createClient(options: ClientOptions = {}): Client {
         return event satisfies never;
     }
   };
-
-  /** The running worker, or a new one when there is none yet or the last one died. */
-  const running = async (): Promise<Spawned> => {
-    if (ended.signal.aborted)
-      throw new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" });
-    // Without a wait before it is set, or two calls at once would start two.
-    worker ??= start();
-    return worker;
-  };
-
-  const start = (): Promise<Spawned> => {
-    const forget = () => {
-      if (worker === mine) worker = undefined;
-    };
-    const storage = { ...config.storage, expected: kept.isSet() };
-    const mine = spawn(options.worker, { ...config, storage }, onEvent, forget, ended.signal);
-    mine.catch(forget);
-    return mine;
-  };
+  const workers = createWorkers({
+    source: options.worker,
+    config: () => ({ ...config, storage: { ...config.storage, expected: kept.isSet() } }),
+    pool,
+    closed: closedMarker(config.storage.name),
+    onEvent,
+  });
+  const [home] = workers.slots;
 
   const ask: Ask = (to, signal, run) => {
     const call = ++calls;
@@ -86,39 +75,56 @@ export function createClient(options: ClientOptions = {}): Client {
   };
 
   const askStore: AskHost = (what, run) =>
-    limited({ timeout: STORE_MS, what }, async (signal) => ask(await running(), signal, (host) => run(host)));
+    limited({ timeout: STORE_MS, what }, async (signal) => ask(await home.worker(), signal, (host) => run(host)));
   const storeHandle = createStoreHandle(askStore, kept.remove);
 
-  const load = async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
-    const folder = packageUrl(url);
-    const limits: Limits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
-    const started = performance.now();
+  const loadInto = async (
+    worker: StartedWorker,
+    folder: string,
+    options: Omit<HostLoadOptions, "progress">,
+    signal: AbortSignal,
+    onProgress?: (progress: Progress) => void,
+  ): Promise<LoadedModel> => {
     let number = 0;
     try {
-      return await limited(limits, async (signal) => {
-        const owner = await running();
-        const loaded = await ask<LoadedModel>(owner, signal, async (host, call) => {
-          number = call;
-          if (given.onProgress) listeners.set(call, given.onProgress);
-          const { task, refresh } = given;
-          return host.load(call, folder, { task, refresh, progress: given.onProgress !== undefined });
-        });
-        const { info, model } = loaded;
-        telemetry.loaded(info, performance.now() - started);
-        return createModel<K>({ info, handle: model, worker: owner, ask, telemetry, onStored: kept.set });
+      return await ask(worker, signal, async (host, call) => {
+        number = call;
+        if (onProgress) listeners.set(call, onProgress);
+        return host.load(call, folder, { ...options, progress: onProgress !== undefined });
       });
-    } catch (error) {
-      telemetry.failed("load", error);
-      throw error;
     } finally {
       listeners.delete(number);
     }
   };
 
+  const load = async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
+    const folder = packageUrl(url);
+    const options = checkLoadOptions(given);
+    const limits: Limits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
+    const again: Limits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
+    const started = performance.now();
+    try {
+      return await limited(limits, async (signal) => {
+        const worker = await home.worker();
+        const loaded = await loadInto(worker, folder, options, signal, given.onProgress);
+        telemetry.loaded(loaded.info, performance.now() - started);
+        return createModel<K>({
+          ...{ loaded, worker, slots: workers.slots, ask, telemetry, onStored: kept.set, batching: options.batching },
+          // Without asking the host: the version that ran is in the store.
+          reload: (into) => limited(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
+        });
+      });
+    } catch (error) {
+      telemetry.failed("load", error);
+      throw error;
+    }
+  };
+
   const dispose = async () => {
-    if (ended.signal.aborted) return;
+    if (disposed) return;
+    disposed = true;
     // Also of a worker that is not ready yet, and perhaps never will be.
-    ended.abort();
+    workers.end();
     await telemetry.close();
   };
 
@@ -126,7 +132,7 @@ export function createClient(options: ClientOptions = {}): Client {
     load,
     capabilities: () =>
       limited({ timeout: CAPABILITIES_MS, what: "Asking for capabilities" }, async (signal) =>
-        ask<Capabilities>(await running(), signal, (host) => host.capabilities()),
+        ask<Capabilities>(await home.worker(), signal, (host) => host.capabilities()),
       ),
     store: storeHandle.store,
     telemetry: { setConsent: telemetry.setConsent, flush: telemetry.flush, stats: telemetry.stats },

@@ -4,6 +4,7 @@
 export const ERROR_CODES = [
   "timeout",
   "aborted",
+  "overloaded",
   "device_lost",
   "out_of_memory",
   "backend_unavailable",

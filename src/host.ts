@@ -1,4 +1,4 @@
-// The worker's desk: opens models, keeps them by handle, runs one prediction at a time and times its phases.
+// The worker's desk: loads packages, keeps their models by handle, and passes on what is asked of them.
 import { InsituError, toWire } from "./errors.js";
 import { loadPackage } from "./model/load.js";
 import type { Package } from "./model/package.js";
@@ -6,11 +6,11 @@ import type { Ports } from "./model/ports.js";
 import { steadily } from "./model/progress.js";
 import type { SafeStore } from "./model/safe-store.js";
 import type { OnStoreEvent, PackageRow } from "./model/store-contract.js";
-import type { Host, HostConfig, HostLoadOptions, LoadedModel, OnHostEvent, WireInput } from "./protocol.js";
-import { toFeeds } from "./runtime/feeds.js";
-import { type Opened, openSession } from "./runtime/open.js";
-import type { Engine, Session } from "./runtime/session.js";
-import { assertFinite, toValue } from "./runtime/task.js";
+import type { Host, HostConfig, HostLoadOptions, LoadedModel, OnHostEvent, Residence } from "./protocol.js";
+import { type LiveModel, openLiveModel } from "./runtime/live-model.js";
+import { announceLife, createSentinel, lives, type Notes } from "./runtime/memo.js";
+import type { Engine } from "./runtime/session.js";
+import { createTurns } from "./runtime/turns.js";
 import type { Manifest, Progress, StoredPackage, TaskKind } from "./types.js";
 
 /** What the host is made of; the worker passes the real ones. */
@@ -24,8 +24,9 @@ export interface HostParts {
 interface Entry {
   url: string;
   manifest: Manifest;
+  /** As it was loaded; where it runs is the live model's to say. */
   info: LoadedModel["info"];
-  session: Session;
+  live: LiveModel;
   /** Settles with why the package is not kept, if so. */
   kept: Promise<InsituError | undefined>;
   handles: number;
@@ -53,7 +54,7 @@ export function createHost(parts: HostParts): Host {
   const byUrl = new Map<string, Entry>();
   const running = new Map<number, AbortController>();
   // tfjs has one global backend and no notion of a request: runs follow each other, and a failed one never stops the next.
-  const inTurn = queue();
+  const turns = createTurns();
   const loadTurns = new Map<string, ReturnType<typeof queue>>();
   const onStoreEvent: OnStoreEvent = (event) => void emit({ kind: "store", event });
 
@@ -73,37 +74,68 @@ export function createHost(parts: HostParts): Host {
     }
   };
 
-  const open = (found: Package, { signal, onProgress }: Call): Promise<Opened> => {
-    const { name, version, inputs, outputs, files } = found.manifest;
-    const { model, weights } = found;
+  const open = (found: Package, batching: HostLoadOptions["batching"], call: Call): Promise<LiveModel> => {
+    const { manifest, digest, model, weights } = found;
+    const { name, version, inputs, outputs, files } = manifest;
+    const { signal, onProgress } = call;
     const total = files.reduce((sum, file) => sum + file.size, 0);
-    return inTurn(async () => {
-      const onWeights = () => onProgress({ phase: "compile", loaded: 0, total });
-      const options = { backends: config.backends, name: `${name} ${version}`, inputs, signal, onWeights };
-      const opened = await openSession(engine, { model, weights, inputs, outputs }, options);
+    const kept = connectedStore();
+    // What cannot be noted is found out again.
+    const notes: Notes = {
+      read: (kind) => kept.readNote(digest, kind).catch(() => undefined),
+      write: (kind, value) => kept.writeNote(digest, kind, value).catch(() => undefined),
+    };
+    const { backends, maxThreads, me, closed } = config;
+    let tests: ReturnType<Package["selfTests"]> | undefined;
+    return turns.alone(async () => {
+      const live: LiveModel = await openLiveModel(
+        {
+          ...{
+            engine,
+            turns,
+            source: { model, weights, inputs, outputs },
+            manifest,
+            inputs,
+            backends,
+            batching,
+            notes,
+          },
+          ...{ name: `${name} ${version}`, maxThreads, sentinel: createSentinel(notes, me, lives(closed)) },
+          selfTests: () => {
+            tests ??= found.selfTests();
+            return tests;
+          },
+          onChange: (residence) => tell(live, residence),
+        },
+        { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }) },
+      );
       onProgress({ phase: "compile", loaded: total, total });
       onProgress({ phase: "warmup", loaded: total, total });
-      return opened;
+      return live;
     });
   };
 
-  const openPackage = async (url: string, { task, refresh }: HostLoadOptions, call: Call): Promise<Ready> => {
+  const tell = (live: LiveModel, residence: Residence) => {
+    const models = [...handles].filter(([, entry]) => entry.live === live).map(([model]) => model);
+    if (models.length > 0) void emit({ kind: "residence", models, residence });
+  };
+
+  const openPackage = async (url: string, { task, refresh, batching }: HostLoadOptions, call: Call): Promise<Ready> => {
     const { storage, trust } = config;
-    const loaded = await loadPackage<Entry | Opened>(url, refresh === true, {
+    const loaded = await loadPackage<Entry | LiveModel>(url, refresh === true, {
       ...{ store: connectedStore(), storeName: storage.name, ports: parts.ports, trust, emit: onStoreEvent, ...call },
       async open(found) {
         checkTask(task, found.manifest, url);
         const running = byUrl.get(url);
         // A refresh that found nothing newer than what runs.
-        return running?.info.digest === found.digest ? running : open(found, call);
+        return running?.info.digest === found.digest ? running : open(found, batching, call);
       },
     });
     const { opened, found, kept, fellBackFrom } = loaded;
     const isOpen = "handles" in opened;
     const info = { ...(isOpen ? opened.info : describe(found, opened)), fellBackFrom };
     if (isOpen) return { entry: opened, info };
-    const { session } = opened;
-    return { entry: { url, manifest: found.manifest, info, session, kept, handles: 0 }, info };
+    return { entry: { url, manifest: found.manifest, info, live: opened, kept, handles: 0 }, info };
   };
 
   const load = async (number: number, url: string, options: HostLoadOptions, signal: AbortSignal) => {
@@ -118,10 +150,11 @@ export function createHost(parts: HostParts): Host {
     // Events go another way than answers: the last one must not come after this one.
     await heard;
     if (signal.aborted) {
-      if (entry.handles === 0) entry.session.dispose();
+      if (entry.handles === 0) entry.live.dispose();
       throw new InsituError("aborted", `Loading ${url} was aborted.`, { url });
     }
-    const info: LoadedModel["info"] = entry.handles > 0 ? { ...told, source: "memory" } : told;
+    const source = entry.handles > 0 ? "memory" : told.source;
+    const info: LoadedModel["info"] = { ...told, ...entry.live.residence(), source };
     byUrl.set(url, entry);
     entry.handles += 1;
     const model = nextHandle++;
@@ -133,6 +166,7 @@ export function createHost(parts: HostParts): Host {
     connect(given, onEvent) {
       config = given;
       emit = onEvent;
+      announceLife(given.me);
       store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
     },
@@ -152,18 +186,18 @@ export function createHost(parts: HostParts): Host {
       return abortable(call, (signal) => turn(() => load(call, url, options, signal)));
     },
 
-    predict: (call, model, input) =>
+    predict: (call, model, input, priority) =>
       abortable(call, async (signal) => {
-        const asked = performance.now();
-        return inTurn(async () => {
-          const queue = performance.now() - asked;
-          if (signal.aborted) throw new InsituError("aborted", "The prediction was aborted before it began.");
-          const entry = handles.get(model);
-          if (!entry)
-            throw new InsituError("aborted", "The model was disposed; load it again.", { reason: "disposed" });
-          return predict(entry, input, queue);
-        });
+        const entry = handles.get(model);
+        if (!entry) throw new InsituError("aborted", "The model was disposed; load it again.", { reason: "disposed" });
+        return entry.live.predict(input, { priority, signal });
       }),
+
+    async tuned(model) {
+      await handles.get(model)?.live.tuned;
+    },
+
+    async ping() {},
 
     async stored(model) {
       const problem = await handles.get(model)?.kept;
@@ -171,14 +205,14 @@ export function createHost(parts: HostParts): Host {
     },
 
     unload: (model) =>
-      inTurn(async () => {
+      turns.alone(async () => {
         const entry = handles.get(model);
         if (!entry) return;
         handles.delete(model);
         entry.handles -= 1;
         if (entry.handles > 0) return;
         if (byUrl.get(entry.url) === entry) byUrl.delete(entry.url);
-        entry.session.dispose();
+        entry.live.dispose();
       }),
 
     listPackages: async () => (await connectedStore().list()).map(stored),
@@ -227,32 +261,13 @@ function checkTask(wanted: TaskKind | undefined, manifest: Manifest, url: string
   });
 }
 
-function describe({ manifest, digest, source }: Package, { session, refused }: Opened): LoadedModel["info"] {
+function describe({ manifest, digest, source }: Package, live: LiveModel): LoadedModel["info"] {
   const { name, version, release, inputs, outputs, task } = manifest;
   const labels = "labels" in task ? task.labels : [];
-  const { backend } = session;
-  return { name, version, release, digest, backend, refused, measured: [], inputs, outputs, task: task.kind, labels, source }; // biome-ignore format: one line
+  return { name, version, release, digest, ...live.residence(), inputs, outputs, task: task.kind, labels, source };
 }
 
 /** What the page is told of a row. */
 function stored({ url, name, version, release, digest, bytes, usedAt, pinned }: PackageRow): StoredPackage {
   return { url, name, version, release, digest, bytes, usedAt, pinned };
-}
-
-async function predict({ manifest, session }: Entry, input: WireInput, queue: number) {
-  const started = performance.now();
-  const { feeds, placement } = await toFeeds(input, manifest.inputs);
-  const prepared = performance.now();
-  const { outputs, executeMs, readbackMs } = await session.run(feeds);
-  const ran = performance.now();
-  assertFinite(outputs, session.backend);
-  const value = toValue(manifest, outputs, placement);
-  const timings = {
-    queue,
-    preprocess: prepared - started,
-    execute: executeMs,
-    readback: readbackMs,
-    postprocess: performance.now() - ran,
-  };
-  return { value, outputs, backend: session.backend, timings };
 }

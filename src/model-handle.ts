@@ -1,12 +1,14 @@
 // A loaded model as the page sees it: predictions across the wall, with their limits and their timings.
 import { type Remote, transfer } from "comlink";
-import { asInsituError, fromWire, InsituError, type WireError } from "./errors.js";
+import { asInsituError, fromWire, InsituError, isInsituError, type WireError } from "./errors.js";
 import { toWireInput } from "./input.js";
 import { limited } from "./limits.js";
-import type { Host, HostPrediction } from "./protocol.js";
+import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
+import { createReplicas } from "./replicas.js";
 import type { Spawned } from "./spawn.js";
 import type { Telemetry } from "./telemetry/telemetry.js";
 import type {
+  BatchingOptions,
   ModelInfo,
   ModelRef,
   PredictInput,
@@ -16,18 +18,23 @@ import type {
   Timings,
   Values,
 } from "./types.js";
+import type { Slot, StartedWorker } from "./workers.js";
 
 /** A loaded model. Handles on the same package share its memory; it is freed with the last of them. */
 export interface Model<K extends TaskKind = TaskKind> {
+  /** Kept up to date: `backend` and `measured` change while the fastest backend is looked for, and when one fails. */
   readonly info: ModelInfo;
   /**
    * Resolves once the package is kept in this browser, or `info.storeError` says why it is not; `load` does not wait for it.
    * Never rejects.
    */
   readonly stored: Promise<void>;
+  /** Resolves once the fastest backend was found, which is looked for while nothing is predicted. Never rejects. */
+  readonly tuned: Promise<void>;
   /**
    * Runs the model on one item. Rejects with `input_invalid` when the input does not fit the manifest, `output_invalid` when
-   * the model computed NaN or infinity, `timeout` or `aborted` as the options say, `worker_crashed` when the worker died.
+   * the model computed NaN or infinity, `overloaded` when too many wait, `timeout` or `aborted` as the options say,
+   * `worker_crashed` when the worker died twice.
    */
   predict(input: PredictInput, options?: PredictOptions): Promise<Prediction<K>>;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
@@ -43,14 +50,16 @@ export type Ask = <T>(
 ) => Promise<T>;
 
 interface Parts {
-  info: ModelInfo;
-  /** The worker's number for the model. */
-  handle: number;
-  worker: Spawned;
+  loaded: LoadedModel;
+  /** The one that loaded it. */
+  worker: StartedWorker;
+  slots: Slot[];
   ask: Ask;
+  reload(into: StartedWorker): Promise<LoadedModel>;
   telemetry: Telemetry;
   /** Called when the package is kept. */
   onStored: () => void;
+  batching: Required<BatchingOptions>;
 }
 
 // A software GPU needs seconds for a prediction; this only ends what hangs.
@@ -59,33 +68,67 @@ const PREDICT_MS = 60_000;
 const STORED_MS = 600_000;
 
 export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
-  const { info, handle, worker, ask, telemetry } = parts;
-  const model: ModelRef = { name: info.name, version: info.version, release: info.release, digest: info.digest };
+  const { loaded, worker, slots, ask, telemetry, reload } = parts;
+  const info: ModelInfo = loaded.info;
+  const replicas = createReplicas({
+    slots,
+    first: { worker, handle: loaded.model },
+    load: reload,
+    onResidence: (residence) => void Object.assign(info, { threads: undefined }, residence),
+    onReload: (now) => void Object.assign(info, now),
+  });
+  const most = parts.batching.maxBatchSize * parts.batching.maxEnqueuedBatches;
+  let open = 0;
   let disposed = false;
+
+  const admit = () => {
+    if (disposed) {
+      const message = `${info.name} was disposed; load it again before predicting.`;
+      throw new InsituError("aborted", message, { reason: "disposed" });
+    }
+    if (open < most) return;
+    const message = `${info.name} has ${open} predictions waiting, which is the most. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
+    throw new InsituError("overloaded", message, { waiting: open, most });
+  };
 
   const predict = async (input: PredictInput, options: PredictOptions = {}): Promise<Prediction<K>> => {
     const started = performance.now();
     try {
-      if (disposed)
-        throw new InsituError("aborted", `${info.name} was disposed; load it again before predicting.`, {
-          reason: "disposed",
-        });
-      const limits = {
-        signal: options.signal,
-        timeout: options.timeout ?? PREDICT_MS,
-        what: `The prediction of ${info.name}`,
-      };
-      const reply = await limited(limits, async (signal) => {
-        const crossing = await toWireInput(input);
-        return ask<HostPrediction>(worker, signal, (host, call) =>
-          host.predict(call, handle, transfer(crossing.input, crossing.transfer)),
-        );
-      });
-      const timings = toTimings(reply.timings, performance.now() - started);
-      telemetry.predicted(info, reply.backend, timings);
-      return { id: randomId(), ...reply, value: reply.value as Values[K], timings, model };
+      admit();
+      open += 1;
+      try {
+        const reply = await askFor(input, options);
+        const timings = toTimings(reply.timings, performance.now() - started);
+        telemetry.predicted(info, reply.backend, timings);
+        const { name, version, release, digest } = info;
+        const model: ModelRef = { name, version, release, digest };
+        return { id: randomId(), ...reply, value: reply.value as Values[K], timings, model };
+      } finally {
+        open -= 1;
+      }
     } catch (error) {
       telemetry.failed("predict", error, info, performance.now() - started);
+      throw error;
+    }
+  };
+
+  const askFor = async (input: PredictInput, options: PredictOptions): Promise<HostPrediction> => {
+    const { signal, timeout = PREDICT_MS, priority } = options;
+    try {
+      return await limited({ signal, timeout, what: `The prediction of ${info.name}` }, (signal) => {
+        // Before anything is waited for: the caller may draw the next picture meanwhile.
+        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input);
+        return replicas.ask(signal, async (worker, handle) => {
+          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input));
+          // What has moved to a worker that died is taken again.
+          crossing = undefined;
+          return ask<HostPrediction>(worker, signal, (host, call) =>
+            host.predict(call, handle, transfer(wire, moved), priority),
+          );
+        });
+      });
+    } catch (error) {
+      if (isInsituError(error) && error.code === "timeout") replicas.suspect();
       throw error;
     }
   };
@@ -93,17 +136,25 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   const dispose = async () => {
     if (disposed) return;
     disposed = true;
-    // A dead worker holds nothing any more.
-    if (worker.alive()) await worker.call((host) => host.unload(handle));
+    await replicas.dispose();
   };
 
-  return { info, stored: watchStoring(parts), predict, dispose, [Symbol.asyncDispose]: dispose };
+  return {
+    info,
+    stored: watchStoring(parts, info),
+    tuned: worker.call((host) => host.tuned(loaded.model)).catch(() => undefined),
+    predict,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
-async function watchStoring({ info, handle, worker, onStored }: Parts): Promise<void> {
+async function watchStoring({ loaded, worker, onStored }: Parts, info: ModelInfo): Promise<void> {
   try {
     const limits = { timeout: STORED_MS, what: `Storing ${info.name}` };
-    const problem = await limited(limits, () => worker.call<WireError | undefined>((host) => host.stored(handle)));
+    const problem = await limited(limits, () =>
+      worker.call<WireError | undefined>((host) => host.stored(loaded.model)),
+    );
     if (problem) info.storeError = fromWire(problem) as InsituError;
     else onStored();
   } catch (error) {

@@ -1,14 +1,28 @@
 // Checks what a page passed to the client, and turns it into what the worker is told.
 import { InsituError } from "./errors.js";
 import type { HostConfig } from "./protocol.js";
-import type { Backend, ClientOptions, TrustedKey, TrustOptions } from "./types.js";
+import type {
+  Backend,
+  BatchingOptions,
+  ClientOptions,
+  LoadOptions,
+  TaskKind,
+  TrustedKey,
+  TrustOptions,
+} from "./types.js";
 
 const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
 // Design default; under what browsers grant an origin on a phone with little free space (Safari: 1 GB before it asked).
 const STORE_BYTES = 500e6;
 
-/** What of the worker's configuration is the same each time one is started. */
-export type FixedConfig = Omit<HostConfig, "storage"> & { storage: Omit<HostConfig["storage"], "expected"> };
+/** What of the workers' configuration is the same each time one is started, and how many there may be. */
+export interface FixedConfig extends Pick<HostConfig, "backends" | "wasmBase" | "trust"> {
+  storage: Omit<HostConfig["storage"], "expected">;
+  pool: number;
+}
+
+// Each holds its own copy of the models.
+const MOST_WORKERS = 32;
 
 /** Throws `input_invalid` that names the option. */
 export function checkOptions(options: ClientOptions): FixedConfig {
@@ -22,12 +36,35 @@ export function checkOptions(options: ClientOptions): FixedConfig {
   if (!(maxBytes >= 0))
     throw new InsituError("input_invalid", `storage.maxBytes is ${maxBytes}; pass bytes, 0 or more.`, { maxBytes });
   const wasm = options.assets?.wasm;
+  const { pool = 1 } = options;
+  if (!Number.isInteger(pool) || pool < 1 || pool > MOST_WORKERS)
+    throw new InsituError("input_invalid", `pool is ${pool}; pass a whole number from 1 to ${MOST_WORKERS}.`, { pool });
   return {
+    pool,
     backends: [...new Set(backends)],
     wasmBase: wasm === undefined ? undefined : folderUrl(wasm, "assets.wasm"),
     storage: { name, maxBytes },
     ...(options.trust && { trust: checkTrust(options.trust) }),
   };
+}
+
+/** By default 256 predictions of a model may wait: as many as 32 at a time run in some seconds. */
+const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeoutMs: 0, maxEnqueuedBatches: 8 };
+
+/** Throws `input_invalid` that names the option. */
+export function checkLoadOptions({ task, refresh, batching: given = {} }: LoadOptions): {
+  task?: TaskKind;
+  refresh?: boolean;
+  batching: Required<BatchingOptions>;
+} {
+  const batching = { ...BATCHING, ...given };
+  for (const [name, value] of Object.entries(batching)) {
+    const least = name === "batchTimeoutMs" ? 0 : 1;
+    const fits = typeof value === "number" && value >= least && (least === 0 || Number.isInteger(value));
+    if (!fits || value === Number.POSITIVE_INFINITY)
+      throw new InsituError("input_invalid", `batching.${name} is ${value}; pass ${least} or more.`, { [name]: value });
+  }
+  return { task, refresh, batching };
 }
 
 /** A mistake here would leave a page that refuses every package, or accepts any: it is told when the client is made. */

@@ -3,9 +3,11 @@ import { transferHandlers } from "comlink";
 import { fromWire, toWire, type WireError } from "./errors.js";
 import type {
   Backend,
+  BatchingOptions,
   Capabilities,
   ModelInfo,
   Prediction,
+  Priority,
   Progress,
   StoredPackage,
   StoreEvent,
@@ -17,7 +19,7 @@ import type {
 } from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -40,6 +42,12 @@ export interface HostConfig {
     expected: boolean;
   };
   trust?: TrustOptions;
+  /** Most threads that this worker may use; those of a pool share the cores. */
+  maxThreads: number;
+  /** Workers of this site that ended in peace: whatever they noted to be running did not crash. */
+  closed: string[];
+  /** This worker's own name among them. */
+  me: string;
 }
 
 /** What the page sends instead of the elements that only a document has. */
@@ -61,8 +69,14 @@ export interface LoadedModel {
   info: Omit<ModelInfo, "storeError">;
 }
 
+/** Where a model runs, and why there. */
+export type Residence = Pick<ModelInfo, "backend" | "threads" | "refused" | "measured">;
+
 /** What the worker tells unasked. */
-export type HostEvent = { kind: "progress"; call: number; progress: Progress } | { kind: "store"; event: StoreEvent };
+export type HostEvent =
+  | { kind: "progress"; call: number; progress: Progress }
+  | { kind: "store"; event: StoreEvent }
+  | { kind: "residence"; models: number[]; residence: Residence };
 
 /** Across the wall it answers once the page has heard. */
 export type OnHostEvent = (event: HostEvent) => void | Promise<void>;
@@ -70,6 +84,7 @@ export type OnHostEvent = (event: HostEvent) => void | Promise<void>;
 export interface HostLoadOptions {
   task?: TaskKind;
   refresh?: boolean;
+  batching?: BatchingOptions;
   /** Whether anybody wants to hear of it. */
   progress: boolean;
 }
@@ -81,7 +96,11 @@ export interface Host {
   capabilities(): Promise<Capabilities>;
   /** `url` is absolute and names the package's folder, with a closing slash. */
   load(call: number, url: string, options: HostLoadOptions): Promise<LoadedModel>;
-  predict(call: number, model: number, input: WireInput): Promise<HostPrediction>;
+  predict(call: number, model: number, input: WireInput, priority?: Priority): Promise<HostPrediction>;
+  /** Once the model's fastest backend was found. */
+  tuned(model: number): Promise<void>;
+  /** Answers as soon as the worker's thread is free: one that hangs never does. */
+  ping(): Promise<void>;
   /** Once the model's package is kept, or with why it is not. */
   stored(model: number): Promise<WireError | undefined>;
   unload(model: number): Promise<void>;

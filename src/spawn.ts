@@ -9,6 +9,8 @@ export interface Spawned {
   alive(): boolean;
   /** Asks the host; rejects when the worker dies before it answers. */
   call<T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T>;
+  /** Ends it; open and later calls reject with `why`. */
+  end(why: InsituError): void;
 }
 
 // Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
@@ -23,7 +25,7 @@ export async function spawn(
   source: WorkerSource | undefined,
   config: HostConfig,
   onEvent: (event: HostEvent) => void,
-  onDeath: () => void,
+  onDeath: (why: InsituError) => void,
   end: AbortSignal,
 ): Promise<Spawned> {
   keepErrorsWhole();
@@ -37,7 +39,7 @@ export async function spawn(
     if (death) return;
     death = error;
     end.removeEventListener("abort", onEnd);
-    onDeath();
+    onDeath(error);
     worker.terminate();
     for (const reject of open) reject(error);
     open.clear();
@@ -67,7 +69,7 @@ export async function spawn(
     die(error as InsituError);
     throw error;
   }
-  return { alive: () => !death, call };
+  return { alive: () => !death, call, end: die };
 }
 
 function start(source: WorkerSource | undefined): Worker {

@@ -105,6 +105,16 @@ export interface FileSpec {
   chunks?: ChunkSpec[];
 }
 
+/** Inputs and the outputs that are right for them, as files of the package: a backend that computes others is not used. */
+export interface SelfTestSpec {
+  /** Path of a file that `files` lists. */
+  input: string;
+  /** Path of a file that `files` lists. */
+  outputs: string;
+  /** The largest error, absolute up to outputs of 1 and relative beyond. Default 1e-2 for webgpu, 1e-4 for wasm and cpu. */
+  tolerance: Record<Backend, number>;
+}
+
 export interface SignatureSpec {
   keyId: string;
   algorithm: string;
@@ -126,6 +136,7 @@ export interface Manifest {
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: Task;
+  selfTest?: SelfTestSpec[];
   signatures?: SignatureSpec[];
   license?: string;
   source?: string;
@@ -196,7 +207,11 @@ export interface PredictOptions {
   signal?: AbortSignal;
   /** Milliseconds until the call is rejected with code `timeout`. Default 60,000. */
   timeout?: number;
+  /** Of the calls that wait, those of a higher priority run first. Default `normal`. */
+  priority?: Priority;
 }
+
+export type Priority = "high" | "normal" | "low";
 
 /** Which model made a prediction. */
 export interface ModelRef {
@@ -241,6 +256,18 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
    * runs. Default false: what is stored, and has not expired, is loaded without a request.
    */
   refresh?: boolean;
+  /** How predictions that wait at the same time are run together. */
+  batching?: BatchingOptions;
+}
+
+/** By the names of TensorFlow Serving. A model whose batch size is fixed at 1 runs its predictions one after the other. */
+export interface BatchingOptions {
+  /** Most items in one run; rounded down to a power of two. Default 32. */
+  maxBatchSize?: number;
+  /** Milliseconds that a lone prediction waits for others. Default 0: only those run together that waited anyway. */
+  batchTimeoutMs?: number;
+  /** Batches that may wait; with `maxBatchSize` the most predictions that do. A further one rejects with `overloaded`. Default 8. */
+  maxEnqueuedBatches?: number;
 }
 
 export interface Refusal {
@@ -248,11 +275,24 @@ export interface Refusal {
   reason: string;
 }
 
+/** How fast a backend ran the model here: the median of a few runs on one item, read-back included. */
+export interface Measured {
+  backend: Backend;
+  /** Threads that computed; wasm only. */
+  threads?: number;
+  /** Milliseconds. */
+  p50Ms: number;
+}
+
+/** Of a model that has just been loaded the first backend that computes rightly; it changes when a faster one was found, and when one failed. */
 export interface ModelInfo extends ModelRef {
   backend: Backend;
+  /** Threads that compute; wasm only. */
+  threads?: number;
   /** Backends that were allowed, were not used, and why. */
   refused: Refusal[];
-  measured: { backend: Backend; p50Ms: number }[];
+  /** The backends that were tried and are right, in the order in which they were measured. */
+  measured: Measured[];
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: TaskKind;
@@ -318,6 +358,10 @@ export interface BackendReport {
   reason?: string;
   /** A WebGPU adapter that is computed on the CPU. */
   software?: boolean;
+  /** What the browser tells of the GPU. */
+  adapter?: string;
+  /** wasm: how many threads may compute. */
+  threads?: number;
 }
 
 export interface Capabilities {
@@ -386,5 +430,7 @@ export interface ClientOptions {
   };
   /** Keys that packages must be signed with. Default: packages need no signature. */
   trust?: TrustOptions;
+  /** Most workers that predict at the same time; each holds its own copy of the models that it runs. Default 1. */
+  pool?: number;
   telemetry?: TelemetryOptions;
 }

@@ -11,6 +11,7 @@ const ROOM = "Free some space on this device; until then the model is downloaded
 const ADVICE: Record<InsituError["code"], string> = {
   timeout: "Try once more; if it repeats, choose another backend.",
   aborted: "Nothing is broken; start it again.",
+  overloaded: "Wait until the last pictures are done.",
   device_lost: OTHER_BACKEND,
   out_of_memory: "Close other tabs, or choose a smaller picture.",
   backend_unavailable: OTHER_BACKEND,

@@ -22,6 +22,9 @@ const SHIPPED = [
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
   /^dist\/cli\/main\.js$/,
+  // What `pack` loads to run a model, and what it shares with main.
+  /^dist\/cli\/reference\.js$/,
+  /^dist\/cli\/hash\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
 ];

@@ -27,17 +27,33 @@ async function* pieces(path: string, sizes: Iterable<number>): AsyncGenerator<Bu
   }
 }
 
+/** The bytes of all files one after the other, in copies that are the caller's to keep. */
+export async function* weightChunks(paths: string[]): AsyncGenerator<ArrayBuffer> {
+  for (const path of paths) {
+    for await (const bytes of pieces(path, chunkSizes(await fileSize(path)))) yield new Uint8Array(bytes).buffer;
+  }
+}
+
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+function chunkSizes(size: number): number[] {
+  return Array.from({ length: Math.ceil(size / CHUNK_BYTES) }, (_, index) =>
+    Math.min(CHUNK_BYTES, size - index * CHUNK_BYTES),
+  );
+}
+
+/** How the manifest lists a text that is not written yet. */
+export function describeText(text: string, name: string): FileSpec {
+  const bytes = Buffer.from(text);
+  return { path: name, size: bytes.length, sha256: sha256(bytes) };
+}
 
 /** How the manifest lists a file: one hash up to 4 MiB, else a hash for each 4 MiB. */
 export async function describeFile(path: string, name: string): Promise<FileSpec> {
   const size = await fileSize(path);
   if (size <= CHUNK_BYTES) return { path: name, size, sha256: sha256(await readFile(path)) };
-  const sizes = Array.from({ length: Math.ceil(size / CHUNK_BYTES) }, (_, index) =>
-    Math.min(CHUNK_BYTES, size - index * CHUNK_BYTES),
-  );
   const chunks: ChunkSpec[] = [];
-  for await (const bytes of pieces(path, sizes)) chunks.push({ size: bytes.length, sha256: sha256(bytes) });
+  for await (const bytes of pieces(path, chunkSizes(size))) chunks.push({ size: bytes.length, sha256: sha256(bytes) });
   return { path: name, size, chunks };
 }
 

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { InsituError } from "../errors.js";
 import { isObject, parseJson } from "../model/fields.js";
 import { formatOf, operations, weightsOf } from "../model/topology.js";
-import type { InputSpec, Manifest, Task } from "../types.js";
+import type { InputSpec, Manifest, SelfTestSpec, Task } from "../types.js";
 import { fileSize, readText } from "./files.js";
 import type { Guess } from "./graph-specs.js";
 import { guess } from "./pack.js";
@@ -21,6 +21,7 @@ export interface Inspection {
   inputs: (Guess & Pick<InputSpec, "image">)[];
   outputs: Guess[];
   task?: Task;
+  selfTest?: SelfTestSpec[];
   metrics?: Record<string, number>;
   license?: string;
   source?: string;
@@ -48,7 +49,8 @@ export async function inspect(target: string): Promise<Inspection> {
 
 async function inspectPackage(folder: string): Promise<Inspection> {
   const { manifest, digest, model } = await readPackage(folder);
-  const { name, version, release, format, inputs, outputs, task, metrics, license, source, expires } = manifest;
+  const { name, version, release, format, inputs, outputs, task, selfTest, metrics } = manifest;
+  const { license, source, expires } = manifest;
   const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
@@ -61,6 +63,7 @@ async function inspectPackage(folder: string): Promise<Inspection> {
       inputs,
       outputs,
       task,
+      selfTest,
       metrics,
       license,
       source,
@@ -114,6 +117,7 @@ export function inspectionText(found: Inspection): string {
     ),
     ...found.outputs.map((output) => row("output", tensorText(output))),
     ...(found.task ? [row("task", taskText(found.task))] : []),
+    ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
     ...(found.signedBy ? [row("signed", signedText(found.signedBy))] : []),
@@ -130,13 +134,14 @@ const signedText = (keyIds: string[]): string => (keyIds.length > 0 ? `by ${keyI
 
 /** The lines that `pack` and `verify` end with. */
 export function manifestText(manifest: Manifest, digest: string): string {
-  const { name, version, release, inputs, outputs, task, files, expires } = manifest;
+  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires } = manifest;
   return [
     row("package", `${name} ${version}, release ${release}`),
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
     row("inputs", inputs.map(tensorText).join(", ")),
     row("outputs", outputs.map(tensorText).join(", ")),
     row("task", taskText(task)),
+    ...selfTest.map((test) => row("selftest", selfTestText(test))),
     ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
   ].join("\n");
@@ -144,6 +149,16 @@ export function manifestText(manifest: Manifest, digest: string): string {
 
 function tensorText({ name, dtype, shape }: Guess): string {
   return `${name} ${dtype ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape not told)"}`;
+}
+
+function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
+  const limits = Object.entries(tolerance).map(([backend, limit]) => `${backend} ${limit.toExponential()}`);
+  return `${input}, ${outputs}, tolerance ${limits.join(", ")}`;
+}
+
+/** The line of a self-test that `verify` ran. */
+export function passedText(number: number, worst: number): string {
+  return row("passed", `self-test ${number} on cpu, the largest error is ${worst.toExponential(1)}`);
 }
 
 function taskText(task: Task): string {

@@ -3,9 +3,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type { Manifest } from "../types.js";
-import { inspect, inspectionText, manifestText } from "./inspect.js";
+import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
 import { readPackage, verifyPackage, verifyTrust } from "./verify.js";
 
@@ -59,6 +60,12 @@ function addPack(program: Command): void {
     .option("--created <time>", "ISO 8601, for builds that come out the same each time (default: now)")
     .option("--expires <time>", "ISO 8601: pages refuse the package from then on (default: never)")
     .option("--sign <key.json>", "sign it with a key that keygen made")
+    .option(
+      "--self-test <input.json>",
+      "record a self-test on this input, not on noise; may be given several times",
+      several,
+    )
+    .option("--no-self-test", "record no self-test, such as for a model that tfjs cannot run on cpu")
     .option("--force", "write into a folder that holds other files too")
     .addHelpText(
       "after",
@@ -66,13 +73,24 @@ function addPack(program: Command): void {
 Example:
   insitu pack model.json --out public/models/objects --name objects --version 1.0.0 --task task.json --labels labels.txt
 with a task.json such as
-  { "task": { "kind": "classification" }, "inputs": [{ "name": "images", "image": { "fit": "cover", "scale": 0.00392157 } }] }`,
+  { "task": { "kind": "classification" }, "inputs": [{ "name": "images", "image": { "fit": "cover", "scale": 0.00392157 } }] }
+
+The model is run once on cpu, and what it gives becomes the self-test: a page refuses a backend that gives something else.
+An input.json holds a tensor an input: { "images": { "dtype": "float32", "shape": [1, 224, 224, 3], "data": "base64" } }
+or, for noise, "noise": { "seed": 1, "low": 0, "high": 1 } in the place of data.`,
     )
     .action(async (model: string, options: Omit<PackOptions, "model">) => {
-      const manifest = await packModel({ ...options, model });
+      const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
+      const manifest = await packModel({ ...options, model, onProgress });
       const { digest } = await readPackage(options.out);
       print(manifestText(manifest, digest));
     });
+}
+
+interface VerifyOptions {
+  key?: string[];
+  threshold?: number;
+  selfTest?: boolean;
 }
 
 function addVerify(program: Command): void {
@@ -82,14 +100,17 @@ function addVerify(program: Command): void {
     .argument("<folder>", "the package")
     .option("--key <key.json>", "a key that may have signed it, public or private; may be given several times", several)
     .option("--threshold <n>", "how many of the keys must have signed (default: 1)", positive)
-    .addHelpText("after", "\nExample:\n  insitu verify public/models/objects --key key.public.json")
-    .action(async (folder: string, { key = [], threshold }: { key?: string[]; threshold?: number }) => {
+    .option("--self-test", "run its self-tests on cpu too")
+    .addHelpText("after", "\nExample:\n  insitu verify public/models/objects --key key.public.json --self-test")
+    .action(async (folder: string, { key = [], threshold, selfTest }: VerifyOptions) => {
       const isChecked = key.length > 0 || threshold !== undefined;
-      const { manifest, digest, signers } = isChecked
+      const found = isChecked
         ? await verifyTrust(folder, key, threshold)
         : { ...(await verifyPackage(folder)), signers: [] };
-      const signed = signersText(manifest, signers);
-      print(`${manifestText(manifest, digest)}\n${folder} is whole, and ${signed}.`);
+      const { manifest, digest, model, signers } = found;
+      const comparisons = selfTest ? await runSelfTests(manifest, model, folder) : [];
+      const passed = comparisons.map(({ worst }, index) => `\n${passedText(index + 1, worst)}`).join("");
+      print(`${manifestText(manifest, digest)}${passed}\n${folder} is whole, and ${signersText(manifest, signers)}.`);
     });
 }
 

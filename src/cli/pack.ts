@@ -1,16 +1,17 @@
 // Turns a tfjs model into a model package: reads what the model says of itself, hashes its files and writes the manifest.
-import { copyFile, mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../errors.js";
 import { isObject, parseJson } from "../model/fields.js";
 import { parseManifest, pathProblem } from "../model/manifest.js";
 import { formatOf, parseModelJson, weightsOf } from "../model/topology.js";
 import type { FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
-import { describeFile, readJsonFile, readText } from "./files.js";
+import { describeFile, describeText, readJsonFile, readText } from "./files.js";
 import { type Guess, type Guesses, graphSpecs } from "./graph-specs.js";
 import { readKey } from "./keys.js";
 import { layersSpecs } from "./layers-specs.js";
+import { type Recorded, recordSelfTests } from "./record.js";
 import { signedText } from "./sign.js";
+import { writePackage } from "./write.js";
 
 /** What `--task` may say; each part is checked when the manifest is. */
 export interface TaskFile {
@@ -44,13 +45,17 @@ export interface PackOptions {
   expires?: string;
   /** Path of a key that `insitu keygen` made. Default: not signed. */
   sign?: string;
+  /** Paths of the caller's own inputs, a self-test each; false for none. Default: one self-test on noise. */
+  selfTest?: string[] | false;
+  /** Told in lines of text what takes long. */
+  onProgress?: (line: string) => void;
   /** Write into a folder that holds other files too. Default false. */
   force?: boolean;
 }
 
 /**
  * Writes a package and resolves to its manifest. Throws `model_format` when the model or the result is none, `input_invalid` when
- * an option does not fit; nothing is written then. `insitu.json` comes last: a folder without it is no package yet.
+ * an option does not fit, `backend_unavailable` or `output_invalid` when no self-test can be recorded; nothing is written then.
  */
 export async function packModel(options: PackOptions): Promise<Manifest> {
   const text = await readText(options.model);
@@ -65,19 +70,31 @@ export async function packModel(options: PackOptions): Promise<Manifest> {
   const from = dirname(options.model);
   const files: FileSpec[] = [];
   for (const path of paths) files.push(await describeFile(join(from, path), path));
-  const manifest = parseManifest(
-    JSON.stringify(await describe(json, files, options)),
-    join(options.out, "insitu.json"),
-  );
-  parseModelJson(text, manifest, options.model);
-  checkLabels(manifest);
   const path = join(options.out, "insitu.json");
+  const described = await describe(json, files, options);
+  const untested = parseManifest(JSON.stringify(described), path);
+  const model = parseModelJson(text, untested, options.model);
+  checkLabels(untested);
+  const { selfTest, onProgress } = options;
+  const recorded =
+    selfTest === false
+      ? []
+      : await recordSelfTests({ manifest: untested, model, folder: from, inputs: selfTest, onProgress });
+  const manifest = parseManifest(JSON.stringify(withSelfTests(described, recorded)), path);
   const manifestText = key ? await signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
-  await write(manifest, manifestText, from, options);
+  const texts = recorded.flatMap((test) => test.files);
+  await writePackage({ text: manifestText, manifest, from, texts }, options.out, options.force);
   return parseManifest(manifestText, path);
 }
 
-async function describe(json: Record<string, unknown>, files: FileSpec[], options: PackOptions): Promise<unknown> {
+function withSelfTests<T extends { files: FileSpec[] }>(described: T, recorded: Recorded[]): T {
+  if (recorded.length === 0) return described;
+  const files = recorded.flatMap((test) => test.files).map(({ path, text }) => describeText(text, path));
+  const selfTest = recorded.map(({ spec }) => spec);
+  return { ...described, files: [...described.files, ...files], selfTest };
+}
+
+async function describe(json: Record<string, unknown>, files: FileSpec[], options: PackOptions) {
   const format = formatOf(json, options.model);
   const given = await readTask(options);
   const { inputs, outputs } = mergeSpecs(guess(json, options.model), given, options.model);
@@ -174,52 +191,4 @@ function unknown(model: string, kind: "input" | "output", what: string): InsituE
     url: model,
     field: `${kind}s`,
   });
-}
-
-// ---- writing -----------------------------------------------------------------------------------------------------
-
-async function write(manifest: Manifest, text: string, from: string, { out, force }: PackOptions): Promise<void> {
-  const path = join(out, "insitu.json");
-  const names = manifest.files.map((file) => file.path);
-  const old = await listedBefore(path);
-  if (!force) await checkOut(out, [...names, ...old, "insitu.json"]);
-  await rm(path, { force: true });
-  for (const name of names) {
-    await mkdir(dirname(join(out, name)), { recursive: true });
-    // A model may be packed where it lies; copying a file onto itself would empty it.
-    const [source, target] = await Promise.all([
-      realpath(join(from, name)),
-      realpath(join(out, name)).catch(() => undefined),
-    ]);
-    if (source !== target) await copyFile(source, join(out, name));
-  }
-  for (const name of old) if (!names.includes(name)) await rm(join(out, name), { force: true });
-  await writeFile(path, text);
-}
-
-/** Files of the package that is there now; a manifest that cannot be read lists none. */
-async function listedBefore(path: string): Promise<string[]> {
-  try {
-    return parseManifest(await readText(path), path).files.map((file) => file.path);
-  } catch {
-    return [];
-  }
-}
-
-async function checkOut(out: string, known: string[]): Promise<void> {
-  const entries = await readdir(out, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw new InsituError(
-      "input_invalid",
-      `${out} cannot be written to: ${error.message}. Choose another --out.`,
-      {},
-      { cause: error },
-    );
-  });
-  const allowed = new Set(known.map((name) => join(out, name)));
-  const strangers = entries.filter((entry) => !entry.isDirectory() && !allowed.has(join(entry.parentPath, entry.name)));
-  const [first] = strangers;
-  if (!first) return;
-  const message = `${out} holds files that are no part of a package, such as ${first.name}. Choose another --out, or pass --force to write beside them.`;
-  throw new InsituError("input_invalid", message, { out, files: strangers.length });
 }

@@ -9,6 +9,7 @@ import { checkExpiry, checkSignatures } from "../model/trust.js";
 import type { Manifest } from "../types.js";
 import { fileProblem, readText } from "./files.js";
 import { type KeyFile, readKey } from "./keys.js";
+import { readSelfTests } from "./self-tests.js";
 
 export interface PackageOnDisk {
   /** The manifest's own. */
@@ -48,7 +49,9 @@ export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
     const message = `${folder} is not the package that its manifest describes: ${problems.join("; ")}. Copy it again from where it was packed.`;
     throw new InsituError("model_integrity", message, { folder, problems });
   }
-  return readPackage(folder);
+  const found = await readPackage(folder);
+  await readSelfTests(found.manifest, folder);
+  return found;
 }
 
 /**

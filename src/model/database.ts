@@ -13,6 +13,15 @@ export interface PendingRow {
   at: number;
 }
 
+/** What a device found out about a package. */
+export interface NoteRow {
+  digest: string;
+  kind: string;
+  value: unknown;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
 export interface Schema extends DBSchema {
   packages: { key: [url: string, digest: string]; value: PackageRow };
   pending: { key: string; value: PendingRow };
@@ -20,14 +29,15 @@ export interface Schema extends DBSchema {
   // Blobs: two to three times faster here than ArrayBuffers (66/79 ms against 224/167 ms for 32 MB).
   chunks: { key: string; value: Blob };
   binaries: { key: string; value: Blob };
+  notes: { key: [digest: string, kind: string]; value: NoteRow };
 }
 
-export type StoreName = "packages" | "pending" | "releases" | "chunks" | "binaries";
-export const STORES: StoreName[] = ["packages", "pending", "releases", "chunks", "binaries"];
+export type StoreName = "packages" | "pending" | "releases" | "chunks" | "binaries" | "notes";
+export const STORES: StoreName[] = ["packages", "pending", "releases", "chunks", "binaries", "notes"];
 
-// 1 kept one version an address, and no release floors. What it kept is fetched again. Older code that meets a newer schema
-// gets a VersionError, and runs from memory.
-const SCHEMA = 2;
+// 1 kept one version an address, and no release floors: what it kept is fetched again. 2 had no notes. Older code that meets a
+// newer schema gets a VersionError, and runs from memory.
+const SCHEMA = 3;
 // Safari 14 leaves an open request pending for good (WebKit 226547).
 const OPEN_MS = 5_000;
 // A tab of an older version that keeps its connection open may do so for hours.
@@ -53,7 +63,7 @@ export async function openDatabase(name: string, { onLost, onCreated }: Database
   const opened = openDB<Schema>(name, SCHEMA, {
     upgrade(db, before, _after, tx) {
       try {
-        createStores(db);
+        createStores(db, before);
       } catch {
         // Thrown here, it would be an uncaught error, which is the worker's end. The open request fails, as it would then.
         abort(tx);
@@ -86,13 +96,16 @@ export async function openDatabase(name: string, { onLost, onCreated }: Database
   }
 }
 
-function createStores(db: IDBPDatabase<Schema>): void {
-  for (const store of db.objectStoreNames) db.deleteObjectStore(store);
-  db.createObjectStore("packages", { keyPath: ["url", "digest"] });
-  db.createObjectStore("pending", { keyPath: "url" });
-  db.createObjectStore("releases", { keyPath: "url" });
-  db.createObjectStore("chunks");
-  db.createObjectStore("binaries");
+function createStores(db: IDBPDatabase<Schema>, before: number): void {
+  if (before < 2) {
+    for (const store of db.objectStoreNames) db.deleteObjectStore(store);
+    db.createObjectStore("packages", { keyPath: ["url", "digest"] });
+    db.createObjectStore("pending", { keyPath: "url" });
+    db.createObjectStore("releases", { keyPath: "url" });
+    db.createObjectStore("chunks");
+    db.createObjectStore("binaries");
+  }
+  db.createObjectStore("notes", { keyPath: ["digest", "kind"] });
 }
 
 export function abort(tx: { abort(): void }): void {

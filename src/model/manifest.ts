@@ -23,6 +23,7 @@ import {
   under,
   unique,
 } from "./fields.js";
+import { parseSelfTestSpecs } from "./self-test.js";
 import { parseImage, parseTask } from "./task-spec.js";
 
 /** Ours have 4 kB; room for 20,000 labels, and too little to fill a memory with. */
@@ -73,6 +74,7 @@ function checkManifest(value: unknown, url: string): Manifest {
       `is ${show(get("insitu"))}, this version of the library reads 1 only. Update the library, or pack the model again`,
     );
   }
+  const files = parseFiles(get("files"), at("files"));
   const outputs = parseOutputs(get("outputs"), at("outputs"));
   return compact({
     insitu: 1,
@@ -82,10 +84,11 @@ function checkManifest(value: unknown, url: string): Manifest {
     created: time("created"),
     expires: time("expires"),
     format: oneOf(get("format"), FORMATS, at("format")),
-    files: parseFiles(get("files"), at("files")),
+    files,
     inputs: parseInputs(get("inputs"), at("inputs")),
     outputs,
     task: parseTask(get("task"), outputs, at("task")),
+    selfTest: optional(get("selfTest"), (value) => parseSelfTestSpecs(value, files, at("selfTest"))),
     signatures: optional(get("signatures"), (value) => parseSignatures(value, at("signatures"))),
     license: words("license"),
     source: words("source"),

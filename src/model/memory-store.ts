@@ -12,6 +12,7 @@ export function createMemoryStore(): Store {
   const chunks = new Map<string, Blob>();
   /** Hashes of the downloads that have begun, by address. */
   const pending = new Map<string, Set<string>>();
+  const notes = new Map<string, unknown>();
   /** Frees the chunks that neither a package nor a download has. */
   const sweep = () => {
     const kept = new Set([...pending.values()].flatMap((hashes) => [...hashes]));
@@ -66,8 +67,13 @@ export function createMemoryStore(): Store {
       rows.clear();
       pending.clear();
       chunks.clear();
+      notes.clear();
     },
     pin: async () => false,
+    readNote: async (digest, kind) => notes.get(`${digest} ${kind}`),
+    async writeNote(digest, kind, value) {
+      notes.set(`${digest} ${kind}`, value);
+    },
     readBinary: async () => undefined,
     putBinary: async () => undefined,
     close: () => undefined,

@@ -4,6 +4,7 @@ import type { FileSpec, LoadPhase, Manifest, Progress } from "../types.js";
 import { type Content, type ContentContext, createContent } from "./content.js";
 import { resolveFile } from "./manifest.js";
 import type { SafeStore } from "./safe-store.js";
+import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "./self-test.js";
 import type { NewRow } from "./store-contract.js";
 import { type ModelJson, parseModelJson } from "./topology.js";
 
@@ -14,6 +15,8 @@ export interface Package {
   model: ModelJson;
   /** Verified bytes of the weight files in the order of the model's weights, cut anywhere; each is good until the next is asked for. */
   weights: () => AsyncIterable<ArrayBuffer>;
+  /** The package's self-tests, read and parsed at each call; rejects with `model_format` when one cannot be used. */
+  selfTests(): Promise<SelfTest[]>;
   source: "network" | "cache";
   /** Settles once all of it is kept: with nothing, or with why it could not be. Never rejects. */
   stored: Promise<InsituError | undefined>;
@@ -55,6 +58,7 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
     digest,
     model,
     weights,
+    selfTests: () => readSelfTests(url, manifest, content),
     source: "cache",
     stored: Promise.resolve(undefined),
     settled: () => undefined,
@@ -93,7 +97,9 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
       onProgress({ phase: "verify", loaded: total, total });
       onProgress({ phase: "store", loaded: kept, total });
     };
-    return { manifest, digest, model, weights, source: "network", stored, settled: content.flush, discard: onAbort };
+    const selfTests = () => readSelfTests(url, manifest, content);
+    const ends = { stored, settled: content.flush, discard: onAbort };
+    return { manifest, digest, model, weights, selfTests, source: "network", ...ends };
   } catch (error) {
     onAbort();
     content.flush();
@@ -135,13 +141,33 @@ async function describe(
   onBytes: (bytes: number) => void,
 ): Promise<ModelJson> {
   const file = descriptionOf(manifest, url);
-  const parts: Blob[] = [];
-  for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
-  return parseModelJson(await new Blob(parts).text(), manifest, resolveFile(url, file.path));
+  return parseModelJson(await textOf(file, content, onBytes), manifest, resolveFile(url, file.path));
 }
 
-const weightFiles = (model: ModelJson, { files }: Manifest): FileSpec[] =>
-  model.weightFiles.map((path) => files.find((file) => file.path === path) as FileSpec);
+async function textOf(file: FileSpec, content: Content, onBytes: (bytes: number) => void): Promise<string> {
+  const parts: Blob[] = [];
+  for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
+  return new Blob(parts).text();
+}
+
+async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {
+  const read = (path: string) => textOf(fileOf(path, manifest), content, () => undefined);
+  const tests: SelfTest[] = [];
+  for (const { input, outputs, tolerance } of manifest.selfTest ?? []) {
+    tests.push({
+      inputs: parseSelfTestInput(await read(input), manifest.inputs, resolveFile(url, input)),
+      outputs: parseSelfTestOutputs(await read(outputs), manifest.outputs, resolveFile(url, outputs)),
+      tolerance,
+    });
+  }
+  return tests;
+}
+
+/** Both the manifest and the description were checked to name listed files only. */
+const fileOf = (path: string, { files }: Manifest): FileSpec => files.find((file) => file.path === path) as FileSpec;
+
+const weightFiles = (model: ModelJson, manifest: Manifest): FileSpec[] =>
+  model.weightFiles.map((path) => fileOf(path, manifest));
 
 export function sizeOf(manifest: Manifest): number {
   return manifest.files.reduce((sum, file) => sum + file.size, 0);

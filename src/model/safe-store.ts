@@ -54,6 +54,8 @@ export function createSafeStore(database: Store, emit: OnStoreEvent): SafeStore 
     pin: (url, pinned) => attempt((store) => store.pin(url, pinned)),
     readBinary: (binary) => attempt((store) => store.readBinary(binary)),
     putBinary: (binary, bytes) => attempt((store) => store.putBinary(binary, bytes)),
+    readNote: (digest, kind) => attempt((store) => store.readNote(digest, kind)),
+    writeNote: (digest, kind, value) => attempt((store) => store.writeNote(digest, kind, value)),
     close() {
       database.close();
     },

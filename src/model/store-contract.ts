@@ -21,8 +21,15 @@ export interface BinaryStore {
   putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void>;
 }
 
+/** Where what a device found out about a package is kept: what is fastest, what crashed. It goes with the package. */
+export interface NoteStore {
+  readNote(digest: string, kind: string): Promise<unknown>;
+  /** Undefined removes the note. */
+  writeNote(digest: string, kind: string, value: unknown): Promise<void>;
+}
+
 /** Every method rejects with `storage_unavailable` when the store does not answer, and `storage_quota` where bytes find no room. */
-export interface Store extends BinaryStore {
+export interface Store extends BinaryStore, NoteStore {
   /** The versions kept for an address, the newest release first. */
   versions(url: string): Promise<PackageRow[]>;
   /** The highest release ever committed for an address; outlives the package. */

@@ -155,7 +155,8 @@ export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnSt
       }),
     async clear() {
       await write("clear the store", "strict", async (tx) => {
-        for (const store of ["packages", "pending", "chunks", "binaries"] as const) await tx.objectStore(store).clear();
+        for (const store of ["packages", "pending", "chunks", "binaries", "notes"] as const)
+          await tx.objectStore(store).clear();
       });
       keeps = false;
     },
@@ -173,6 +174,16 @@ export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnSt
     putBinary: (binary, bytes) =>
       write("store a binary", "relaxed", async (tx) => {
         await tx.objectStore("binaries").put(new Blob([bytes]), binary.sha256);
+      }),
+    readNote: (digest, kind) => step("read a note", async (db) => (await db.get("notes", [digest, kind]))?.value),
+    writeNote: (digest, kind, value) =>
+      step("write a note", async (db) => {
+        const tx = db.transaction("notes", "readwrite", { durability: "relaxed" });
+        if (value === undefined) await tx.store.delete([digest, kind]);
+        else await tx.store.put({ digest, kind, value, at: Date.now() });
+        // At once, for the page may crash before the browser would.
+        tx.commit();
+        await tx.done;
       }),
     close() {
       void opening?.then((db) => db.close()).catch(() => undefined);
@@ -202,9 +213,17 @@ async function commitRow(tx: Writing, row: NewRow, rows: PackageRow[]): Promise<
   await tx.objectStore("pending").delete(url);
 }
 
-/** Deletes the chunks that neither a package nor a download of the last week has. */
+// A model runs before its package is stored, and crashes are remembered for a day.
+const NOTE_MS = 24 * 3600 * 1000;
+
+/** Deletes the chunks that neither a package nor a download of the last week has, and the notes on packages that are gone. */
 async function sweep(tx: Writing): Promise<void> {
-  const kept = new Set((await tx.objectStore("packages").getAll()).flatMap((row) => row.chunks.map((c) => c.sha256)));
+  const rows = await tx.objectStore("packages").getAll();
+  const kept = new Set(rows.flatMap((row) => row.chunks.map((c) => c.sha256)));
+  const digests = new Set(rows.map((row) => row.digest));
+  for (const note of await tx.objectStore("notes").getAll())
+    if (!digests.has(note.digest) && Date.now() - note.at > NOTE_MS)
+      await tx.objectStore("notes").delete([note.digest, note.kind]);
   for (const pending of await tx.objectStore("pending").getAll()) {
     if (Date.now() - pending.at > PENDING_MS) await tx.objectStore("pending").delete(pending.url);
     else for (const hash of pending.chunks) kept.add(hash);

@@ -1,62 +1,95 @@
-// Opens a model on the first allowed backend that runs it, and says why the others were not used.
+// Opens a model on the first target that runs it rightly, and says why the others were not used.
 import { asInsituError, InsituError } from "../errors.js";
-import type { Backend, InputSpec, Refusal } from "../types.js";
-import { choose } from "./choose.js";
+import type { SelfTest } from "../model/self-test.js";
+import type { InputSpec, Refusal } from "../types.js";
 import { zeros } from "./feeds.js";
-import type { Engine, ModelSource, Session } from "./session.js";
+import type { Sentinel } from "./memo.js";
+import { selfTest } from "./self-test.js";
+import type { Engine, ModelSource, Session, Target } from "./session.js";
 
-export interface OpenOptions {
-  backends: Backend[];
+export interface OpenContext {
+  engine: Engine;
+  source: ModelSource;
+  inputs: InputSpec[];
   /** What messages call the model. */
   name: string;
-  inputs: InputSpec[];
-  signal: AbortSignal;
+  sentinel: Sentinel;
+  /** The package's golden inputs and outputs. */
+  selfTests(): Promise<SelfTest[]>;
+}
+
+export interface OpenOptions {
+  signal?: AbortSignal;
   /** Called each time all weights have been read, before the model is compiled. */
-  onWeights: () => void;
+  onWeights?: () => void;
+  /** A target that was right on this device before, and need not be checked again. */
+  known?: Target;
 }
 
-export interface Opened {
-  session: Session;
-  refused: Refusal[];
+/** The bytes could not be read, which is not the backend's fault: the next one would need the same. */
+class Unreadable extends Error {
+  constructor(readonly error: unknown) {
+    super("The weights could not be read.");
+  }
 }
 
-/** Throws `backend_unavailable` when none runs the model, and what reading the weights throws. */
-export async function openSession(engine: Engine, source: ModelSource, options: OpenOptions): Promise<Opened> {
-  const { backends, name, inputs, signal, onWeights } = options;
-  const { order, refused } = choose(await Promise.all(backends.map((backend) => engine.probe(backend))));
-  let unreadable: { error: unknown } | undefined;
-  const weights = async function* () {
+/**
+ * `refused` gets what was tried in vain. Throws `backend_unavailable` when no target runs the model, and what reading the weights
+ * throws.
+ */
+export async function openFirst(
+  context: OpenContext,
+  order: Target[],
+  refused: Refusal[],
+  options: OpenOptions = {},
+): Promise<Session> {
+  const { name, sentinel } = context;
+  for (const target of order) {
+    if (options.signal?.aborted) throw new InsituError("aborted", "Loading was aborted.");
     try {
-      yield* source.weights();
+      await sentinel.begin(target.backend);
+      return await openTarget(context, target, options);
     } catch (error) {
-      unreadable = { error };
-      throw error;
-    }
-    onWeights();
-  };
-  for (const backend of order) {
-    if (signal.aborted) throw new InsituError("aborted", "Loading was aborted.");
-    try {
-      const session = await engine.open({ ...source, weights }, backend);
-      await warmUp(session, inputs);
-      return { session, refused };
-    } catch (error) {
-      // Not the backend's fault: the next one would need the same bytes.
-      if (unreadable) throw unreadable.error;
-      const { message } = asInsituError(error, "backend_unavailable", `${backend} failed`);
-      refused.push({ backend, reason: message });
+      if (error instanceof Unreadable) throw error.error;
+      const { message } = asInsituError(error, "backend_unavailable", `${target.backend} failed`);
+      refused.push({ backend: target.backend, reason: message });
+    } finally {
+      await sentinel.end();
     }
   }
   const reasons = refused.map(({ backend, reason }) => `${backend} (${reason})`).join("; ");
   throw new InsituError("backend_unavailable", `No allowed backend runs ${name}: ${reasons}.`, { refused });
 }
 
-/** The first run compiles kernels; it also proves that the backend has every kernel the graph needs. */
-async function warmUp(session: Session, inputs: InputSpec[]): Promise<void> {
-  try {
-    await session.run(zeros(inputs));
-  } catch (error) {
-    session.dispose();
+/** Opens the model and compares what it computes with the golden outputs. Throws why that failed; nothing stays allocated then. */
+export async function openTarget(context: OpenContext, target: Target, options: OpenOptions = {}): Promise<Session> {
+  const { engine, source, inputs } = context;
+  const missing = engine.missingOps(source.model, target.backend);
+  if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
+  let unreadable: Unreadable | undefined;
+  const reading = (error: unknown) => {
+    unreadable = new Unreadable(error);
     throw error;
+  };
+  const weights = async function* () {
+    try {
+      yield* source.weights();
+    } catch (error) {
+      reading(error);
+    }
+    options.onWeights?.();
+  };
+  let session: Session | undefined;
+  try {
+    session = await engine.open({ ...source, weights }, target);
+    const tests = options.known === target ? [] : await context.selfTests().catch(reading);
+    // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
+    if (tests.length === 0) await session.run(zeros(inputs));
+    const wrong = await selfTest(session, tests, target.backend);
+    if (wrong !== undefined) throw new Error(wrong);
+    return session;
+  } catch (error) {
+    session?.dispose();
+    throw unreadable ?? error;
   }
 }

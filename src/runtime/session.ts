@@ -12,6 +12,12 @@ export interface ModelSource {
   outputs: TensorSpec[];
 }
 
+/** A way to run a model: a backend, and on wasm the number of threads that compute. */
+export interface Target {
+  backend: Backend;
+  threads?: number;
+}
+
 export interface Ran {
   outputs: Record<string, TensorData>;
   /** Milliseconds until the work was handed to the device; on a GPU it may still be running then. */
@@ -20,21 +26,30 @@ export interface Ran {
   readbackMs: number;
 }
 
-/** One model, ready to run on one backend. It holds the model's memory until `dispose`. */
+/** One model, ready to run on one target. It holds the model's memory until `dispose`. */
 export interface Session {
-  readonly backend: Backend;
-  /** Runs the model once; `feeds` holds one tensor an input, already checked against the manifest. Calls must not overlap. */
+  readonly target: Target;
+  /**
+   * Runs the model once; `feeds` holds one tensor an input, already checked against the manifest. Calls must not overlap. Rejects
+   * with `device_lost` when the device died, `out_of_memory` when it had no room; a lost session never works again.
+   */
   run(feeds: Record<string, TensorData>): Promise<Ran>;
   /** Frees what the model holds; a second call does nothing. */
   dispose(): void;
 }
 
-/** What can run models. It knows nothing of packages, stores, pictures or tasks. */
+/** What can run models. It knows nothing of packages, stores, pictures or tasks. Calls that run or open must not overlap. */
 export interface Engine {
   /** Starts nothing for good: says whether the backend could run here, and if not why not. Never throws. */
   probe(backend: Backend): Promise<BackendReport>;
-  /** Starts the backend if needed and compiles the model on it. Throws when either cannot be done; nothing stays allocated then. */
-  open(source: ModelSource, backend: Backend): Promise<Session>;
+  /** Ops of the model for which the backend has no kernel; it may find more when it runs. */
+  missingOps(model: ModelJson, backend: Backend): string[];
+  /** Starts the backend, if it does not run yet, so that `open` need not. */
+  start(target: Target): Promise<void>;
+  /** Starts the target if needed and compiles the model on it. Throws when either cannot be done; nothing stays allocated then. */
+  open(source: ModelSource, target: Target): Promise<Session>;
+  /** Ends a target, and frees its memory and threads; does nothing while a session is open on it. */
+  stop(target: Target): void;
   /** Tensors that live on all backends: equal before and after a call that leaks nothing. */
   tensorCount(): number;
 }

@@ -35,18 +35,24 @@ export function toValue(manifest: Manifest, outputs: Outputs, placement?: Placem
   }
 }
 
+/** The first NaN or infinity of the outputs. */
+export function firstInvalid(outputs: Outputs): { output: string; index: number } | undefined {
+  for (const [output, { data }] of Object.entries(outputs)) {
+    for (let index = 0; index < data.length; index += 1) if (!Number.isFinite(data[index])) return { output, index };
+  }
+  return undefined;
+}
+
 /** Throws `output_invalid` when an output holds NaN or infinity. */
 export function assertFinite(outputs: Outputs, backend: string): void {
-  for (const [name, { data }] of Object.entries(outputs)) {
-    for (let index = 0; index < data.length; index += 1) {
-      if (Number.isFinite(data[index])) continue;
-      throw new InsituError(
-        "output_invalid",
-        `The output ${name} holds ${data[index]} at ${index}: the weights are broken, or the backend ${backend} computes wrongly here. Try another backend.`,
-        { output: name, index, backend },
-      );
-    }
-  }
+  const found = firstInvalid(outputs);
+  if (!found) return;
+  const { output, index } = found;
+  throw new InsituError(
+    "output_invalid",
+    `The output ${output} holds ${outputs[output]?.data[index]} at ${index}: the input or the weights are broken, or the backend ${backend} computes wrongly here. Check the input; if it is fine, predict again.`,
+    { output, index, backend },
+  );
 }
 
 function pick(outputs: Outputs, name: string | undefined, manifest: Manifest): TensorData {

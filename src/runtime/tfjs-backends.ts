@@ -1,17 +1,30 @@
-// Probes and starts tfjs's backends, each only after everything that tfjs would stumble over has been checked.
-import { env, registerBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
+// Starts and stops tfjs's backends: one instance a target, each only after what tfjs would stumble over has been checked.
 import "@tensorflow/tfjs-backend-cpu";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { InsituError } from "../errors.js";
+import { findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
+import { InsituError, isInsituError } from "../errors.js";
 import type { Backend, BackendReport } from "../types.js";
-import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
+import type { Target } from "./session.js";
+import { probeWasm, registerWasm, type WasmAssets, wasmName } from "./tfjs-wasm.js";
+import { deviceLost, type Gpu, probeWebGPU, registerWebGPU } from "./tfjs-webgpu.js";
 
-export interface WasmAssets {
-  /** Absolute URL of a binary. */
-  url(name: WasmBinary): string;
-  cache: BinaryCache;
+/** A backend of tfjs that runs. */
+export interface Running {
+  /** Makes it the one that the next operation uses. Throws `device_lost` once it is dead. */
+  use(): Promise<void>;
+  /** Rejects when the device is lost; undefined where there is none to lose. */
+  whenLost?: Promise<never>;
+  /** Keeps the backend from being stopped, until the answer is called. */
+  hold(): () => void;
 }
+
+export interface Backends {
+  start(target: Target): Promise<Running>;
+  /** Does nothing while somebody holds the backend. */
+  stop(target: Target): void;
+}
+
+// Compiling 430 kB of WebAssembly and starting threads takes 0.1 s here; tfjs never answers when either fails.
+const START_MS = 30_000;
 
 /** Says whether a backend could run here; asks the browser, never tfjs. */
 export async function probe(backend: Backend): Promise<BackendReport> {
@@ -27,122 +40,95 @@ export async function probe(backend: Backend): Promise<BackendReport> {
   }
 }
 
-/** Makes `backend` the one that the next operation uses; the first time it is started. */
-export async function start(backend: Backend, assets: WasmAssets): Promise<void> {
-  if (backend === "wasm") await prepareWasm(assets);
-  if (backend === "webgpu") await prepareWebGPU();
-  // setBackend answers false when the start fails; it throws for unknown names only.
-  const started = await setBackend(backend).catch((error: unknown) => {
-    throw unavailable(backend, error);
-  });
-  if (!started) throw unavailable(backend, new Error("tfjs could not start it"));
+export function createBackends(assets: WasmAssets): Backends {
+  const running = new Map<string, { gpu?: Gpu; holders: number }>();
+
+  const register = async ({ backend, threads = 1 }: Target): Promise<{ gpu?: Gpu }> => {
+    switch (backend) {
+      case "cpu":
+        // Registered by tfjs at import.
+        return {};
+      case "wasm":
+        await registerWasm(threads, assets);
+        return {};
+      case "webgpu":
+        return { gpu: await registerWebGPU() };
+      default:
+        return backend satisfies never;
+    }
+  };
+
+  const use = async (target: Target): Promise<void> => {
+    // tfjs binds all kernels anew at each call, which costs more than a small model.
+    if (getBackend() === nameOf(target)) return;
+    // It answers false when the start fails, and throws for unknown names only.
+    if (!(await withinDeadline(setBackend(nameOf(target))))) throw new Error("tfjs could not start it");
+  };
+
+  const remove = (target: Target): void => {
+    const name = nameOf(target);
+    running.delete(name);
+    // cpu holds nothing but its tensors. The others may be registered without running: by tfjs, or by a start that failed.
+    if (target.backend !== "cpu" && findBackendFactory(name)) removeBackend(name);
+  };
+
+  return {
+    stop(target) {
+      if (running.get(nameOf(target))?.holders === 0) remove(target);
+    },
+    async start(target) {
+      const name = nameOf(target);
+      try {
+        // tfjs never restores a lost device.
+        if (!running.has(name) || running.get(name)?.gpu?.lost) {
+          remove(target);
+          const started = await register(target);
+          await use(target);
+          running.set(name, { ...started, holders: 0 });
+        }
+        await use(target);
+      } catch (error) {
+        throw unavailable(target, error);
+      }
+      const mine = running.get(name);
+      const gpu = mine?.gpu;
+      return {
+        whenLost: gpu?.whenLost,
+        hold() {
+          if (mine) mine.holders += 1;
+          let held = true;
+          return () => {
+            if (mine && held) mine.holders -= 1;
+            held = false;
+          };
+        },
+        async use() {
+          if (gpu?.lost) throw deviceLost(gpu.lost);
+          await use(target);
+        },
+      };
+    },
+  };
 }
 
-function unavailable(backend: Backend, cause: unknown): InsituError {
+/** tfjs's name for the target. */
+const nameOf = ({ backend, threads = 1 }: Target) => (backend === "wasm" ? wasmName(threads) : backend);
+
+async function withinDeadline<T>(started: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not start within ${START_MS / 1000} s`)), START_MS);
+  });
+  try {
+    return await Promise.race([started, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function unavailable({ backend, threads }: Target, cause: unknown): InsituError {
+  if (isInsituError(cause)) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new InsituError(
-    "backend_unavailable",
-    `The backend ${backend} did not start: ${detail}.`,
-    { backend },
-    { cause },
-  );
-}
-
-// ---- wasm --------------------------------------------------------------------------------------------------------
-
-let wasmPrepared = false;
-
-// (module): the shortest valid module, magic number and version 1.
-const EMPTY_MODULE = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
-
-function probeWasm(): BackendReport {
-  if (typeof WebAssembly === "undefined")
-    return { backend: "wasm", available: false, reason: "the browser has no WebAssembly" };
-  try {
-    new WebAssembly.Module(EMPTY_MODULE);
-    return { backend: "wasm", available: true };
-  } catch {
-    const reason = "the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to script-src";
-    return { backend: "wasm", available: false, reason };
-  }
-}
-
-/**
- * Hands tfjs the checked bytes: with `usePlatformFetch` it asks `env().platform.fetch`, which answers from memory here. tfjs
- * itself would take an HTML page for a binary, and refuse every later attempt after one that failed.
- */
-async function prepareWasm({ url, cache }: WasmAssets): Promise<void> {
-  if (wasmPrepared) return;
-  // Threads need a measured number of them (one too many is 3 to 5 times slower), so until that is measured: one, with SIMD.
-  env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-  const simd = await env().getAsync("WASM_HAS_SIMD_SUPPORT");
-  const name: WasmBinary = simd ? "tfjs-backend-wasm-simd.wasm" : "tfjs-backend-wasm.wasm";
-  const bytes = await wasmBinary(name, url(name), cache);
-  setWasmPaths(
-    {
-      "tfjs-backend-wasm.wasm": url("tfjs-backend-wasm.wasm"),
-      "tfjs-backend-wasm-simd.wasm": url("tfjs-backend-wasm-simd.wasm"),
-      "tfjs-backend-wasm-threaded-simd.wasm": url("tfjs-backend-wasm-threaded-simd.wasm"),
-    },
-    true,
-  );
-  const platform = env().platform;
-  const fetchAsBefore = platform.fetch.bind(platform);
-  platform.fetch = (path, init) =>
-    path === url(name) ? Promise.resolve(new Response(bytes)) : fetchAsBefore(path, init);
-  wasmPrepared = true;
-}
-
-// ---- webgpu ------------------------------------------------------------------------------------------------------
-
-let device: GPUDevice | undefined;
-
-async function requestAdapter(): Promise<GPUAdapter | null> {
-  return (await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
-}
-
-async function probeWebGPU(): Promise<BackendReport> {
-  const refuse = (reason: string): BackendReport => ({ backend: "webgpu", available: false, reason });
-  if (!navigator.gpu) return refuse("the browser has no WebGPU");
-  try {
-    const adapter = await requestAdapter();
-    if (!adapter) return refuse("the browser has WebGPU, but no adapter for it");
-    const { isFallbackAdapter, vendor, architecture } = adapter.info;
-    if (!isFallbackAdapter) return { backend: "webgpu", available: true };
-    return { backend: "webgpu", available: true, software: true, reason: `software adapter ${vendor} ${architecture}` };
-  } catch (error) {
-    // Firefox may throw here instead of answering null (mdn/content#42647).
-    return refuse(`asking for an adapter failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/**
- * Registers tfjs's WebGPU backend on a device that is ours. tfjs's own factory reads `adapter.features` of a null adapter
- * (tfjs#8094), and a device that it made could not be watched.
- */
-async function prepareWebGPU(): Promise<void> {
-  if (device) return;
-  const adapter = await requestAdapter();
-  if (!adapter) throw unavailable("webgpu", new Error("no adapter"));
-  const wanted: GPUFeatureName[] = ["timestamp-query", "bgra8unorm-storage"];
-  const { limits } = adapter;
-  device = await adapter.requestDevice({
-    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
-    // The limits that tfjs's kernels are written for; WebGPU grants the defaults only unless asked.
-    requiredLimits: {
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxBufferSize: limits.maxBufferSize,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    },
-  });
-  const ours = device;
-  // A lost device is never restored by tfjs: forget it, so that the next model starts on a new one.
-  void ours.lost.then(() => {
-    if (device === ours) device = undefined;
-  });
-  removeBackend("webgpu");
-  registerBackend("webgpu", () => new WebGPUBackend(ours, adapter.info), 3);
+  const message = `The backend ${backend} did not start: ${detail}.`;
+  return new InsituError("backend_unavailable", message, { backend, threads }, { cause });
 }

@@ -78,24 +78,24 @@ test("the second load, in a new page, makes no request", async () => {
   expect(asked()).toEqual([]);
 });
 
-test.each(manifest.files)(
-  "an altered byte in the stored $path is mended from that file alone",
-  async ({ path, sha256 }) => {
-    const first = await load();
-    await library.visit();
-    await library.page.evaluate(flipStored, { store: "insitu", sha256 });
-    library.server.requests.length = 0;
-    const mended = await load();
-    expect(mended).toMatchObject({ source: "cache", label: first.label });
-    const url = `${library.server.url}models/digits/`;
-    expect(mended.corrupt).toEqual([{ type: "corrupt", url, path, sha256 }]);
-    expect(asked()).toEqual([`/models/digits/${path}`]);
+// What a load reads before a model runs.
+const READ = manifest.files.filter(({ path }) => !path.startsWith("self-test-"));
 
-    library.server.requests.length = 0;
-    expect(await load()).toMatchObject({ source: "cache", label: first.label, corrupt: [] });
-    expect(asked()).toEqual([]);
-  },
-);
+test.each(READ)("an altered byte in the stored $path is mended from that file alone", async ({ path, sha256 }) => {
+  const first = await load();
+  await library.visit();
+  await library.page.evaluate(flipStored, { store: "insitu", sha256 });
+  library.server.requests.length = 0;
+  const mended = await load();
+  expect(mended).toMatchObject({ source: "cache", label: first.label });
+  const url = `${library.server.url}models/digits/`;
+  expect(mended.corrupt).toEqual([{ type: "corrupt", url, path, sha256 }]);
+  expect(asked()).toEqual([`/models/digits/${path}`]);
+
+  library.server.requests.length = 0;
+  expect(await load()).toMatchObject({ source: "cache", label: first.label, corrupt: [] });
+  expect(asked()).toEqual([]);
+});
 
 test("two clients that load at once fetch the package once", async () => {
   const sources = await library.page.evaluate(async () => {

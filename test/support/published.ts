@@ -1,4 +1,5 @@
 // A tiny model, packed by "insitu pack" and published at a host in memory, where a test can swap any file for another.
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +55,7 @@ export async function pack({ release, name = "tiny", seed = release, expires }: 
       version: `${release}.0.0`,
       release,
       created,
+      selfTest: false,
     });
     const published: Published = new Map();
     for (const path of ["insitu.json", "model.json", "w.bin", "b.bin"])
@@ -69,6 +71,14 @@ export function editManifest(published: Published, edit: (manifest: Record<strin
   const manifest = JSON.parse(new TextDecoder().decode(published.get("insitu.json"))) as Record<string, unknown>;
   edit(manifest);
   published.set("insitu.json", new TextEncoder().encode(JSON.stringify(manifest)));
+}
+
+/** Adds a file to the package and to its manifest. */
+export function publish(published: Published, path: string, content: unknown): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(content));
+  published.set(path, bytes);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  editManifest(published, ({ files }) => (files as unknown[]).push({ path, size: bytes.length, sha256 }));
 }
 
 /** The weights as the model reads them. */

@@ -33,7 +33,8 @@ export function makePackage(dir: string, recipe: Recipe): Promise<Manifest> {
   for (const [index, path] of paths.entries()) writeFileSync(join(dir, path), contents[index] as Buffer);
   const model = join(dir, "model.json");
   writeFileSync(model, JSON.stringify(modelJson(tables, rows, paths, `${name} ${release}`)));
-  return packModel({ model, out: dir, name, version: `${release}.0.0`, release, created: "2026-01-01T00:00:00Z" });
+  const created = "2026-01-01T00:00:00Z";
+  return packModel({ model, out: dir, name, version: `${release}.0.0`, release, created, selfTest: false });
 }
 
 /** The first four numbers that a model of these tables must predict for `ROW`. */

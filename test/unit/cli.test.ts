@@ -1,10 +1,11 @@
 // The command `insitu` as a process: what it prints, and the exit codes 0, 1 (failed) and 2 (wrong usage).
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { republish } from "../support/graphs.js";
 import { CENTERNET, DETECTIONS, flip, useRooms } from "../support/packages.js";
 
 const rooms = useRooms();
@@ -35,6 +36,7 @@ describe("the command insitu", () => {
       task,
       "--labels",
       labels,
+      "--no-self-test",
     );
     expect(packed).toMatchObject({ status: 0, stderr: "" });
     for (const words of [
@@ -60,6 +62,34 @@ describe("the command insitu", () => {
     const failed = insitu("verify", rooms.folder);
     expect(failed).toMatchObject({ status: 1, stdout: "" });
     expect(failed.stderr).toMatch(/^insitu: .* centernet\.bin has another SHA-256/);
+  });
+
+  it("records a self-test and says so, runs it again, and fails with 1 for other weights", () => {
+    const model = fileURLToPath(new URL("../../models/digits/package/model.json", import.meta.url));
+    const about = ["--name", "digits", "--version", "1.0.0"];
+    const packed = insitu("pack", model, "--out", rooms.folder, ...about);
+    expect(packed).toMatchObject({ status: 0, stdout: expect.stringContaining("selftest self-test-1.input.json") });
+    expect(packed.stderr).toMatch(
+      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\n$/,
+    );
+    const passed = insitu("verify", rooms.folder, "--self-test");
+    expect(passed).toMatchObject({ status: 0, stderr: "" });
+    expect(passed.stdout).toContain("passed   self-test 1 on cpu, the largest error is 0.0e+0");
+    // Its highest byte turns a weight of the first layer by a factor of 2^64 or more.
+    const weights = join(rooms.folder, "weights.bin");
+    const bytes = readFileSync(weights);
+    bytes[3] = (bytes[3] ?? 0) ^ 0x60;
+    writeFileSync(weights, bytes);
+    republish(rooms.folder, () => undefined);
+    expect(insitu("verify", rooms.folder).status).toBe(0);
+    const failed = insitu("verify", rooms.folder, "--self-test");
+    expect(failed).toMatchObject({ status: 1, stdout: "" });
+    expect(failed.stderr).toMatch(/^insitu: .*the self-test failed: cpu gave /);
+    expect(insitu("pack", model, "--out", rooms.folder, ...about, "--no-self-test")).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(insitu("verify", rooms.folder, "--self-test").stderr).toContain("has no self-test to run");
   });
 
   it.each([

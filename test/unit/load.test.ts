@@ -5,7 +5,7 @@ import { steadily } from "../../src/model/progress.js";
 import type { Progress } from "../../src/types.js";
 import { failure } from "../support/chunked.js";
 import { bytesOf, lasting, useLoading } from "../support/loading.js";
-import { pack, weightsOf } from "../support/published.js";
+import { editManifest, pack, publish, weightsOf } from "../support/published.js";
 
 const at = useLoading();
 
@@ -58,6 +58,49 @@ describe("a package", () => {
     at.asked();
     expect(await bytesOf(cold)).toEqual(weightsOf(at.site));
     expect(at.asked()).toEqual([]);
+  });
+
+  it("brings its self-tests, from the network and from the store, mended where they are damaged", async () => {
+    const x = { dtype: "float32", shape: [1, 2], data: "AACAPwAAAEA=" };
+    publish(at.site, "in.json", { "x:0": x });
+    publish(at.site, "out.json", { "y:0": { dtype: "float32", shape: [1, 300], stride: 300, data: "AABAQA==" } });
+    editManifest(at.site, (manifest) =>
+      Object.assign(manifest, { selfTest: [{ input: "in.json", outputs: "out.json" }] }),
+    );
+    const right = {
+      inputs: { "x:0": { data: new Float32Array([1, 2]), shape: [1, 2], dtype: "float32" } },
+      outputs: { "y:0": { data: new Float32Array([3]), shape: [1, 300], dtype: "float32", stride: 300, unstable: [] } },
+      tolerance: { webgpu: 1e-2, wasm: 1e-4, cpu: 1e-4 },
+    };
+    for (const source of ["network", "cache"]) {
+      const loaded = await at.load();
+      expect(loaded.source).toBe(source);
+      expect(loaded.bytes).toEqual(weightsOf(at.site));
+      at.asked();
+      expect(await loaded.selfTests()).toEqual([right]);
+      expect(await loaded.selfTests()).toEqual([right]);
+      expect(at.asked()).toEqual([]);
+    }
+    const { read } = at.database;
+    const loaded = await at.load();
+    const damaged = loaded.manifest.files.find(({ path }) => path === "out.json")?.sha256;
+    at.database = { ...at.database, read: async (spec) => (spec.sha256 === damaged ? "corrupt" : read(spec)) };
+    expect(await (await at.load()).selfTests()).toEqual([right]);
+    expect(at.asked()).toEqual(["out.json"]);
+  });
+
+  it("has no self-tests unless it names some, and a wrong one is refused when it is read", async () => {
+    expect(await (await at.load()).selfTests()).toEqual([]);
+    at.site = await pack({ release: 2 });
+    publish(at.site, "in.json", { "x:0": 1 });
+    editManifest(at.site, (manifest) =>
+      Object.assign(manifest, { selfTest: [{ input: "in.json", outputs: "in.json" }] }),
+    );
+    const loaded = await at.load({}, true);
+    await expect(loaded.selfTests()).rejects.toMatchObject({
+      code: "model_format",
+      data: { url: `${at.url()}in.json`, field: "x:0" },
+    });
   });
 
   it("that cannot be stored is loaded all the same, and says why", async () => {

@@ -1,0 +1,54 @@
+// Runs a package's self-tests in Node, on the backend that they were recorded with.
+import { join } from "node:path";
+import { InsituError } from "../errors.js";
+import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "../model/self-test.js";
+import type { ModelJson } from "../model/topology.js";
+import { type Comparison, compare, reasonText } from "../runtime/self-test.js";
+import type { Session } from "../runtime/session.js";
+import type { Manifest } from "../types.js";
+import { readText, weightChunks } from "./files.js";
+
+/** Reads and parses the self-tests of the package in `folder`; throws `model_format` as a page would. */
+export async function readSelfTests({ selfTest = [], inputs, outputs }: Manifest, folder: string): Promise<SelfTest[]> {
+  const tests: SelfTest[] = [];
+  for (const spec of selfTest) {
+    const [input, right] = [join(folder, spec.input), join(folder, spec.outputs)];
+    tests.push({
+      inputs: parseSelfTestInput(await readText(input), inputs, input),
+      outputs: parseSelfTestOutputs(await readText(right), outputs, right),
+      tolerance: spec.tolerance,
+    });
+  }
+  return tests;
+}
+
+/** Runs them on cpu and answers with the figures; throws `output_invalid` when the model gives something else. */
+export async function runSelfTests(manifest: Manifest, model: ModelJson, folder: string): Promise<Comparison[]> {
+  const tests = await readSelfTests(manifest, folder);
+  if (tests.length === 0) {
+    const message = `${folder} has no self-test to run. Pack it again without --no-self-test.`;
+    throw new InsituError("input_invalid", message, { folder });
+  }
+  const session = await openOnCpu(manifest, model, folder);
+  try {
+    const found: Comparison[] = [];
+    for (const { inputs, outputs, tolerance } of tests) {
+      const { outputs: actual } = await session.run(inputs);
+      const comparison = compare(outputs, actual, tolerance.cpu);
+      found.push(comparison);
+      if (comparison.agrees) continue;
+      const message = `${folder} does not compute what was recorded: ${reasonText(comparison, "cpu", tolerance.cpu)}. Its weights are not those of the model that was tested; pack the right ones.`;
+      throw new InsituError("output_invalid", message, { folder, ...comparison });
+    }
+    return found;
+  } finally {
+    session.dispose();
+  }
+}
+
+/** The model, with its weights from `folder`, on tfjs's cpu backend. tfjs is loaded here, for most commands need none. */
+export async function openOnCpu({ inputs, outputs }: Manifest, model: ModelJson, folder: string): Promise<Session> {
+  const { openReference } = await import("./reference.js");
+  const weights = () => weightChunks(model.weightFiles.map((path) => join(folder, path)));
+  return openReference({ model, weights, inputs, outputs });
+}

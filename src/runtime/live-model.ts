@@ -1,0 +1,107 @@
+// An open model as the host asks it: inputs to values, in batches, on the fastest backend that was found, watched for crashes.
+import { isInsituError } from "../errors.js";
+import type { HostPrediction, Residence, WireInput } from "../protocol.js";
+import type { BatchingOptions, Manifest, TensorData } from "../types.js";
+import { batchedLane } from "./batched.js";
+import { toFeeds, zeros } from "./feeds.js";
+import { improve } from "./improve.js";
+import { forget } from "./memo.js";
+import type { OpenOptions } from "./open.js";
+import { createResident, type ResidentParts } from "./resident.js";
+import { createSpeedWatch } from "./speed-watch.js";
+import { assertFinite, firstInvalid, toValue } from "./task.js";
+import type { Turn, Turns } from "./turns.js";
+
+export interface LiveModelParts extends ResidentParts {
+  manifest: Manifest;
+  turns: Turns;
+  batching?: BatchingOptions;
+  onChange(residence: Residence): void;
+}
+
+export interface LiveModel {
+  residence(): Residence;
+  predict(input: WireInput, turn: Turn): Promise<HostPrediction>;
+  /** Resolves once the fastest backend was found, or the model disposed. Never rejects. */
+  readonly tuned: Promise<void>;
+  /** In a turn of its own. */
+  dispose(): void;
+}
+
+// One note for a burst of predictions, not two for each.
+const BURST_MS = 1_000;
+
+/** In a turn: it uses the engine. Rejects as `openFirst` does. */
+export async function openLiveModel(parts: LiveModelParts, options: OpenOptions): Promise<LiveModel> {
+  const { manifest, turns, sentinel } = parts;
+  const resident = await createResident(parts, options);
+  resident.onChange = () => parts.onChange(resident.residence());
+  const end = new AbortController();
+  const tune = () => improve(resident, turns, zeros(manifest.inputs), end.signal);
+  const watch = createSpeedWatch(
+    () => resident.residence(),
+    () => forget(parts.notes).then(tune),
+  );
+  let quiet: ReturnType<typeof setTimeout> | undefined;
+
+  const burst = () => {
+    if (quiet === undefined) void sentinel.begin(resident.target().backend);
+    clearTimeout(quiet);
+    quiet = setTimeout(calm, BURST_MS);
+  };
+  const calm = () => {
+    quiet = undefined;
+    void sentinel.end();
+  };
+
+  const run = async (feeds: Record<string, TensorData>) => {
+    burst();
+    const ran = await resident.run(feeds);
+    const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
+    if (isSingle) watch.ran(ran.executeMs + ran.readbackMs);
+    return ran;
+  };
+  const lane = batchedLane(run, manifest, parts.batching ?? {});
+
+  const checked = async (feeds: Record<string, TensorData>, { outputs, backend }: Awaited<ReturnType<typeof run>>) => {
+    try {
+      assertFinite(outputs, backend);
+    } catch (error) {
+      // NaN in, NaN out: no backend's fault.
+      if (isInsituError(error) && !firstInvalid(feeds))
+        void turns.alone(() => resident.replaceInvalid(feeds, error.message)).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  return {
+    residence: resident.residence,
+    tuned: resident.recalled ? Promise.resolve() : tune(),
+    async predict(input, turn) {
+      const started = performance.now();
+      const { feeds, placement } = await toFeeds(input, manifest.inputs);
+      const prepared = performance.now();
+      const ran = await turns.item(lane, feeds, turn);
+      const done = performance.now();
+      await checked(feeds, ran);
+      const value = toValue(manifest, ran.outputs, placement);
+      const { outputs, backend, executeMs, readbackMs } = ran;
+      const timings = {
+        queue: Math.max(0, done - prepared - executeMs - readbackMs),
+        preprocess: prepared - started,
+        execute: executeMs,
+        readback: readbackMs,
+        postprocess: performance.now() - done,
+      };
+      return { value, outputs, backend, timings };
+    },
+    dispose() {
+      end.abort();
+      if (quiet !== undefined) {
+        clearTimeout(quiet);
+        calm();
+      }
+      resident.dispose();
+    },
+  };
+}

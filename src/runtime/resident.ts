@@ -1,0 +1,161 @@
+// A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
+import { asInsituError, type InsituError, isInsituError } from "../errors.js";
+import type { Residence } from "../protocol.js";
+import type { Backend, BackendReport, Measured, Refusal, TensorData } from "../types.js";
+import { isSame, refusals, startOrder } from "./choose.js";
+import { type Choice, environmentOf, type Notes, recall } from "./memo.js";
+import { type OpenContext, type OpenOptions, openFirst } from "./open.js";
+import type { Ran, Session, Target } from "./session.js";
+import { firstInvalid } from "./task.js";
+
+export interface ResidentParts extends OpenContext {
+  backends: Backend[];
+  notes: Notes;
+  /** Most threads that this worker may use. */
+  maxThreads: number;
+}
+
+export interface RanOn extends Ran {
+  backend: Backend;
+}
+
+/** `run`, `adopt` and `replaceInvalid` want the engine for themselves. */
+export interface Resident {
+  readonly parts: ResidentParts;
+  readonly reports: BackendReport[];
+  /** True when the target was measured at an earlier visit, in the same environment. */
+  readonly recalled: boolean;
+  readonly environment: string;
+  target(): Target;
+  residence(): Residence;
+  /** Runs the model; where its device was lost meanwhile it is opened again, and the run repeated once. */
+  run(feeds: Record<string, TensorData>): Promise<RanOn>;
+  /** The outputs held NaN or infinity for these finite feeds: moves to a backend on which they do not, if there is one. */
+  replaceInvalid(feeds: Record<string, TensorData>, reason: string): Promise<void>;
+  /** What was measured since, and the session to go on with. */
+  adopt(session: Session, measured: Measured[]): void;
+  /** The backend was tried and is not used. */
+  refuse(backend: Backend, why: unknown): void;
+  session(): Session;
+  onChange: (() => void) | undefined;
+  dispose(): void;
+}
+
+// A GPU process that crashed twice gives no adapter again.
+const LOSSES_TO_LEAVE = 2;
+
+export async function createResident(parts: ResidentParts, options: OpenOptions): Promise<Resident> {
+  const { engine, backends, notes, sentinel, maxThreads } = parts;
+  const probed = await Promise.all(backends.map((backend) => engine.probe(backend)));
+  const reports = probed.map((report) => ({
+    ...report,
+    threads: report.threads && Math.min(report.threads, maxThreads),
+  }));
+  const environment = environmentOf(reports);
+  const [choice, crashed] = await Promise.all([recall(notes, environment), sentinel.refused()]);
+  const { order, refused } = startOrder(reports);
+  const usable = order.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend));
+  // A page that crashed on all of them may still be lucky with the last.
+  const start = usable.length > 0 ? usable : order.slice(-1);
+  refused.push(...crashed.filter(({ backend }) => start.every((target) => target.backend !== backend)));
+  const known = choice && start.some(({ backend }) => backend === choice.target.backend) ? choice.target : undefined;
+  const first = known ? [known, ...start.filter((target) => !isSame(target, known))] : start;
+  let session = await openFirst(parts, first, refused, { ...options, known });
+  const recalled = session.target === known;
+  let measured: Measured[] = recalled ? (choice as Choice).measured : [];
+  const losses = new Map<Backend, number>();
+  let disposed = false;
+  /** Set while no backend could be opened again; the next run tries once more. */
+  let broken: InsituError | undefined;
+
+  /** Those that may still be tried, the present one first. */
+  const rungs = (): Target[] => {
+    const left = start.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend));
+    return left.some(({ backend }) => backend === session.target.backend)
+      ? [session.target, ...left.filter(({ backend }) => backend !== session.target.backend)]
+      : left;
+  };
+
+  const move = (next: Session) => {
+    session = next;
+    if (disposed) next.dispose();
+    resident.onChange?.();
+  };
+
+  const reopen = async (lost: InsituError) => {
+    const { backend } = session.target;
+    const count = (losses.get(backend) ?? 0) + 1;
+    losses.set(backend, count);
+    session.dispose();
+    if (count >= LOSSES_TO_LEAVE)
+      refused.push({ backend, reason: `its device was lost ${count} times: ${lost.message}` });
+    broken = lost;
+    move(await openFirst(parts, rungs(), refused));
+    broken = undefined;
+  };
+
+  const resident: Resident = {
+    parts,
+    reports,
+    recalled,
+    environment,
+    onChange: undefined,
+    session: () => session,
+    target: () => session.target,
+    residence() {
+      const { backend, threads } = session.target;
+      const mine = measured.find((one) => isSame(one, session.target));
+      const told = mine
+        ? refusals(backends, mine, measured, refused)
+        : refused.filter((one) => one.backend !== backend);
+      return { backend, ...(threads !== undefined && { threads }), refused: told, measured };
+    },
+    async run(feeds) {
+      try {
+        if (broken) throw broken;
+        return { ...(await session.run(feeds)), backend: session.target.backend };
+      } catch (error) {
+        if (disposed || !isInsituError(error) || error.code !== "device_lost") throw error;
+        await reopen(error);
+        return { ...(await session.run(feeds)), backend: session.target.backend };
+      }
+    },
+    async replaceInvalid(feeds, reason) {
+      const { backend } = session.target;
+      const others = rungs().filter((target) => target.backend !== backend);
+      for (const target of others) {
+        const next = await openFirst(parts, [target], []).catch(() => undefined);
+        if (!next) continue;
+        const { outputs } = await next.run(feeds).catch(() => ({ outputs: undefined }));
+        if (outputs && !firstInvalid(outputs)) {
+          refused.push({ backend, reason });
+          session.dispose();
+          move(next);
+          return;
+        }
+        // The model itself is to blame, or its input.
+        next.dispose();
+        engine.stop(target);
+      }
+    },
+    adopt(next, figures) {
+      measured = figures;
+      const before = session;
+      if (next !== before) {
+        before.dispose();
+        engine.stop(before.target);
+      }
+      move(next);
+    },
+    refuse(backend, why) {
+      // A number of threads that failed does not speak against the backend.
+      if (backend === session.target.backend || refused.some((other) => other.backend === backend)) return;
+      refused.push({ backend, reason: asInsituError(why, "backend_unavailable", `${backend} failed`).message });
+    },
+    dispose() {
+      disposed = true;
+      session.dispose();
+    },
+  };
+  return resident;
+}

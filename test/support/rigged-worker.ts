@@ -1,0 +1,76 @@
+// The library's worker with a lever on it: it hangs, throws, loses its GPU or computes NaN on wasm when a test says so.
+import type { Page } from "playwright";
+import type { Route } from "./server.js";
+
+/** What the worker does when it is told its name. */
+export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "count";
+
+const SCRIPT = `
+  import "/dist/worker.js";
+  const channel = new BroadcastChannel("rig");
+  const devices = [];
+  if (self.GPUAdapter) {
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (...args) {
+      devices.push(await requestDevice.apply(this, args));
+      return devices.at(-1);
+    };
+  }
+  // tfjs keeps its engine here, so that two copies of it share one.
+  const engine = () => self._tfengine;
+  const rigs = {
+    hang() { for (;;); },
+    throw() { setTimeout(() => { throw new Error("rigged"); }); },
+    destroyDevice() { devices.at(-1)?.destroy(); },
+    computeNaN() {
+      for (const [name, backend] of Object.entries(engine().registry)) {
+        if (!name.startsWith("wasm")) continue;
+        const { read } = backend;
+        backend.read = async function (...args) {
+          return (await read.apply(this, args)).slice().fill(NaN);
+        };
+      }
+    },
+    count() { channel.postMessage({ tensors: engine().state.numTensors, devices: devices.length }); },
+  };
+  channel.onmessage = ({ data }) => { if (typeof data === "string") { rigs[data](); channel.postMessage({ did: data }); } };
+`;
+
+export const RIGGED_WORKER = "/rigged.js";
+
+export const riggedWorker: Route = (req, res) => {
+  if (req.url !== RIGGED_WORKER) return false;
+  res.writeHead(200, { "Content-Type": "text/javascript" }).end(SCRIPT);
+  return true;
+};
+
+export interface Counted {
+  /** Tensors that tfjs holds, on all backends. */
+  tensors: number;
+  /** GPU devices that were made so far. */
+  devices: number;
+}
+
+/** Resolves when the worker has done it, and at once for what it never comes back from. */
+export function rig(page: Page, what: Rig): Promise<void> {
+  return page.evaluate(async (what) => {
+    const channel = new BroadcastChannel("rig");
+    const done = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
+    channel.postMessage(what);
+    if (what !== "hang") await done;
+    channel.close();
+  }, what);
+}
+
+export function count(page: Page): Promise<Counted> {
+  return page.evaluate(async () => {
+    const channel = new BroadcastChannel("rig");
+    const counted = new Promise<Counted>((resolve) =>
+      channel.addEventListener("message", ({ data }) => "tensors" in data && resolve(data)),
+    );
+    channel.postMessage("count");
+    const answer = await counted;
+    channel.close();
+    return answer;
+  });
+}
