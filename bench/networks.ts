@@ -32,7 +32,7 @@ export const NETWORKS: Network[] = [
 ];
 
 /** Raise it when this file packs other bytes. */
-const VERSION = "1.0.1";
+const VERSION = "1.0.2";
 
 export const networkBase = (name: NetworkName): string => `/models/${name}/`;
 

@@ -37,6 +37,8 @@ const AGREEMENT = 1e-3;
 // Fifty rounds of six engines take one; a software GPU needs twenty.
 const MOST_MINUTES = 40;
 
+const PLAIN = "plain tfjs";
+
 const WHERE: Record<Cores, string> = {
   one: "one thread (the page is not cross-origin isolated)",
   all: "all cores (the page is cross-origin isolated)",
@@ -113,20 +115,34 @@ function tell(
   if (found.isolated !== (cores === "all")) throw new Error(`crossOriginIsolated is ${found.isolated}.`);
   check(insitu, backend, cores);
   report.say(line(insitu, ""));
+  if (insitu.ran.choice) report.say(`    it measured ${insitu.ran.choice}`);
+  const best = bestOf(others);
   for (const other of others) {
     const sides = { insitu: summary(insitu), other: summary(other) };
-    const about = { ...row, against: other.name, digest: insitu.ran.digest, n: other.times.length, ...sides };
+    const about = { ...row, against: other.name, best: best.has(other.name), digest: insitu.ran.digest, n: other.times.length, ...sides }; // biome-ignore format: one line
     try {
       check(other, backend, cores);
       const ratio = ratioOfMedians(insitu.times, other.times);
       // The targets are against plain tfjs; digits on cpu and objects on WebGPU are reported.
-      const target = other.name === "plain tfjs" && backend === "wasm" ? network.most[cores] : undefined;
-      report.say(line(other, `${interval(ratio)}   ${report.mark(target, ratio.value)}`));
+      const target = other.name === PLAIN && backend === "wasm" ? network.most[cores] : undefined;
+      const words = other.name === PLAIN || !best.has(other.name) ? "" : ", its best number of threads";
+      report.say(line(other, `${interval(ratio)}   ${report.mark(target, ratio.value)}${words}`));
       report.row({ ...about, ratio: ratio satisfies Ratio, target });
     } catch (error) {
       report.error(about, error);
     }
   }
+}
+
+/** The fastest run of each engine: a peer is named with its number of threads after a comma. */
+function bestOf(sides: Measured[]): Set<string> {
+  const best = new Map<string, Measured>();
+  for (const side of sides) {
+    const [engine = ""] = side.name.split(",");
+    const before = best.get(engine);
+    if (!before || percentile(side.times, 0.5) < percentile(before.times, 0.5)) best.set(engine, side);
+  }
+  return new Set([...best.values()].map(({ name }) => name));
 }
 
 /** Throws when a side ran elsewhere than the row says, or computed something else. */
@@ -143,12 +159,12 @@ function check({ name, ran, difference }: Measured, backend: Backend, cores: Cor
 
 function summary({ times, ran, difference }: Measured) {
   const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(times, share));
-  return { p50, p95, p99, threads: ran.threads, difference };
+  return { p50, p95, p99, threads: ran.threads, choice: ran.choice, difference };
 }
 
 function line(side: Measured, verdict: string): string {
   const { p50 = 0, p95 = 0, p99 = 0, threads, difference } = summary(side);
   const cells = [p50, p95, p99].map((value) => value.toFixed(1).padStart(8)).join("");
   const on = threads === undefined ? "" : `${threads} thread${threads > 1 ? "s" : ""}`;
-  return `  ${side.name.padEnd(20)}${on.padEnd(10)}${cells}   ${difference.toExponential(0)} apart   ${verdict && `insitu / it ${verdict}`}`;
+  return `  ${side.name.padEnd(22)}${on.padEnd(10)}${cells}   ${difference.toExponential(0)} apart   ${verdict && `insitu / it ${verdict}`}`;
 }

@@ -1,7 +1,7 @@
 // insitu as one side of a comparison in the page: the built library, once its own choices have settled.
 import type { Client, ClientOptions, TaskKind } from "../../src/index.js";
 import type { Backend, Manifest } from "../../src/types.js";
-import type { Ran, Side } from "./side.js";
+import type { Side } from "./side.js";
 
 export type CreateClient = (options: ClientOptions) => Client;
 
@@ -42,18 +42,14 @@ export async function loadInsitu(
     },
     ran() {
       if (used.size > 1) throw new Error(`insitu changed backends while it was measured: ${[...used].join(", ")}.`);
-      const { digest, measured } = model.info;
+      const { digest, threads, measured, refused } = model.info;
+      const tried = measured.map((one) => `${one.backend} ${one.threads ?? 1}: ${one.p50Ms.toFixed(1)} ms`);
+      const choice = [...tried, ...refused.map(({ backend, reason }) => `not ${backend}: ${reason}`)].join(", ");
       const [on = ""] = used;
-      return { backend: on, threads: threadsOf(measured, on), digest };
+      return { backend: on, threads, digest, choice };
     },
     dispose: () => client.dispose(),
   };
-}
-
-/** The number it chose; one where it measured none, since it then never asked for more. */
-function threadsOf(measured: { backend: string; p50Ms: number; threads?: number }[], backend: string): Ran["threads"] {
-  const of = measured.filter((one) => one.backend === backend).sort((a, b) => a.p50Ms - b.p50Ms);
-  return of[0]?.threads ?? 1;
 }
 
 /** Predicts now and then, since some choices are made from predictions, until what is told has not changed for a while. */

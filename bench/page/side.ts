@@ -10,6 +10,8 @@ export interface Ran {
   threads?: number;
   /** Of the model that ran, where the engine knows one. */
   digest?: string;
+  /** Why it runs there: what it measured itself before, as text. */
+  choice?: string;
 }
 
 export interface Side {

@@ -3,7 +3,7 @@ import type { Client, ClientOptions, Model, Prediction, TaskKind } from "../../s
 import type { Backend, ImageInput, PredictInput } from "../../src/types.js";
 import { photo } from "./photo.js";
 
-type CreateClient = (options: ClientOptions & { pool?: number }) => Client;
+type CreateClient = (options: ClientOptions) => Client;
 type BatchModel = Model & {
   predictAll(inputs: Iterable<PredictInput>, options?: { batchSize?: number }): AsyncIterable<Prediction>;
 };
