@@ -26,7 +26,7 @@ const MOST_MINUTES = 10;
 /** As many pictures as take a second or two on one worker. */
 const POOLED: { model: NetworkName; images: number; rounds: number }[] = [
   { model: "handlandmark-full", images: 32, rounds: 11 },
-  { model: "objects", images: 12, rounds: 11 },
+  { model: "objects", images: 16, rounds: 11 },
 ];
 const CONCURRENT = { model: "digits", kinds: ["pictures", "numbers"], rounds: 21 } as const;
 

@@ -45,7 +45,7 @@ export async function compare(createClient: CreateClient, plan: Plan): Promise<C
   const image = await photo(plan.picture);
   const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
   const sides = new Map<string, Side>();
-  sides.set("insitu", await loadInsitu(createClient, base, backend, image));
+  sides.set("insitu", await loadInsitu(createClient, base, backend));
   const plain = await loadPlain(base, backend);
   sides.set("plain tfjs", plain);
   const failed: Comparison["failed"] = [];

@@ -1,21 +1,16 @@
 // insitu as one side of a comparison in the page: the built library, once its own choices have settled.
-import type { Client, ClientOptions, TaskKind } from "../../src/index.js";
+import type { Client, ClientOptions, Model, TaskKind } from "../../src/index.js";
 import type { Backend, Manifest } from "../../src/types.js";
 import type { Side } from "./side.js";
 
 export type CreateClient = (options: ClientOptions) => Client;
 
-// The library goes on measuring after the load has resolved: no change for so long, and at most so long.
+// The library goes on measuring after the load has resolved: then no change for so long, and at most so long.
 const STILL_MS = 2_000;
 const SETTLED_MS = 60_000;
 const POLL_MS = 250;
 
-export async function loadInsitu(
-  createClient: CreateClient,
-  base: string,
-  backend: Backend,
-  image: HTMLImageElement,
-): Promise<Side> {
+export async function loadInsitu(createClient: CreateClient, base: string, backend: Backend): Promise<Side> {
   const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
   const client = createClient({ backends: [backend] });
   const model = await client.load<TaskKind>(base);
@@ -25,10 +20,7 @@ export async function loadInsitu(
     used.add(prediction.backend);
     return prediction;
   };
-  await settled(
-    () => model.info,
-    () => predict(image),
-  );
+  await settled(model);
   return {
     predict,
     async outputs(input) {
@@ -52,16 +44,16 @@ export async function loadInsitu(
   };
 }
 
-/** Predicts now and then, since some choices are made from predictions, until what is told has not changed for a while. */
-async function settled(info: () => object, predict: () => Promise<unknown>): Promise<void> {
+/** Waits until the library has found what is fastest, which it looks for while nothing is predicted. */
+export async function settled(model: Model): Promise<void> {
   const began = performance.now();
+  await Promise.race([model.tuned, new Promise((resolve) => setTimeout(resolve, SETTLED_MS))]);
   let told = "";
   let since = began;
   while (performance.now() - since < STILL_MS && performance.now() - began < SETTLED_MS) {
-    await predict();
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    const now = JSON.stringify(info());
+    const now = JSON.stringify(model.info);
     if (now !== told) since = performance.now();
     told = now;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

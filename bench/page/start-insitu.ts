@@ -21,8 +21,9 @@ export async function start(
   const model = await client.load<TaskKind>(base);
   const { backend } = await model.predict(image);
   const ms = performance.now() - started;
-  // The next page must find the package.
+  // The next page must find the package, and which backend is fastest.
   await model.stored;
+  await model.tuned;
   const { source, digest } = model.info;
   await client.dispose();
   return { ms, backend, source, digest };

@@ -1,6 +1,7 @@
 // Runs in the page: how many predictions a second many calls at once reach, against the same one after the other.
 import type { Client, ClientOptions, Model, Prediction, TaskKind } from "../../src/index.js";
 import type { Backend, ImageInput, PredictInput } from "../../src/types.js";
+import { settled } from "./insitu.js";
 import { photo } from "./photo.js";
 
 type CreateClient = (options: ClientOptions) => Client;
@@ -43,6 +44,7 @@ export async function pools(
     BatchModel,
     BatchModel,
   ];
+  await Promise.all([settled(two), settled(one)]);
   const all = async (model: BatchModel) => {
     if (typeof model.predictAll !== "function") throw new Error("This build of the library has no predictAll.");
     const predictions: Prediction[] = [];
@@ -67,6 +69,7 @@ export async function concurrent(
   const inputs: PredictInput[] = kind === "pictures" ? drawn : drawn.map(toNumbers);
   const client = createClient({ backends: [backend] });
   const model = await client.load<TaskKind>(base);
+  await settled(model);
   const serial = async () => {
     const predictions: Prediction[] = [];
     for (const input of inputs) predictions.push(await model.predict(input));
