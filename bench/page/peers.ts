@@ -67,7 +67,7 @@ interface LiteRtTensor {
 }
 
 interface LiteRt {
-  loadLiteRt(path: string, options: { threads: boolean }): Promise<unknown>;
+  loadLiteRt(path: string, options: { threads: boolean }): Promise<{ liteRtWasm: { getThreadCount(): number } }>;
   loadAndCompile(
     url: string,
     options: { accelerator: "wasm"; cpuOptions: { numThreads: number } },
@@ -76,9 +76,7 @@ interface LiteRt {
 }
 
 interface LiteRtModel {
-  getInputDetails(): readonly { name: string }[];
   getOutputDetails(): readonly { name: string }[];
-  options: { cpuOptions: { numThreads: number } };
   run(input: LiteRtTensor[]): Promise<LiteRtTensor[]>;
   delete(): void;
 }
@@ -87,7 +85,7 @@ async function startLiteRt(url: string, threads: number): Promise<Engine> {
   // The module keeps one runtime; another query is another module, with a runtime of its own.
   const module = `/bench/litert.js?threads=${threads}`;
   const { loadLiteRt, loadAndCompile, Tensor } = (await import(/* @vite-ignore */ module)) as LiteRt;
-  await loadLiteRt("/peers/@litertjs/core/wasm/", { threads: threads > 1 });
+  const { liteRtWasm } = await loadLiteRt("/peers/@litertjs/core/wasm/", { threads: threads > 1 });
   const model = await loadAndCompile(url, { accelerator: "wasm", cpuOptions: { numThreads: threads } });
   const names = model.getOutputDetails().map(({ name }) => name);
   return {
@@ -98,7 +96,7 @@ async function startLiteRt(url: string, threads: number): Promise<Engine> {
       for (const each of [tensor, ...results]) each.delete();
       return Object.fromEntries(names.map((name, at) => [name, data[at] ?? new Float32Array()]));
     },
-    threads: () => model.options.cpuOptions.numThreads,
+    threads: () => liteRtWasm.getThreadCount(),
     dispose: async () => model.delete(),
   };
 }

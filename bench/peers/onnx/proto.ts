@@ -24,7 +24,7 @@ export interface OnnxGraph {
   outputs: { name: string; shape: number[] }[];
 }
 
-// The last version whose ReduceMean, Split and Resize are what every runtime of 2022 and later knows; ONNX 1.12 is its home.
+// Of ONNX 1.12, 2022: it has every operator that is needed here, and all runtimes know it.
 const OPSET = 17;
 const IR_VERSION = 8;
 
