@@ -1,5 +1,6 @@
 // `npm run bench`: insitu against plain TensorFlow.js in interleaved runs, in a real browser.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchLoads } from "./loads.js";
@@ -58,6 +59,7 @@ const parts = (program.processedArgs[0] as Part[] | undefined) ?? [];
 const wanted = parts.length > 0 ? parts : PARTS;
 const report = createReport(options.json);
 
+const before = loadavg()[0] ?? 0;
 await buildPages();
 let browser = "";
 // Only predict has so many rounds; the others know their own number, and a number that was asked for goes before it.
@@ -72,7 +74,12 @@ if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 
-const results = { browser, rows: report.rows };
+const after = loadavg()[0] ?? 0;
+// Threads that must share a core with another program wait for each other: such ratios say nothing.
+report.say(
+  `\n${cpus().length} cores; load of the machine ${before.toFixed(1)} before, ${after.toFixed(1)} after (over a minute)`,
+);
+const results = { browser, cores: cpus().length, load: { before, after }, rows: report.rows };
 mkdirSync(join(ROOT, "bench/results"), { recursive: true });
 writeFileSync(join(ROOT, "bench/results/latest.json"), JSON.stringify(results, null, 2));
 if (options.json) console.log(JSON.stringify(results, null, 2));
