@@ -1,11 +1,16 @@
-// A prediction by insitu against the same by plain tfjs on the main thread, and how long the page is held meanwhile.
+// A prediction by insitu against the same by plain tfjs, and by other engines where they are installed, in one interleaved run.
 import type { Backend } from "../src/types.js";
 import { SWIFTSHADER_WEBGPU } from "../test/support/chromium.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
+import { holdOne } from "./hold.js";
+import { inTime } from "./in-time.js";
+import { type Cores, makeNetworks, NETWORKS, type Network, networkBase, networkMounts } from "./networks.js";
 import type * as Compare from "./page/compare.js";
+import type { Comparison, Measured } from "./page/compare.js";
 import { PAGE } from "./page-build.js";
-import type { Report } from "./report.js";
-import { percentile, ratioOfMedians } from "./statistics.js";
+import { NO_PEERS, type PeerSite } from "./peers/site.js";
+import { interval, type Report } from "./report.js";
+import { percentile, type Ratio, ratioOfMedians } from "./statistics.js";
 
 declare global {
   interface Window {
@@ -14,91 +19,152 @@ declare global {
 }
 
 interface Case {
-  model: string;
-  picture: string;
+  network: Network;
   backend: Backend;
-  /** Most that the ratio of medians may be; absent where the figure is only reported. */
-  target?: number;
+  cores: Cores;
 }
-
-const CASES: Case[] = [
-  { model: "objects", picture: "/photos/chelsea.jpg", backend: "wasm", target: 1.05 },
-  { model: "digits", picture: "/photos/chelsea.jpg", backend: "wasm" },
-  { model: "digits", picture: "/photos/chelsea.jpg", backend: "cpu" },
-];
-const LONGEST_TASK_MS = 50;
 
 export interface PredictOptions {
   rounds: number;
   only?: string;
+  cores?: Cores;
   webgpu: boolean;
 }
 
+/** "Outputs must agree within 1e-3 or the row is an error" (issue 4). */
+const AGREEMENT = 1e-3;
+
+// Fifty rounds of six engines take one; a software GPU needs twenty.
+const MOST_MINUTES = 40;
+
+const PLAIN = "plain tfjs";
+
+const WHERE: Record<Cores, string> = {
+  one: "one thread (the page is not cross-origin isolated)",
+  all: "all cores (the page is cross-origin isolated)",
+};
+
 /** Answers the browser's version. */
-export async function benchPredict(options: PredictOptions, report: Report): Promise<string> {
-  const args = options.webgpu ? SWIFTSHADER_WEBGPU : [];
-  const library = await openLibrary({ args }, { mounts: { "/bench/": PAGE } });
-  const { version } = library.chromium;
+export async function benchPredict(
+  options: PredictOptions,
+  report: Report,
+  peers: PeerSite = NO_PEERS,
+): Promise<string> {
+  const networks = NETWORKS.filter(({ name }) => !options.only || options.only === name);
+  await makeNetworks(networks, report.say);
+  let version = "";
+  for (const cores of ["one", "all"] as const) {
+    if (options.cores && options.cores !== cores) continue;
+    const mounts = { ...networkMounts(), ...peers.mounts, "/bench/": PAGE };
+    const args = options.webgpu ? SWIFTSHADER_WEBGPU : [];
+    const library = await openLibrary({ args }, { mounts, isolated: cores === "all" });
+    version = library.chromium.version;
+    try {
+      report.say(`\nChromium ${version}, ${WHERE[cores]}, ${options.rounds} rounds; milliseconds`);
+      for (const one of casesOf(networks, cores, options.webgpu))
+        await compareOne(one, options, peers, library, report);
+      if (cores === "one" && networks.some(({ name }) => name === "objects")) await holdOne(library, report);
+    } finally {
+      await library.close();
+    }
+  }
+  return version;
+}
+
+function casesOf(networks: Network[], cores: Cores, webgpu: boolean): Case[] {
+  const on = (backend: Backend, name?: string) =>
+    networks.filter((network) => !name || network.name === name).map((network) => ({ network, backend, cores }));
+  if (cores === "all") return on("wasm");
+  return [...on("wasm"), ...on("cpu", "digits"), ...(webgpu ? on("webgpu", "objects") : [])];
+}
+
+async function compareOne(
+  one: Case,
+  { rounds }: PredictOptions,
+  peers: PeerSite,
+  library: LibraryPage,
+  report: Report,
+) {
+  const { network, backend, cores } = one;
+  const { name: model } = network;
+  const row = { part: "predict", model, backend, cores, browser: library.chromium.version };
+  report.say(`\n${model}, ${backend}`);
   try {
-    report.say(`Chromium ${version}, ${options.rounds} rounds a case, milliseconds\n`);
-    report.say("model    backend   plain p50   p95   p99   insitu p50   p95   p99   ratio (95 %)          target");
-    const more: Case[] = options.webgpu
-      ? [{ model: "objects", picture: "/photos/chelsea.jpg", backend: "webgpu" }]
-      : [];
-    for (const one of [...CASES, ...more])
-      if (!options.only || options.only === one.model) await compareOne(one, options.rounds, library, report);
-    if (!options.only || options.only === "objects") await holdOne(library, report);
-    return version;
-  } finally {
-    await library.close();
+    await library.visit();
+    const script = 'import * as bench from "/bench/compare.js"; window.bench = bench;';
+    await library.page.addScriptTag({ type: "module", content: script });
+    await library.page.waitForFunction(() => "bench" in window);
+    const plan = { base: networkBase(model), picture: network.picture, backend, rounds, peers: backend === "wasm" ? peers.of(model, cores) : [] }; // biome-ignore format: one line
+    const work = library.page.evaluate((given) => window.bench.compare(window.insitu.createClient, given), plan);
+    const found = await inTime(work, MOST_MINUTES, `${model} on ${backend}`);
+    for (const { name, reason } of found.failed) report.error({ ...row, against: name }, `${name}: ${reason}`);
+    tell(one, found, row, report);
+  } catch (error) {
+    report.error(row, error);
   }
 }
 
-async function ready(library: LibraryPage): Promise<void> {
-  await library.visit();
-  await library.page.addScriptTag({
-    type: "module",
-    content: 'import * as bench from "/bench/compare.js"; window.bench = bench;',
-  });
-  await library.page.waitForFunction(() => "bench" in window);
+function tell(
+  { network, backend, cores }: Case,
+  found: Comparison,
+  row: Record<string, unknown>,
+  report: Report,
+): void {
+  const [insitu, ...others] = found.sides;
+  if (!insitu) throw new Error("The page measured nothing.");
+  if (found.isolated !== (cores === "all")) throw new Error(`crossOriginIsolated is ${found.isolated}.`);
+  check(insitu, backend, cores);
+  report.say(line(insitu, ""));
+  if (insitu.ran.choice) report.say(`    it measured ${insitu.ran.choice}`);
+  const best = bestOf(others);
+  for (const other of others) {
+    const sides = { insitu: summary(insitu), other: summary(other) };
+    const about = { ...row, against: other.name, best: best.has(other.name), digest: insitu.ran.digest, n: other.times.length, ...sides }; // biome-ignore format: one line
+    try {
+      check(other, backend, cores);
+      const ratio = ratioOfMedians(insitu.times, other.times);
+      // The targets are against plain tfjs; digits on cpu and objects on WebGPU are reported.
+      const target = other.name === PLAIN && backend === "wasm" ? network.most[cores] : undefined;
+      const words = other.name === PLAIN || !best.has(other.name) ? "" : ", its best number of threads";
+      report.say(line(other, `${interval(ratio)}   ${report.mark(target, ratio.value)}${words}`));
+      report.row({ ...about, ratio: ratio satisfies Ratio, target });
+    } catch (error) {
+      report.error(about, error);
+    }
+  }
 }
 
-async function compareOne(one: Case, rounds: number, library: LibraryPage, report: Report): Promise<void> {
-  const { model, picture, backend, target } = one;
-  await ready(library);
-  const { plain, insitu, labels, ...ran } = await library.page.evaluate(
-    ([base, image, on, count]) => window.bench.compare(window.insitu.createClient, base, image, on, count),
-    [`/models/${model}/`, picture, backend, rounds] as const,
-  );
+/** The fastest run of each engine: a peer is named with its number of threads after a comma. */
+function bestOf(sides: Measured[]): Set<string> {
+  const best = new Map<string, Measured>();
+  for (const side of sides) {
+    const [engine = ""] = side.name.split(",");
+    const before = best.get(engine);
+    if (!before || percentile(side.times, 0.5) < percentile(before.times, 0.5)) best.set(engine, side);
+  }
+  return new Set([...best.values()].map(({ name }) => name));
+}
+
+/** Throws when a side ran elsewhere than the row says, or computed something else. */
+function check({ name, ran, difference }: Measured, backend: Backend, cores: Cores): void {
   if (ran.backend !== backend)
-    throw new Error(`${model} ran on ${ran.backend}, not on ${backend}: the row is worthless.`);
-  if (model === "objects" && labels[0] !== labels[1])
-    throw new Error(`${model}: plain tfjs says ${labels[0]}, insitu ${labels[1]}.`);
-  const ratio = ratioOfMedians(insitu, plain);
-  const figures = (times: number[]) => [0.5, 0.95, 0.99].map((share) => percentile(times, share));
-  const cells = (times: number[]) =>
-    figures(times)
-      .map((value) => value.toFixed(1).padStart(7))
-      .join("");
-  const verdict = report.mark(target, ratio.value);
-  report.say(
-    `${model.padEnd(9)}${backend.padEnd(8)}${cells(plain)}     ${cells(insitu)}   ${ratio.value.toFixed(3)} (${ratio.low.toFixed(3)} to ${ratio.high.toFixed(3)})   ${verdict}`,
-  );
-  const { digest } = ran;
-  report.row({ part: "predict", model, backend, digest, n: insitu.length, plain: figures(plain), insitu: figures(insitu), ratio, target }); // biome-ignore format: one line
+    throw new Error(`${name} ran on ${ran.backend}, not on ${backend}: the row is worthless.`);
+  if (cores === "one" && (ran.threads ?? 1) > 1)
+    throw new Error(`${name} ran on ${ran.threads} threads where there can be one: the row is worthless.`);
+  if (!(difference <= AGREEMENT))
+    throw new Error(
+      `${name} is ${difference.toExponential(1)} from plain tfjs for the same input; ${AGREEMENT} is allowed.`,
+    );
 }
 
-async function holdOne(library: LibraryPage, report: Report): Promise<void> {
-  await ready(library);
-  const held = await library.page.evaluate(() =>
-    window.bench.hold(window.insitu.createClient, "/models/objects/", "/photos/chelsea.jpg", "wasm", 50),
-  );
-  const longest = Math.max(held.longestTask, held.longestWait);
-  report.say(
-    `\nlongest hold of the main thread during load and 50 predictions of objects on wasm: ${longest.toFixed(1)} ms   ${report.mark(LONGEST_TASK_MS, longest)}`,
-  );
-  report.say(
-    `load of objects, worker start and warm-up included: ${held.coldLoadMs.toFixed(0)} ms from the network into an empty store, ${held.warmLoadMs.toFixed(0)} ms from the store`,
-  );
-  report.row({ part: "hold", model: "objects", backend: "wasm", ...held, target: LONGEST_TASK_MS });
+function summary({ times, ran, difference }: Measured) {
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(times, share));
+  return { p50, p95, p99, threads: ran.threads, choice: ran.choice, difference };
+}
+
+function line(side: Measured, verdict: string): string {
+  const { p50 = 0, p95 = 0, p99 = 0, threads, difference } = summary(side);
+  const cells = [p50, p95, p99].map((value) => value.toFixed(1).padStart(8)).join("");
+  const on = threads === undefined ? "" : `${threads} thread${threads > 1 ? "s" : ""}`;
+  return `  ${side.name.padEnd(22)}${on.padEnd(10)}${cells}   ${difference.toExponential(0)} apart   ${verdict && `insitu / it ${verdict}`}`;
 }

@@ -1,120 +1,87 @@
-// What the benchmark runs inside the page: both sides in turn, and the longest time the main thread was held.
-import type { ClassScore, Client, TaskKind } from "../../src/index.js";
-import type { Backend } from "../../src/types.js";
+// What the benchmark runs inside the page: every side in turn, on the same pictures, after they agreed on the same numbers.
+import type { Backend, Manifest } from "../../src/types.js";
+import { type CreateClient, loadInsitu } from "./insitu.js";
+import { loadPeer, type Peer } from "./peers.js";
+import { photo } from "./photo.js";
 import { loadPlain } from "./plain.js";
+import { prepare } from "./prepare.js";
+import { difference, type Ran, type Side } from "./side.js";
 
-type CreateClient = (options: { backends: Backend[]; storage?: { name: string } }) => Client;
+export interface Plan {
+  base: string;
+  picture: string;
+  backend: Backend;
+  rounds: number;
+  /** Rivals beside plain tfjs. */
+  peers: Peer[];
+}
+
+/** One side's part of a run. */
+export interface Measured {
+  name: string;
+  /** Milliseconds of each prediction, in the order of the rounds. */
+  times: number[];
+  ran: Ran;
+  /** From plain tfjs's outputs for the same input; see `difference`. */
+  difference: number;
+}
 
 export interface Comparison {
-  /** Milliseconds of each prediction, in the order they ran. */
-  plain: number[];
-  insitu: number[];
-  /** Best label of each side, which must agree. */
-  labels: [plain: string, insitu: string];
-  backend: string;
-  digest: string;
+  /** insitu first, plain tfjs second, then the peers that could be loaded. */
+  sides: Measured[];
+  /** Why peers could not run. */
+  failed: { name: string; reason: string }[];
+  isolated: boolean;
 }
 
-async function photo(url: string): Promise<HTMLImageElement> {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
-}
+// Code is compiled and caches are filled.
+const WARM_UP_ROUNDS = 3;
+// Threads of wasm engines spin for a few milliseconds after a run before they sleep, which the next side must not pay for.
+const PAUSE_MS = 20;
 
-const best = (value: unknown) => (value as ClassScore[])[0]?.label ?? "";
-
-/** Interleaved: each round runs both, and the order turns from round to round. The clock stops after read-back. */
-export async function compare(
-  createClient: CreateClient,
-  base: string,
-  picture: string,
-  backend: Backend,
-  rounds: number,
-): Promise<Comparison> {
-  const image = await photo(picture);
-  const client = createClient({ backends: [backend] });
-  const model = await client.load<TaskKind>(base);
+/** The clock stops after the outputs are read back. */
+export async function compare(createClient: CreateClient, plan: Plan): Promise<Comparison> {
+  const { base, backend } = plan;
+  const image = await photo(plan.picture);
+  const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
+  const sides = new Map<string, Side>();
+  sides.set("insitu", await loadInsitu(createClient, base, backend));
   const plain = await loadPlain(base, backend);
-  const sides = { plain: () => plain.predict(image), insitu: async () => (await model.predict(image)).value };
-  const labels: Comparison["labels"] = [best(await sides.plain()), best(await sides.insitu())];
-  const times: Record<keyof typeof sides, number[]> = { plain: [], insitu: [] };
-  // Three rounds apart: code is compiled and caches are filled.
-  for (let round = -3; round < rounds; round += 1) {
-    const order = round % 2 === 0 ? (["plain", "insitu"] as const) : (["insitu", "plain"] as const);
-    for (const side of order) {
-      const started = performance.now();
-      await sides[side]();
-      if (round >= 0) times[side].push(performance.now() - started);
+  sides.set("plain tfjs", plain);
+  const failed: Comparison["failed"] = [];
+  for (const peer of plan.peers) {
+    try {
+      sides.set(peer.name, await loadPeer(peer, manifest));
+    } catch (error) {
+      failed.push({ name: peer.name, reason: String(error) });
     }
   }
-  const { backend: used, digest } = model.info;
-  await client.dispose();
-  return { ...times, labels, backend: used, digest };
+  const input = prepare(image, manifest);
+  const reference = await plain.outputs(input);
+  const apart = new Map<string, number>();
+  for (const [name, side] of sides) apart.set(name, difference(await side.outputs(input), reference, manifest));
+  const times = await takeTurns(sides, image, plan.rounds);
+  const measured = [...sides].map(([name, side]) => ({
+    ...{ name, times: times.get(name) ?? [], ran: side.ran(), difference: apart.get(name) ?? Number.NaN },
+  }));
+  for (const side of sides.values()) await side.dispose();
+  return { sides: measured, failed, isolated: crossOriginIsolated };
 }
 
-export interface Held {
-  /** Longest task of 50 ms or more by the browser's own account; 0 when there was none. */
-  longestTask: number;
-  /** Longest wait of a message to itself: finer, and never less than the longest task. */
-  longestWait: number;
-  /** From the network into an empty store, warm-up included. */
-  coldLoadMs: number;
-  /** By a second client, from the store. */
-  warmLoadMs: number;
-}
-
-/** Loads from the network and predicts `count` times, by the library alone, while the main thread is watched. */
-export async function hold(
-  createClient: CreateClient,
-  base: string,
-  picture: string,
-  backend: Backend,
-  count: number,
-): Promise<Held> {
-  const image = await photo(picture);
-  let longestTask = 0;
-  const observer = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) longestTask = Math.max(longestTask, duration);
-  });
-  observer.observe({ type: "longtask" });
-  const watch = watchWaits();
-  const options = { backends: [backend], storage: { name: `bench-${crypto.randomUUID()}` } };
-  const started = performance.now();
-  const client = createClient(options);
-  const model = await client.load<TaskKind>(base);
-  const coldLoadMs = performance.now() - started;
-  for (let n = 0; n < count; n += 1) await model.predict(image);
-  const longestWait = watch.stop();
-  await client.dispose();
-  const again = performance.now();
-  const second = createClient(options);
-  await second.load<TaskKind>(base);
-  const warmLoadMs = performance.now() - again;
-  await second.dispose();
-  observer.disconnect();
-  return { longestTask, longestWait, coldLoadMs, warmLoadMs };
-}
-
-function watchWaits() {
-  const { port1, port2 } = new MessageChannel();
-  let longest = 0;
-  let sent = performance.now();
-  let on = true;
-  port2.onmessage = () => {
-    longest = Math.max(longest, performance.now() - sent);
-    // A pause, so that watching does not itself fill the thread.
-    if (on) setTimeout(ping, 2);
-  };
-  const ping = () => {
-    sent = performance.now();
-    port1.postMessage(0);
-  };
-  ping();
-  return {
-    stop() {
-      on = false;
-      return longest;
-    },
-  };
+/** Within a round each side runs once; who begins goes round, and every other time the order is backwards. */
+async function takeTurns(sides: Map<string, Side>, image: HTMLImageElement, rounds: number) {
+  const names = [...sides.keys()];
+  const times = new Map<string, number[]>(names.map((name) => [name, []]));
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+    const turn = Math.abs(round) % names.length;
+    const order = [...names.slice(turn), ...names.slice(0, turn)];
+    if (Math.floor(Math.abs(round) / names.length) % 2 === 1) order.reverse();
+    for (const name of order) {
+      if (crossOriginIsolated) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const started = performance.now();
+      await sides.get(name)?.predict(image);
+      if (round >= 0) times.get(name)?.push(performance.now() - started);
+    }
+  }
+  return times;
 }

@@ -1,50 +1,61 @@
 // The rival in the page: the same model as plain TensorFlow.js runs it, on the main thread, as its documentation shows.
 import "@tensorflow/tfjs-backend-cpu";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { getThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import "@tensorflow/tfjs-backend-webgpu";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { toValue } from "../../src/runtime/task.js";
 import type { Backend, Manifest, TensorData } from "../../src/types.js";
+import type { Side } from "./side.js";
 
-export interface Plain {
-  /** One prediction, image preparation and decoding included; resolves to the value that insitu would give. */
-  predict(image: HTMLImageElement): Promise<unknown>;
+/** Ready to predict: kernels are compiled by a run on zeros. */
+export async function loadPlain(base: string, backend: Backend): Promise<Side> {
+  const plain = await openPlain(base, backend);
+  await plain.outputs(new Float32Array(plain.size));
+  return plain;
 }
 
-/** Loads the package's own files over HTTP. */
-export async function loadPlain(base: string, backend: Backend): Promise<Plain> {
+/** Loads the package's own files over HTTP; `size` is how many numbers the input has. */
+export async function openPlain(base: string, backend: Backend): Promise<Side & { size: number }> {
   setWasmPaths("/dist/wasm/");
   if (!(await tf.setBackend(backend))) throw new Error(`plain tfjs could not start ${backend}`);
   const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
   const file = manifest.files.find(({ path }) => path.endsWith(".json"))?.path;
   const model = await loadGraphModel(`${base}${file}`);
-  await run(model, manifest, tf.zeros((manifest.inputs[0]?.shape ?? []).map((size) => Math.abs(size))));
+  const shape = (manifest.inputs[0]?.shape ?? []).map((size) => Math.abs(size));
   return {
+    size: shape.reduce((all, length) => all * length, 1),
     async predict(image) {
       const { input, placement } = tf.tidy(() => prepare(image, manifest));
       return toValue(manifest, await run(model, manifest, input), placement);
     },
+    outputs: (input) => run(model, manifest, tf.tensor(input, shape)),
+    ran() {
+      const on = tf.getBackend();
+      return { backend: on, threads: on === "wasm" ? getThreadsCount() : undefined };
+    },
+    dispose: async () => model.dispose(),
   };
 }
 
-/** `fit: contain` by tfjs's own operations: pixels, resize, pad with the border, scale. */
+/** The manifest's `image` by tfjs's own operations: pixels, resize, for `contain` a border, scale. */
 function prepare(image: HTMLImageElement, { inputs }: Manifest) {
   const [, height = 1, width = 1, channels = 3] = inputs[0]?.shape ?? [];
-  const { border = [0, 0, 0], scale = 1 } = inputs[0]?.image ?? {};
+  const { border = [0, 0, 0], scale = 1, fit } = inputs[0]?.image ?? {};
   const pixels = tf.browser.fromPixels(image);
   const [fromHeight, fromWidth] = pixels.shape;
   const ratio = Math.min(width / fromWidth, height / fromHeight);
-  const toHeight = Math.round(fromHeight * ratio);
-  const toWidth = Math.round(fromWidth * ratio);
+  const toHeight = fit === "stretch" ? height : Math.round(fromHeight * ratio);
+  const toWidth = fit === "stretch" ? width : Math.round(fromWidth * ratio);
   const top = Math.floor((height - toHeight) / 2);
   const left = Math.floor((width - toWidth) / 2);
   const resized = tf.image.resizeBilinear(pixels, [toHeight, toWidth]);
   const around: [number, number][] = [[top, height - toHeight - top], [left, width - toWidth - left], [0, 0]]; // biome-ignore format: a pair an axis
-  const padded = tf.pad(resized, around, border[0]);
+  const padded = fit === "stretch" ? resized : tf.pad(resized, around, border[0]);
   const grey = channels === 1 ? tf.mean(padded, 2, true) : padded;
   const input = tf.expandDims(scale === 1 ? grey : tf.mul(grey, scale), 0);
-  const placement = { scaleX: ratio, scaleY: ratio, offsetX: left, offsetY: top, width: fromWidth, height: fromHeight };
+  const [scaleX, scaleY] = [toWidth / fromWidth, toHeight / fromHeight];
+  const placement = { scaleX, scaleY, offsetX: left, offsetY: top, width: fromWidth, height: fromHeight };
   return { input, placement };
 }
 

@@ -1,0 +1,71 @@
+// Runs in the page: the longest time that the main thread is held while the library loads and predicts.
+import type { TaskKind } from "../../src/index.js";
+import type { Backend } from "../../src/types.js";
+import type { CreateClient } from "./insitu.js";
+import { photo } from "./photo.js";
+
+export interface Held {
+  /** Longest task of 50 ms or more by the browser's own account; 0 when there was none. */
+  longestTask: number;
+  /** Longest wait of a message to itself: finer, and never less than the longest task. */
+  longestWait: number;
+  /** From the network into an empty store, warm-up included. */
+  coldLoadMs: number;
+  /** By a second client, from the store. */
+  warmLoadMs: number;
+}
+
+/** Loads from the network and predicts `count` times, by the library alone, while the main thread is watched. */
+export async function hold(
+  createClient: CreateClient,
+  base: string,
+  picture: string,
+  backend: Backend,
+  count: number,
+): Promise<Held> {
+  const image = await photo(picture);
+  let longestTask = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longestTask = Math.max(longestTask, duration);
+  });
+  observer.observe({ type: "longtask" });
+  const watch = watchWaits();
+  const options = { backends: [backend], storage: { name: `bench-${crypto.randomUUID()}` } };
+  const started = performance.now();
+  const client = createClient(options);
+  const model = await client.load<TaskKind>(base);
+  const coldLoadMs = performance.now() - started;
+  for (let n = 0; n < count; n += 1) await model.predict(image);
+  const longestWait = watch.stop();
+  await client.dispose();
+  const again = performance.now();
+  const second = createClient(options);
+  await second.load<TaskKind>(base);
+  const warmLoadMs = performance.now() - again;
+  await second.dispose();
+  observer.disconnect();
+  return { longestTask, longestWait, coldLoadMs, warmLoadMs };
+}
+
+function watchWaits() {
+  const { port1, port2 } = new MessageChannel();
+  let longest = 0;
+  let sent = performance.now();
+  let on = true;
+  port2.onmessage = () => {
+    longest = Math.max(longest, performance.now() - sent);
+    // A pause, so that watching does not itself fill the thread.
+    if (on) setTimeout(ping, 2);
+  };
+  const ping = () => {
+    sent = performance.now();
+    port1.postMessage(0);
+  };
+  ping();
+  return {
+    stop() {
+      on = false;
+      return longest;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// insitu as one side of a comparison in the page: the built library, once its own choices have settled.
+import type { Client, ClientOptions, Model, TaskKind } from "../../src/index.js";
+import type { Backend, Manifest } from "../../src/types.js";
+import type { Side } from "./side.js";
+
+export type CreateClient = (options: ClientOptions) => Client;
+
+// The library goes on measuring after the load has resolved: then no change for so long, and at most so long.
+const STILL_MS = 2_000;
+const SETTLED_MS = 60_000;
+const POLL_MS = 250;
+
+export async function loadInsitu(createClient: CreateClient, base: string, backend: Backend): Promise<Side> {
+  const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
+  const client = createClient({ backends: [backend] });
+  const model = await client.load<TaskKind>(base);
+  const used = new Set<string>();
+  const predict = async (input: HTMLImageElement | Float32Array) => {
+    const prediction = await model.predict(input);
+    used.add(prediction.backend);
+    return prediction;
+  };
+  await settled(model);
+  return {
+    predict,
+    async outputs(input) {
+      const { outputs } = await predict(input);
+      return Object.fromEntries(
+        manifest.outputs.map(({ name }) => [
+          name,
+          outputs[name] ?? { data: new Float32Array(), shape: [], dtype: "float32" },
+        ]),
+      );
+    },
+    ran() {
+      if (used.size > 1) throw new Error(`insitu changed backends while it was measured: ${[...used].join(", ")}.`);
+      const { digest, threads, measured, refused } = model.info;
+      const tried = measured.map((one) => `${one.backend} ${one.threads ?? 1}: ${one.p50Ms.toFixed(1)} ms`);
+      const choice = [...tried, ...refused.map(({ backend, reason }) => `not ${backend}: ${reason}`)].join(", ");
+      const [on = ""] = used;
+      return { backend: on, threads, digest, choice };
+    },
+    dispose: () => client.dispose(),
+  };
+}
+
+/** Waits until the library has found what is fastest, which it looks for while nothing is predicted. */
+export async function settled(model: Model): Promise<void> {
+  const began = performance.now();
+  await Promise.race([model.tuned, new Promise((resolve) => setTimeout(resolve, SETTLED_MS))]);
+  let told = "";
+  let since = began;
+  while (performance.now() - since < STILL_MS && performance.now() - began < SETTLED_MS) {
+    const now = JSON.stringify(model.info);
+    if (now !== told) since = performance.now();
+    told = now;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

@@ -1,0 +1,12 @@
+// Runs in a fresh page: from the load to the first prediction by plain tfjs, its backend started in between.
+import { photo } from "./photo.js";
+import { openPlain } from "./plain.js";
+import type { Started } from "./start-insitu.js";
+
+export async function start(base: string, picture: string): Promise<Started> {
+  const image = await photo(picture);
+  const started = performance.now();
+  const plain = await openPlain(base, "wasm");
+  await plain.predict(image);
+  return { ms: performance.now() - started, backend: plain.ran().backend };
+}

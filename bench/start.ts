@@ -1,0 +1,104 @@
+// From `load` to the first prediction in a fresh page, everything stored by an earlier visit: insitu against plain tfjs.
+import { MOUNTS } from "../test/support/page.js";
+import { startServer } from "../test/support/server.js";
+import { type BareBrowser, launchBare } from "./bare.js";
+import { inTime } from "./in-time.js";
+import { makeNetworks, NETWORKS, type Network, networkBase, networkMounts } from "./networks.js";
+import type { Started } from "./page/start-insitu.js";
+import { PAGE } from "./page-build.js";
+import { interval, type Report } from "./report.js";
+import { percentile, ratioOfMedians } from "./statistics.js";
+
+/** Issue 4: insitu's median over plain tfjs's. */
+const AT_MOST = 0.6;
+const ROUNDS = 15;
+// The first visits fill store and HTTP cache, and Chromium keeps compiled scripts from the third on.
+const WARM_UP_ROUNDS = 3;
+
+type Side = "insitu" | "plain";
+
+interface Visit extends Started {
+  /** Fetching and running the side's scripts, before the clock of `ms` runs. */
+  importMs: number;
+}
+
+/** Answers the browser's version. */
+export async function benchStart(
+  { only, rounds }: { only?: string; rounds?: number },
+  report: Report,
+): Promise<string> {
+  const networks = NETWORKS.filter(({ name }) => !only || only === name);
+  await makeNetworks(networks, report.say);
+  const mounts = { ...MOUNTS, ...networkMounts(), "/bench/": PAGE };
+  // So that the HTTP cache may hold what plain tfjs loads.
+  const server = await startServer({ mounts, headers: { "Cache-Control": "max-age=3600" } });
+  const browser = await launchBare();
+  try {
+    report.say("\nFrom load to the first prediction in a fresh page, warm, on wasm; milliseconds, medians");
+    for (const network of networks) {
+      const row = { part: "start", model: network.name, backend: "wasm", browser: browser.version };
+      try {
+        await measure(browser, server.url, network, rounds ?? ROUNDS, row, report);
+      } catch (error) {
+        report.error(row, error);
+      }
+    }
+    return browser.version;
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+async function measure(
+  browser: BareBrowser,
+  url: string,
+  network: Network,
+  rounds: number,
+  row: Record<string, unknown>,
+  report: Report,
+): Promise<void> {
+  const visits: Record<Side, Visit[]> = { insitu: [], plain: [] };
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+    for (const side of round % 2 === 0 ? (["insitu", "plain"] as const) : (["plain", "insitu"] as const)) {
+      const visit = await inTime(visitOnce(browser, url, side, network), 2, `A start of ${side}`);
+      if (round < 0) continue;
+      if (visit.backend !== "wasm" || (side === "insitu" && visit.source !== "cache"))
+        throw new Error(`${side} ran on ${visit.backend} from ${visit.source}: the row is worthless.`);
+      visits[side].push(visit);
+    }
+  }
+  const times = (side: Side) => visits[side].map(({ ms }) => ms);
+  const whole = (side: Side) => visits[side].map(({ ms, importMs }) => ms + importMs);
+  for (const [what, of, target] of [
+    ["from load", times, AT_MOST],
+    ["scripts included", whole, undefined],
+  ] as const) {
+    const ratio = ratioOfMedians(of("insitu"), of("plain"));
+    const [ours, theirs] = (["insitu", "plain"] as const).map((side) => ({ p50: percentile(of(side), 0.5), p95: percentile(of(side), 0.95) })); // biome-ignore format: one line
+    const cells = `${ours?.p50.toFixed(0).padStart(6)} /${theirs?.p50.toFixed(0).padStart(6)}`;
+    report.say(
+      `  ${network.name.padEnd(19)}${what.padEnd(18)}${cells}   ${interval(ratio)}   ${report.mark(target, ratio.value)}`,
+    );
+    const { digest } = visits.insitu[0] ?? {};
+    report.row({ ...row, what, digest, n: rounds, insitu: ours, plain: theirs, ratio, target });
+  }
+}
+
+/** A page of its own, in a process of its own. */
+async function visitOnce(browser: BareBrowser, url: string, side: Side, { name, picture }: Network): Promise<Visit> {
+  const scripts = side === "insitu" ? ["/bench/start-insitu.js", "/dist/index.js"] : ["/bench/start-plain.js"];
+  const arguments_ = [networkBase(name), picture].map((value) => JSON.stringify(value)).join(", ");
+  const call = side === "insitu" ? `own.start(library.createClient, ${arguments_})` : `own.start(${arguments_})`;
+  const page = await browser.open(url);
+  try {
+    return await page.evaluate<Visit>(`(async () => {
+      const began = performance.now();
+      const [own, library] = await Promise.all([${scripts.map((path) => `import("${path}")`).join(", ")}]);
+      const importMs = performance.now() - began;
+      return { importMs, ...(await ${call}) };
+    })()`);
+  } finally {
+    await page.close();
+  }
+}
