@@ -1,5 +1,5 @@
 // Opens a model on the first target that runs it rightly, and says why the others were not used.
-import { asInsituError, InsituError } from "../errors.js";
+import { InsituError } from "../errors.js";
 import type { SelfTest } from "../model/self-test.js";
 import type { InputSpec, Refusal } from "../types.js";
 import { zeros } from "./feeds.js";
@@ -51,14 +51,17 @@ export async function openFirst(
       return await openTarget(context, target, options);
     } catch (error) {
       if (error instanceof Unreadable) throw error.error;
-      const { message } = asInsituError(error, "backend_unavailable", `${target.backend} failed`);
-      refused.push({ backend: target.backend, reason: message });
+      refused.push({ backend: target.backend, reason: reasonOf(error) });
     } finally {
       await sentinel.end();
     }
   }
   const reasons = refused.map(({ backend, reason }) => `${backend} (${reason})`).join("; ");
   throw new InsituError("backend_unavailable", `No allowed backend runs ${name}: ${reasons}.`, { refused });
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Opens the model and compares what it computes with the golden outputs. Throws why that failed; nothing stays allocated then. */

@@ -1,10 +1,10 @@
 // A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
-import { asInsituError, type InsituError, isInsituError } from "../errors.js";
+import { type InsituError, isInsituError } from "../errors.js";
 import type { Residence } from "../protocol.js";
 import type { Backend, BackendReport, Measured, TensorData } from "../types.js";
 import { isSame, refusals, startOrder } from "./choose.js";
 import { type Choice, environmentOf, type Notes, recall } from "./memo.js";
-import { type OpenContext, type OpenOptions, openFirst } from "./open.js";
+import { type OpenContext, type OpenOptions, openFirst, reasonOf } from "./open.js";
 import type { Ran, Session, Target } from "./session.js";
 import { firstInvalid } from "./task.js";
 
@@ -150,7 +150,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     refuse(backend, why) {
       // A number of threads that failed does not speak against the backend.
       if (backend === session.target.backend || refused.some((other) => other.backend === backend)) return;
-      refused.push({ backend, reason: asInsituError(why, "backend_unavailable", `${backend} failed`).message });
+      refused.push({ backend, reason: reasonOf(why) });
     },
     dispose() {
       disposed = true;

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { io, type NamedTensorMap, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
-import { type Constant, type Graph, readable } from "../../src/runtime/graph/graph.js";
+import type { Constant, Graph } from "../../src/runtime/graph/graph.js";
+import { readable } from "../../src/runtime/graph/readable.js";
 import { type Rewritten, rewrite } from "../../src/runtime/graph/rewrite.js";
 
 export interface TestGraph {

@@ -1,6 +1,6 @@
 // Nodes that change nothing go, names of inputs and outputs stay, and graphs that are no plain graphs are left alone.
 import { expect, test } from "vitest";
-import { readable } from "../../src/runtime/graph/graph.js";
+import { readable } from "../../src/runtime/graph/readable.js";
 import { rewriteGraph } from "../support/graph-models.js";
 import { compare, convolution, graphOf, input, ints, node, scalar, weight } from "../support/handmade.js";
 

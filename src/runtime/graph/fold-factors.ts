@@ -2,7 +2,7 @@
 import type { Constant, GraphNode } from "./graph.js";
 import { type Linear, linearOf, perChannel, scaled } from "./linear.js";
 import { flag, isFloat, isMatMul } from "./nodes.js";
-import type { Replacement, Rule, View } from "./view.js";
+import type { Replacement, Rule, View } from "./rule.js";
 
 /** `(filter * x + bias) * c` is `(filter * c) * x + bias * c`. */
 export const foldFactors: Rule = {

@@ -2,7 +2,7 @@
 import type { Constant, GraphNode } from "./graph.js";
 import { linearOf, scaled, vector } from "./linear.js";
 import { FLOAT, fusedAttributes, isConvolution, isFloat } from "./nodes.js";
-import type { Rule, View } from "./view.js";
+import type { Rule, View } from "./rule.js";
 
 /**
  * The convolution before it answers `z = x / 6` at no cost; the gate `relu6(6 z + 3)` is one depthwise convolution of one tap a

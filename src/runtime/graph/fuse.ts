@@ -2,7 +2,7 @@
 import type { GraphNode } from "./graph.js";
 import { fused, type Linear, linearOf, perChannel, vector } from "./linear.js";
 import { isDepthwise, isFloat, isMatMul, number, text } from "./nodes.js";
-import type { Replacement, Rule, View } from "./view.js";
+import type { Replacement, Rule, View } from "./rule.js";
 
 export const fuseBias: Rule = {
   name: "fuseBias",

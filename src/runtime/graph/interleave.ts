@@ -2,7 +2,7 @@
 import type { Constant, GraphNode } from "./graph.js";
 import { perChannel, vector } from "./linear.js";
 import { FLOAT, fusedAttributes, isFloat, numbers, text } from "./nodes.js";
-import type { Replacement, Rule, View } from "./view.js";
+import type { Replacement, Rule, View } from "./rule.js";
 
 const ACTIVATIONS = new Set(["Relu", "Relu6", "Sigmoid"]);
 const SUMS = new Set(["Add", "AddV2", "BiasAdd"]);

@@ -12,8 +12,7 @@ import {
   text,
   texts,
 } from "./nodes.js";
-import type { Shape } from "./shapes.js";
-import type { Replacement, View } from "./view.js";
+import type { Replacement, Shape, View } from "./rule.js";
 
 /** A node that computes `filter * x + bias`. */
 export interface Linear {

@@ -2,7 +2,7 @@
 import type { GraphNode } from "./graph.js";
 import { fused, linearOf } from "./linear.js";
 import { FLOAT, isFloat } from "./nodes.js";
-import type { Replacement, Rule, View } from "./view.js";
+import type { Replacement, Rule, View } from "./rule.js";
 
 const isSum = ({ op, input }: GraphNode): boolean =>
   op === "Add" || op === "AddV2" || (op === "AddN" && input.length === 2);

@@ -16,8 +16,9 @@ import { addPairs, moveBiases } from "./move-biases.js";
 import { prune } from "./prune.js";
 import { recogniseActivations } from "./recognise-activations.js";
 import { resizeLater } from "./resize-later.js";
+import type { Rule, Work } from "./rule.js";
 import { squeezeExciteMean } from "./squeeze-excite-mean.js";
-import { applyRule, type Rule, type Work, workOf } from "./view.js";
+import { applyRule, workOf } from "./view.js";
 
 export interface Rewritten {
   nodes: GraphNode[];

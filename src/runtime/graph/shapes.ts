@@ -1,9 +1,7 @@
 // The shapes of what nodes answer, as far as they follow from the model alone (-1: any length, no entry: not known).
 import type { GraphNode } from "./graph.js";
 import { declaredShape, flag, isConvolution, isDepthwise, isMatMul, number, numbers, targetOf, text } from "./nodes.js";
-import type { View } from "./view.js";
-
-export type Shape = readonly number[];
+import type { Shape, View } from "./rule.js";
 
 const SAME_AS_FIRST = new Set(
   (
