@@ -23,7 +23,7 @@ export async function improve(
   feeds: Record<string, TensorData>,
   end: AbortSignal,
 ): Promise<void> {
-  const { reports, environment, parts } = resident;
+  const { environment, parts } = resident;
   const failed: Target[] = [];
   const measured: Measured[] = [];
   const step = async <T>(run: () => Promise<T>): Promise<T> => {
@@ -34,8 +34,9 @@ export async function improve(
     const p50Ms = await step(() => timeSession(resident.session(), feeds));
     measured.push({ ...resident.target(), p50Ms });
     resident.adopt(resident.session(), [...measured]);
-    for (let next = nextTarget(reports, measured, failed); next; next = nextTarget(reports, measured, failed)) {
-      const target = next;
+    for (;;) {
+      const target = nextTarget(resident.usable(), measured, failed);
+      if (!target) break;
       await step(() => tryTarget(resident, target, feeds, measured, failed));
     }
     const { refused } = resident.residence();

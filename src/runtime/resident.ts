@@ -22,7 +22,8 @@ export interface RanOn extends Ran {
 /** `run`, `adopt` and `replaceInvalid` want the engine for themselves. */
 export interface Resident {
   readonly parts: ResidentParts;
-  readonly reports: BackendReport[];
+  /** What is known of the backends that have not been refused. */
+  usable(): BackendReport[];
   /** True when the target was measured at an earlier visit, in the same environment. */
   readonly recalled: boolean;
   readonly environment: string;
@@ -96,7 +97,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
 
   const resident: Resident = {
     parts,
-    reports,
+    usable: () => reports.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend)),
     recalled,
     environment,
     onChange: undefined,
