@@ -1,7 +1,8 @@
 // Computes a hard swish, `x * relu6(x + 3) / 6`, in two passes over the tensor where it was written in four.
-import type { Constant, GraphNode } from "./graph.js";
+
 import { linearOf, scaled, vector } from "./linear.js";
 import { FLOAT, fusedAttributes, isConvolution, isFloat } from "./nodes.js";
+import type { Constant, GraphNode } from "./types.js";
 import type { Rule, View } from "./view.js";
 
 /**

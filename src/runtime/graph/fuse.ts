@@ -1,7 +1,8 @@
 // Fuses a convolution or a matrix product with the bias and the activation that follow it.
-import type { GraphNode } from "./graph.js";
+
 import { fused, type Linear, linearOf, perChannel, vector } from "./linear.js";
 import { isDepthwise, isFloat, isMatMul, number, text } from "./nodes.js";
+import type { GraphNode } from "./types.js";
 import type { Replacement, Rule, View } from "./view.js";
 
 export const fuseBias: Rule = {

@@ -1,31 +1,8 @@
-// The graph of a model as plain data, as it is known before any weight has arrived.
+// What a graph tells, before any weight has arrived, of the weights that rewrites may change.
 import { isConvolution, targetOf } from "./nodes.js";
+import type { Graph, GraphNode } from "./types.js";
 
-/** A node of `modelTopology.node` in tfjs's model.json; attributes are in TensorFlow's JSON form (`{ i }`, `{ s }`, `{ type }`, `{ list }`). */
-export interface GraphNode {
-  name: string;
-  op: string;
-  input: string[];
-  attr: Record<string, unknown>;
-}
-
-export type Values = Float32Array | Int32Array | Uint8Array;
-
-export interface Constant {
-  shape: number[];
-  dtype: "float32" | "int32" | "bool";
-  values: Values;
-}
-
-export interface Graph {
-  nodes: GraphNode[];
-  /** What is fed: node names, or `name:1`. */
-  inputs: string[];
-  /** What is read: node names, or `name:1`. */
-  outputs: string[];
-  /** Shape and dtype of every weight by the name of its Const node. */
-  weights: Map<string, { shape: number[]; dtype: Constant["dtype"] }>;
-}
+export type { Constant, Graph, GraphNode, Values } from "./types.js";
 
 /** Biases, axes, shapes and scalars are smaller by far; a filter may be larger, and is asked for where it may be scaled. */
 const SMALL = 16_384;

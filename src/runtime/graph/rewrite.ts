@@ -8,7 +8,6 @@ import { foldPads } from "./fold-pads.js";
 import { fuseActivation, fuseBias } from "./fuse.js";
 import { fuseHardSwish } from "./fuse-hard-swish.js";
 import { gatherEarlier } from "./gather-earlier.js";
-import type { Constant, Graph, GraphNode } from "./graph.js";
 import { interleave } from "./interleave.js";
 import { keepPeaks } from "./keep-peaks.js";
 import { mergeReshapes } from "./merge-reshapes.js";
@@ -17,6 +16,7 @@ import { prune } from "./prune.js";
 import { recogniseActivations } from "./recognise-activations.js";
 import { resizeLater } from "./resize-later.js";
 import { squeezeExciteMean } from "./squeeze-excite-mean.js";
+import type { Constant, Graph, GraphNode } from "./types.js";
 import { applyRule, type Rule, type Work, workOf } from "./view.js";
 
 export interface Rewritten {

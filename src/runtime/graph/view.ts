@@ -1,13 +1,16 @@
 // What a rewrite sees of a graph, and how what it answers becomes the next graph.
-import type { Constant, Graph, GraphNode } from "./graph.js";
+
 import { makeConst, plain, targetOf } from "./nodes.js";
 import { type Shape, shapesOf } from "./shapes.js";
+import type { Constant, Graph, GraphNode } from "./types.js";
 
 /** A graph between two rewrites: values are those that may be read, `weights` has the shapes of all constants, new ones too. */
 export interface Work {
   readonly nodes: readonly GraphNode[];
   readonly inputs: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
+  /** Nodes of whose outputs another than the first is wanted. */
+  readonly several: ReadonlySet<string>;
   readonly values: ReadonlyMap<string, Constant>;
   readonly weights: Graph["weights"];
 }
@@ -58,7 +61,7 @@ function makeView(work: Work): View {
   const byName = new Map(work.nodes.map((node) => [node.name, node]));
   const readers = new Map<string, GraphNode[]>();
   // Whatever is fed, is read by another output than its first, or takes part in an explicit order stays as it is.
-  const pinned = new Set<string>(work.inputs);
+  const pinned = new Set<string>([...work.inputs, ...work.several]);
   for (const node of work.nodes)
     for (const input of node.input) {
       const target = targetOf(input);
@@ -163,6 +166,7 @@ export function workOf(graph: Graph, values: Map<string, Constant>): Work {
     })),
     inputs: new Set(graph.inputs.map(targetOf)),
     outputs: new Set(graph.outputs.map(targetOf)),
+    several: new Set(graph.outputs.filter((name) => plain(name).includes(":")).map(targetOf)),
     values,
     weights: graph.weights,
   };
