@@ -29,7 +29,7 @@ export interface Rewritten {
   applied: Record<string, number>;
 }
 
-// Their order is one that needs few rounds; no rule depends on it.
+// Any order is right. This one needs few rounds, and fuses what it can before `resizeLater` comes between.
 const RULES: Rule[] = [
   foldConstants,
   dropIdentities,
