@@ -149,6 +149,16 @@ test("a node whose second output is read, and one that is fed, stay as they are"
   ];
   const { ops, error } = await compare(parts, ["v", "i"]);
   expect([ops, error]).toEqual([{ x: "Placeholder", top: "TopKV2", v: "Identity", i: "Identity" }, 0]);
+  const norm = node("n", "FusedBatchNormV3", ["c", "s", "s", "s", "s"]);
+  const wanted = [
+    input("x", [1, 4, 4, 3]),
+    weight("f", [1, 1, 3, 4]),
+    weight("s", [4], [1, 2, 3, 4]),
+    convolution("c", ["x", "f"]),
+    norm,
+  ];
+  expect(rewriteGraph(graphOf(wanted, ["n"])).applied).toEqual({ foldBatchNorm: 1 });
+  expect(rewriteGraph(graphOf(wanted, ["n", "n:1"])).applied).toEqual({});
   const fed = graphOf([x, node("a", "Identity", ["x"]), node("y", "Relu", ["a"])], ["y"]);
   fed.graph.inputs = ["a"];
   expect(rewriteGraph(fed).nodes.map(({ name }) => name)).toEqual(["x", "a", "y"]);

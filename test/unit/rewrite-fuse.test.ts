@@ -5,6 +5,7 @@ import { compare, convolution, input, list, node, type Part, scalar, string, wei
 const x = input("x", [1, 6, 6, 3]);
 const filter = weight("filter", [3, 3, 3, 4]);
 const bias = weight("bias", [4]);
+const plain = convolution("convolution", ["x", "filter"]);
 
 test.each([
   ["Conv2D", weight("filter", [3, 3, 3, 4]), "_FusedConv2D"],
@@ -27,6 +28,19 @@ test.each([
     }
     expect({ activation, ops }).toEqual({ activation, ops: { x: "Placeholder", y: fused } });
     expect(applied).toMatchObject({ fuseBias: 1, fuseActivation: 1 });
+  }
+});
+
+test("a Prelu with slopes for each channel in three dimensions, and with one slope, is fused; one for each pixel is not", async () => {
+  for (const [shape, op] of [
+    [[1, 1, 4], "_FusedConv2D"],
+    [[1], "_FusedConv2D"],
+    [[6, 6, 1], "Prelu"],
+  ] as const) {
+    const parts = [x, filter, plain, weight("slopes", [...shape]), node("y", "Prelu", ["convolution", "slopes"])];
+    const { error, ops } = await compare(parts, ["y"]);
+    expect(ops.y).toBe(op);
+    expect(error).toBeLessThan(1e-5);
   }
 });
 
@@ -86,7 +100,6 @@ test("a bias after a residual sum goes to the convolution in the sum; a sum of t
   expect(pair.error).toBe(0);
 });
 
-const plain = convolution("convolution", ["x", "filter"]);
 const sum = node("y", "AddV2", ["convolution", "bias"]);
 test.each<[string, Part[], string[]?]>([
   ["two readers", [plain, sum, node("z", "Neg", ["convolution"])], ["y", "z"]],

@@ -1,6 +1,6 @@
 // Drops transposes that undo each other, with nothing between them or only what treats every number alike.
-import type { GraphNode } from "./graph.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 const PER_NUMBER = new Set("Relu Relu6 Sigmoid Tanh Elu Neg Abs Exp Sqrt Square LeakyRelu Identity".split(" "));
 

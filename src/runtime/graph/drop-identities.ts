@@ -1,7 +1,8 @@
 // Drops nodes that answer what they were given.
-import type { GraphNode } from "./graph.js";
+
 import { isFloat } from "./nodes.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 const PASSES = new Set(["Identity", "StopGradient", "Snapshot", "PreventGradient"]);
 // Neither may take another name: they are found by theirs when tensors are fed.

@@ -1,7 +1,8 @@
 // Computes nodes in plain JavaScript, with the results that tfjs has: those that shapes, axes and scales are made of.
-import type { Constant, GraphNode, Values } from "./graph.js";
+
 import { number } from "./nodes.js";
 import { broadcast, size } from "./shapes.js";
+import type { Constant, GraphNode, Values } from "./types.js";
 
 const BINARY: Readonly<Record<string, (a: number, b: number) => number>> = {
   Add: (a, b) => a + b,

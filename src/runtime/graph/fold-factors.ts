@@ -1,8 +1,9 @@
 // Folds a multiplication with a constant into the filter of the convolution or matrix product beside it.
-import type { Constant, GraphNode } from "./graph.js";
+
 import { type Linear, linearOf, perChannel, scaled } from "./linear.js";
 import { flag, isFloat, isMatMul } from "./nodes.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 /** `(filter * x + bias) * c` is `(filter * c) * x + bias * c`. */
 export const foldFactors: Rule = {

@@ -1,8 +1,9 @@
 // Computes a hard swish, `x * relu6(x + 3) / 6`, in two passes over the tensor where it was written in four.
-import type { Constant, GraphNode } from "./graph.js";
+
 import { linearOf, scaled, vector } from "./linear.js";
 import { FLOAT, fusedAttributes, isConvolution, isFloat } from "./nodes.js";
-import type { Rule, View } from "./rule.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Rule, View } from "./view.js";
 
 /**
  * The convolution before it answers `z = x / 6` at no cost; the gate `relu6(6 z + 3)` is one depthwise convolution of one tap a

@@ -1,8 +1,9 @@
 // Fuses a convolution or a matrix product with the bias and the activation that follow it.
-import type { GraphNode } from "./graph.js";
+
 import { fused, type Linear, linearOf, perChannel, vector } from "./linear.js";
 import { isDepthwise, isFloat, isMatMul, number, text } from "./nodes.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 export const fuseBias: Rule = {
   name: "fuseBias",
@@ -47,27 +48,25 @@ export const fuseActivation: Rule = {
   match(view, node) {
     const linear = ACTIVATIONS.has(node.op) ? linearOf(view, view.sole(node.input[0])) : undefined;
     if (!linear || (node.op !== "Prelu" && !isFloat(node))) return undefined;
-    const extra = node.input.slice(1);
-    if (node.op === "Prelu" && !isSlope(view, linear, extra[0])) return undefined;
     // tfjs-converter 4.22 does not read the slope of a fused depthwise convolution: cpu answers NaN, wasm takes 0.
     if (node.op === "LeakyRelu" && isDepthwise(linear.node)) return undefined;
+    const constants = new Map<string, Constant>();
+    const extra: string[] = [];
+    if (node.op === "Prelu") {
+      // A slope for each channel is the only form that all backends read alike.
+      const values = isMatMul(linear.node) ? undefined : perChannel(view.constant(node.input[1]), linear.channels, 3);
+      if (!values) return undefined;
+      const slopes = view.fresh(`${node.name}/slopes`);
+      constants.set(slopes, vector(values));
+      extra.push(slopes);
+    }
     const bias = linear.bias ?? view.fresh(`${node.name}/bias`);
+    if (!linear.bias) constants.set(bias, vector(new Float32Array(linear.channels)));
+    const alpha = node.op === "LeakyRelu" ? (number(node, "alpha") ?? 0.2) : undefined;
     return {
-      nodes: [
-        fused(linear.node, node.name, {
-          bias,
-          extra,
-          activation: node.op,
-          ...(node.op === "LeakyRelu" && { alpha: number(node, "alpha") ?? 0.2 }),
-        }),
-      ],
+      nodes: [fused(linear.node, node.name, { bias, extra, activation: node.op, alpha })],
       absorbed: [linear.node],
-      ...(!linear.bias && { constants: new Map([[bias, vector(new Float32Array(linear.channels))]]) }),
+      constants,
     };
   },
 };
-
-/** Whether a Prelu's slopes are one a channel, the only form that all backends read alike. */
-function isSlope(view: View, { node, channels }: Linear, slopes: string | undefined): boolean {
-  return !isMatMul(node) && view.weight(slopes)?.shape.join() === `${channels}`;
-}

@@ -1,9 +1,11 @@
 // Picks rows before a convolution of one pixel instead of after it: only what is read of its image is computed.
-import type { Constant, GraphNode } from "./graph.js";
+
 import { isPixelwise, linearOf } from "./linear.js";
 import { FLOAT, isFloat, number } from "./nodes.js";
 import type { Rule } from "./rule.js";
 import { size } from "./shapes.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Rule } from "./view.js";
 
 /** `gather(reshape(convolution(x)), rows)` is `gather(reshape(x), rows) * matrix`, pixels being rows. */
 export const gatherEarlier: Rule = {

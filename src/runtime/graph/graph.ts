@@ -1,27 +1,56 @@
-// The graph of a model as plain data, as it is known before any weight has arrived.
+// What a graph tells, before any weight has arrived, of the weights that rewrites may change.
+import { isConvolution, targetOf } from "./nodes.js";
+import type { Graph, GraphNode } from "./types.js";
 
-/** A node of `modelTopology.node` in tfjs's model.json; attributes are in TensorFlow's JSON form (`{ i }`, `{ s }`, `{ type }`, `{ list }`). */
-export interface GraphNode {
-  name: string;
-  op: string;
-  input: string[];
-  attr: Record<string, unknown>;
+export type { Constant, Graph, GraphNode, Values } from "./types.js";
+
+/** Biases, axes, shapes and scalars are smaller by far; a filter may be larger, and is asked for where it may be scaled. */
+const SMALL = 16_384;
+
+// What stands between a filter and a factor that may go into it.
+const STEPS = new Set(["Add", "AddV2", "AddN", "BiasAdd", "Sub", "Identity", "ResizeBilinear"]);
+const FACTORS = new Set(["Mul", "RealDiv", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"]);
+
+/** The weights whose values `rewrite` may read or replace. All others may go to the device as they come: no rewrite looks at them. */
+export function readable(graph: Graph): Set<string> {
+  const found = new Set<string>();
+  const readers = new Map<string, GraphNode[]>();
+  const nodes = new Map<string, GraphNode>();
+  for (const node of graph.nodes) {
+    nodes.set(node.name, node);
+    // model.json leaves empty fields out.
+    for (const input of node.input ?? []) {
+      const target = targetOf(input);
+      const known = readers.get(target);
+      if (known) known.push(node);
+      else readers.set(target, [node]);
+    }
+  }
+  for (const [name, { shape }] of graph.weights) {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const read = readers.get(name) ?? [];
+    if (size <= SMALL || read.some((node) => maybeScaled(node, name, readers, nodes))) found.add(name);
+  }
+  return found;
 }
 
-export type Values = Float32Array | Int32Array | Uint8Array;
-
-export interface Constant {
-  shape: number[];
-  dtype: "float32" | "int32" | "bool";
-  values: Values;
-}
-
-export interface Graph {
-  nodes: GraphNode[];
-  /** What is fed: node names, or `name:1`. */
-  inputs: string[];
-  /** What is read: node names, or `name:1`. */
-  outputs: string[];
-  /** Shape and dtype of every weight by the name of its Const node. */
-  weights: Map<string, { shape: number[]; dtype: Constant["dtype"] }>;
+/** Whether `node` is a convolution whose filter is `weight`, and a factor stands before or shortly after it. */
+function maybeScaled(
+  node: GraphNode,
+  weight: string,
+  readers: Map<string, GraphNode[]>,
+  nodes: Map<string, GraphNode>,
+): boolean {
+  if (node.op === "Conv2DBackpropInput") return true;
+  if (!isConvolution(node) || targetOf(node.input[1] ?? "") !== weight) return false;
+  const before = nodes.get(targetOf(node.input[0] ?? ""));
+  if (before && FACTORS.has(before.op)) return true;
+  // Four steps: bias, residual sum, resize, and the factor.
+  let reached = [node];
+  for (let step = 0; step < 4 && reached.length > 0; step += 1) {
+    const next = reached.flatMap(({ name }) => readers.get(name) ?? []);
+    if (next.some(({ op }) => FACTORS.has(op))) return true;
+    reached = next.filter(({ op }) => STEPS.has(op));
+  }
+  return false;
 }

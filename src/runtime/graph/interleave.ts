@@ -1,8 +1,9 @@
 // Computes a transposed convolution whose windows do not overlap as one of one pixel, whose channels are then laid out in space.
-import type { Constant, GraphNode } from "./graph.js";
+
 import { perChannel, vector } from "./linear.js";
 import { FLOAT, fusedAttributes, isFloat, numbers, text } from "./nodes.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 const ACTIVATIONS = new Set(["Relu", "Relu6", "Sigmoid"]);
 const SUMS = new Set(["Add", "AddV2", "BiasAdd"]);

@@ -1,7 +1,8 @@
 // Keeps the local maxima of a heat map, `x * (x == maxPool(x))`, without comparing, which on wasm is slow.
-import type { GraphNode } from "./graph.js";
+
 import { FLOAT, isFloat, numbers, text, texts } from "./nodes.js";
-import type { Rule, View } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Rule, View } from "./view.js";
 
 /** Large enough that any two floats of a score lie further apart than 1 after it, small enough that it stays finite. */
 const HUGE = 1e38;

@@ -1,5 +1,5 @@
 // Convolutions and matrix products that no activation follows yet, and what a constant per channel does to them.
-import type { Constant, GraphNode } from "./graph.js";
+
 import {
   FUSED,
   flag,
@@ -12,7 +12,9 @@ import {
   text,
   texts,
 } from "./nodes.js";
-import type { Replacement, Shape, View } from "./rule.js";
+import type { Shape } from "./shapes.js";
+import type { Constant, GraphNode } from "./types.js";
+import type { Replacement, View } from "./view.js";
 
 /** A node that computes `filter * x + bias`. */
 export interface Linear {

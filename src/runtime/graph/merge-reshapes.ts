@@ -1,6 +1,6 @@
 // Gives a tensor its last shape at once where it was given several in a row.
-import type { GraphNode } from "./graph.js";
-import type { Rule } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Rule } from "./view.js";
 
 const RESHAPES = new Set(["Reshape", "Squeeze", "ExpandDims"]);
 

@@ -1,8 +1,9 @@
 // Moves a bias that was added after a sum to the convolution inside the sum, where it costs nothing.
-import type { GraphNode } from "./graph.js";
+
 import { fused, linearOf } from "./linear.js";
 import { FLOAT, isFloat } from "./nodes.js";
-import type { Replacement, Rule, View } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Replacement, Rule, View } from "./view.js";
 
 const isSum = ({ op, input }: GraphNode): boolean =>
   op === "Add" || op === "AddV2" || (op === "AddN" && input.length === 2);

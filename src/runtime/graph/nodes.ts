@@ -1,5 +1,5 @@
 // How a node of TensorFlow's JSON is read and written: references, attributes, and the few kinds of node that rewrites make.
-import type { Constant, GraphNode } from "./graph.js";
+import type { Constant, GraphNode } from "./types.js";
 
 // ---- references: `name`, `name:0` (the same), `name:1`, `^name` (run before, nothing is read) --------------------------
 

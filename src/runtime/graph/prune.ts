@@ -1,7 +1,8 @@
 // Drops the nodes that no wanted output needs.
-import type { GraphNode } from "./graph.js";
+
 import { targetOf } from "./nodes.js";
-import type { Work } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Work } from "./view.js";
 
 /** Inputs stay even if nothing reads them: they are fed all the same, and tfjs refuses what it does not know. */
 export function prune(work: Work): { work: Work; count: number } {

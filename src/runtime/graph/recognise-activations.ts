@@ -1,7 +1,8 @@
 // Recognises Relu and Relu6 where they are written out as Minimum and Maximum, or stand twice.
-import type { GraphNode } from "./graph.js";
+
 import { FLOAT, isFloat } from "./nodes.js";
-import type { Rule, View } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Rule, View } from "./view.js";
 
 export const recogniseActivations: Rule = {
   name: "recogniseActivations",

@@ -8,7 +8,6 @@ import { foldPads } from "./fold-pads.js";
 import { fuseActivation, fuseBias } from "./fuse.js";
 import { fuseHardSwish } from "./fuse-hard-swish.js";
 import { gatherEarlier } from "./gather-earlier.js";
-import type { Constant, Graph, GraphNode } from "./graph.js";
 import { interleave } from "./interleave.js";
 import { keepPeaks } from "./keep-peaks.js";
 import { mergeReshapes } from "./merge-reshapes.js";
@@ -18,7 +17,8 @@ import { recogniseActivations } from "./recognise-activations.js";
 import { resizeLater } from "./resize-later.js";
 import type { Rule, Work } from "./rule.js";
 import { squeezeExciteMean } from "./squeeze-excite-mean.js";
-import { applyRule, workOf } from "./view.js";
+import type { Constant, Graph, GraphNode } from "./types.js";
+import { applyRule, type Rule, type Work, workOf } from "./view.js";
 
 export interface Rewritten {
   nodes: GraphNode[];
@@ -30,7 +30,7 @@ export interface Rewritten {
   applied: Record<string, number>;
 }
 
-// Their order is one that needs few rounds; no rule depends on it.
+// Any order is right. This one needs few rounds, and fuses what it can before `resizeLater` comes between.
 const RULES: Rule[] = [
   foldConstants,
   dropIdentities,

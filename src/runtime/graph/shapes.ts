@@ -1,7 +1,16 @@
 // The shapes of what nodes answer, as far as they follow from the model alone (-1: any length, no entry: not known).
-import type { GraphNode } from "./graph.js";
+
 import { declaredShape, flag, isConvolution, isDepthwise, isMatMul, number, numbers, targetOf, text } from "./nodes.js";
-import type { Shape, View } from "./rule.js";
+import type { Constant, Graph, GraphNode } from "./types.js";
+
+export type Shape = readonly number[];
+
+/** What shapes are told from. */
+interface View {
+  work: { nodes: readonly GraphNode[]; inputs: ReadonlySet<string>; weights: Graph["weights"] };
+  producer(reference: string | undefined): GraphNode | undefined;
+  constant(reference: string | undefined): Constant | undefined;
+}
 
 const SAME_AS_FIRST = new Set(
   (

@@ -1,7 +1,8 @@
 // Takes the mean over height and width as an average pool, which on wasm is seven to fifteen times as fast.
-import type { GraphNode } from "./graph.js";
+
 import { FLOAT, flag, isFloat } from "./nodes.js";
-import type { Rule } from "./rule.js";
+import type { GraphNode } from "./types.js";
+import type { Rule } from "./view.js";
 
 /** From 8 MB on, wasm's pool over the whole plane takes three times as long as one of 16x16 and one over what that leaves. */
 const LARGE = 2 ** 21;

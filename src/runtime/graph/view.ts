@@ -1,8 +1,52 @@
 // What a rewrite sees of a graph, and how what it answers becomes the next graph.
-import type { Constant, Graph, GraphNode } from "./graph.js";
+
 import { makeConst, plain, targetOf } from "./nodes.js";
-import type { Rule, Shape, View, Work } from "./rule.js";
-import { shapesOf } from "./shapes.js";
+import { type Shape, shapesOf } from "./shapes.js";
+import type { Constant, Graph, GraphNode } from "./types.js";
+
+/** A graph between two rewrites: values are those that may be read, `weights` has the shapes of all constants, new ones too. */
+export interface Work {
+  readonly nodes: readonly GraphNode[];
+  readonly inputs: ReadonlySet<string>;
+  readonly outputs: ReadonlySet<string>;
+  /** Nodes of whose outputs another than the first is wanted. */
+  readonly several: ReadonlySet<string>;
+  readonly values: ReadonlyMap<string, Constant>;
+  readonly weights: Graph["weights"];
+}
+
+/** What takes a node's place: other nodes, the last of which has its name, or the node that its readers read from now on. */
+export interface Replacement {
+  nodes?: GraphNode[];
+  alias?: string;
+  /** Nodes that nobody else reads, and that are gone with it. */
+  absorbed?: GraphNode[];
+  constants?: Map<string, Constant>;
+}
+
+/** One rewrite: a pure function of a node and what surrounds it. */
+export interface Rule {
+  name: string;
+  match(view: View, node: GraphNode): Replacement | undefined;
+}
+
+export interface View {
+  work: Work;
+  /** The node whose first output `reference` is. */
+  producer(reference: string | undefined): GraphNode | undefined;
+  /** The same, where only `reads` reads of it exist (default one), so that it may be changed or taken away. */
+  sole(reference: string | undefined, reads?: number): GraphNode | undefined;
+  /** The constant that is read, if its values may be. */
+  constant(reference: string | undefined): Constant | undefined;
+  weight(reference: string | undefined): { shape: number[]; dtype: Constant["dtype"] } | undefined;
+  /** Whether nothing is known to others of this node but its first output. */
+  free(node: GraphNode): boolean;
+  readers(node: GraphNode): readonly GraphNode[];
+  /** The shape of the node's first output, where it follows from the model (-1: any length). */
+  shape(reference: string | undefined): Shape | undefined;
+  /** A name that no node has. */
+  fresh(base: string): string;
+}
 
 // Most rules change nothing, and the next one sees the same graph.
 const views = new WeakMap<Work, View>();
@@ -17,7 +61,7 @@ function makeView(work: Work): View {
   const byName = new Map(work.nodes.map((node) => [node.name, node]));
   const readers = new Map<string, GraphNode[]>();
   // Whatever is fed, is read by another output than its first, or takes part in an explicit order stays as it is.
-  const pinned = new Set<string>(work.inputs);
+  const pinned = new Set<string>([...work.inputs, ...work.several]);
   for (const node of work.nodes)
     for (const input of node.input) {
       const target = targetOf(input);
@@ -122,6 +166,7 @@ export function workOf(graph: Graph, values: Map<string, Constant>): Work {
     })),
     inputs: new Set(graph.inputs.map(targetOf)),
     outputs: new Set(graph.outputs.map(targetOf)),
+    several: new Set(graph.outputs.filter((name) => plain(name).includes(":")).map(targetOf)),
     values,
     weights: graph.weights,
   };
