@@ -52,8 +52,12 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     ...report,
     threads: report.threads && Math.min(report.threads, maxThreads),
   }));
-  const environment = environmentOf(reports);
-  const [choice, crashed] = await Promise.all([recall(notes, environment), sentinel.refused()]);
+  const crashed = await sentinel.refused();
+  // Once a crash is forgotten, all is measured anew.
+  const environment = environmentOf(
+    reports.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend)),
+  );
+  const choice = await recall(notes, environment);
   const { order, refused } = startOrder(reports);
   const usable = order.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend));
   // A page that crashed on all of them may still be lucky with the last.

@@ -2,9 +2,9 @@
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { clone, dispose, io, type NamedTensorMap, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import type { ModelJson } from "../model/topology.js";
-import type { Constant, Graph, GraphNode } from "./graph/graph.js";
 import { readable } from "./graph/readable.js";
 import { type Rewritten, rewrite } from "./graph/rewrite.js";
+import type { Constant, Graph, GraphNode } from "./graph/types.js";
 import { type ModelSource, NO_REWRITES, type Session, type Target } from "./session.js";
 import type { Running } from "./tfjs-backends.js";
 import { compileInParallel } from "./tfjs-compile.js";

@@ -2,7 +2,7 @@
 import { backend as currentBackend, dispose, type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { type WeightSpec, weightBytes } from "../model/topology.js";
 import type { Backend } from "../types.js";
-import type { Constant } from "./graph/graph.js";
+import type { Constant } from "./graph/types.js";
 
 // tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; they cost nothing to copy.
 const SMALL = 1024;

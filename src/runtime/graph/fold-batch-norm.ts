@@ -1,7 +1,7 @@
 // Folds a batch norm into the filter and the bias of the convolution before it.
 import { fused, linearOf, scaled, vector } from "./linear.js";
 import { isFloat, number, text } from "./nodes.js";
-import type { Rule } from "./rule.js";
+import type { Rule } from "./view.js";
 
 /** What TensorFlow takes where a node does not say. */
 const EPSILON = 0.001;

@@ -1,7 +1,7 @@
 // Computes at load what depends on constants alone.
 import { evaluate } from "./evaluate.js";
-import type { Rule } from "./rule.js";
 import { size } from "./shapes.js";
+import type { Rule } from "./view.js";
 
 /** Larger results would have to be held, and sent to the device, for what one small kernel computes. */
 const LARGEST = 65_536;

@@ -1,6 +1,6 @@
 // Lets a convolution pad its own input where a node of its own did.
 import { isConvolution, numbers, text } from "./nodes.js";
-import type { Rule } from "./rule.js";
+import type { Rule } from "./view.js";
 
 export const foldPads: Rule = {
   name: "foldPads",

@@ -2,7 +2,6 @@
 
 import { isPixelwise, linearOf } from "./linear.js";
 import { FLOAT, isFloat, number } from "./nodes.js";
-import type { Rule } from "./rule.js";
 import { size } from "./shapes.js";
 import type { Constant, GraphNode } from "./types.js";
 import type { Rule } from "./view.js";

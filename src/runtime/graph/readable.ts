@@ -1,6 +1,6 @@
-// Which weights a rewrite may want to see, so that all others can go to the device as they arrive.
-import type { Graph, GraphNode } from "./graph.js";
+// What a graph tells, before any weight has arrived, of the weights that rewrites may change.
 import { isConvolution, targetOf } from "./nodes.js";
+import type { Graph, GraphNode } from "./types.js";
 
 /** Biases, axes, shapes and scalars are smaller by far; a filter may be larger, and is asked for where it may be scaled. */
 const SMALL = 16_384;

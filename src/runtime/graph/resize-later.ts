@@ -1,7 +1,7 @@
 // Enlarges an image after the convolution of one pixel that follows, not before it: there are fewer pixels to convolve.
 import { isPixelwise, linearOf } from "./linear.js";
-import type { Rule } from "./rule.js";
 import { size } from "./shapes.js";
+import type { Rule } from "./view.js";
 
 /** Both are linear, and the weights of an interpolation sum to 1, so that the bias comes through too. */
 export const resizeLater: Rule = {

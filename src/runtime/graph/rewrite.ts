@@ -15,7 +15,6 @@ import { addPairs, moveBiases } from "./move-biases.js";
 import { prune } from "./prune.js";
 import { recogniseActivations } from "./recognise-activations.js";
 import { resizeLater } from "./resize-later.js";
-import type { Rule, Work } from "./rule.js";
 import { squeezeExciteMean } from "./squeeze-excite-mean.js";
 import type { Constant, Graph, GraphNode } from "./types.js";
 import { applyRule, type Rule, type Work, workOf } from "./view.js";
