@@ -48,6 +48,8 @@ export interface HostConfig {
   closed: string[];
   /** This worker's own name among them. */
   me: string;
+  /** Where the last model ran: this backend is started at once. */
+  hint?: { backend: Backend; threads?: number };
 }
 
 /** What the page sends instead of the elements that only a document has. */
