@@ -19,7 +19,7 @@ import type {
 } from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -50,9 +50,9 @@ export interface HostConfig {
   me: string;
 }
 
-/** What the page sends instead of the elements that only a document has. */
+/** What the page sends instead of the elements that only a document has; `size` is the picture's where it was made smaller. */
 export type WireInput =
-  | { kind: "image"; image: ImageBitmap | VideoFrame | ImageData | Blob }
+  | { kind: "image"; image: ImageBitmap | VideoFrame | Blob; size?: { width: number; height: number } }
   | { kind: "tensor"; data: TypedArray }
   | { kind: "tensors"; data: Record<string, TypedArray> };
 

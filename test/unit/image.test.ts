@@ -30,7 +30,8 @@ test("each channel has its own mean and deviation", () => {
     mean: [0.5, 0.25, 0],
     std: [0.5, 0.25, 2],
   } as const;
-  const data = normalise(pixels, 3, { ...spec, border: [0, 0, 0], mean: [...spec.mean], std: [...spec.std] });
+  const data = new Float32Array(3);
+  normalise(pixels, 3, { ...spec, border: [0, 0, 0], mean: [...spec.mean], std: [...spec.std] }, data);
   expect(data[0]).toBeCloseTo(1, 6);
   expect(data[1]).toBeCloseTo(-1, 6);
   expect(data[2]).toBeCloseTo(0.1, 6);
@@ -38,7 +39,8 @@ test("each channel has its own mean and deviation", () => {
 
 test("one channel is the luma of the three", () => {
   const pixels = new Uint8ClampedArray([255, 255, 255, 255, 255, 0, 0, 255]);
-  const data = normalise(pixels, 1, { fit: "contain", border: [0, 0, 0], scale: 1 / 255, mean: [0], std: [1] });
+  const data = new Float32Array(2);
+  normalise(pixels, 1, { fit: "contain", border: [0, 0, 0], scale: 1 / 255, mean: [0], std: [1] }, data);
   expect(data[0]).toBeCloseTo(1, 5);
   expect(data[1]).toBeCloseTo(0.299, 5);
 });
