@@ -6,9 +6,10 @@ import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import { buildPages, ROOT } from "./page-build.js";
 import { benchPredict } from "./predict.js";
+import { benchPreprocess } from "./preprocess.js";
 import { createReport } from "./report.js";
 
-const PARTS = ["predict", "loads", "memory"] as const;
+const PARTS = ["predict", "preprocess", "loads", "memory"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -31,7 +32,7 @@ function part(name: string, before: Part[] = []): Part[] {
 }
 
 const program = new Command("npm run bench --")
-  .description("Compares insitu with plain tfjs: predictions, loads of packages, memory of a load.")
+  .description("Compares insitu with plain tfjs: predictions, preparing pictures, loads of packages, memory of a load.")
   .argument("[part...]", `${PARTS.join(", ")}; default all`, part)
   .option("--rounds <n>", "interleaved rounds a case of predict; loads take fewer", whole, 50)
   .option("--only <name>", "cases of this model or package only")
@@ -51,6 +52,7 @@ const report = createReport(options.json);
 await buildPages();
 let browser = "";
 if (wanted.includes("predict")) browser = await benchPredict(options, report);
+if (wanted.includes("preprocess")) browser = await benchPreprocess(options, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 

@@ -8,7 +8,7 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const PAGE = join(ROOT, ".cache", "bench", "page");
 
 export async function buildPages(): Promise<void> {
-  for (const [index, name] of ["compare", "loads"].entries()) {
+  for (const [index, name] of ["compare", "loads", "preprocess"].entries()) {
     await build({
       root: ROOT,
       configFile: false,

@@ -1,6 +1,7 @@
 // The one interface that crosses the wall between page and worker, its messages and its version.
 import { transferHandlers } from "comlink";
 import { fromWire, toWire, type WireError } from "./errors.js";
+import type { Size } from "./placement.js";
 import type {
   Backend,
   BatchingOptions,
@@ -52,7 +53,7 @@ export interface HostConfig {
 
 /** What the page sends instead of the elements that only a document has; `size` is the picture's where it was made smaller. */
 export type WireInput =
-  | { kind: "image"; image: ImageBitmap | VideoFrame | Blob; size?: { width: number; height: number } }
+  | { kind: "image"; image: ImageBitmap | VideoFrame | Blob; size?: Size }
   | { kind: "tensor"; data: TypedArray }
   | { kind: "tensors"; data: Record<string, TypedArray> };
 

@@ -1,9 +1,10 @@
 // Checks what a caller passed against the manifest's inputs and makes the tensors that a session is fed.
 import { InsituError } from "../errors.js";
+import type { Placement } from "../placement.js";
 import type { WireInput } from "../protocol.js";
 import type { InputSpec, TensorData, TypedArray } from "../types.js";
 import { giveBuffer } from "./buffers.js";
-import { type Placement, toFeed } from "./image.js";
+import { toFeed } from "./image.js";
 
 export interface Feeds {
   feeds: Record<string, TensorData>;

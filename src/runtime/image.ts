@@ -1,23 +1,13 @@
 // Turns a picture into the numbers that a model reads, and remembers where in the input the picture lies.
 import { asInsituError, InsituError } from "../errors.js";
+import { type Placement, place, type Size, shrunk } from "../placement.js";
 import type { ImageSpec, InputSpec, TensorData } from "../types.js";
 import { takeBuffer } from "./buffers.js";
 
 /** As it crossed the wall; `size` is that of the picture that the caller passed, where the page made it smaller. */
 export interface Picture {
   image: ImageBitmap | VideoFrame | Blob;
-  size?: { width: number; height: number };
-}
-
-/** Where the picture lies in the model's input: `input = picture * scale + offset`, in pixels, for each axis. */
-export interface Placement {
-  scaleX: number;
-  scaleY: number;
-  offsetX: number;
-  offsetY: number;
-  /** Pixels of the picture. */
-  width: number;
-  height: number;
+  size?: Size;
 }
 
 export interface Prepared {
@@ -40,7 +30,7 @@ export async function toFeed(picture: Picture, spec: InputSpec): Promise<Prepare
   const opened = await open(picture);
   let placed: { drawable: Drawable; placement: Placement } | undefined;
   try {
-    const placement = place(image.fit, opened.width, opened.height, width, height);
+    const placement = place(image.fit, opened, { width, height });
     placed = { drawable: await reduced(opened.drawable, placement), placement };
     const pixels = draw(placed.drawable, placement, image.border, width, height);
     const data = takeBuffer(width * height * channels);
@@ -54,11 +44,9 @@ export async function toFeed(picture: Picture, spec: InputSpec): Promise<Prepare
 
 type Drawable = ImageBitmap | VideoFrame;
 
-interface Opened {
+/** With the size of the picture that the caller passed. */
+interface Opened extends Size {
   drawable: Drawable;
-  /** Pixels of the picture that the caller passed. */
-  width: number;
-  height: number;
 }
 
 async function open({ image, size }: Picture): Promise<Opened> {
@@ -93,34 +81,11 @@ const RGB_FORMATS: readonly (string | null)[] = ["RGBA", "RGBX", "BGRA", "BGRX"]
  * A large frame of RGB made smaller: a canvas first copies all of it (8 ms for 1080p), `createImageBitmap` reads what it needs
  * (1.4 ms). For frames of YUV the canvas is the faster one (10 instead of 14 ms).
  */
-async function reduced(drawable: Drawable, { width, height, scaleX, scaleY }: Placement): Promise<Drawable> {
-  if (!("format" in drawable) || !RGB_FORMATS.includes(drawable.format) || scaleX > 0.5 || scaleY > 0.5)
-    return drawable;
-  return createImageBitmap(drawable, {
-    resizeWidth: Math.ceil(2 * scaleX * width),
-    resizeHeight: Math.ceil(2 * scaleY * height),
-    resizeQuality: "medium",
-  });
-}
-
-/** Pure: how a picture is laid into the input. */
-export function place(
-  fit: ImageSpec["fit"],
-  width: number,
-  height: number,
-  toWidth: number,
-  toHeight: number,
-): Placement {
-  let scaleX = toWidth / width;
-  let scaleY = toHeight / height;
-  if (fit !== "stretch") {
-    const scale = fit === "contain" ? Math.min(scaleX, scaleY) : Math.max(scaleX, scaleY);
-    scaleX = scale;
-    scaleY = scale;
-  }
-  const offsetX = (toWidth - width * scaleX) / 2;
-  const offsetY = (toHeight - height * scaleY) / 2;
-  return { scaleX, scaleY, offsetX, offsetY, width, height };
+async function reduced(drawable: Drawable, placement: Placement): Promise<Drawable> {
+  const small = "format" in drawable && RGB_FORMATS.includes(drawable.format) ? shrunk(placement) : undefined;
+  if (!small) return drawable;
+  const options = { resizeWidth: small.width, resizeHeight: small.height, resizeQuality: "medium" } as const;
+  return createImageBitmap(drawable, options);
 }
 
 let context: OffscreenCanvasRenderingContext2D | undefined;

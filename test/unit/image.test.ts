@@ -1,25 +1,6 @@
-// Where a picture lies in the model's input, and which numbers its pixels become.
+// Which numbers a picture's pixels become.
 import { expect, test } from "vitest";
-import { normalise, place } from "../../src/runtime/image.js";
-
-test("contain keeps the whole picture, in the middle", () => {
-  expect(place("contain", 400, 200, 100, 100)).toEqual({
-    scaleX: 0.25,
-    scaleY: 0.25,
-    offsetX: 0,
-    offsetY: 25,
-    width: 400,
-    height: 200,
-  });
-});
-
-test("cover fills the input, and cuts off what is over", () => {
-  expect(place("cover", 400, 200, 100, 100)).toMatchObject({ scaleX: 0.5, scaleY: 0.5, offsetX: -50, offsetY: 0 });
-});
-
-test("stretch fits both sides", () => {
-  expect(place("stretch", 400, 200, 100, 100)).toMatchObject({ scaleX: 0.25, scaleY: 0.5, offsetX: 0, offsetY: 0 });
-});
+import { normalise } from "../../src/runtime/image.js";
 
 test("each channel has its own mean and deviation", () => {
   const pixels = new Uint8ClampedArray([255, 0, 51, 255]);
