@@ -144,9 +144,9 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     try {
       return await limited({ signal, timeout, what: `The prediction of ${info.name}` }, (signal) => {
         // Before anything is waited for: the caller may draw the next picture meanwhile.
-        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input);
+        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input, info.inputs);
         return replicas.ask(signal, async (worker, handle) => {
-          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input));
+          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input, info.inputs));
           // What has moved to a worker that died is taken again.
           crossing = undefined;
           return ask<HostPrediction>(worker, signal, (host, call) =>
