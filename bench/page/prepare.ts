@@ -11,7 +11,7 @@ export function prepare(image: HTMLImageElement, { inputs }: Manifest): Float32A
   const [, height = 1, width = 1, channels = 3] = input?.shape ?? [];
   if (!input?.image) throw new Error(`The input ${input?.name} takes no picture.`);
   const { fit, border } = input.image;
-  const at = place(fit, image.naturalWidth, image.naturalHeight, width, height);
+  const at = place(fit, { width: image.naturalWidth, height: image.naturalHeight }, { width, height });
   const context = contextOf(width, height);
   context.fillStyle = `rgb(${border.join(" ")})`;
   context.fillRect(0, 0, width, height);
