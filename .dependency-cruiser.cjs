@@ -5,7 +5,7 @@ const PAGE = "^src/(?!(types|errors|protocol|worker|host|hash)\\.ts$)[^/]+\\.ts$
 const WORKER = "^src/(worker|host)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
 const THREADS =
-  "^src/(client|workers|replicas|closed-marker|model-handle|store-handle|input|options|kept-marker|limits|bell|predict-all|watch|frames|spawn|host)\\.ts$";
+  "^src/(client|workers|replicas|closed-marker|model-handle|store-handle|input|options|kept-marker|limits|bell|predict-all|watch|frames|start-worker|spawn|host)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";
 const TFJS = "(^|/)node_modules/@tensorflow/";
 const IDB = "(^|/)node_modules/idb/";
