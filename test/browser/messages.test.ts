@@ -12,6 +12,8 @@ declare global {
     digits: Model<"classification">;
     /** The worker of `client`, as an app that passed a function has it. */
     handle: Worker;
+    /** Workers that were started: one that died would be replaced, and its calls repeated. */
+    started: number;
     /** Sends a request as comlink does; the worker's answer, or `undefined` after half a second. */
     request(path: unknown[], given: unknown, more?: object): Promise<Answer | undefined>;
     /** What of the worker's prototypes was changed, and how many predictions its host gives. */
@@ -54,7 +56,9 @@ afterAll(() => library?.close());
 beforeEach(async () => {
   await library.visit();
   await library.page.evaluate(async () => {
+    window.started = 0;
     const worker = () => {
+      window.started += 1;
       window.handle = new Worker("/noisy.js", { type: "module" });
       return window.handle;
     };
@@ -142,6 +146,7 @@ const underFire = (json: string, to: "window" | "worker" | "page") =>
         same: JSON.stringify(after.value) === JSON.stringify(before.value),
         polluted,
         stray,
+        started: window.started,
         sent: messages.length,
       };
     },
@@ -154,6 +159,7 @@ test.each(["window", "worker", "page"] as const)("2000 random messages to the %s
     same: true,
     polluted: [],
     stray: [],
+    started: 1,
     sent: 2000,
   });
 });
