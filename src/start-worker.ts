@@ -40,7 +40,8 @@ function make(source: WorkerSource | undefined): Worker {
     if (typeof source === "function") return source();
     // The types of the constructor do not know trusted addresses.
     if (source) return new Worker(source as string | URL, { type: "module" });
-    return bundled();
+    // The plain way would be reported as a violation again.
+    return trusted === undefined ? bundled() : trustedly();
   } catch (error) {
     // Any other reason to refuse an address has another type.
     if (!(error instanceof TypeError) || !trustedTypes()) throw crashed(error);

@@ -15,11 +15,11 @@ const visit = (policy: string, more: Record<string, string> = {}) =>
   visitUnder(library.page, library.server, { "Content-Security-Policy": policy, ...more });
 
 /** Loads digits and predicts once. */
-const run = (options: { backends?: ("wasm" | "cpu")[]; worker?: string } = {}) =>
-  library.page.evaluate(async (given) => {
+const run = (options: { backends?: ("wasm" | "cpu")[]; worker?: string; url?: string } = {}) =>
+  library.page.evaluate(async ({ url = "/models/digits/", ...given }) => {
     const client = window.insitu.createClient({ backends: ["wasm", "cpu"], ...given });
     try {
-      const model = await client.load("/models/digits/", { task: "classification" });
+      const model = await client.load(url, { task: "classification" });
       await model.tuned;
       const { value, backend } = await model.predict(new Float32Array(784));
       const { crossOriginIsolated } = await client.capabilities();
@@ -78,6 +78,16 @@ test("under a policy that is only reported, or that allows it, a missing worker 
   expect(await run({ worker: "/none.js" })).toMatchObject({
     code: "worker_crashed",
     message: expect.stringMatching(/could not be fetched/),
+  });
+});
+
+test("a host that connect-src does not name cannot be reached, and is told by its address", async () => {
+  await visit(STRICT.replace("connect-src 'self'", "connect-src https://elsewhere.example"));
+  // Not the package that the tests before have stored.
+  const { code, message } = await run({ url: "/models/objects/" });
+  expect({ code, message }).toEqual({
+    code: "network",
+    message: expect.stringContaining("/models/objects/insitu.json"),
   });
 });
 
