@@ -44,6 +44,7 @@ export type {
   TensorSpec,
   Timings,
   TrustedKey,
+  TrustedScriptAddress,
   TrustOptions,
   TypedArray,
   Values,

@@ -9,10 +9,15 @@ export interface Limits {
   what: string;
 }
 
-// setTimeout takes 32 bits; a longer delay would fire at once.
-const LONGEST_MS = 2 ** 31 - 1;
+// A clock that is read once a second misses at most that of a sleep.
+const STEP_MS = 1_000;
+// Chrome runs the timers of a page that was hidden for long once a minute. What is later than that was asleep, or frozen.
+const ASLEEP_MS = 65_000;
 
-/** Runs `run`; rejects with `aborted` or `timeout` as soon as a limit is reached, and aborts the signal that `run` was given. */
+/**
+ * Runs `run`; rejects with `aborted` or `timeout` as soon as a limit is reached, and aborts the signal that `run` was given. Time
+ * that the page was asleep does not count, and an answer that is there when the deadline has passed is taken.
+ */
 export function limited<T>({ signal, timeout, what }: Limits, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   if (!(timeout > 0)) {
     return Promise.reject(
@@ -23,9 +28,9 @@ export function limited<T>({ signal, timeout, what }: Limits, run: (signal: Abor
   }
   return new Promise<T>((resolve, reject) => {
     const inner = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let clock: { stop(): void } | undefined;
     const end = () => {
-      clearTimeout(timer);
+      clock?.stop();
       signal?.removeEventListener("abort", onAbort);
     };
     const stop = (error: InsituError) => {
@@ -39,15 +44,43 @@ export function limited<T>({ signal, timeout, what }: Limits, run: (signal: Abor
       return;
     }
     signal?.addEventListener("abort", onAbort);
-    if (timeout !== Number.POSITIVE_INFINITY) {
-      const late = () =>
-        stop(
-          new InsituError("timeout", `${what} took longer than ${timeout} ms. Try again, or pass a longer timeout.`, {
-            timeout,
-          }),
-        );
-      timer = setTimeout(late, Math.min(timeout, LONGEST_MS));
-    }
+    const late = `${what} took longer than ${timeout} ms. Try again, or pass a longer timeout.`;
+    if (timeout !== Number.POSITIVE_INFINITY)
+      clock = countDown(timeout, () => stop(new InsituError("timeout", late, { timeout })));
     run(inner.signal).then(resolve, reject).finally(end);
   });
+}
+
+/** Calls back after `ms` milliseconds of being awake, once messages that have come before then were heard. */
+function countDown(ms: number, onEnd: () => void): { stop(): void } {
+  let left = ms;
+  let stopped = false;
+  let timer: ReturnType<typeof setTimeout>;
+  const wait = () => {
+    const step = Math.min(left, STEP_MS);
+    const since = performance.now();
+    timer = setTimeout(() => {
+      const passed = performance.now() - since;
+      left -= passed > ASLEEP_MS ? step : Math.max(step, passed);
+      if (left > 0) wait();
+      else afterMessages(() => stopped || onEnd());
+    }, step);
+  };
+  wait();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** After a sleep a timer may be served before the answer that has been waiting longer; messages keep their order. */
+function afterMessages(run: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    run();
+  };
+  port2.postMessage(0);
 }

@@ -52,15 +52,19 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
     return replicas[index];
   };
 
-  const open = async (index: number): Promise<Replica> => {
-    const worker = await (slots[index] as Slot).worker();
-    const { model, info } = await load(worker);
-    if (index === 0) {
-      onReload(info);
-      worker.onResidence(model, onResidence);
-    }
-    ready[index] = true;
-    return { worker, handle: model };
+  // Counted as a call: a worker that was made ready for nothing ends when it has been idle.
+  const open = (index: number): Promise<Replica> => {
+    const slot = slots[index] as Slot;
+    return slot.during(async () => {
+      const worker = await slot.worker();
+      const { model, info } = await load(worker);
+      if (index === 0) {
+        onReload(info);
+        worker.onResidence(model, onResidence);
+      }
+      ready[index] = true;
+      return { worker, handle: model };
+    });
   };
 
   /** The one with the fewest open calls; while all are busy a further one is made ready, and used when it is. */

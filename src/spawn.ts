@@ -2,6 +2,7 @@
 import { proxy, type Remote, wrap } from "comlink";
 import { asInsituError, InsituError } from "./errors.js";
 import { type Host, type HostConfig, type HostEvent, isReady, keepErrorsWhole, PROTOCOL } from "./protocol.js";
+import { type MadeWorker, startWorker } from "./start-worker.js";
 import type { WorkerSource } from "./types.js";
 
 export interface Spawned {
@@ -15,6 +16,8 @@ export interface Spawned {
 
 // Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
 const READY_MS = 30_000;
+const NO_SCRIPT =
+  "its script could not be fetched, was blocked or is no valid script. Check its address and the Content-Security-Policy's worker-src";
 
 /**
  * Resolves when the worker is ready and connected; `onDeath` is called when it can no longer be asked. When `end` aborts, also
@@ -29,7 +32,8 @@ export async function spawn(
   end: AbortSignal,
 ): Promise<Spawned> {
   keepErrorsWhole();
-  const worker = start(source);
+  const made = startWorker(source);
+  const { worker } = made;
   const host = wrap<Host>(worker);
   // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
   const open = new Set<(error: InsituError) => void>();
@@ -64,7 +68,7 @@ export async function spawn(
   end.addEventListener("abort", onEnd);
   try {
     const connect = () => call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
-    await ready(worker, die, call, connect);
+    await ready(made, die, call, connect);
   } catch (error) {
     die(error as InsituError);
     throw error;
@@ -72,31 +76,9 @@ export async function spawn(
   return { alive: () => !death, call, end: die };
 }
 
-function start(source: WorkerSource | undefined): Worker {
-  if (typeof Worker === "undefined") {
-    throw new InsituError(
-      "worker_crashed",
-      "insitu needs Web Workers, and there are none here. On a server, create the client in the browser only.",
-    );
-  }
-  try {
-    if (typeof source === "function") return source();
-    if (source) return new Worker(source, { type: "module" });
-    // Keep this expression whole: bundlers find the worker by its exact shape.
-    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  } catch (error) {
-    throw new InsituError(
-      "worker_crashed",
-      `The worker could not be started: ${error instanceof Error ? error.message : String(error)}. A worker must come from the page's own origin; pass createClient({ worker }).`,
-      {},
-      { cause: error },
-    );
-  }
-}
-
 /** Waits for the worker's first message and connects; afterwards an uncaught error in it is its death. */
 async function ready(
-  worker: Worker,
+  { worker, blocked, settled }: MadeWorker,
   die: (error: InsituError) => void,
   call: Spawned["call"],
   connect: () => Promise<void>,
@@ -126,12 +108,8 @@ async function ready(
       // A module script that cannot be fetched, is blocked or has a syntax error gives an event without a message in Chromium.
       if (started) die(crashed(message || "no message"));
       else if (message) die(crashed(`${message} (${filename})`));
-      else
-        die(
-          crashed(
-            "its script could not be fetched, was blocked or is no valid script. Check its address and the Content-Security-Policy's worker-src",
-          ),
-        );
+      // Not before a browser that tells of what it blocked after the event has done so.
+      else setTimeout(() => die(blocked() ?? crashed(NO_SCRIPT)));
     });
     timer = setTimeout(() => {
       die(
@@ -148,6 +126,7 @@ async function ready(
     await connect();
   } finally {
     clearTimeout(timer);
+    settled();
   }
 }
 

@@ -442,7 +442,14 @@ export interface TelemetryStats {
   dropped: Record<string, number>;
 }
 
-export type WorkerSource = URL | string | (() => Worker);
+/** An address that a Trusted Types policy of the page vouches for, as `policy.createScriptURL` gives it. */
+export interface TrustedScriptAddress {
+  toString(): string;
+  toJSON(): string;
+}
+
+/** Where the worker's script is, or what starts it. */
+export type WorkerSource = URL | string | TrustedScriptAddress | (() => Worker);
 
 /** A key whose signatures on packages are accepted. */
 export interface TrustedKey {

@@ -1,5 +1,6 @@
 // The worker's entry: exposes the host at once, then says that it is ready and which protocol it speaks.
-import { expose } from "comlink";
+import { type Endpoint, expose } from "comlink";
+import { guardEndpoint, guardHost } from "./guard.js";
 import { createHost } from "./host.js";
 import { realPorts } from "./model/ports.js";
 import { createSafeStore } from "./model/safe-store.js";
@@ -17,20 +18,19 @@ const WASM: Record<WasmBinary, string> = {
 
 keepErrorsWhole();
 
-expose(
-  createHost({
-    ports: realPorts,
-    openStore: ({ storage }, emit) => createSafeStore(openStore(storage, emit), emit),
-    createEngine: ({ wasmBase }, store) =>
-      tfjsEngine({
-        url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
-        cache: {
-          // A binary that cannot be kept is fetched again next time; the model runs either way.
-          get: (binary) => store.readBinary(binary).catch(() => undefined),
-          put: (binary, bytes) => store.putBinary(binary, bytes).catch(() => undefined),
-        },
-      }),
-  }),
-);
+const host = createHost({
+  ports: realPorts,
+  openStore: ({ storage }, emit) => createSafeStore(openStore(storage, emit), emit),
+  createEngine: ({ wasmBase }, store) =>
+    tfjsEngine({
+      url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
+      cache: {
+        // A binary that cannot be kept is fetched again next time; the model runs either way.
+        get: (binary) => store.readBinary(binary).catch(() => undefined),
+        put: (binary, bytes) => store.putBinary(binary, bytes).catch(() => undefined),
+      },
+    }),
+});
+expose(guardHost(host), guardEndpoint(self as unknown as Endpoint));
 
 postMessage({ insitu: "ready", protocol: PROTOCOL } satisfies Ready);
