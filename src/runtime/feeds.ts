@@ -3,7 +3,6 @@ import { InsituError } from "../errors.js";
 import type { Placement } from "../placement.js";
 import type { WireInput } from "../protocol.js";
 import type { InputSpec, TensorData, TypedArray } from "../types.js";
-import { giveBuffer } from "./buffers.js";
 import { toFeed } from "./image.js";
 
 export interface Feeds {
@@ -12,17 +11,22 @@ export interface Feeds {
   placement?: Placement;
   /** Keeps the feeds' memory for later pictures; call it once nothing reads them any more, or never. */
   recycle?: () => void;
+  /** Closes the picture where it is open still; call it always. */
+  close?: () => void;
 }
 
-/** Throws `input_invalid` with the name, shape and dtype that were expected. */
-export async function toFeeds(input: WireInput, specs: InputSpec[]): Promise<Feeds> {
+/**
+ * `stays` leaves a picture open until `close`, for a session that can use it itself. Throws `input_invalid` with the name, shape and dtype
+ * that were expected.
+ */
+export async function toFeeds(input: WireInput, specs: InputSpec[], stays = false): Promise<Feeds> {
   const [first] = specs;
   switch (input.kind) {
     case "image": {
       const pictured = specs.find((spec) => spec.image) ?? first;
       if (!pictured || specs.length > 1) throw wrongInputs(["a picture"], specs);
-      const { feed, placement } = await toFeed(input, pictured);
-      return { feeds: { [pictured.name]: feed }, placement, recycle: () => giveBuffer(feed.data) };
+      const { feed, ...rest } = await toFeed(input, pictured, stays);
+      return { feeds: { [pictured.name]: feed }, ...rest };
     }
     case "tensor":
       if (!first || specs.length > 1) throw wrongInputs([input.data.constructor.name], specs);

@@ -2,7 +2,7 @@
 import { asInsituError, InsituError } from "../errors.js";
 import { type Placement, place, type Size, shrunk } from "../placement.js";
 import type { ImageSpec, InputSpec, TensorData } from "../types.js";
-import { takeBuffer } from "./buffers.js";
+import { giveBuffer, takeBuffer } from "./buffers.js";
 
 /** As it crossed the wall; `size` is that of the picture that the caller passed, where the page made it smaller. */
 export interface Picture {
@@ -10,14 +10,31 @@ export interface Picture {
   size?: Size;
 }
 
-export interface Prepared {
-  /** Its data is of `takeBuffer`. */
-  feed: TensorData & { data: Float32Array<ArrayBuffer> };
+export interface PlacedPicture {
+  source: Drawable;
   placement: Placement;
+  image: ImageSpec;
 }
 
-/** Reads a picture into `[1, height, width, channels]`, and closes it; throws `input_invalid` for what is no picture or an empty one. */
-export async function toFeed(picture: Picture, spec: InputSpec): Promise<Prepared> {
+export interface PictureFeed extends TensorData {
+  /** Where the picture is still open: what a session may use instead of `data`, which is made when it is first read. */
+  readonly picture?: PlacedPicture;
+}
+
+export interface Prepared {
+  feed: PictureFeed;
+  placement: Placement;
+  /** Keeps the feed's memory for later pictures; call it once nothing reads it any more, or never. */
+  recycle(): void;
+  /** Closes the picture; a second call does nothing. */
+  close(): void;
+}
+
+/**
+ * Reads a picture into `[1, height, width, channels]`: at once, or where `stays` is set when the numbers are asked for, until
+ * `close`. Throws `input_invalid` for what is no picture or an empty one.
+ */
+export async function toFeed(picture: Picture, spec: InputSpec, stays = false): Promise<Prepared> {
   const [, height = 0, width = 0, channels = 0] = spec.shape;
   const { image } = spec;
   if (!image) {
@@ -28,18 +45,40 @@ export async function toFeed(picture: Picture, spec: InputSpec): Promise<Prepare
     );
   }
   const opened = await open(picture);
-  let placed: { drawable: Drawable; placement: Placement } | undefined;
-  try {
-    const placement = place(image.fit, opened, { width, height });
-    placed = { drawable: await reduced(opened.drawable, placement), placement };
-    const pixels = draw(placed.drawable, placement, image.border, width, height);
-    const data = takeBuffer(width * height * channels);
-    normalise(pixels, channels, image, data);
-    return { feed: { data, shape: [1, height, width, channels], dtype: "float32" }, placement };
-  } finally {
-    placed?.drawable.close();
-    opened.drawable.close();
+  const placement = place(image.fit, opened, { width, height });
+  let source: Drawable | undefined = opened.drawable;
+  let data: Float32Array<ArrayBuffer> | undefined;
+  const numbers = (drawable: Drawable): Float32Array<ArrayBuffer> => {
+    const pixels = draw(drawable, placement, image.border, width, height);
+    const made = takeBuffer(width * height * channels);
+    normalise(pixels, channels, image, made);
+    return made;
+  };
+  const close = () => {
+    source?.close();
+    source = undefined;
+  };
+  if (!stays) {
+    try {
+      source = await reduced(opened.drawable, placement);
+      data = numbers(source);
+    } finally {
+      close();
+      opened.drawable.close();
+    }
   }
+  const feed: PictureFeed = {
+    shape: [1, height, width, channels],
+    dtype: "float32",
+    get data() {
+      data ??= numbers(source as Drawable);
+      return data;
+    },
+    get picture() {
+      return source && { source, placement, image };
+    },
+  };
+  return { feed, placement, recycle: () => data && giveBuffer(data), close };
 }
 
 type Drawable = ImageBitmap | VideoFrame;

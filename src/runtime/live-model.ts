@@ -79,23 +79,28 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     tuned: resident.recalled ? Promise.resolve() : tune(),
     async predict(input, turn) {
       const started = performance.now();
-      const { feeds, placement, recycle } = await toFeeds(input, manifest.inputs);
-      const prepared = performance.now();
-      const ran = await turns.item(lane, feeds, turn);
-      const done = performance.now();
-      await checked(feeds, ran);
-      // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
-      recycle?.();
-      const value = toValue(manifest, ran.outputs, placement);
-      const { outputs, backend, executeMs, readbackMs } = ran;
-      const timings = {
-        queue: Math.max(0, done - prepared - executeMs - readbackMs),
-        preprocess: prepared - started,
-        execute: executeMs,
-        readback: readbackMs,
-        postprocess: performance.now() - done,
-      };
-      return { value, outputs, backend, timings };
+      const onGpu = resident.target().backend === "webgpu";
+      const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu);
+      try {
+        const prepared = performance.now();
+        const ran = await turns.item(lane, feeds, turn);
+        const done = performance.now();
+        await checked(feeds, ran);
+        // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
+        recycle?.();
+        const value = toValue(manifest, ran.outputs, placement);
+        const { outputs, backend, executeMs, readbackMs } = ran;
+        const timings = {
+          queue: Math.max(0, done - prepared - executeMs - readbackMs),
+          preprocess: prepared - started,
+          execute: executeMs,
+          readback: readbackMs,
+          postprocess: performance.now() - done,
+        };
+        return { value, outputs, backend, timings };
+      } finally {
+        close?.();
+      }
     },
     dispose() {
       end.abort();

@@ -41,7 +41,8 @@ export interface Ran {
 export interface Session {
   readonly target: Target;
   /**
-   * Runs the model once; `feeds` holds one tensor an input, already checked against the manifest. Calls must not overlap. Rejects
+   * Runs the model once; `feeds` holds one tensor an input, already checked against the manifest. One that has a picture may be read
+   * off that, without its `data`. Calls must not overlap. Rejects
    * with `device_lost` when the device died, `out_of_memory` when it had no room; a lost session never works again.
    */
   run(feeds: Record<string, TensorData>): Promise<Ran>;

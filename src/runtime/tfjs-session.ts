@@ -2,8 +2,10 @@
 import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { asInsituError, InsituError, isInsituError } from "../errors.js";
 import type { DType, TensorData, TypedArray } from "../types.js";
+import type { PictureFeed } from "./image.js";
 import type { ModelSource, Ran, Session, Target } from "./session.js";
 import type { Running } from "./tfjs-backends.js";
+import { type OnGpu, toGpu } from "./tfjs-image.js";
 
 export interface SessionParts {
   source: ModelSource;
@@ -53,12 +55,18 @@ async function endIfLost({ whenLost }: Running): Promise<void> {
   if (whenLost) await Promise.race([whenLost, new Promise((resolve) => setTimeout(resolve, NEWS_MS))]);
 }
 
-async function run({ source, execute }: SessionParts, feeds: Record<string, TensorData>): Promise<Ran> {
+async function run({ source, target, execute }: SessionParts, feeds: Record<string, TensorData>): Promise<Ran> {
   const started = performance.now();
   const inputs: NamedTensorMap = {};
   let results: Tensor[] = [];
+  const drawn: OnGpu[] = [];
   try {
-    for (const [name, { data, shape, dtype }] of Object.entries(feeds)) inputs[name] = tensor(data, shape, dtype);
+    for (const [name, feed] of Object.entries(feeds)) {
+      const { picture } = feed as PictureFeed;
+      const onGpu = picture && target.backend === "webgpu" ? await toGpu(picture, feed.shape) : undefined;
+      if (onGpu) drawn.push(onGpu);
+      inputs[name] = onGpu?.tensor ?? tensor(feed.data, feed.shape, feed.dtype);
+    }
     results = await execute(inputs);
     const executed = performance.now();
     const data = await Promise.all(results.map((result) => result.data()));
@@ -77,6 +85,7 @@ async function run({ source, execute }: SessionParts, feeds: Record<string, Tens
   } finally {
     for (const input of Object.values(inputs)) input.dispose();
     for (const result of results) result.dispose();
+    for (const { free } of drawn) free();
   }
 }
 

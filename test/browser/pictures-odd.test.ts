@@ -204,7 +204,7 @@ test("the caller may draw the next picture at once", async () => {
     const context = canvas.getContext("2d") as CanvasRenderingContext2D;
     const data = context.getImageData(0, 0, 640, 640);
     const running = [window.ask(canvas, [8, 20]), window.ask(data, [8, 20])];
-    // The model is loaded by now, or the first picture is not taken before the second is drawn.
+    // Only a model that is loaded takes its pictures at once.
     await Promise.all(running);
     const again = [window.ask(canvas, [8, 20]), window.ask(data, [8, 20])];
     await Promise.resolve();
