@@ -42,7 +42,7 @@ const LOAD_MS = 600_000;
 
 /** Starts nothing yet: the worker begins with the first `load` or `capabilities`. Throws `input_invalid` for bad options. */
 export function createClient(options: ClientOptions = {}): Client {
-  const { pool, ...config } = checkOptions(options);
+  const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const telemetry = createTelemetry(options.telemetry ?? {});
   const listeners = new Map<number, (progress: Progress) => void>();
   let disposed = false;
@@ -64,6 +64,7 @@ export function createClient(options: ClientOptions = {}): Client {
     source: options.worker,
     config: () => ({ ...config, storage: { ...config.storage, expected: kept.isSet() }, hint: hint.get() }),
     pool,
+    maxHeldBytes,
     closed: closedMarker(config.storage.name),
     onEvent,
   });

@@ -124,7 +124,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
       admit();
       open += 1;
       try {
-        const reply = await askFor(input, options);
+        const { memory: _, ...reply } = await askFor(input, options);
         const timings = toTimings(reply.timings, performance.now() - started);
         telemetry.predicted(info, reply.backend, timings);
         const { name, version, release, digest } = info;
@@ -145,13 +145,17 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
       return await limited({ signal, timeout, what: `The prediction of ${info.name}` }, (signal) => {
         // Before anything is waited for: the caller may draw the next picture meanwhile.
         let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input, info.inputs);
+        // Looked at when the worker is there, which may be late.
+        crossing.catch(() => undefined);
         return replicas.ask(signal, async (worker, handle) => {
           const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input, info.inputs));
           // What has moved to a worker that died is taken again.
           crossing = undefined;
-          return ask<HostPrediction>(worker, signal, (host, call) =>
+          const reply = await ask<HostPrediction>(worker, signal, (host, call) =>
             host.predict(call, handle, transfer(wire, moved), priority),
           );
+          worker.holds(reply.memory);
+          return reply;
         });
       });
     } catch (error) {

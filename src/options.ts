@@ -19,6 +19,18 @@ const STORE_BYTES = 500e6;
 export interface FixedConfig extends Pick<HostConfig, "backends" | "wasmBase" | "trust"> {
   storage: Omit<HostConfig["storage"], "expected">;
   pool: number;
+  /** Bytes of WebAssembly memory that a worker may hold in vain. */
+  maxHeldBytes: number;
+}
+
+const HELD_BYTES = 1e9;
+// Safari on iOS ends pages of about 1 GB, on older devices of less; the page has needs of its own.
+const IOS_BYTES = 256e6;
+
+/** iPadOS says that it is a Mac, which has no touch screen. */
+function isIos(): boolean {
+  const { userAgent = "", maxTouchPoints = 0 } = globalThis.navigator ?? {};
+  return /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
 }
 
 // Each holds its own copy of the models.
@@ -39,7 +51,11 @@ export function checkOptions(options: ClientOptions): FixedConfig {
   const { pool = 1 } = options;
   if (!Number.isInteger(pool) || pool < 1 || pool > MOST_WORKERS)
     throw new InsituError("input_invalid", `pool is ${pool}; pass a whole number from 1 to ${MOST_WORKERS}.`, { pool });
+  const maxHeldBytes = options.memory?.maxBytes ?? (isIos() ? IOS_BYTES : HELD_BYTES);
+  if (!(maxHeldBytes > 0))
+    throw new InsituError("input_invalid", `memory.maxBytes is ${maxHeldBytes}; pass bytes, over 0.`, { maxHeldBytes });
   return {
+    maxHeldBytes,
     pool,
     backends: [...new Set(backends)],
     wasmBase: wasm === undefined ? undefined : folderUrl(wasm, "assets.wasm"),

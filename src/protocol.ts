@@ -63,7 +63,15 @@ export type WireInput =
 export type WorkerTimings = Omit<Timings, "transfer" | "total">;
 
 export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "model"> {
+  memory: WorkerMemory;
   timings: WorkerTimings;
+}
+
+export interface WorkerMemory {
+  /** Bytes of WebAssembly memory. */
+  held: number;
+  /** Bytes of tensors. */
+  used: number;
 }
 
 /** A loaded model: `model` is the worker's handle for it. */

@@ -483,6 +483,13 @@ export interface ClientOptions {
   };
   /** Keys that packages must be signed with. Default: packages need no signature. */
   trust?: TrustOptions;
+  memory?: {
+    /**
+     * Bytes of WebAssembly memory from which on a worker is replaced as soon as it is idle, if it uses less than half of them: such
+     * memory never shrinks. Its models are loaded again with the next call. Default 1 GB, on iOS 256 MB.
+     */
+    maxBytes?: number;
+  };
   /** Most workers that predict at the same time; each holds its own copy of the models that it runs. Default 1. */
   pool?: number;
   telemetry?: TelemetryOptions;

@@ -2,7 +2,7 @@
 
 import type { ClosedMarker } from "./closed-marker.js";
 import { InsituError } from "./errors.js";
-import type { HostConfig, HostEvent, Residence } from "./protocol.js";
+import type { HostConfig, HostEvent, Residence, WorkerMemory } from "./protocol.js";
 import { type Spawned, spawn } from "./spawn.js";
 import type { WorkerSource } from "./types.js";
 
@@ -15,11 +15,15 @@ export interface WorkersParts {
   config(): SharedConfig;
   /** Most workers. */
   pool: number;
+  /** Bytes of WebAssembly memory that a worker may hold in vain. */
+  maxHeldBytes: number;
   closed: ClosedMarker;
   onEvent(event: Exclude<HostEvent, { kind: "residence" }>): void;
 }
 
 export interface StartedWorker extends Spawned {
+  /** What it holds. One that holds much in vain is ended once it is idle. */
+  holds(memory: WorkerMemory): void;
   /** Hears where a model of this worker runs, whenever that changes. */
   onResidence(model: number, told: (residence: Residence) => void): void;
 }
@@ -54,6 +58,10 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
   let worker: Promise<StartedWorker> | undefined;
   let calls = 0;
   let idle: ReturnType<typeof setTimeout> | undefined;
+  let isSwollen = false;
+  const holds = ({ held, used }: WorkerMemory) => {
+    isSwollen = held > parts.maxHeldBytes && used < held / 2;
+  };
 
   const running = async (): Promise<StartedWorker> => {
     if (ended.aborted)
@@ -67,7 +75,8 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
     const forget = () => {
       if (worker === mine) worker = undefined;
     };
-    const mine = start(parts, forget, ended);
+    isSwollen = false;
+    const mine = start({ ...parts, holds }, forget, ended);
     mine.catch(forget);
     return mine;
   };
@@ -88,14 +97,15 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
         return await run();
       } finally {
         calls -= 1;
-        if (calls === 0 && isSpare) idle = setTimeout(release, IDLE_MS);
+        if (calls === 0 && isSwollen) release();
+        else if (calls === 0 && isSpare) idle = setTimeout(release, IDLE_MS);
       }
     },
   };
 }
 
 async function start(
-  { source, config, pool, closed, onEvent }: WorkersParts,
+  { source, config, pool, closed, onEvent, holds }: WorkersParts & Pick<StartedWorker, "holds">,
   onDeath: () => void,
   ended: AbortSignal,
 ): Promise<StartedWorker> {
@@ -121,6 +131,7 @@ async function start(
   const spawned = await spawn(source, { ...config(), me, maxThreads, closed: closed.names() }, hear, died, ended);
   return {
     ...spawned,
+    holds,
     onResidence(model, told) {
       listeners.set(model, told);
       const known = residences.get(model);

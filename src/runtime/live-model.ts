@@ -97,7 +97,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
           readback: readbackMs,
           postprocess: performance.now() - done,
         };
-        return { value, outputs, backend, timings };
+        return { value, outputs, backend, timings, memory: parts.engine.memory() };
       } finally {
         close?.();
       }

@@ -4,6 +4,7 @@ import type { SelfTest } from "../model/self-test.js";
 import type { InputSpec, Refusal } from "../types.js";
 import { zeros } from "./feeds.js";
 import type { Sentinel } from "./memo.js";
+import { tooLarge } from "./memory-need.js";
 import { selfTest } from "./self-test.js";
 import { type Engine, type ModelSource, NO_REWRITES, type Session, type Target } from "./session.js";
 
@@ -69,6 +70,8 @@ export async function openTarget(context: OpenContext, target: Target, options: 
   const { engine, source } = context;
   const missing = engine.missingOps(source.model, target.backend);
   if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
+  const problem = tooLarge(source.model, target.backend);
+  if (problem) throw new Error(problem);
   let unreadable: Unreadable | undefined;
   const reading = (error: unknown): never => {
     unreadable = new Unreadable(error);

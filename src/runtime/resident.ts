@@ -94,7 +94,13 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     session.dispose();
     if (count >= LOSSES_TO_LEAVE)
       refused.push({ backend, reason: `its device was lost ${count} times: ${lost.message}` });
-    broken = lost;
+    await openAgain(lost);
+  };
+
+  const openAgain = async (why: InsituError) => {
+    broken = why;
+    // A wasm module that trapped or had no more memory is of no more use; a GPU device is replaced when it starts.
+    engine.stop(session.target);
     move(await openFirst(parts, rungs(), refused));
     broken = undefined;
   };
@@ -120,7 +126,12 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
         if (broken) throw broken;
         return { ...(await session.run(feeds)), backend: session.target.backend };
       } catch (error) {
-        if (disposed || !isInsituError(error) || error.code !== "device_lost") throw error;
+        if (disposed || !isInsituError(error)) throw error;
+        if (error.code === "out_of_memory" && session.target.backend === "wasm") {
+          session.dispose();
+          await openAgain(error);
+        }
+        if (error.code !== "device_lost") throw error;
         await reopen(error);
         return { ...(await session.run(feeds)), backend: session.target.backend };
       }

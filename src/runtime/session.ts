@@ -1,5 +1,6 @@
 // The contract of an engine: what it must do to run models on a backend, a sentence a method.
 import type { ModelJson } from "../model/topology.js";
+import type { WorkerMemory } from "../protocol.js";
 import type { Backend, BackendReport, TensorData, TensorSpec } from "../types.js";
 
 /** A verified package; its weights come as they are asked for. */
@@ -62,6 +63,8 @@ export interface Engine {
   open(source: ModelSource, target: Target): Promise<Session>;
   /** Ends a target, and frees its memory and threads; does nothing while a session is open on it. */
   stop(target: Target): void;
+  /** Bytes of WebAssembly memory, which never shrinks, and of the tensors in it. */
+  memory(): WorkerMemory;
   /** Tensors that live on all backends: equal before and after a call that leaks nothing. */
   tensorCount(): number;
 }

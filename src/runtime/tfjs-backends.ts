@@ -1,6 +1,6 @@
 // Starts and stops tfjs's backends: one instance a target, each only after what tfjs would stumble over has been checked.
 import "@tensorflow/tfjs-backend-cpu";
-import { findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
+import { findBackend, findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../errors.js";
 import type { Backend, BackendReport } from "../types.js";
 import type { Target } from "./session.js";
@@ -21,6 +21,8 @@ export interface Backends {
   start(target: Target): Promise<Running>;
   /** Does nothing while somebody holds the backend. */
   stop(target: Target): void;
+  /** Bytes of all WebAssembly memories. */
+  heldBytes(): number;
 }
 
 // Compiling 430 kB of WebAssembly and starting threads takes 0.1 s here; tfjs never answers when either fails.
@@ -73,6 +75,11 @@ export function createBackends(assets: WasmAssets): Backends {
   };
 
   return {
+    heldBytes: () =>
+      [...running.keys()].reduce((sum, name) => {
+        const { wasm } = findBackend(name) as { wasm?: { HEAPU8?: Uint8Array } };
+        return sum + (wasm?.HEAPU8?.buffer.byteLength ?? 0);
+      }, 0),
     stop(target) {
       if (running.get(nameOf(target))?.holders === 0) remove(target);
     },

@@ -22,6 +22,7 @@ export function tfjsEngine(assets: WasmAssets): Engine {
   return {
     probe,
     missingOps: (model, backend) => missingOps(model, kernelsOf(backend), kernelsOf("cpu")),
+    memory: () => ({ held: backends.heldBytes(), used: memory().numBytes }),
     tensorCount: () => memory().numTensors,
     async start(target) {
       await backends.start(target);
