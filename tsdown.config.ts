@@ -56,6 +56,23 @@ function withoutNodeFetch(): Rolldown.Plugin {
   };
 }
 
+/** Bundlers find the worker by a literal, and some of them by its exact text, of which the minifier takes the blanks. */
+function keepWorkerLiteral(): Rolldown.Plugin {
+  const minified = "new Worker(new URL(`./worker.js`,import.meta.url),{type:`module`})";
+  const literal = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
+  return {
+    name: "insitu:worker-literal",
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== "chunk" || !chunk.isEntry || chunk.fileName !== "index.js") continue;
+        const found = minified.replaceAll("`", "[`'\"]").replace(/[.()]/g, "\\$&");
+        if (!new RegExp(found).test(chunk.code)) throw new Error("dist/index.js holds no such literal any more.");
+        chunk.code = chunk.code.replace(new RegExp(found), literal);
+      }
+    },
+  };
+}
+
 /** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
 function listModules(): Rolldown.Plugin {
   return {
@@ -95,9 +112,9 @@ export default defineConfig([
     platform: "browser",
     target: browserTarget,
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
-    // A page without a bundler loads this file as it is. The blanks stay: bundlers find the worker by the literal
-    // `new Worker(new URL("./worker.js", import.meta.url), …)`, and some of them by its exact text.
-    minify: { compress: true, mangle: true, codegen: { removeWhitespace: false } },
+    // A page without a bundler loads this file as it is.
+    minify: true,
+    plugins: [keepWorkerLiteral(), listModules()],
     outputOptions: { legalComments: "none" },
     dts: true,
     // `Symbol.asyncDispose` is in the types; a consumer's `lib` of ES2022 lacks it and would report our file.

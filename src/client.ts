@@ -7,6 +7,7 @@ import { type Ask, createModel, type Model } from "./model-handle.js";
 import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
 import type { HostEvent, HostLoadOptions, LoadedModel } from "./protocol.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./store-handle.js";
+import { targetHint } from "./target-hint.js";
 import { createTelemetry } from "./telemetry/telemetry.js";
 import type { Capabilities, ClientOptions, Consent, LoadOptions, Progress, TaskKind, TelemetryStats } from "./types.js";
 import { createWorkers, type StartedWorker } from "./workers.js";
@@ -47,6 +48,7 @@ export function createClient(options: ClientOptions = {}): Client {
   let disposed = false;
   let calls = 0;
   const kept = keptMarker(config.storage.name);
+  const hint = targetHint(config.storage.name);
 
   const onEvent = (event: Exclude<HostEvent, { kind: "residence" }>) => {
     switch (event.kind) {
@@ -60,7 +62,7 @@ export function createClient(options: ClientOptions = {}): Client {
   };
   const workers = createWorkers({
     source: options.worker,
-    config: () => ({ ...config, storage: { ...config.storage, expected: kept.isSet() } }),
+    config: () => ({ ...config, storage: { ...config.storage, expected: kept.isSet() }, hint: hint.get() }),
     pool,
     closed: closedMarker(config.storage.name),
     onEvent,
@@ -109,7 +111,16 @@ export function createClient(options: ClientOptions = {}): Client {
         const loaded = await loadInto(worker, folder, options, signal, given.onProgress);
         telemetry.loaded(loaded.info, performance.now() - started);
         return createModel<K>({
-          ...{ loaded, worker, slots: workers.slots, ask, telemetry, onStored: kept.set, batching: options.batching },
+          ...{
+            loaded,
+            worker,
+            slots: workers.slots,
+            ask,
+            telemetry,
+            onStored: kept.set,
+            onMove: hint.set,
+            batching: options.batching,
+          },
           // Without asking the host: the version that ran is in the store.
           reload: (into) => limited(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
         });

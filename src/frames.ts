@@ -1,6 +1,6 @@
 // Tells when a video or canvas shows a new picture, at most as often as is wanted, and when there will be no more.
 import { InsituError } from "./errors.js";
-import { isA } from "./input.js";
+import { isA } from "./snapshot.js";
 import type { WatchOptions, WatchSource } from "./types.js";
 
 export interface Frames {

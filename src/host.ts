@@ -9,7 +9,7 @@ import type { OnStoreEvent, PackageRow } from "./model/store-contract.js";
 import type { Host, HostConfig, HostLoadOptions, LoadedModel, OnHostEvent, Residence } from "./protocol.js";
 import { type LiveModel, openLiveModel } from "./runtime/live-model.js";
 import { announceLife, createSentinel, lives, type Notes } from "./runtime/memo.js";
-import type { Engine } from "./runtime/session.js";
+import type { Engine, Target } from "./runtime/session.js";
 import { createTurns } from "./runtime/turns.js";
 import type { Manifest, Progress, StoredPackage, TaskKind } from "./types.js";
 
@@ -171,6 +171,9 @@ export function createHost(parts: HostParts): Host {
       announceLife(given.me);
       store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
+      const { hint } = given;
+      // While the package is looked up. What cannot be started is found out again, and told, by the load.
+      if (hint) void turns.alone(() => startEarly(engine, hint, given)).catch(() => undefined);
     },
 
     async capabilities() {
@@ -243,6 +246,13 @@ function queue(): <T>(run: () => Promise<T>) => Promise<T> {
     last = mine.catch(() => undefined);
     return mine;
   };
+}
+
+/** The hint is from another visit: the page may have other rights now. */
+async function startEarly(engine: Engine, hint: Target, { backends, maxThreads }: HostConfig): Promise<void> {
+  if (!backends.includes(hint.backend) || !((hint.threads ?? 1) >= 1)) return;
+  const { available, software, threads = 1 } = await engine.probe(hint.backend);
+  if (available && !software && (hint.threads ?? 1) <= Math.min(threads, maxThreads)) await engine.start(hint);
 }
 
 /** Some browsers throw at its mention where a page may store nothing. */

@@ -1,7 +1,8 @@
 // Turns what a caller passed into what can cross to the worker, without consuming the caller's object.
 import { asInsituError, InsituError } from "./errors.js";
 import type { WireInput } from "./protocol.js";
-import type { PredictInput, TypedArray } from "./types.js";
+import { type Drawable, isA, type Snapshot, snapshot } from "./snapshot.js";
+import type { InputSpec, PredictInput, TypedArray } from "./types.js";
 
 export interface Crossing {
   input: WireInput;
@@ -9,18 +10,21 @@ export interface Crossing {
   transfer: Transferable[];
 }
 
-/** Throws `input_invalid` for anything that is neither a picture nor numbers, and for pictures that are not loaded. */
-export async function toWireInput(input: PredictInput): Promise<Crossing> {
+/**
+ * Pictures much larger than the model's input cross smaller, where that saves work. Throws `input_invalid` for anything that is
+ * neither a picture nor numbers, and for pictures that are not loaded.
+ */
+export async function toWireInput(input: PredictInput, specs: InputSpec[]): Promise<Crossing> {
   if (isA(input, "VideoFrame")) {
     const image = (input as VideoFrame).clone();
     return { input: { kind: "image", image }, transfer: [image] };
   }
-  // A Blob crosses by reference and is decoded in the worker; ImageData has no other holder of its pixels.
+  // It crosses by reference and is decoded in the worker.
   if (isA(input, "Blob")) return { input: { kind: "image", image: nonEmpty(input as Blob) }, transfer: [] };
-  if (isA(input, "ImageData")) return { input: { kind: "image", image: input as ImageData }, transfer: [] };
   if (DRAWABLE.some((type) => isA(input, type))) {
-    const image = await snapshot(input as ImageBitmapSource);
-    return { input: { kind: "image", image }, transfer: [image] };
+    const spec = specs.find(({ image }) => image);
+    const taken = await take(input as Drawable, spec);
+    return { input: { kind: "image", ...taken }, transfer: [taken.image] };
   }
   if (isNumbers(input)) return { input: { kind: "tensor", data: input }, transfer: [] };
   if (isRecord(input)) return { input: { kind: "tensors", data: { ...input } }, transfer: [] };
@@ -32,21 +36,16 @@ export async function toWireInput(input: PredictInput): Promise<Crossing> {
 
 const DRAWABLE = [
   "ImageBitmap",
+  "ImageData",
   "HTMLImageElement",
   "HTMLVideoElement",
   "HTMLCanvasElement",
   "OffscreenCanvas",
 ] as const;
 
-/** By name, since a type that this browser lacks must not throw. */
-export function isA(value: unknown, type: string): boolean {
-  const Type = (globalThis as Record<string, unknown>)[type];
-  return typeof Type === "function" && value instanceof Type;
-}
-
-async function snapshot(source: ImageBitmapSource): Promise<ImageBitmap> {
+async function take(source: Drawable, spec?: InputSpec): Promise<Snapshot> {
   try {
-    return await createImageBitmap(source);
+    return await snapshot(source, spec);
   } catch (error) {
     throw asInsituError(
       error,

@@ -80,6 +80,8 @@ interface Parts {
   telemetry: Telemetry;
   /** Called when the package is kept. */
   onStored: () => void;
+  /** Called when the model runs, and when it runs elsewhere. */
+  onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
 }
 
@@ -89,13 +91,17 @@ const PREDICT_MS = 60_000;
 const STORED_MS = 600_000;
 
 export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
-  const { loaded, worker, slots, ask, telemetry, reload } = parts;
+  const { loaded, worker, slots, ask, telemetry, reload, onMove } = parts;
   const info: ModelInfo = loaded.info;
+  onMove(info);
   const replicas = createReplicas({
     slots,
     first: { worker, handle: loaded.model },
     load: reload,
-    onResidence: (residence) => void Object.assign(info, { threads: undefined }, residence),
+    onResidence(residence) {
+      Object.assign(info, { threads: undefined }, residence);
+      onMove(info);
+    },
     onReload: (now) => void Object.assign(info, now),
   });
   const most = parts.batching.maxBatchSize * parts.batching.maxEnqueuedBatches;
@@ -138,9 +144,9 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     try {
       return await limited({ signal, timeout, what: `The prediction of ${info.name}` }, (signal) => {
         // Before anything is waited for: the caller may draw the next picture meanwhile.
-        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input);
+        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input, info.inputs);
         return replicas.ask(signal, async (worker, handle) => {
-          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input));
+          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input, info.inputs));
           // What has moved to a worker that died is taken again.
           crossing = undefined;
           return ask<HostPrediction>(worker, signal, (host, call) =>

@@ -1,6 +1,7 @@
 // The one interface that crosses the wall between page and worker, its messages and its version.
 import { transferHandlers } from "comlink";
 import { fromWire, toWire, type WireError } from "./errors.js";
+import type { Size } from "./placement.js";
 import type {
   Backend,
   BatchingOptions,
@@ -19,7 +20,7 @@ import type {
 } from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -48,11 +49,13 @@ export interface HostConfig {
   closed: string[];
   /** This worker's own name among them. */
   me: string;
+  /** Where the last model ran: this backend is started at once. */
+  hint?: { backend: Backend; threads?: number };
 }
 
-/** What the page sends instead of the elements that only a document has. */
+/** What the page sends instead of the elements that only a document has; `size` is the picture's where it was made smaller. */
 export type WireInput =
-  | { kind: "image"; image: ImageBitmap | VideoFrame | ImageData | Blob }
+  | { kind: "image"; image: ImageBitmap | VideoFrame | Blob; size?: Size }
   | { kind: "tensor"; data: TypedArray }
   | { kind: "tensors"; data: Record<string, TypedArray> };
 

@@ -1,5 +1,6 @@
 // Turns a picture into the numbers of an input, for engines that bring no way of their own: insitu's pass, on this thread.
-import { normalise, place } from "../../src/runtime/image.js";
+import { place } from "../../src/placement.js";
+import { normalise } from "../../src/runtime/image.js";
 import type { Manifest } from "../../src/types.js";
 
 const contexts = new Map<string, CanvasRenderingContext2D>();
@@ -10,12 +11,14 @@ export function prepare(image: HTMLImageElement, { inputs }: Manifest): Float32A
   const [, height = 1, width = 1, channels = 3] = input?.shape ?? [];
   if (!input?.image) throw new Error(`The input ${input?.name} takes no picture.`);
   const { fit, border } = input.image;
-  const at = place(fit, image.naturalWidth, image.naturalHeight, width, height);
+  const at = place(fit, { width: image.naturalWidth, height: image.naturalHeight }, { width, height });
   const context = contextOf(width, height);
   context.fillStyle = `rgb(${border.join(" ")})`;
   context.fillRect(0, 0, width, height);
   context.drawImage(image, at.offsetX, at.offsetY, at.width * at.scaleX, at.height * at.scaleY);
-  return normalise(context.getImageData(0, 0, width, height).data, channels, input.image);
+  const data = new Float32Array(width * height * channels);
+  normalise(context.getImageData(0, 0, width, height).data, channels, input.image, data);
+  return data;
 }
 
 function contextOf(width: number, height: number): CanvasRenderingContext2D {

@@ -12,7 +12,7 @@ export interface SafeStore extends Store {
 // in three tries stays broken for the page (Expensify/App#90636).
 const TRIES = 3;
 
-/** Of its methods none rejects with `storage_unavailable`. */
+/** Of its methods only those for notes reject with `storage_unavailable`. */
 export function createSafeStore(database: Store, emit: OnStoreEvent): SafeStore {
   const memory = createMemoryStore();
   let problem: InsituError | undefined;
@@ -54,8 +54,9 @@ export function createSafeStore(database: Store, emit: OnStoreEvent): SafeStore 
     pin: (url, pinned) => attempt((store) => store.pin(url, pinned)),
     readBinary: (binary) => attempt((store) => store.readBinary(binary)),
     putBinary: (binary, bytes) => attempt((store) => store.putBinary(binary, bytes)),
-    readNote: (digest, kind) => attempt((store) => store.readNote(digest, kind)),
-    writeNote: (digest, kind, value) => attempt((store) => store.writeNote(digest, kind, value)),
+    // What is noted is found out again: a note that fails says nothing against the packages, and is worth no second try.
+    readNote: (digest, kind) => (problem ? memory : database).readNote(digest, kind),
+    writeNote: (digest, kind, value) => (problem ? memory : database).writeNote(digest, kind, value),
     close() {
       database.close();
     },

@@ -1,13 +1,17 @@
 // Checks what a caller passed against the manifest's inputs and makes the tensors that a session is fed.
 import { InsituError } from "../errors.js";
+import type { Placement } from "../placement.js";
 import type { WireInput } from "../protocol.js";
 import type { InputSpec, TensorData, TypedArray } from "../types.js";
-import { type Placement, toFeed } from "./image.js";
+import { giveBuffer } from "./buffers.js";
+import { toFeed } from "./image.js";
 
 export interface Feeds {
   feeds: Record<string, TensorData>;
   /** Set when the input was a picture. */
   placement?: Placement;
+  /** Keeps the feeds' memory for later pictures; call it once nothing reads them any more, or never. */
+  recycle?: () => void;
 }
 
 /** Throws `input_invalid` with the name, shape and dtype that were expected. */
@@ -17,8 +21,8 @@ export async function toFeeds(input: WireInput, specs: InputSpec[]): Promise<Fee
     case "image": {
       const pictured = specs.find((spec) => spec.image) ?? first;
       if (!pictured || specs.length > 1) throw wrongInputs(["a picture"], specs);
-      const { feed, placement } = await toFeed(input.image, pictured);
-      return { feeds: { [pictured.name]: feed }, placement };
+      const { feed, placement } = await toFeed(input, pictured);
+      return { feeds: { [pictured.name]: feed }, placement, recycle: () => giveBuffer(feed.data) };
     }
     case "tensor":
       if (!first || specs.length > 1) throw wrongInputs([input.data.constructor.name], specs);

@@ -79,11 +79,13 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     tuned: resident.recalled ? Promise.resolve() : tune(),
     async predict(input, turn) {
       const started = performance.now();
-      const { feeds, placement } = await toFeeds(input, manifest.inputs);
+      const { feeds, placement, recycle } = await toFeeds(input, manifest.inputs);
       const prepared = performance.now();
       const ran = await turns.item(lane, feeds, turn);
       const done = performance.now();
       await checked(feeds, ran);
+      // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
+      recycle?.();
       const value = toValue(manifest, ran.outputs, placement);
       const { outputs, backend, executeMs, readbackMs } = ran;
       const timings = {

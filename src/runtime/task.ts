@@ -1,5 +1,6 @@
 // Turns a model's raw outputs into the value that its task promises; pure functions.
 import { InsituError } from "../errors.js";
+import type { Placement } from "../placement.js";
 import type {
   ClassificationTask,
   ClassScore,
@@ -9,7 +10,6 @@ import type {
   TensorData,
   Values,
 } from "../types.js";
-import type { Placement } from "./image.js";
 
 type Outputs = Record<string, TensorData>;
 

@@ -3,23 +3,19 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { ClientOptions } from "../../src/index.js";
 import { SWIFTSHADER_WEBGPU } from "../support/chromium.js";
 import { type LibraryPage, openLibrary } from "../support/page.js";
-import { count, RIGGED_WORKER, rig, riggedWorker } from "../support/rigged-worker.js";
+import { count, RIGGED_HARDWARE, RIGGED_WORKER, rig, riggedWorker } from "../support/rigged-worker.js";
 
 let library: LibraryPage;
 afterEach(() => library?.close());
 
-async function open(options: ClientOptions, args: string[] = []): Promise<void> {
+async function open(options: ClientOptions, args: string[] = [], worker = RIGGED_WORKER): Promise<void> {
   library = await openLibrary({ args }, { routes: [riggedWorker] });
-  await start(options);
-}
-
-async function start(options: ClientOptions): Promise<void> {
   await library.page.evaluate(
     async ({ options, worker }) => {
       window.rigged = { client: window.insitu.createClient({ ...options, worker }) };
       window.rigged.model = await window.rigged.client.load("/models/digits/");
     },
-    { options, worker: RIGGED_WORKER },
+    { options, worker },
   );
 }
 
@@ -71,9 +67,12 @@ const info = () =>
   });
 
 describe("the GPU", () => {
-  const options: ClientOptions = { backends: ["webgpu", "cpu"] };
-  // As a GPU that is not software is taken, for wasm would be preferred.
   const alone: ClientOptions = { backends: ["webgpu"] };
+  const crashGpu = async () => {
+    const session = await library.chromium.context.browser()?.newBrowserCDPSession();
+    await session?.send("Browser.crashGpuProcess").catch(() => undefined);
+    await session?.detach();
+  };
 
   test("a device that is lost is made anew, and the model runs on", async () => {
     await open(alone, SWIFTSHADER_WEBGPU);
@@ -93,25 +92,28 @@ describe("the GPU", () => {
     expect((await count(library.page)).tensors).toBe(before.tensors);
   });
 
-  test("a backend whose GPU process crashed twice is left for the next one, and told", async () => {
-    library = await openLibrary({ args: SWIFTSHADER_WEBGPU }, { routes: [riggedWorker] });
-    await library.page.addInitScript(() => undefined);
-    await start(options);
-    // On a machine without a GPU the software one is refused as long as there is another backend.
-    expect(await info()).toMatchObject({ backend: "cpu", refused: [{ backend: "webgpu" }] });
-    await library.page.evaluate(() => window.rigged.client.dispose());
-    await start(alone);
-    const crashGpu = async () => {
-      const session = await library.chromium.context.browser()?.newBrowserCDPSession();
-      await session?.send("Browser.crashGpuProcess").catch(() => undefined);
-      await session?.detach();
-    };
+  test("a GPU process that crashes is survived once; after the second crash the model runs on the next backend", async () => {
+    await open({ backends: ["webgpu", "cpu"] }, SWIFTSHADER_WEBGPU, RIGGED_HARDWARE);
+    await library.page.evaluate(() => window.rigged.model?.tuned);
+    expect(await info()).toMatchObject({ backend: "webgpu" });
     await crashGpu();
     expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
     await crashGpu();
-    const [after] = await predict();
-    // The browser gives no further adapter, and nothing else is allowed.
-    expect(after).toMatchObject({ code: "backend_unavailable", message: expect.stringMatching(/webgpu/) });
+    expect(await predict(2)).toMatchObject([{ backend: "cpu" }, { backend: "cpu" }]);
+    expect(await info()).toMatchObject({
+      backend: "cpu",
+      refused: [{ backend: "webgpu", reason: expect.stringMatching(/^its device was lost 2 times: /) }],
+    });
+  });
+
+  test("where nothing else is allowed, the error says what became of the GPU", async () => {
+    await open(alone, SWIFTSHADER_WEBGPU);
+    await crashGpu();
+    expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
+    await crashGpu();
+    expect(await predict()).toMatchObject([
+      { code: "backend_unavailable", message: expect.stringMatching(/webgpu \(its device was lost 2 times/) },
+    ]);
   });
 });
 

@@ -9,6 +9,8 @@ const SCRIPT = `
   import "/dist/worker.js";
   const channel = new BroadcastChannel("rig");
   const devices = [];
+  if (self.GPUAdapter && new URL(import.meta.url).searchParams.has("hardware"))
+    Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
   if (self.GPUAdapter) {
     const { requestDevice } = GPUAdapter.prototype;
     GPUAdapter.prototype.requestDevice = async function (...args) {
@@ -37,9 +39,11 @@ const SCRIPT = `
 `;
 
 export const RIGGED_WORKER = "/rigged.js";
+/** One for which the software GPU is a real one: beside other backends it would not be used. */
+export const RIGGED_HARDWARE = "/rigged.js?hardware";
 
 export const riggedWorker: Route = (req, res) => {
-  if (req.url !== RIGGED_WORKER) return false;
+  if (req.url !== RIGGED_WORKER && req.url !== RIGGED_HARDWARE) return false;
   res.writeHead(200, { "Content-Type": "text/javascript" }).end(SCRIPT);
   return true;
 };

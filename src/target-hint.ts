@@ -1,0 +1,29 @@
+// Remembers where the last model of this page ran, so that the next visit's worker starts that backend before it is asked.
+import type { Backend, ModelInfo } from "./types.js";
+
+export interface TargetHint {
+  backend: Backend;
+  threads?: number;
+}
+
+/** `localStorage` is there before a worker could have opened a database. A wrong or missing hint costs a start, nothing else. */
+export function targetHint(storeName: string): { get(): TargetHint | undefined; set(info: ModelInfo): void } {
+  const key = `${storeName}:target`;
+  return {
+    get() {
+      try {
+        const { backend, threads } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<TargetHint>;
+        return backend && { backend, threads };
+      } catch {
+        return undefined;
+      }
+    },
+    set({ backend, threads }) {
+      try {
+        localStorage.setItem(key, JSON.stringify({ backend, threads }));
+      } catch {
+        // The page may store nothing.
+      }
+    },
+  };
+}
