@@ -1,7 +1,8 @@
 // The import rules of docs/architecture.md: imports go down, and only GROUND crosses the wall between page and worker.
 const GROUND = "^src/(types|errors|protocol|hash|placement)\\.ts$";
 // A new file at the top of src/ belongs to the page unless it is named here.
-const PAGE = "^src/(?!(types|errors|protocol|worker|host|guard|hash|placement)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
+const PAGE =
+  "^src/(?!(types|errors|protocol|worker|host|guard|hash|placement)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
 const WORKER = "^src/(worker|host|guard)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
 const THREADS =
