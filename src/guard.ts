@@ -16,15 +16,18 @@ const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includ
 
 const isInput: Check = (value) => {
   if (!isRecord(value)) return false;
-  const input = value as { [K in keyof WireInput]: unknown } & { image?: unknown; data?: unknown };
-  if (input.kind === "image") return isPicture(input.image);
+  const input = value as { [K in keyof WireInput]: unknown } & { image?: unknown; size?: unknown; data?: unknown };
+  if (input.kind === "image") return isPicture(input.image) && (input.size === undefined || isSize(input.size));
   if (input.kind === "tensor") return isNumbers(input.data);
   return input.kind === "tensors" && isRecord(input.data) && Object.values(input.data).every(isNumbers);
 };
 
+const isSize: Check = (value) =>
+  isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
+
 /** By name, since a browser may lack a type. */
 const isPicture: Check = (value) =>
-  ["ImageBitmap", "VideoFrame", "ImageData", "Blob"].some((name) => {
+  ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
     return typeof Type === "function" && value instanceof Type;
   });

@@ -15,6 +15,7 @@ async function open(options: object = {}, launch: LaunchOptions = {}, isolated =
       const model = await client.load("/models/digits/", { task: "classification" });
       await model.tuned;
       window.digits = model;
+      window.client = client;
     },
     { options, worker: RIGGED_WORKER },
   );
@@ -23,6 +24,7 @@ async function open(options: object = {}, launch: LaunchOptions = {}, isolated =
 declare global {
   interface Window {
     digits: import("../../src/index.js").Model<"classification">;
+    client: import("../../src/index.js").Client;
   }
 }
 
@@ -122,4 +124,25 @@ test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   const after = { ...(await count(library.page)), bytes: await bytes() };
   expect(after.tensors).toBe(before.tensors);
   expect(after.bytes - before.bytes).toBeLessThan(5e6);
+});
+
+test("a worker that holds much memory in vain is replaced once it is idle, and its models go on", async () => {
+  await open({ memory: { maxBytes: 40e6 } });
+  const before = library.page.workers();
+  const answers = await library.page.evaluate(async () => {
+    const digits = async () =>
+      (await window.digits.predict(new Float32Array(784).fill(0.5))).value.map(({ label }) => label);
+    const first = await digits();
+    // Takes more than 40 MB of WebAssembly memory while it runs, which stay when it is gone.
+    const { client } = window;
+    const large = await client.load("/models/objects/");
+    await large.predict(new Float32Array(512 * 512 * 3));
+    await large.dispose();
+    return { first, second: await digits(), third: await digits() };
+  });
+  expect(answers.second).toEqual(answers.first);
+  expect(answers.third).toEqual(answers.first);
+  const after = library.page.workers();
+  expect(after).toHaveLength(1);
+  expect(before).not.toContain(after[0]);
 });
