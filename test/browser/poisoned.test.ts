@@ -26,7 +26,18 @@ async function publish(release: number, poisoned: boolean): Promise<void> {
   const weights = join(root, "weights.bin");
   if (poisoned) {
     const bytes = readFileSync(weights);
-    for (let last = 3; last < bytes.length; last += 4) bytes[last] = (bytes[last] as number) ^ 0x80;
+    const { weightsManifest } = JSON.parse(readFileSync(join(root, "model.json"), "utf8")) as {
+      weightsManifest: { weights: { shape: number[]; dtype: string }[] }[];
+    };
+    let at = 0;
+    for (const { shape, dtype } of weightsManifest.flatMap(({ weights }) => weights)) {
+      const end = at + shape.reduce((size, length) => size * length, 4);
+      // The sign is the highest bit of the last byte. Whole numbers are shapes and axes.
+      for (let last = at + 3; dtype === "float32" && last < end; last += 4)
+        bytes[last] = (bytes[last] as number) ^ 0x80;
+      at = end;
+    }
+    expect(at).toBe(bytes.length);
     writeFileSync(weights, bytes);
   }
   const path = join(root, "insitu.json");
