@@ -40,14 +40,28 @@ interface Waiting {
 
 const RANKS: Record<Priority, number> = { high: 0, normal: 1, low: 2 };
 
-/** Calls back in a task of its own, some 20 µs later; `setTimeout` would take 1 to 4 ms. */
+// A message to oneself takes some 20 µs. Should one be lost, this is how long everybody waits.
+const LOST_MS = 50;
+
+/** Calls back in a task of its own; `setTimeout` alone would take 1 to 4 ms. */
 function inATask(): (run: () => void) => void {
   const { port1, port2 } = new MessageChannel();
-  const runs: (() => void)[] = [];
-  port1.onmessage = () => runs.shift()?.();
+  let next: (() => void) | undefined;
   return (run) => {
-    runs.push(run);
-    port2.postMessage(0);
+    const once = () => {
+      if (next !== once) return;
+      next = undefined;
+      clearTimeout(timer);
+      run();
+    };
+    const timer = setTimeout(once, LOST_MS);
+    next = once;
+    port1.onmessage = () => next?.();
+    try {
+      port2.postMessage(0);
+    } catch {
+      // The timer is left.
+    }
   };
 }
 

@@ -15,7 +15,7 @@ declare global {
 const ONLY = process.env.INSITU_FAULT;
 // Cases that run side by side. Those that hang do little but wait.
 const LANES = 3;
-const HANGING_LANES = 6;
+const HANGING_LANES = 10;
 
 let site: FaultSite;
 
