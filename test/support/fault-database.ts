@@ -39,16 +39,19 @@ export async function read(name: string): Promise<Snapshot | undefined> {
   return { version, stores };
 }
 
-/** Makes a database with that content: a load that was interrupted by nothing. */
-export async function write(name: string, { version, stores }: Snapshot): Promise<void> {
+/** Makes a database with that content: a load that was interrupted by nothing. False where there is one already. */
+export async function write(name: string, { version, stores }: Snapshot): Promise<boolean> {
   const opening = indexedDB.open(name, version);
+  let isNew = false;
   opening.onupgradeneeded = () => {
+    isNew = true;
     for (const { name: each, keyPath, keys, rows } of stores) {
       const store = opening.result.createObjectStore(each, keyPath === null ? {} : { keyPath });
       for (const [index, row] of rows.entries()) store.put(row, keyPath === null ? keys[index] : undefined);
     }
   };
   (await done(opening)).close();
+  return isNew;
 }
 
 export async function kept(name: string): Promise<Kept> {
