@@ -115,7 +115,8 @@ export default defineConfig([
     // A page without a bundler loads this file as it is.
     minify: true,
     plugins: [keepWorkerLiteral(), listModules()],
-    outputOptions: { legalComments: "none" },
+    // Telemetry is a file of its own: a page without it does not fetch it.
+    outputOptions: { chunkFileNames: "[name].js", legalComments: "none" },
     dts: true,
     // `Symbol.asyncDispose` is in the types; a consumer's `lib` of ES2022 lacks it and would report our file.
     banner: { dts: '/// <reference lib="esnext.disposable" />\n' },

@@ -3,14 +3,16 @@
 import { closedMarker } from "./closed-marker.js";
 import { keptMarker } from "./kept-marker.js";
 import { type Limits, limited } from "./limits.js";
-import { type Ask, createModel, type Model } from "./model-handle.js";
+import { type Ask, createModel, type Model, refOf } from "./model-handle.js";
 import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
 import type { HostEvent, HostLoadOptions, LoadedModel } from "./protocol.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./store-handle.js";
 import { targetHint } from "./target-hint.js";
-import { createTelemetry } from "./telemetry/telemetry.js";
-import type { Capabilities, ClientOptions, Consent, LoadOptions, Progress, TaskKind, TelemetryStats } from "./types.js";
-import { createWorkers, type StartedWorker } from "./workers.js";
+import type { TelemetryRecord } from "./telemetry/records.js";
+import { createTelemetryHandle, failure } from "./telemetry-handle.js";
+import type { Consent, TelemetryStats } from "./telemetry-types.js";
+import type { Capabilities, ClientOptions, LoadOptions, Progress, TaskKind } from "./types.js";
+import { createWorkers, type StartedWorker, type Trouble } from "./workers.js";
 
 export interface Client {
   /**
@@ -43,7 +45,7 @@ const LOAD_MS = 600_000;
 /** Starts nothing yet: the worker begins with the first `load` or `capabilities`. Throws `input_invalid` for bad options. */
 export function createClient(options: ClientOptions = {}): Client {
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
-  const telemetry = createTelemetry(options.telemetry ?? {});
+  const telemetry = createTelemetryHandle(options.telemetry ?? {}, config.storage.name);
   const listeners = new Map<number, (progress: Progress) => void>();
   let disposed = false;
   let calls = 0;
@@ -55,6 +57,8 @@ export function createClient(options: ClientOptions = {}): Client {
       case "progress":
         return listeners.get(event.call)?.(event.progress);
       case "store":
+        // A reset is a miss of whatever is loaded next.
+        if (event.event.type !== "reset") telemetry.record({ kind: "cache", result: event.event.type });
         return storeHandle.tell(event.event);
       default:
         return event satisfies never;
@@ -67,6 +71,7 @@ export function createClient(options: ClientOptions = {}): Client {
     maxHeldBytes,
     closed: closedMarker(config.storage.name),
     onEvent,
+    onTrouble: (trouble) => telemetry.record(troubleRecord(trouble)),
   });
   const [home] = workers.slots;
 
@@ -110,7 +115,11 @@ export function createClient(options: ClientOptions = {}): Client {
       return await limited(limits, async (signal) => {
         const worker = await home.worker();
         const loaded = await loadInto(worker, folder, options, signal, given.onProgress);
-        telemetry.loaded(loaded.info, performance.now() - started);
+        const { info, cost } = loaded;
+        telemetry.record({
+          ...{ kind: "loaded", model: refOf(info), backend: info.backend, source: info.source },
+          ...{ milliseconds: performance.now() - started, ...cost },
+        });
         return createModel<K>({
           ...{
             loaded,
@@ -127,7 +136,7 @@ export function createClient(options: ClientOptions = {}): Client {
         });
       });
     } catch (error) {
-      telemetry.failed("load", error);
+      telemetry.record({ kind: "failed", stage: "load", milliseconds: performance.now() - started, ...failure(error) });
       throw error;
     }
   };
@@ -151,4 +160,18 @@ export function createClient(options: ClientOptions = {}): Client {
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function troubleRecord(trouble: Trouble): TelemetryRecord {
+  switch (trouble.kind) {
+    case "moved": {
+      const { from, code } = trouble.moved;
+      if (from !== trouble.to) return { kind: "fellBack", from, to: trouble.to, errorType: code };
+      return { kind: "restarted", reason: code === "device_lost" ? code : "oom" };
+    }
+    case "died":
+      return { kind: "restarted", reason: trouble.error.data.reason === "hung" ? "watchdog" : "error" };
+    default:
+      return trouble satisfies never;
+  }
 }

@@ -6,7 +6,16 @@ import type { Ports } from "./model/ports.js";
 import { steadily } from "./model/progress.js";
 import type { SafeStore } from "./model/safe-store.js";
 import type { OnStoreEvent, PackageRow } from "./model/store-contract.js";
-import type { Host, HostConfig, HostLoadOptions, LoadedModel, OnHostEvent, Residence } from "./protocol.js";
+import type {
+  Host,
+  HostConfig,
+  HostLoadOptions,
+  LoadCost,
+  LoadedModel,
+  Moved,
+  OnHostEvent,
+  Residence,
+} from "./protocol.js";
 import { type LiveModel, openLiveModel } from "./runtime/live-model.js";
 import { announceLife, createSentinel, lives, type Notes } from "./runtime/memo.js";
 import type { Engine, Target } from "./runtime/session.js";
@@ -42,6 +51,10 @@ interface Ready {
 interface Call {
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
+  /** Hears of bytes that came over the network. */
+  onReceived: (bytes: number) => void;
+  /** Hears how long the runs took that compile and check a backend. */
+  onWarmup: (milliseconds: number) => void;
 }
 
 export function createHost(parts: HostParts): Host {
@@ -77,7 +90,7 @@ export function createHost(parts: HostParts): Host {
   const open = (found: Package, batching: HostLoadOptions["batching"], call: Call): Promise<LiveModel> => {
     const { manifest, digest, model, weights } = found;
     const { name, version, inputs, outputs, files } = manifest;
-    const { signal, onProgress } = call;
+    const { signal, onProgress, onWarmup } = call;
     const total = files.reduce((sum, file) => sum + file.size, 0);
     const kept = connectedStore();
     // What cannot be noted is found out again.
@@ -107,9 +120,9 @@ export function createHost(parts: HostParts): Host {
             tests ??= found.selfTests();
             return tests;
           },
-          onChange: (residence) => tell(live, residence),
+          onChange: (residence, moved) => tell(live, residence, moved),
         },
-        { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }) },
+        { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }), onWarmup },
       );
       onProgress({ phase: "compile", loaded: total, total });
       onProgress({ phase: "warmup", loaded: total, total });
@@ -117,9 +130,9 @@ export function createHost(parts: HostParts): Host {
     });
   };
 
-  const tell = (live: LiveModel, residence: Residence) => {
+  const tell = (live: LiveModel, residence: Residence, moved?: Moved) => {
     const models = [...handles].filter(([, entry]) => entry.live === live).map(([model]) => model);
-    if (models.length > 0) void emit({ kind: "residence", models, residence });
+    if (models.length > 0) void emit({ kind: "residence", models, residence, ...(moved && { moved }) });
   };
 
   const openPackage = async (url: string, { task, refresh, batching }: HostLoadOptions, call: Call): Promise<Ready> => {
@@ -147,8 +160,17 @@ export function createHost(parts: HostParts): Host {
     const onProgress = steadily((progress) => {
       if (options.progress) heard = emit({ kind: "progress", call: number, progress });
     });
+    const cost: LoadCost = { downloaded: 0, warmupMs: 0 };
+    const onReceived = (bytes: number) => {
+      // Negative for what turned out useless; it came all the same.
+      cost.downloaded += Math.max(0, bytes);
+    };
+    const onWarmup = (milliseconds: number) => {
+      cost.warmupMs += milliseconds;
+    };
     const open = known && { entry: known, info: known.info };
-    const { entry, info: told } = open ?? (await openPackage(url, options, { signal, onProgress }));
+    const call: Call = { signal, onProgress, onReceived, onWarmup };
+    const { entry, info: told } = open ?? (await openPackage(url, options, call));
     // Events go another way than answers: the last one must not come after this one.
     await heard;
     if (signal.aborted) {
@@ -161,7 +183,7 @@ export function createHost(parts: HostParts): Host {
     entry.handles += 1;
     const model = nextHandle++;
     handles.set(model, entry);
-    return { model, info };
+    return { model, info, cost };
   };
 
   return {

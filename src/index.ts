@@ -4,6 +4,21 @@ export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError
 export type { Model } from "./model-handle.js";
 export type { ModelStore } from "./store-handle.js";
 export type {
+  Attributes,
+  Consent,
+  CounterPoint,
+  EventRecord,
+  ExponentialPoint,
+  HistogramPoint,
+  LoggerLike,
+  MeterLike,
+  Metric,
+  TelemetryBatch,
+  TelemetryOptions,
+  TelemetryParcel,
+  TelemetryStats,
+} from "./telemetry-types.js";
+export type {
   Backend,
   BackendReport,
   BatchingOptions,
@@ -12,7 +27,6 @@ export type {
   ClassificationTask,
   ClassScore,
   ClientOptions,
-  Consent,
   Detection,
   DetectionTask,
   DType,
@@ -38,8 +52,6 @@ export type {
   StoreUsage,
   Task,
   TaskKind,
-  TelemetryOptions,
-  TelemetryStats,
   TensorData,
   TensorSpec,
   Timings,

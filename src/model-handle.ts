@@ -7,7 +7,7 @@ import { predictAll } from "./predict-all.js";
 import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
 import { createReplicas } from "./replicas.js";
 import type { Spawned } from "./spawn.js";
-import type { Telemetry } from "./telemetry/telemetry.js";
+import { failure, type TelemetryHandle } from "./telemetry-handle.js";
 import type {
   BatchingOptions,
   ModelInfo,
@@ -77,13 +77,16 @@ interface Parts {
   slots: Slot[];
   ask: Ask;
   reload(into: StartedWorker): Promise<LoadedModel>;
-  telemetry: Telemetry;
+  telemetry: TelemetryHandle;
   /** Called when the package is kept. */
   onStored: () => void;
   /** Called when the model runs, and when it runs elsewhere. */
   onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
 }
+
+/** Of a prediction that was asked for by itself, or as one of many. */
+type Mode = "online" | "batch";
 
 // A software GPU needs seconds for a prediction; this only ends what hangs.
 const PREDICT_MS = 60_000;
@@ -118,26 +121,40 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     throw new InsituError("overloaded", message, { waiting: open, most });
   };
 
-  const predict = async (input: PredictInput, options: PredictOptions = {}): Promise<Prediction<K>> => {
+  const predict = async (input: PredictInput, options: PredictOptions = {}, mode: Mode = "online") => {
     const started = performance.now();
     try {
       admit();
       open += 1;
+      const depth = open;
       try {
-        const { memory: _, ...reply } = await askFor(input, options);
-        const timings = toTimings(reply.timings, performance.now() - started);
-        telemetry.predicted(info, reply.backend, timings);
-        const { name, version, release, digest } = info;
-        const model: ModelRef = { name, version, release, digest };
-        return { id: randomId(), ...reply, value: reply.value as Values[K], timings, model };
+        const { memory, decided, value, outputs, backend, timings: measured } = await askFor(input, options);
+        const timings = toTimings(measured, performance.now() - started);
+        const id = randomId();
+        const model = refOf(info);
+        telemetry.record({
+          ...{ kind: "predicted", id, model, arm: "stable", backend, mode, timings, depth, decided },
+          memory: { tensor: memory.used, wasm: memory.held },
+        });
+        return { id, value: value as Values[K], outputs, backend, timings, model };
       } finally {
         open -= 1;
       }
     } catch (error) {
-      telemetry.failed("predict", error, info, performance.now() - started);
+      const { backend } = info;
+      const milliseconds = performance.now() - started;
+      telemetry.record({
+        kind: "failed",
+        stage: "predict",
+        model: refOf(info),
+        backend,
+        milliseconds,
+        ...failure(error),
+      });
       throw error;
     }
   };
+  const inBatch = (input: PredictInput, options: PredictOptions) => predict(input, options, "batch");
 
   const askFor = async (input: PredictInput, options: PredictOptions): Promise<HostPrediction> => {
     const { signal, timeout = PREDICT_MS, priority } = options;
@@ -174,8 +191,8 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     info,
     stored: watchStoring(parts, info),
     tuned: worker.call((host) => host.tuned(loaded.model)).catch(() => undefined),
-    predict,
-    predictAll: (inputs, options) => predictAll({ predict, workers: slots.length, most }, inputs, options),
+    predict: (input, options) => predict(input, options),
+    predictAll: (inputs, options) => predictAll({ predict: inBatch, workers: slots.length, most }, inputs, options),
     watch: (source, options) => watch(predict, source, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
@@ -202,6 +219,10 @@ function toTimings(worker: HostPrediction["timings"], total: number): Timings {
   const transferred = total - (queue + preprocess + execute + readback + postprocess);
   // The two clocks may differ by their resolution.
   return { queue, transfer: Math.max(0, transferred), preprocess, execute, readback, postprocess, total };
+}
+
+export function refOf({ name, version, release, digest }: ModelInfo | LoadedModel["info"]): ModelRef {
+  return { name, version, release, digest };
 }
 
 function randomId(): string {

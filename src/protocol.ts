@@ -1,6 +1,6 @@
 // The one interface that crosses the wall between page and worker, its messages and its version.
 import { transferHandlers } from "comlink";
-import { fromWire, toWire, type WireError } from "./errors.js";
+import { type ErrorCode, fromWire, toWire, type WireError } from "./errors.js";
 import type { Size } from "./placement.js";
 import type {
   Backend,
@@ -20,7 +20,7 @@ import type {
 } from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -64,7 +64,23 @@ export type WorkerTimings = Omit<Timings, "transfer" | "total">;
 
 export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "model"> {
   memory: WorkerMemory;
+  /** For tasks that have classes. */
+  decided?: Decided;
   timings: WorkerTimings;
+}
+
+/** The class that a prediction decided for, and how sure it was. */
+export interface Decided {
+  /** Index of the class. */
+  class: number;
+  /** Its score, 0 to 1. */
+  confidence: number;
+  /** Its score less the second one's. */
+  margin: number;
+  /** Of all scores, in nats. */
+  entropy: number;
+  /** How many classes there are. */
+  classes: number;
 }
 
 export interface WorkerMemory {
@@ -77,17 +93,32 @@ export interface WorkerMemory {
 /** A loaded model: `model` is the worker's handle for it. */
 export interface LoadedModel {
   model: number;
+  /** What this load cost. */
+  cost: LoadCost;
   info: Omit<ModelInfo, "storeError">;
+}
+
+export interface LoadCost {
+  /** Bytes that came over the network. */
+  downloaded: number;
+  /** Milliseconds of the runs that compile kernels and check the outputs; 0 where the model ran already. */
+  warmupMs: number;
 }
 
 /** Where a model runs, and why there. */
 export type Residence = Pick<ModelInfo, "backend" | "threads" | "refused" | "measured">;
 
-/** What the worker tells unasked. */
+/** A model's session failed and was opened again: on another backend, or anew on the same. */
+export interface Moved {
+  from: Backend;
+  code: ErrorCode;
+}
+
+/** What the worker tells unasked. `moved` is absent where a model went on for being faster. */
 export type HostEvent =
   | { kind: "progress"; call: number; progress: Progress }
   | { kind: "store"; event: StoreEvent }
-  | { kind: "residence"; models: number[]; residence: Residence };
+  | { kind: "residence"; models: number[]; residence: Residence; moved?: Moved };
 
 /** Across the wall it answers once the page has heard. */
 export type OnHostEvent = (event: HostEvent) => void | Promise<void>;

@@ -1,5 +1,6 @@
 // The plain data that the public API speaks: manifests, tasks, inputs, predictions, options.
 import type { ErrorCode, InsituError } from "./errors.js";
+import type { TelemetryOptions } from "./telemetry-types.js";
 
 /** A way to compute: the GPU through WebGPU, WebAssembly with SIMD, or plain JavaScript. */
 export type Backend = "webgpu" | "wasm" | "cpu";
@@ -414,32 +415,6 @@ export interface Capabilities {
   backends: BackendReport[];
   crossOriginIsolated: boolean;
   indexedDB: boolean;
-}
-
-export type Consent = "granted" | "pending" | "denied";
-
-export interface TelemetryOptions {
-  /** Base URL of the collector; `/v1/metrics` is added. Without it nothing is recorded or sent. */
-  endpoint?: string;
-  /** Sent as `service.name` and `service.version`. */
-  service?: { name: string; version?: string };
-  /** Default `granted`. `pending` keeps records in memory, `denied` drops them. */
-  consent?: Consent;
-  /** The collector's public write key, sent as `X-Insitu-Key`. */
-  writeKey?: string;
-  /** Milliseconds between two sends. Default 30,000. */
-  flushInterval?: number;
-}
-
-export interface TelemetryStats {
-  /** Predictions and errors recorded since the page opened. */
-  recorded: number;
-  /** Of those, acknowledged by the collector. */
-  sent: number;
-  /** Of those, waiting. */
-  pending: number;
-  /** Of those, given up, by reason. */
-  dropped: Record<string, number>;
 }
 
 /** An address that a Trusted Types policy of the page vouches for, as `policy.createScriptURL` gives it. */

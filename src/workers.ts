@@ -2,9 +2,9 @@
 
 import type { ClosedMarker } from "./closed-marker.js";
 import { InsituError } from "./errors.js";
-import type { HostConfig, HostEvent, Residence, WorkerMemory } from "./protocol.js";
+import type { HostConfig, HostEvent, Moved, Residence, WorkerMemory } from "./protocol.js";
 import { type Spawned, spawn } from "./spawn.js";
-import type { WorkerSource } from "./types.js";
+import type { Backend, WorkerSource } from "./types.js";
 
 /** What each worker is started with; the rest is its own. */
 export type SharedConfig = Omit<HostConfig, "me" | "closed" | "maxThreads">;
@@ -19,7 +19,11 @@ export interface WorkersParts {
   maxHeldBytes: number;
   closed: ClosedMarker;
   onEvent(event: Exclude<HostEvent, { kind: "residence" }>): void;
+  onTrouble(trouble: Trouble): void;
 }
+
+/** A model's backend failed, or a worker ended that nobody had ended. */
+export type Trouble = { kind: "moved"; moved: Moved; to: Backend } | { kind: "died"; error: InsituError };
 
 export interface StartedWorker extends Spawned {
   /** What it holds. One that holds much in vain is ended once it is idle. */
@@ -105,7 +109,7 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
 }
 
 async function start(
-  { source, config, pool, closed, onEvent, holds }: WorkersParts & Pick<StartedWorker, "holds">,
+  { source, config, pool, closed, onEvent, onTrouble, holds }: WorkersParts & Pick<StartedWorker, "holds">,
   onDeath: () => void,
   ended: AbortSignal,
 ): Promise<StartedWorker> {
@@ -115,6 +119,7 @@ async function start(
   const listeners = new Map<number, (residence: Residence) => void>();
   const hear = (event: HostEvent) => {
     if (event.kind !== "residence") return onEvent(event);
+    if (event.moved) onTrouble({ kind: "moved", moved: event.moved, to: event.residence.backend });
     for (const model of event.models) {
       residences.set(model, event.residence);
       listeners.get(model)?.(event.residence);
@@ -126,6 +131,7 @@ async function start(
   const died = (error: InsituError) => {
     // Ended by us; what died on its own is not in peace.
     if (error.code === "aborted") closed.close(me);
+    else onTrouble({ kind: "died", error });
     onDeath();
   };
   const spawned = await spawn(source, { ...config(), me, maxThreads, closed: closed.names() }, hear, died, ended);

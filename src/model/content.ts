@@ -14,6 +14,8 @@ export interface ContentContext {
   ports: Ports;
   signal: AbortSignal;
   emit: OnStoreEvent;
+  /** Hears of bytes that came over the network. */
+  onReceived: (bytes: number) => void;
 }
 
 /** Called with bytes that just came; negative for some that turned out useless. */
@@ -44,7 +46,7 @@ export interface Content {
 const READ_AHEAD = 3;
 
 export function createContent(url: string, manifest: Manifest, context: ContentContext): Content {
-  const { store, ports, signal, emit } = context;
+  const { store, ports, signal, emit, onReceived } = context;
   /** On their way, or arrived: what is compiled at once need not be read back. */
   const coming = new Map<string, Deferred<ArrayBuffer>>();
   const handedOut = new Set<string>();
@@ -75,7 +77,7 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
       if (!keeper.gaveUp()) void store.put(url, chunk, new Blob([bytes])).catch(() => undefined);
       mended = bytes;
     };
-    await downloadChunks([wanted], { ports, signal, onChunk }).catch((cause: unknown) => {
+    await downloadChunks([wanted], { ports, signal, onBytes: onReceived, onChunk }).catch((cause: unknown) => {
       if (signal.aborted) throw cause;
       const message = `A chunk of ${url} is lost or altered in this browser's store, and could not be fetched again. Connect to the network and load it again.`;
       throw new InsituError("storage_corrupt", message, { url, path: file.path, chunk: index }, { cause });
@@ -113,7 +115,11 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
       onStored(there);
       for (const { chunks, missing } of wanted) for (const index of missing) expect(chunks[index] as ChunkSpec);
       const onChunk = (chunk: ChunkSpec, bytes: ArrayBuffer) => arrived(chunk, bytes, onStored);
-      downloading = downloadChunks(wanted, { ports, signal, onBytes, onChunk });
+      const onCame = (bytes: number) => {
+        onReceived(bytes);
+        onBytes(bytes);
+      };
+      downloading = downloadChunks(wanted, { ports, signal, onBytes: onCame, onChunk });
       downloading.catch(fail);
     },
 

@@ -1,8 +1,9 @@
 // An open model as the host asks it: inputs to values, in batches, on the fastest backend that was found, watched for crashes.
 import { isInsituError } from "../errors.js";
-import type { HostPrediction, Residence, WireInput } from "../protocol.js";
+import type { HostPrediction, Moved, Residence, WireInput } from "../protocol.js";
 import type { BatchingOptions, Manifest, TensorData } from "../types.js";
 import { batchedLane } from "./batched.js";
+import { decide } from "./decided.js";
 import { toFeeds, zeros } from "./feeds.js";
 import { improve } from "./improve.js";
 import { forget } from "./memo.js";
@@ -16,7 +17,8 @@ export interface LiveModelParts extends ResidentParts {
   manifest: Manifest;
   turns: Turns;
   batching?: BatchingOptions;
-  onChange(residence: Residence): void;
+  /** `moved` is absent where the model went on for being faster. */
+  onChange(residence: Residence, moved?: Moved): void;
 }
 
 export interface LiveModel {
@@ -35,7 +37,7 @@ const BURST_MS = 1_000;
 export async function openLiveModel(parts: LiveModelParts, options: OpenOptions): Promise<LiveModel> {
   const { manifest, turns, sentinel } = parts;
   const resident = await createResident(parts, options);
-  resident.onChange = () => parts.onChange(resident.residence());
+  resident.onChange = (moved) => parts.onChange(resident.residence(), moved);
   const end = new AbortController();
   const tune = () => improve(resident, turns, zeros(manifest.inputs), end.signal);
   const watch = createSpeedWatch(
@@ -89,6 +91,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
         // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
         recycle?.();
         const value = toValue(manifest, ran.outputs, placement);
+        const decided = decide(manifest, ran.outputs);
         const { outputs, backend, executeMs, readbackMs } = ran;
         const timings = {
           queue: Math.max(0, done - prepared - executeMs - readbackMs),
@@ -97,7 +100,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
           readback: readbackMs,
           postprocess: performance.now() - done,
         };
-        return { value, outputs, backend, timings, memory: parts.engine.memory() };
+        return { value, outputs, backend, timings, ...(decided && { decided }), memory: parts.engine.memory() };
       } finally {
         close?.();
       }

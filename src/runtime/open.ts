@@ -23,6 +23,8 @@ export interface OpenOptions {
   signal?: AbortSignal;
   /** Called each time all weights have been read, before the model is compiled. */
   onWeights?: () => void;
+  /** Hears how long the runs took that compile kernels and check what they compute. */
+  onWarmup?: (milliseconds: number) => void;
   /** A target that was right on this device before, and need not be checked again. */
   known?: Target;
 }
@@ -86,8 +88,7 @@ export async function openTarget(context: OpenContext, target: Target, options: 
     options.onWeights?.();
   };
   const selfTests = () => context.selfTests().catch(reading);
-  const opened = (given: ModelSource) =>
-    checked({ ...given, weights }, target, { ...context, selfTests }, options.known === target);
+  const opened = (given: ModelSource) => checked({ ...given, weights }, target, { ...context, selfTests }, options);
   try {
     return await opened(source).catch(async (error: unknown) => {
       // Should a rewrite be what is wrong, the graph as it is will do.
@@ -107,17 +108,20 @@ async function checked(
   source: ModelSource,
   target: Target,
   { engine, inputs, selfTests }: OpenContext,
-  isKnown: boolean,
+  { known, onWarmup }: OpenOptions,
 ): Promise<Session> {
+  const isKnown = known === target;
   const session = await engine.open(source, target);
   try {
     // Nothing is left to find out, and only a GPU has kernels to compile.
     if (isKnown && target.backend !== "webgpu") return session;
     const tests = isKnown ? [] : await selfTests();
+    const started = performance.now();
     // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
     if (tests.length === 0) await session.run(zeros(inputs));
     const wrong = await selfTest(session, tests, target.backend);
     if (wrong !== undefined) throw new WrongNumbers(wrong);
+    onWarmup?.(performance.now() - started);
     return session;
   } catch (error) {
     session.dispose();

@@ -1,6 +1,6 @@
 // A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
 import { type InsituError, isInsituError } from "../errors.js";
-import type { Residence } from "../protocol.js";
+import type { Moved, Residence } from "../protocol.js";
 import type { Backend, BackendReport, Measured, TensorData } from "../types.js";
 import { isSame, refusals, startOrder } from "./choose.js";
 import { type Choice, environmentOf, type Notes, recall } from "./memo.js";
@@ -38,7 +38,7 @@ export interface Resident {
   /** The backend was tried and is not used. */
   refuse(backend: Backend, why: unknown): void;
   session(): Session;
-  onChange: (() => void) | undefined;
+  onChange: ((moved?: Moved) => void) | undefined;
   dispose(): void;
 }
 
@@ -81,10 +81,10 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
       : left;
   };
 
-  const move = (next: Session) => {
+  const move = (next: Session, moved?: Moved) => {
     session = next;
     if (disposed) next.dispose();
-    resident.onChange?.();
+    resident.onChange?.(moved);
   };
 
   const reopen = async (lost: InsituError) => {
@@ -101,7 +101,8 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     broken = why;
     // A wasm module that trapped or had no more memory is of no more use; a GPU device is replaced when it starts.
     engine.stop(session.target);
-    move(await openFirst(parts, rungs(), refused));
+    const moved = { from: session.target.backend, code: why.code };
+    move(await openFirst(parts, rungs(), refused), moved);
     broken = undefined;
   };
 
@@ -146,7 +147,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
         if (outputs && !firstInvalid(outputs)) {
           refused.push({ backend, reason });
           session.dispose();
-          move(next);
+          move(next, { from: backend, code: "output_invalid" });
           return;
         }
         // The model itself is to blame, or its input.

@@ -1,91 +1,75 @@
-// Sums what is recorded between two sends: delta histograms and counters, a stream for each set of attributes.
-
-export type Attributes = Readonly<Record<string, string>>;
-
-export interface HistogramPoint {
-  attributes: Attributes;
-  count: number;
-  sum: number;
-  min: number;
-  max: number;
-  /** One more than there are bounds; bucket i counts values in (bound[i-1], bound[i]]. */
-  buckets: number[];
-}
-
-export interface CounterPoint {
-  attributes: Attributes;
-  value: number;
-}
-
-export type Metric =
-  | { kind: "histogram"; name: string; unit: string; bounds: readonly number[]; points: HistogramPoint[] }
-  | { kind: "counter"; name: string; unit: string; points: CounterPoint[] };
-
-/** Seconds: 0.01 * 2^k as OpenTelemetry's GenAI conventions have it, continued down for models of a few milliseconds. */
-export const DURATION_BOUNDS = [
-  0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24,
-] as const;
+// Sums what is recorded between two batches: delta histograms and counters, a stream for each set of attributes.
+import type { Attributes, CounterPoint, ExponentialPoint, HistogramPoint, Metric } from "../telemetry-types.js";
+import { INSTRUMENTS, type Instrument } from "./catalogue.js";
+import { addExponential, emptyExponential, mergeExponential } from "./exponential.js";
 
 // OpenTelemetry's own limit is 2000 streams an instrument; a page has a few models on a few backends.
 const MAX_STREAMS = 200;
+const MAX_CHARS = 128;
 const OVERFLOW: Attributes = { "otel.metric.overflow": "true" };
 
 export interface Aggregate {
-  histogram(name: string, seconds: number, attributes: Attributes): void;
-  counter(name: string, unit: string, attributes: Attributes): void;
+  /** False when the number is none that can be summed: not finite, or negative. */
+  add(instrument: Instrument, value: number, attributes?: Attributes): boolean;
   /** Everything since the last call; the sums start again at nothing. */
   take(): Metric[];
+  /** Adds what was taken back to the sums. */
+  merge(metrics: readonly Metric[]): void;
 }
 
-export function createAggregate(): Aggregate {
-  let metrics = new Map<string, Metric>();
-  let streams = new Map<string, HistogramPoint | CounterPoint>();
+type Point = HistogramPoint | ExponentialPoint | CounterPoint;
 
-  const stream = <P extends HistogramPoint | CounterPoint>(
-    metric: Metric,
-    attributes: Attributes,
-    make: (attributes: Attributes) => P,
-  ): P => {
-    const used =
-      metric.points.length < MAX_STREAMS || streams.has(keyOf(metric.name, attributes)) ? attributes : OVERFLOW;
-    const key = keyOf(metric.name, used);
+export function createAggregate(isExponential: boolean): Aggregate {
+  let metrics = new Map<Instrument, Metric>();
+  let streams = new Map<string, Point>();
+
+  const metricOf = (name: Instrument): Metric => {
+    let metric = metrics.get(name);
+    if (!metric) {
+      metric = emptyMetric(name, isExponential);
+      metrics.set(name, metric);
+    }
+    return metric;
+  };
+
+  const pointOf = (metric: Metric, attributes: Attributes): Point => {
+    // Each place that records gives its attributes in one order.
+    const key = [metric.name, ...Object.entries(attributes)].join("\n");
     const known = streams.get(key);
-    if (known) return known as P;
-    const point = make(used);
+    if (known) return known;
+    if (metric.points.length >= MAX_STREAMS && attributes !== OVERFLOW) return pointOf(metric, OVERFLOW);
+    const point = emptyPoint(metric, shortened(attributes));
     streams.set(key, point);
-    (metric.points as P[]).push(point);
+    (metric.points as Point[]).push(point);
     return point;
   };
 
   return {
-    histogram(name, seconds, attributes) {
-      if (!Number.isFinite(seconds) || seconds < 0) return;
-      const metric = getOrMake(metrics, name, () => ({
-        kind: "histogram",
-        name,
-        unit: "s",
-        bounds: DURATION_BOUNDS,
-        points: [],
-      }));
-      const point = stream<HistogramPoint>(metric, attributes, (used) => ({
-        attributes: used,
-        count: 0,
-        sum: 0,
-        min: seconds,
-        max: seconds,
-        buckets: new Array<number>(DURATION_BOUNDS.length + 1).fill(0),
-      }));
-      const bound = DURATION_BOUNDS.findIndex((limit) => seconds <= limit);
-      const bucket = bound === -1 ? DURATION_BOUNDS.length : bound;
-      point.buckets[bucket] = (point.buckets[bucket] ?? 0) + 1;
+    add(name, value, attributes = {}) {
+      if (!(value >= 0 && value < Infinity)) return false;
+      const metric = metricOf(name);
+      const point = pointOf(metric, attributes);
+      if ("value" in point) {
+        point.value += value;
+        return true;
+      }
       point.count += 1;
-      point.sum += seconds;
-      point.min = Math.min(point.min, seconds);
-      point.max = Math.max(point.max, seconds);
+      point.sum += value;
+      point.min = Math.min(point.min, value);
+      point.max = Math.max(point.max, value);
+      if ("scale" in point) addExponential(point, value);
+      else {
+        const { bounds } = metric as { bounds: readonly number[] };
+        const bound = bounds.findIndex((limit) => value <= limit);
+        const bucket = bound < 0 ? bounds.length : bound;
+        point.buckets[bucket] = (point.buckets[bucket] ?? 0) + 1;
+      }
+      return true;
     },
-    counter(name, unit, attributes) {
-      const metric = getOrMake(metrics, name, () => ({ kind: "counter", name, unit, points: [] }));
-      stream<CounterPoint>(metric, attributes, (used) => ({ attributes: used, value: 0 })).value += 1;
+    merge(taken) {
+      for (const metric of taken)
+        for (const from of metric.points)
+          mergePoint(pointOf(metricOf(metric.name as Instrument), from.attributes), from);
     },
     take() {
       const taken = [...metrics.values()];
@@ -96,12 +80,43 @@ export function createAggregate(): Aggregate {
   };
 }
 
-function getOrMake(metrics: Map<string, Metric>, name: string, make: () => Metric): Metric {
-  const metric = metrics.get(name) ?? make();
-  metrics.set(name, metric);
-  return metric;
+function emptyMetric(name: Instrument, isExponential: boolean): Metric {
+  const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
+  if (!bounds) return { kind: "counter", name, unit, points: [] };
+  if (isExponential) return { kind: "exponential", name, unit, points: [] };
+  return { kind: "histogram", name, unit, bounds, points: [] };
 }
 
-function keyOf(name: string, attributes: Attributes): string {
-  return JSON.stringify([name, ...Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))]);
+function emptyPoint(metric: Metric, attributes: Attributes): Point {
+  switch (metric.kind) {
+    case "counter":
+      return { attributes, value: 0 };
+    case "exponential":
+      return emptyExponential(attributes);
+    case "histogram": {
+      const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
+      return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
+    }
+    default:
+      return metric satisfies never;
+  }
+}
+
+/** Both are of one instrument. */
+function mergePoint(into: Point, from: Point): void {
+  if ("value" in into) {
+    into.value += (from as CounterPoint).value;
+    return;
+  }
+  const other = from as HistogramPoint | ExponentialPoint;
+  into.count += other.count;
+  into.sum += other.sum;
+  into.min = Math.min(into.min, other.min);
+  into.max = Math.max(into.max, other.max);
+  if ("scale" in into) mergeExponential(into, other as ExponentialPoint);
+  else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
+}
+
+function shortened(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.slice(0, MAX_CHARS)]));
 }

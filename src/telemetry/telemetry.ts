@@ -1,14 +1,18 @@
-// What the page reports of itself: records in, one request at a time out, nothing at all without an endpoint.
-import { isInsituError } from "../errors.js";
-import type { Backend, Consent, ModelInfo, TelemetryOptions, TelemetryStats, Timings } from "../types.js";
-import { createAggregate } from "./aggregate.js";
-import { type Batch, toOtlp } from "./otlp.js";
+// What the page reports of itself: records in, requests out, and books of what became of each record.
+import type { Consent, TelemetryOptions, TelemetryStats } from "../telemetry-types.js";
+import { createBridge } from "./bridge.js";
+import { createDelivery, type Loss } from "./delivery.js";
+import { createPageEnd } from "./page-end.js";
+import { type Parcel, pack } from "./parcels.js";
+import { type Answer, createPost } from "./post.js";
+import { isPrivate } from "./privacy.js";
+import { type Cut, createRecorder, type Signal } from "./recorder.js";
+import type { TelemetryRecord } from "./records.js";
+import { resourceOf } from "./resource.js";
 
-/** Never throws, never blocks, and carries durations and names of models only. */
+/** Never throws, never blocks, and carries figures and names of models only. */
 export interface Telemetry {
-  predicted(model: ModelInfo, backend: Backend, timings: Timings): void;
-  loaded(model: ModelInfo, milliseconds: number): void;
-  failed(stage: "load" | "predict", error: unknown, model?: ModelInfo, milliseconds?: number): void;
+  record(record: TelemetryRecord): void;
   setConsent(consent: Consent): void;
   flush(): Promise<void>;
   stats(): TelemetryStats;
@@ -16,194 +20,219 @@ export interface Telemetry {
 }
 
 const FLUSH_MS = 30_000;
-// A collector that hangs must not hold the next batch for good.
-const SEND_MS = 10_000;
-// Batches that wait for a collector that is away: about an hour of them, some kilobytes each.
-const MAX_WAITING = 120;
-const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess"] as const;
+// So that the pages that were opened by one event do not all report in one moment.
+const FIRST_FLUSH_JITTER = 0.5;
+// New records are handed to the browser, for the case that the page crashes, at most this often.
+const DEFER_MS = 1_000;
+// What a page may send in an hour; a loop gone wild must not cost a visitor his data plan.
+const HOUR_MS = 3600 * 1000;
+const BYTES_AN_HOUR = 1024 * 1024;
 
-interface Waiting extends Batch {
-  records: number;
-}
+type Reason = Loss | "non_finite" | "privacy" | "before_send";
 
-export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { endpoint } = options;
-  if (!endpoint) return silent();
-  const url = `${endpoint.replace(/\/+$/, "")}/v1/metrics`;
-  // Kept now: a page's own instrumentation of fetch must not see our requests and report them in turn.
-  const send = globalThis.fetch?.bind(globalThis);
+export function createTelemetry(options: TelemetryOptions, storeName: string): Telemetry {
+  const { flushInterval = FLUSH_MS, beforeSend, protocol, otel } = options;
+  const isOff = isPrivate() && options.globalPrivacyControl === "off";
   const resource = resourceOf(options);
-  const aggregate = createAggregate();
-  const dropped: Record<string, number> = {};
   let consent: Consent = options.consent ?? "granted";
-  let records = 0;
   let recorded = 0;
   let sent = 0;
-  let start = Date.now();
-  let waiting: Waiting[] = [];
+  const lost: Record<string, number> = {};
+  /** Requests of this page that have not ended; the outbox holds those of others too, which are not in its books. */
+  const mine = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let sending: Promise<void> | undefined;
+  let deferTimer: ReturnType<typeof setTimeout> | undefined;
+  let allowance = BYTES_AN_HOUR;
+  let allowedAt = performance.now();
+  /** What the browser was handed for later. */
+  let handed: Cut | undefined;
+  let isFirst = true;
+  let isClosed = false;
 
-  const drop = (reason: string, count: number) => {
-    if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
+  const drop = (signal: Signal, reason: Reason, count: number) => {
+    if (count <= 0) return;
+    lost[reason] = (lost[reason] ?? 0) + count;
+    recorder.dropped(signal, reason, count);
+  };
+  const recorder = createRecorder({
+    ...options,
+    epsilon: options.privacy?.epsilon,
+    sumsOnly: isPrivate(),
+    bridge: otel && createBridge(otel),
+    onDrop(signal, reason) {
+      // One figure of a record, where the others count.
+      if (reason === "non_finite") recorded += 1;
+      drop(signal, reason, 1);
+    },
+  });
+
+  const totalOf = ({ records }: Parcel) => records.metrics + records.events;
+  const onSent = (parcel: Parcel) => {
+    if (mine.delete(parcel.id)) sent += totalOf(parcel);
+  };
+  const onLost = (parcel: Parcel, reason: Loss, count = totalOf(parcel)) => {
+    const signal = parcel.path === "/v1/logs" ? "events" : "metrics";
+    if (reason === "partial") sent -= Math.min(count, totalOf(parcel));
+    else if (!mine.delete(parcel.id)) return recorder.dropped(signal, reason, count);
+    drop(signal, reason, Math.min(count, totalOf(parcel)));
+  };
+  const onAnswer = (parcel: Parcel, answer: Answer) => {
+    if (answer.kind === "retry") void delivery.deliver([parcel]);
+    else if (answer.kind === "refused") onLost(parcel, "rejected");
+    else onSent(parcel);
+  };
+  // Taken now: a page's own instrumentation of fetch must not see our requests and report them in turn.
+  const post = createPost(options, globalThis.fetch.bind(globalThis));
+  const delivery = createDelivery({ post, storeName, onSent, onLost });
+  const pageEnd = createPageEnd(post, options, onAnswer);
+
+  /** What the hour has left. */
+  const mayCut = (): boolean => {
+    const now = performance.now();
+    allowance = Math.min(BYTES_AN_HOUR, allowance + ((now - allowedAt) / HOUR_MS) * BYTES_AN_HOUR);
+    allowedAt = now;
+    return allowance > 0;
+  };
+  const spend = (parcels: Parcel[]) => {
+    for (const { body } of parcels) allowance -= body.length;
   };
 
-  const record = (write: () => void) => {
-    recorded += 1;
-    if (consent === "denied") {
-      drop("consent", 1);
-      return;
-    }
-    write();
-    records += 1;
-    timer ??= setTimeout(() => void flush(), options.flushInterval ?? FLUSH_MS);
+  /** What was recorded, as requests. While the hour has no bytes left the sums grow, and the oldest events go. */
+  const cut = (): { cut: Cut; parcels: Parcel[] } | undefined => {
+    const taken = mayCut() ? recorder.cut() : undefined;
+    const given = taken && approved(taken);
+    if (!given) return undefined;
+    const parcels = pack(given, resource, protocol);
+    for (const { id } of parcels) mine.add(id);
+    return { cut: taken, parcels };
   };
 
-  /** Closes the current sums into a batch that waits. */
-  const cut = () => {
-    if (records === 0) return;
-    const end = Date.now();
-    waiting.push({ metrics: aggregate.take(), start, end, records });
-    start = end;
-    records = 0;
-    for (const oldest of waiting.splice(0, Math.max(0, waiting.length - MAX_WAITING)))
-      drop("queue_overflow", oldest.records);
-  };
-
-  const post = async (batch: Waiting, keepalive: boolean): Promise<"sent" | "later" | "never"> => {
+  const approved = (taken: Cut): Cut | undefined => {
+    if (!beforeSend) return taken;
     try {
-      const headers: Record<string, string> = { "content-type": "application/json" };
-      if (options.writeKey) headers["x-insitu-key"] = options.writeKey;
-      const body = JSON.stringify(toOtlp(batch, resource));
-      // A request that outlives its page must not hang on a signal that ends with the page.
-      const signal = keepalive ? undefined : AbortSignal.timeout(SEND_MS);
-      const response = await send(url, { method: "POST", headers, body, keepalive, signal, credentials: "omit" });
-      // The body is read so that the connection is free again.
-      await response.text();
-      if (response.ok) return "sent";
-      return RETRY.has(response.status) ? "later" : "never";
+      const batch = beforeSend(structuredClone(taken.batch));
+      if (batch) return { ...taken, batch };
     } catch {
-      return "later";
+      // As if it had said no: nobody knows what it would have taken out.
     }
+    drop("metrics", "before_send", taken.records.metrics);
+    drop("events", "before_send", taken.records.events);
+    return undefined;
   };
 
-  const drain = async (keepalive: boolean) => {
-    for (let batch = waiting.shift(); batch; batch = waiting.shift()) {
-      const outcome = await post(batch, keepalive);
-      if (outcome === "sent") sent += batch.records;
-      else if (outcome === "never") drop("rejected", batch.records);
-      else if (consent === "granted") {
-        waiting.unshift(batch);
-        // The next flush tries again; meanwhile the page's own requests come first.
-        timer ??= setTimeout(() => void flush(), options.flushInterval ?? FLUSH_MS);
-        return;
-      } else drop("consent", batch.records);
+  /** Nothing is with the browser any more; answers what must go another way under the name that it has. */
+  const recall = (): Parcel[] => {
+    const { gone, back } = pageEnd.recall();
+    spend(gone);
+    for (const parcel of gone) onSent(parcel);
+    if (gone.length === 0 && handed) {
+      for (const { id } of back) mine.delete(id);
+      recorder.restore(handed);
     }
+    handed = undefined;
+    return gone.length > 0 ? back : [];
   };
 
-  const flush = async (keepalive = false): Promise<void> => {
+  /** Hands all to the browser; answers what it would not take. */
+  const defer = (): Parcel[] => {
+    const left = recall();
+    const next = cut();
+    if (!next) return left;
+    if (pageEnd.canDefer && pageEnd.defer(next.parcels)) {
+      handed = next.cut;
+      return left;
+    }
+    return [...left, ...next.parcels];
+  };
+
+  const deferSoon = () => {
+    if (!pageEnd.canDefer || consent !== "granted") return;
+    deferTimer ??= setTimeout(() => {
+      deferTimer = undefined;
+      const left = consent === "granted" ? defer() : [];
+      if (left.length > 0) void deliver(left);
+    }, DEFER_MS);
+  };
+
+  const deliver = (parcels: Parcel[]): Promise<void> => {
+    spend(parcels);
+    return delivery.deliver(parcels);
+  };
+
+  const flushSoon = () => {
+    const jitter = isFirst ? FIRST_FLUSH_JITTER + Math.random() * (1 - FIRST_FLUSH_JITTER) : 1;
+    timer ??= setTimeout(() => void flush(), flushInterval * jitter);
+  };
+
+  const flush = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    if (consent !== "granted" || !send) return;
-    cut();
-    sending ??= drain(keepalive).finally(() => {
-      sending = undefined;
-    });
-    await sending;
+    isFirst = false;
+    if (consent !== "granted") return;
+    const left = recall();
+    await deliver([...left, ...(cut()?.parcels ?? [])]);
   };
 
-  const onHide = () => {
-    if (document.visibilityState === "hidden") void flush(true);
+  const onLeave = () => {
+    if (consent !== "granted") return;
+    const left = defer();
+    const stuck = left.length > 0 ? pageEnd.leave(left) : [];
+    if (stuck.length > 0) void deliver(stuck);
   };
-  const onLeave = () => void flush(true);
-  if (typeof document !== "undefined") {
-    document.addEventListener("visibilitychange", onHide);
-    addEventListener("pagehide", onLeave);
-  }
+  const onHide = () => {
+    if (document.visibilityState === "hidden") onLeave();
+  };
+  globalThis.document?.addEventListener("visibilitychange", onHide);
+  globalThis.addEventListener?.("pagehide", onLeave);
+  // What earlier pages could not send.
+  if (consent === "granted") void delivery.deliver([]);
+
+  const forget = () => {
+    const back = recall();
+    for (const parcel of back) onLost(parcel, "consent");
+    const { metrics, events } = recorder.clear();
+    drop("metrics", "consent", metrics);
+    drop("events", "consent", events);
+    void delivery.clear();
+  };
 
   return {
-    predicted: (model, backend, timings) =>
-      record(() => {
-        const attributes = { ...ref(model), "ml.runtime.backend": backend, "ml.inference.mode": "online" };
-        aggregate.histogram("ml.inference.duration", timings.total / 1000, attributes);
-        for (const stage of STAGES) {
-          const staged = { "ml.model.name": model.name, "ml.runtime.backend": backend, "ml.inference.stage": stage };
-          aggregate.histogram("ml.inference.stage.duration", timings[stage] / 1000, staged);
-        }
-      }),
-    loaded: (model, milliseconds) =>
-      record(() =>
-        aggregate.histogram("ml.model.load.duration", milliseconds / 1000, {
-          ...ref(model),
-          "ml.model.source": model.source,
-        }),
-      ),
-    failed: (stage, error, model, milliseconds) =>
-      record(() => {
-        const type = isInsituError(error) ? error.code : "_OTHER";
-        aggregate.counter("ml.errors", "{error}", { "error.type": type, "ml.inference.stage": stage });
-        if (!model || milliseconds === undefined) return;
-        const attributes = {
-          ...ref(model),
-          "ml.runtime.backend": model.backend,
-          "ml.inference.mode": "online",
-          "error.type": type,
-        };
-        aggregate.histogram("ml.inference.duration", milliseconds / 1000, attributes);
-      }),
+    record(record) {
+      if (isOff || consent === "denied") {
+        recorded += 1;
+        drop("metrics", isOff ? "privacy" : "consent", 1);
+        return;
+      }
+      recorded += recorder.record(record);
+      if (consent !== "granted" || isClosed) return;
+      if (recorder.isFull()) void flush();
+      else {
+        flushSoon();
+        deferSoon();
+      }
+    },
     setConsent(next) {
       consent = next;
-      if (next === "denied") {
-        aggregate.take();
-        drop("consent", records + waiting.reduce((sum, batch) => sum + batch.records, 0));
-        records = 0;
-        waiting = [];
-      } else if (next === "granted" && records > 0)
-        timer ??= setTimeout(() => void flush(), options.flushInterval ?? FLUSH_MS);
+      if (next === "denied") forget();
+      else if (next === "granted") {
+        flushSoon();
+        void delivery.deliver([]);
+      }
     },
-    flush: () => flush(),
+    flush,
     stats: () => ({
       recorded,
       sent,
-      pending: recorded - sent - Object.values(dropped).reduce((a, b) => a + b, 0),
-      dropped: { ...dropped },
+      pending: recorded - sent - Object.values(lost).reduce((sum, count) => sum + count, 0),
+      dropped: { ...lost },
     }),
     async close() {
-      if (typeof document !== "undefined") {
-        document.removeEventListener("visibilitychange", onHide);
-        removeEventListener("pagehide", onLeave);
-      }
-      await flush(true);
-      clearTimeout(timer);
+      globalThis.document?.removeEventListener("visibilitychange", onHide);
+      globalThis.removeEventListener?.("pagehide", onLeave);
+      isClosed = true;
+      clearTimeout(deferTimer);
+      await flush();
+      await delivery.close();
     },
-  };
-}
-
-// OTLP/HTTP: these answers may be tried again, all others never.
-const RETRY = new Set([429, 502, 503, 504]);
-
-function ref(model: ModelInfo): Record<string, string> {
-  return { "ml.model.name": model.name, "ml.model.version": model.version };
-}
-
-function resourceOf({ service }: TelemetryOptions): Record<string, string> {
-  return {
-    "service.name": service?.name ?? "unknown_service",
-    ...(service?.version && { "service.version": service.version }),
-    "telemetry.sdk.name": "insitu",
-    "telemetry.sdk.language": "webjs",
-  };
-}
-
-function silent(): Telemetry {
-  const nothing = () => undefined;
-  return {
-    predicted: nothing,
-    loaded: nothing,
-    failed: nothing,
-    setConsent: nothing,
-    flush: async () => undefined,
-    stats: () => ({ recorded: 0, sent: 0, pending: 0, dropped: {} }),
-    close: async () => undefined,
   };
 }

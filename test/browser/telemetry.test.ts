@@ -38,7 +38,7 @@ test("each prediction's duration and each error reaches the collector", async ()
   const stats = await library.page.evaluate(async (endpoint) => {
     const client = window.insitu.createClient({
       backends: ["cpu"],
-      telemetry: { endpoint, service: { name: "shop", version: "1.4.0" } },
+      telemetry: { endpoint, service: { name: "shop", version: "1.4.0" }, sampling: 1 },
     });
     const model = await client.load("/models/digits/");
     for (let n = 0; n < 25; n += 1) await model.predict(new Float32Array(784));
@@ -46,8 +46,8 @@ test("each prediction's duration and each error reaches the collector", async ()
     await client.telemetry.flush();
     return client.telemetry.stats();
   }, collector.url);
-  // 25 predictions, one failure, one load.
-  expect(stats).toEqual({ recorded: 27, sent: 27, pending: 0, dropped: {} });
+  // 25 predictions, one failure, one load, all of them also as events; and a look into the store.
+  expect(stats).toEqual({ recorded: 55, sent: 55, pending: 0, dropped: {} });
   const text = await metrics();
   const labels = { ml_model_name: "digits", ml_runtime_backend: "cpu" };
   const failed = series(text, "ml_inference_duration_seconds_count", { ...labels, error_type: "input_invalid" });
@@ -87,7 +87,10 @@ test("without an endpoint, or without consent, no request is made", async () => 
   library.page.on("request", (request) => requests.push(request.url()));
   const stats = await library.page.evaluate(async (endpoint) => {
     const run = async (telemetry: { endpoint?: string; consent?: "denied" | "pending" } | undefined) => {
-      const client = window.insitu.createClient({ backends: ["cpu"], telemetry });
+      const client = window.insitu.createClient({
+        backends: ["cpu"],
+        telemetry: telemetry && { ...telemetry, sampling: 0 },
+      });
       const model = await client.load("/models/digits/");
       await model.predict(new Float32Array(784));
       await client.telemetry.flush();
@@ -100,8 +103,8 @@ test("without an endpoint, or without consent, no request is made", async () => 
     };
   }, collector.url);
   expect(stats.off.recorded).toBe(0);
-  expect(stats.denied).toMatchObject({ sent: 0, dropped: { consent: 2 } });
-  expect(stats.pending).toMatchObject({ sent: 0, pending: 2 });
+  expect(stats.denied).toMatchObject({ sent: 0, dropped: { consent: 3 } });
+  expect(stats.pending).toMatchObject({ sent: 0, pending: 4, dropped: {} });
   expect(requests.filter((url) => !url.startsWith(library.server.url) && !url.startsWith("blob:"))).toEqual([]);
 });
 
@@ -109,7 +112,7 @@ test("a collector that is away costs no prediction, and gets the records when it
   const result = await library.page.evaluate(async () => {
     const client = window.insitu.createClient({
       backends: ["cpu"],
-      telemetry: { endpoint: "http://127.0.0.1:9" },
+      telemetry: { endpoint: "http://127.0.0.1:9", sampling: 0 },
     });
     const model = await client.load("/models/digits/");
     const { value } = await model.predict(new Float32Array(784));
@@ -117,5 +120,5 @@ test("a collector that is away costs no prediction, and gets the records when it
     return { labels: (value as unknown[]).length, stats: client.telemetry.stats() };
   });
   expect(result.labels).toBeGreaterThan(0);
-  expect(result.stats).toEqual({ recorded: 2, sent: 0, pending: 2, dropped: {} });
+  expect(result.stats).toEqual({ recorded: 4, sent: 0, pending: 4, dropped: {} });
 });

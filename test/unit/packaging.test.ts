@@ -36,7 +36,7 @@ describe("outsideReferences", () => {
     ['import x from "y"; x();', 'import x from "y";'],
     ['export * from "y";', 'export * from "y";'],
     ['export { x } from "y";', "export … from"],
-    ['const load = () => import("./chunk.js"); load();', "import()"],
+    ['const load = () => import("./chunk.js"); load();', "import(./chunk.js)"],
     ['if (typeof process === "object") { const fs = require("fs"); fs.x(); }', "require()"],
   ])("finds the reference in %s", (source, found) => {
     expect(outsideReferences(source)).toEqual([found]);

@@ -1,0 +1,84 @@
+// What the page's half holds of telemetry: it fetches the rest when there is something to tell, and keeps what is told until then.
+
+import { InsituError } from "./errors.js";
+import type { FailedRecord, TelemetryRecord } from "./telemetry/records.js";
+import type { Telemetry } from "./telemetry/telemetry.js";
+import type { Consent, TelemetryOptions, TelemetryStats } from "./telemetry-types.js";
+
+export interface TelemetryHandle {
+  /** Never throws, never waits; does nothing where telemetry is off. */
+  record(record: TelemetryRecord): void;
+  setConsent(consent: Consent): void;
+  flush(): Promise<void>;
+  stats(): TelemetryStats;
+  close(): Promise<void>;
+}
+
+// What a page may tell in the moment that fetching a few kilobytes takes; more is counted as dropped.
+const MOST_WAITING = 1_000;
+
+export function createTelemetryHandle(options: TelemetryOptions, storeName: string): TelemetryHandle {
+  const isOn = Boolean(options.endpoint || options.exporter || options.otel);
+  const waiting: TelemetryRecord[] = [];
+  let dropped = 0;
+  let consent = options.consent ?? "granted";
+  let telemetry: Telemetry | undefined;
+  let fetching: Promise<void> | undefined;
+
+  const arrive = async () => {
+    try {
+      const { createTelemetry } = await import("./telemetry/telemetry.js");
+      telemetry = createTelemetry({ ...options, consent }, storeName);
+      for (const record of waiting.splice(0)) telemetry.record(record);
+    } catch {
+      // Blocked, or no network: the page works without.
+      dropped += waiting.splice(0).length;
+    }
+  };
+  // Not at the client's creation, which may be on a server.
+  const arrived = (): Promise<void> => {
+    fetching ??= arrive();
+    return fetching;
+  };
+
+  return {
+    record(record) {
+      if (!isOn) return;
+      if (telemetry) return telemetry.record(record);
+      if (waiting.length < MOST_WAITING) waiting.push(record);
+      else dropped += 1;
+      void arrived();
+    },
+    setConsent(next) {
+      consent = next;
+      telemetry?.setConsent(next);
+    },
+    async flush() {
+      if (!isOn) return;
+      await arrived();
+      await telemetry?.flush();
+    },
+    stats() {
+      const { recorded, sent, pending, dropped: reasons } = telemetry?.stats() ?? NOTHING;
+      const early = dropped + waiting.length;
+      return {
+        recorded: recorded + early,
+        sent,
+        pending: pending + waiting.length,
+        dropped: dropped > 0 ? { ...reasons, blocked: (reasons.blocked ?? 0) + dropped } : { ...reasons },
+      };
+    },
+    async close() {
+      await fetching;
+      await telemetry?.close();
+    },
+  };
+}
+
+const NOTHING: TelemetryStats = { recorded: 0, sent: 0, pending: 0, dropped: {} };
+
+/** What is told of an error. */
+export function failure(error: unknown): Pick<FailedRecord, "errorType" | "message"> {
+  const { message } = error instanceof Error ? error : { message: String(error) };
+  return { errorType: error instanceof InsituError ? error.code : "_OTHER", message };
+}

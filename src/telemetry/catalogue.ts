@@ -1,0 +1,35 @@
+// The instruments: their names, units and buckets, as the field's conventions would have them.
+
+/** Seconds: 0.01 * 2^k as OpenTelemetry's GenAI conventions have it, continued down for models of a few milliseconds. */
+const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24];
+const SHARES = Array.from({ length: 19 }, (_, i) => Math.round(5 * (i + 1)) / 100);
+// From a batch of small tensors to what ends a tab.
+const BYTES = [1e5, 1e6, 1e7, 3e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9];
+const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+// From at once to a week.
+const DELAYS = [1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800];
+
+/** A histogram has bounds, a counter none. Units are UCUM's. */
+export const INSTRUMENTS = {
+  "ml.inference.duration": ["s", SECONDS],
+  "ml.inference.stage.duration": ["s", SECONDS],
+  "ml.inference.items": ["{item}"],
+  "ml.inference.queue.depth": ["{request}", DEPTHS],
+  "ml.model.load.duration": ["s", SECONDS],
+  "ml.model.warmup.duration": ["s", SECONDS],
+  "ml.model.download.io": ["By"],
+  "ml.model.cache.requests": ["{request}"],
+  "ml.runtime.memory.usage": ["By", BYTES],
+  "ml.runtime.long_task.duration": ["s", SECONDS],
+  "ml.runtime.fallbacks": ["{fallback}"],
+  "ml.runtime.worker.restarts": ["{restart}"],
+  "ml.errors": ["{error}"],
+  "ml.prediction.outcomes": ["{prediction}"],
+  "ml.prediction.confidence": ["1", SHARES],
+  "ml.prediction.squared_error": ["1", SHARES],
+  "ml.feedback.delay": ["s", DELAYS],
+  "ml.feedback.unmatched": ["{feedback}"],
+  "ml.telemetry.dropped": ["{record}"],
+} as const satisfies Record<string, readonly [unit: string, bounds?: readonly number[]]>;
+
+export type Instrument = keyof typeof INSTRUMENTS;

@@ -1,0 +1,52 @@
+// Records as a page makes them.
+import type { FeedbackRecord, PredictedRecord } from "../../src/telemetry/records.js";
+import type { ModelRef } from "../../src/types.js";
+
+export const MODEL: ModelRef = {
+  name: "digits",
+  version: "1.2.0",
+  release: 3,
+  digest: "0123456789abcdef0123456789abcdef",
+};
+
+export const idOf = (n: number): string =>
+  Math.imul(n + 1, 0x9e3779b1)
+    .toString(16)
+    .replace("-", "")
+    .padStart(8, "0")
+    .repeat(4);
+
+export function predicted(n: number, changes: Partial<PredictedRecord> = {}): PredictedRecord {
+  const timings = { queue: 1, transfer: 2, preprocess: 3, execute: 4, readback: 5, postprocess: 6, total: 21 };
+  return {
+    ...{
+      kind: "predicted",
+      id: idOf(n),
+      model: MODEL,
+      arm: "stable",
+      backend: "wasm",
+      mode: "online",
+      timings,
+      depth: 1,
+    },
+    decided: { class: n % 10, confidence: 0.9, margin: 0.5, entropy: 0.1, classes: 10 },
+    memory: { tensor: 1000, wasm: 20_000_000 },
+    ...changes,
+  };
+}
+
+export function feedback(n: number, changes: Partial<FeedbackRecord> = {}): FeedbackRecord {
+  return {
+    ...{
+      kind: "feedback",
+      id: idOf(n),
+      model: MODEL,
+      arm: "stable",
+      source: "explicit",
+      correct: n % 4 !== 0,
+      class: n % 10,
+    },
+    ...{ classes: 10, confidence: 0.9, squaredError: 0.01, delayMs: 5000 },
+    ...changes,
+  };
+}
