@@ -15,7 +15,7 @@ export interface ContentContext {
   signal: AbortSignal;
   emit: OnStoreEvent;
   /** Hears of bytes that came over the network. */
-  onReceived: (bytes: number) => void;
+  onReceived?: (bytes: number) => void;
 }
 
 /** Called with bytes that just came; negative for some that turned out useless. */
@@ -116,7 +116,7 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
       for (const { chunks, missing } of wanted) for (const index of missing) expect(chunks[index] as ChunkSpec);
       const onChunk = (chunk: ChunkSpec, bytes: ArrayBuffer) => arrived(chunk, bytes, onStored);
       const onCame = (bytes: number) => {
-        onReceived(bytes);
+        onReceived?.(bytes);
         onBytes(bytes);
       };
       downloading = downloadChunks(wanted, { ports, signal, onBytes: onCame, onChunk });

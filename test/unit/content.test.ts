@@ -35,7 +35,7 @@ const ignore = () => undefined;
 function content(files: FileSpec[] = [A, B], changes: Partial<ContentContext> = {}) {
   const signal = new AbortController().signal;
   const emit = (event: StoreEvent) => void events.push(event);
-  return createContent(`${host.url}m/`, { files } as Manifest, { store, ports: eagerPorts, signal, emit, onReceived: ignore, ...changes });
+  return createContent(`${host.url}m/`, { files } as Manifest, { store, ports: eagerPorts, signal, emit, ...changes });
 }
 
 async function readAll(from: ReturnType<typeof content>, files: FileSpec[]): Promise<Uint8Array> {
