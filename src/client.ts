@@ -86,6 +86,11 @@ export function createClient(options: ClientOptions = {}): Client {
     limited({ timeout: STORE_MS, what }, async (signal) => ask(await home.worker(), signal, (host) => run(host)));
   const storeHandle = createStoreHandle(askStore, kept.remove);
 
+  const measureStore = async () => {
+    const { bytes } = await askStore("Measuring the store", (host) => host.storeUsage());
+    telemetry.record({ kind: "storage", bytes });
+  };
+
   const loadInto = async (
     worker: StartedWorker,
     folder: string,
@@ -111,6 +116,7 @@ export function createClient(options: ClientOptions = {}): Client {
     const limits: Limits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
     const again: Limits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
     const started = performance.now();
+    telemetry.begin();
     try {
       return await limited(limits, async (signal) => {
         const worker = await home.worker();
@@ -120,7 +126,7 @@ export function createClient(options: ClientOptions = {}): Client {
           ...{ kind: "loaded", model: refOf(info), backend: info.backend, source: info.source },
           ...{ milliseconds: performance.now() - started, ...cost },
         });
-        return createModel<K>({
+        const model = createModel<K>({
           ...{
             loaded,
             worker,
@@ -134,6 +140,8 @@ export function createClient(options: ClientOptions = {}): Client {
           // Without asking the host: the version that ran is in the store.
           reload: (into) => limited(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
         });
+        if (telemetry.isOn) void model.stored.then(measureStore).catch(() => undefined);
+        return model;
       });
     } catch (error) {
       telemetry.record({ kind: "failed", stage: "load", milliseconds: performance.now() - started, ...failure(error) });

@@ -1,11 +1,14 @@
 // What the page's half holds of telemetry: it fetches the rest when there is something to tell, and keeps what is told until then.
 
-import { InsituError } from "./errors.js";
+import { isInsituError } from "./errors.js";
 import type { FailedRecord, TelemetryRecord } from "./telemetry/records.js";
 import type { Telemetry } from "./telemetry/telemetry.js";
 import type { Consent, TelemetryOptions, TelemetryStats } from "./telemetry-types.js";
 
 export interface TelemetryHandle {
+  readonly isOn: boolean;
+  /** Fetches what will be needed, so that it is there when a page ends early. */
+  begin(): void;
   /** Never throws, never waits; does nothing where telemetry is off. */
   record(record: TelemetryRecord): void;
   setConsent(consent: Consent): void;
@@ -19,6 +22,7 @@ const MOST_WAITING = 1_000;
 
 export function createTelemetryHandle(options: TelemetryOptions, storeName: string): TelemetryHandle {
   const isOn = Boolean(options.endpoint || options.exporter || options.otel);
+  const fetch = unwatched(globalThis.fetch);
   const waiting: TelemetryRecord[] = [];
   let dropped = 0;
   let consent = options.consent ?? "granted";
@@ -28,7 +32,7 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
   const arrive = async () => {
     try {
       const { createTelemetry } = await import("./telemetry/telemetry.js");
-      telemetry = createTelemetry({ ...options, consent }, storeName);
+      telemetry = createTelemetry({ ...options, consent }, storeName, fetch);
       for (const record of waiting.splice(0)) telemetry.record(record);
     } catch {
       // Blocked, or no network: the page works without.
@@ -42,6 +46,10 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
   };
 
   return {
+    isOn,
+    begin() {
+      if (isOn) void arrived();
+    },
     record(record) {
       if (!isOn) return;
       if (telemetry) return telemetry.record(record);
@@ -75,10 +83,24 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
   };
 }
 
+/** What a page's instrumentation was put around must not see our requests, which it would report in turn. */
+function unwatched(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  const { __original, __sentry_original__ } = (fetch ?? {}) as {
+    __original?: typeof fetch;
+    __sentry_original__?: typeof fetch;
+  };
+  return (__original ?? __sentry_original__ ?? fetch)?.bind(globalThis);
+}
+
 const NOTHING: TelemetryStats = { recorded: 0, sent: 0, pending: 0, dropped: {} };
 
-/** What is told of an error. */
+/** What is told of an error: its message without the facts that it names, which are addresses and the page's own words. */
 export function failure(error: unknown): Pick<FailedRecord, "errorType" | "message"> {
-  const { message } = error instanceof Error ? error : { message: String(error) };
-  return { errorType: error instanceof InsituError ? error.code : "_OTHER", message };
+  if (!isInsituError(error)) return { errorType: "_OTHER", message: "" };
+  const facts = Object.values(error.data).flat();
+  const message = facts.reduce<string>(
+    (text, fact) => (typeof fact === "string" && fact.length > 1 ? text.replaceAll(fact, "…") : text),
+    error.message,
+  );
+  return { errorType: error.code, message };
 }

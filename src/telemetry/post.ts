@@ -33,7 +33,7 @@ const BLOCKED_MS = 50;
 // OTLP/HTTP: these answers may be tried again, all others never.
 const RETRY = new Set([429, 502, 503, 504]);
 
-/** `fetch` is the page's own as it was before anybody watched it: a page's instrumentation must not report our requests in turn. */
+/** `fetch` is the browser's own. */
 export function createPost(options: TelemetryOptions, fetch: typeof globalThis.fetch): Post {
   const { endpoint = "", writeKey, exporter, keepalive = "auto" } = options;
   const base = endpoint.replace(/\/+$/, "");

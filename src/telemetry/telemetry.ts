@@ -1,7 +1,8 @@
 // What the page reports of itself: records in, requests out, and books of what became of each record.
-import type { Consent, TelemetryOptions, TelemetryStats } from "../telemetry-types.js";
+import type { Consent, TelemetryBatch, TelemetryOptions, TelemetryStats } from "../telemetry-types.js";
 import { createBridge } from "./bridge.js";
 import { createDelivery, type Loss } from "./delivery.js";
+import { createLongTasks } from "./long-tasks.js";
 import { createPageEnd } from "./page-end.js";
 import { type Parcel, pack } from "./parcels.js";
 import { type Answer, createPost } from "./post.js";
@@ -30,7 +31,12 @@ const BYTES_AN_HOUR = 1024 * 1024;
 
 type Reason = Loss | "non_finite" | "privacy" | "before_send";
 
-export function createTelemetry(options: TelemetryOptions, storeName: string): Telemetry {
+/** `fetch` is the browser's own. */
+export function createTelemetry(
+  options: TelemetryOptions,
+  storeName: string,
+  fetch: typeof globalThis.fetch,
+): Telemetry {
   const { flushInterval = FLUSH_MS, beforeSend, protocol, otel } = options;
   const isOff = isPrivate() && options.globalPrivacyControl === "off";
   const resource = resourceOf(options);
@@ -49,6 +55,7 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
   let isFirst = true;
   let isClosed = false;
 
+  const maySend = () => consent === "granted" && !isOff;
   const drop = (signal: Signal, reason: Reason, count: number) => {
     if (count <= 0) return;
     lost[reason] = (lost[reason] ?? 0) + count;
@@ -81,8 +88,7 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
     else if (answer.kind === "refused") onLost(parcel, "rejected");
     else onSent(parcel);
   };
-  // Taken now: a page's own instrumentation of fetch must not see our requests and report them in turn.
-  const post = createPost(options, globalThis.fetch.bind(globalThis));
+  const post = createPost(options, fetch);
   const delivery = createDelivery({ post, storeName, onSent, onLost });
   const pageEnd = createPageEnd(post, options, onAnswer);
 
@@ -104,20 +110,29 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
     if (!given) return undefined;
     const parcels = pack(given, resource, protocol);
     for (const { id } of parcels) mine.add(id);
-    return { cut: taken, parcels };
+    return { cut: given, parcels };
   };
 
   const approved = (taken: Cut): Cut | undefined => {
     if (!beforeSend) return taken;
     try {
       const batch = beforeSend(structuredClone(taken.batch));
-      if (batch) return { ...taken, batch };
+      if (batch) return withoutRemoved(taken, batch);
     } catch {
       // As if it had said no: nobody knows what it would have taken out.
     }
     drop("metrics", "before_send", taken.records.metrics);
     drop("events", "before_send", taken.records.events);
     return undefined;
+  };
+
+  /** What the page took out is dropped; the report on drops is no record. */
+  const withoutRemoved = ({ batch: before, records }: Cut, batch: TelemetryBatch): Cut => {
+    const events = Math.min(records.events, Math.max(0, before.events.length - batch.events.length));
+    const metrics = batch.metrics.length === 0 ? records.metrics : 0;
+    drop("metrics", "before_send", metrics);
+    drop("events", "before_send", events);
+    return { batch, records: { metrics: records.metrics - metrics, events: records.events - events } };
   };
 
   /** Nothing is with the browser any more; answers what must go another way under the name that it has. */
@@ -146,10 +161,10 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
   };
 
   const deferSoon = () => {
-    if (!pageEnd.canDefer || consent !== "granted") return;
+    if (!pageEnd.canDefer) return;
     deferTimer ??= setTimeout(() => {
       deferTimer = undefined;
-      const left = consent === "granted" ? defer() : [];
+      const left = maySend() ? defer() : [];
       if (left.length > 0) void deliver(left);
     }, DEFER_MS);
   };
@@ -168,13 +183,13 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
     clearTimeout(timer);
     timer = undefined;
     isFirst = false;
-    if (consent !== "granted") return;
+    if (!maySend()) return;
     const left = recall();
     await deliver([...left, ...(cut()?.parcels ?? [])]);
   };
 
   const onLeave = () => {
-    if (consent !== "granted") return;
+    if (!maySend()) return;
     const left = defer();
     const stuck = left.length > 0 ? pageEnd.leave(left) : [];
     if (stuck.length > 0) void deliver(stuck);
@@ -185,7 +200,7 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
   globalThis.document?.addEventListener("visibilitychange", onHide);
   globalThis.addEventListener?.("pagehide", onLeave);
   // What earlier pages could not send.
-  if (consent === "granted") void delivery.deliver([]);
+  if (maySend()) void delivery.deliver([]);
 
   const forget = () => {
     const back = recall();
@@ -196,6 +211,8 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
     void delivery.clear();
   };
 
+  const longTasks = createLongTasks();
+
   return {
     record(record) {
       if (isOff || consent === "denied") {
@@ -204,7 +221,10 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
         return;
       }
       recorded += recorder.record(record);
-      if (consent !== "granted" || isClosed) return;
+      if (record.kind === "predicted")
+        for (const milliseconds of longTasks.during(record.timings.total))
+          recorded += recorder.record({ kind: "longTask", milliseconds, model: record.model.name });
+      if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
         flushSoon();
@@ -215,6 +235,7 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
       consent = next;
       if (next === "denied") forget();
       else if (next === "granted") {
+        if (!maySend()) return;
         flushSoon();
         void delivery.deliver([]);
       }
@@ -230,6 +251,7 @@ export function createTelemetry(options: TelemetryOptions, storeName: string): T
       globalThis.document?.removeEventListener("visibilitychange", onHide);
       globalThis.removeEventListener?.("pagehide", onLeave);
       isClosed = true;
+      longTasks.close();
       clearTimeout(deferTimer);
       await flush();
       await delivery.close();
