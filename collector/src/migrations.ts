@@ -21,6 +21,10 @@ const MIGRATIONS: readonly string[][] = [
        time TIMESTAMP NOT NULL, name VARCHAR, severity UTINYINT NOT NULL, body VARCHAR, attributes JSON NOT NULL,
        resource JSON NOT NULL)`,
   ],
+  [
+    // Requests that were counted, by the name that their sender gave them: what is not known to have arrived comes again.
+    "CREATE TABLE batches (id VARCHAR PRIMARY KEY, time TIMESTAMP NOT NULL)",
+  ],
 ];
 
 /** Brings the database to the newest version, a version a transaction. Throws when a newer collector wrote it. */

@@ -1,6 +1,6 @@
 // Reads the amount that one OTLP data point carries, a counter's or a histogram's; pure.
 import { MAX_BUCKETS } from "./limits.js";
-import { count, double, type Fields, list, Unusable } from "./otlp-values.js";
+import { count, double, type Fields, fields, list, Unusable } from "./otlp-values.js";
 import type { Amount } from "./records.js";
 
 export type AmountReader = (point: Fields, name: string) => { amount: Amount; bounds: readonly number[] };
@@ -37,4 +37,48 @@ export const readHistogram: AmountReader = (point, name) => {
   const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
   if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`);
   return { amount: { count: total, sum, buckets }, bounds };
+};
+
+/**
+ * Powers of two from a microsecond to a mebi of whatever the unit is. At scale 0 the buckets of an exponential histogram lie
+ * between them, and every finer scale divides them evenly: so the counts are exact, and Prometheus's text can carry them.
+ */
+const POWERS = Array.from({ length: 41 }, (_, i) => 2 ** (i - 20));
+const LOWEST = -20;
+const MAX_SCALE = 20;
+
+/** A point of an exponential histogram, of values that cannot be negative. */
+export const readExponential: AmountReader = (point, name) => {
+  const total = count(point.count ?? 0, `${name}: count`);
+  const scale = double(point.scale ?? 0, `${name}: scale`);
+  if (!Number.isInteger(scale) || scale < 0 || scale > MAX_SCALE)
+    throw new Unusable(`${name}: the scale ${scale} is none from 0 to ${MAX_SCALE}; coarser buckets say too little`);
+  const positive = fields(point.positive ?? {}, `${name}: positive`);
+  const offset = double(positive.offset ?? 0, `${name}: offset`);
+  if (!Number.isInteger(offset) || Math.abs(offset) > 2 ** 31)
+    throw new Unusable(`${name}: offset must be a whole number`);
+  const given = list(positive.bucketCounts, `${name}: bucketCounts`).map((one) =>
+    count(one, `${name}: a bucket's count`),
+  );
+  if (given.length > MAX_BUCKETS) throw new Unusable(`${name} has ${given.length} buckets; ${MAX_BUCKETS} fit`);
+  if (
+    list(fields(point.negative ?? {}, `${name}: negative`).bucketCounts, `${name}: negative`).some(
+      (one) => Number(one) > 0,
+    )
+  )
+    throw new Unusable(`${name}: values must be 0 or more`);
+
+  const buckets = new Array<number>(POWERS.length + 1).fill(0);
+  buckets[0] = count(point.zeroCount ?? 0, `${name}: zeroCount`);
+  for (const [i, one] of given.entries()) {
+    // The bucket (2^power, 2^(power + 1)] at scale 0.
+    const power = Math.floor((offset + i) / 2 ** scale);
+    const at = Math.min(POWERS.length, Math.max(0, power + 1 - LOWEST));
+    buckets[at] = (buckets[at] ?? 0) + one;
+  }
+  if (buckets.reduce((all, one) => all + one, 0) !== total)
+    throw new Unusable(`${name}: the buckets do not add up to count (${total})`);
+  const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
+  if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`);
+  return { amount: { count: total, sum, buckets }, bounds: POWERS };
 };

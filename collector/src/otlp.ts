@@ -9,7 +9,7 @@ import {
   MAX_RESOURCE_ATTRIBUTES,
   MAX_UNIT_CHARS,
 } from "./limits.js";
-import { type AmountReader, readCount, readHistogram } from "./otlp-points.js";
+import { type AmountReader, readCount, readExponential, readHistogram } from "./otlp-points.js";
 import {
   anyValue,
   attributes,
@@ -109,7 +109,8 @@ function readMetric(value: Fields, origin: string, context: Context, into: Parse
 /** Pages report histograms and counters only: a gauge of many pages cannot be merged (docs/decisions). */
 function readerOf(name: string, { kind, body }: Data): AmountReader {
   if (kind === "histogram") return readHistogram;
-  if (kind !== "sum") throw new Unusable(`${name} is a ${kind}; only sum and histogram (explicit buckets) are taken`);
+  if (kind === "exponentialHistogram") return readExponential;
+  if (kind !== "sum") throw new Unusable(`${name} is a ${kind}; only sums and histograms are taken`);
   if (body.isMonotonic !== true) throw new Unusable(`${name} is a sum that is not monotonic; it cannot be added up`);
   return readCount;
 }

@@ -2,12 +2,13 @@
 import cors from "@fastify/cors";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Access, Caller, Denial } from "./access.js";
+import { parseBeacon } from "./beacon.js";
 import { HttpError, readJson } from "./body.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
 import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
 import type { Rejected } from "./records.js";
-import type { Batch, Store } from "./store.js";
+import type { Appended, Batch, Store } from "./store.js";
 
 /** Seconds after which a sender may try again what could not be stored. */
 const RETRY_SECONDS = 5;
@@ -20,7 +21,7 @@ export function createServer(store: Store, access: Access): FastifyInstance {
     forceCloseConnections: "idle",
   });
   closeInTime(app);
-  const figures = { points: 0, events: 0, rejected: 0, failed: 0 };
+  const figures: Figures = { points: 0, events: 0, rejected: 0, repeated: 0, failed: 0 };
   app.setErrorHandler((error: FastifyError, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
@@ -44,15 +45,25 @@ export function createServer(store: Store, access: Access): FastifyInstance {
     takeJson(writing);
     writing.post("/v1/metrics", async (request) => {
       const { records, rejected } = parse(() => parseMetrics(request.body, Date.now()));
-      const all = [...rejected, ...(await append(store, { points: records }, figures))];
+      const appended = await append(store, { id: batchId(request), points: records }, figures);
+      if (appended.isRepeated) return {};
       figures.points += records.length;
-      return partial("rejectedDataPoints", all, figures);
+      return partial("rejectedDataPoints", [...rejected, ...appended.rejected], figures);
     });
     writing.post("/v1/logs", async (request) => {
       const { records, rejected } = parse(() => parseLogs(request.body, Date.now()));
-      await append(store, { events: records }, figures);
+      const appended = await append(store, { id: batchId(request), events: records }, figures);
+      if (appended.isRepeated) return {};
       figures.events += records.length;
       return partial("rejectedLogRecords", rejected, figures);
+    });
+    writing.post("/v1/beacon", async (request) => {
+      const { points, events, rejected } = parse(() => parseBeacon(request.body, Date.now()));
+      const appended = await append(store, { id: batchId(request), points, events }, figures);
+      if (appended.isRepeated) return {};
+      figures.points += points.length;
+      figures.events += events.length;
+      return partial("rejectedRecords", [...rejected, ...appended.rejected], figures);
     });
   });
   return app;
@@ -76,7 +87,7 @@ function closeInTime(app: FastifyInstance): void {
   });
 }
 
-type Figures = { points: number; events: number; rejected: number; failed: number };
+type Figures = { points: number; events: number; rejected: number; repeated: number; failed: number };
 
 function takeJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -117,12 +128,23 @@ function parse<T>(work: () => T): T {
   }
 }
 
-async function append(store: Store, batch: Batch, figures: Figures): Promise<Rejected[]> {
-  return store.append(batch).catch((cause) => {
+async function append(store: Store, batch: Batch, figures: Figures): Promise<Appended> {
+  const appended = await store.append(batch).catch((cause) => {
     figures.failed += 1;
     return unavailable(cause);
   });
+  if (appended.isRepeated) figures.repeated += 1;
+  return appended;
 }
+
+/** The name of a request in its query, `?batch=`: 32 hex digits. Throws `HttpError` for anything else. */
+function batchId(request: FastifyRequest): string | undefined {
+  const { batch } = request.query as Record<string, unknown>;
+  if (batch === undefined || (typeof batch === "string" && BATCH_ID.test(batch))) return batch;
+  throw new HttpError(400, "The query's batch must be 32 hex digits, a random name of the request.");
+}
+
+const BATCH_ID = /^[0-9a-f]{32}$/;
 
 function unavailable(cause: unknown): never {
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -142,7 +164,7 @@ function partial(field: string, rejected: readonly Rejected[], figures: Figures)
   return { partialSuccess: { [field]: String(count), errorMessage: reasons.join("; ") } };
 }
 
-function ownFigures(series: number, { points, events, rejected, failed }: Figures): OwnFigure[] {
+function ownFigures(series: number, { points, events, rejected, repeated, failed }: Figures): OwnFigure[] {
   const counter = (what: string, help: string, value: number): OwnFigure => ({
     name: `insitu_collector_${what}_total`,
     kind: "counter",
@@ -154,6 +176,7 @@ function ownFigures(series: number, { points, events, rejected, failed }: Figure
     counter("points", "Data points that were read", points),
     counter("events", "Log records that were stored", events),
     counter("rejected", "Data points and log records that were rejected", rejected),
+    counter("repeated_batches", "Requests that had been counted before", repeated),
     counter("storage_failures", "Requests that the database did not take", failed),
   ];
 }

@@ -3,11 +3,11 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import { migrate } from "./migrations.js";
 import type { Event, Point, Rejected, Series } from "./records.js";
-import { readLedger, writeRows } from "./tables.js";
+import { knownBatches, readLedger, writeRows } from "./tables.js";
 
 export interface Store {
-  /** Resolves with what was rejected once the rest is on disk; rejects when nothing of it was kept. */
-  append(batch: Batch): Promise<Rejected[]>;
+  /** Resolves once what was taken is on disk; rejects when nothing of it was kept. */
+  append(batch: Batch): Promise<Appended>;
   /** What was added up since the database was made. */
   series(): Series[];
   /** Rejects when the database does not answer. */
@@ -19,13 +19,21 @@ export interface Store {
 }
 
 export interface Batch {
+  /** The name that its sender gave it: of those with one name only the first is counted. */
+  id?: string;
   points?: readonly Point[];
   events?: readonly Event[];
 }
 
+export interface Appended {
+  rejected: Rejected[];
+  /** True when a batch of this name was counted before, and this one was not. */
+  isRepeated: boolean;
+}
+
 interface Job {
   batch: Batch;
-  resolve: (rejected: Rejected[]) => void;
+  resolve: (appended: Appended) => void;
   reject: (error: unknown) => void;
 }
 
@@ -103,14 +111,29 @@ async function open(path: string) {
 async function commit(connection: DuckDBConnection, ledger: Ledger, jobs: readonly Job[]): Promise<void> {
   try {
     const change = emptyChange();
-    const rejected = jobs.map(({ batch }) => addPoints(ledger, change, batch.points ?? []));
-    await write(connection, change, jobs);
+    const fresh = await firstOfEach(connection, jobs);
+    const rejected = new Map(fresh.map((job) => [job, addPoints(ledger, change, job.batch.points ?? [])]));
+    await write(connection, change, fresh);
     apply(ledger, change);
-    for (const [i, job] of jobs.entries()) job.resolve(rejected[i] ?? []);
+    for (const job of jobs) job.resolve({ rejected: rejected.get(job) ?? [], isRepeated: !rejected.has(job) });
   } catch (error) {
     if (jobs.length === 1) jobs[0]?.reject(error);
     else for (const job of jobs) await commit(connection, ledger, [job]);
   }
+}
+
+/** Those whose names were not seen before. */
+async function firstOfEach(connection: DuckDBConnection, jobs: readonly Job[]): Promise<Job[]> {
+  const seen = await knownBatches(
+    connection,
+    jobs.flatMap(({ batch }) => batch.id ?? []),
+  );
+  return jobs.filter(({ batch: { id } }) => {
+    if (id === undefined) return true;
+    const isFirst = !seen.has(id);
+    seen.add(id);
+    return isFirst;
+  });
 }
 
 async function write(connection: DuckDBConnection, change: Change, jobs: readonly Job[]): Promise<void> {
@@ -119,6 +142,7 @@ async function write(connection: DuckDBConnection, change: Change, jobs: readonl
       connection,
       change,
       jobs.flatMap(({ batch }) => batch.events ?? []),
+      jobs.flatMap(({ batch }) => batch.id ?? []),
     ),
   );
 }
@@ -129,6 +153,7 @@ async function forget(connection: DuckDBConnection, ledger: Ledger, time: number
   await transaction(connection, async () => {
     await connection.run("DELETE FROM points WHERE time < epoch_ms($1::BIGINT)", [before]);
     await connection.run("DELETE FROM events WHERE time < epoch_ms($1::BIGINT)", [before]);
+    await connection.run("DELETE FROM batches WHERE time < epoch_ms($1::BIGINT)", [before]);
     await connection.run("DELETE FROM streams WHERE time < $1::UBIGINT", [nanos]);
   });
   for (const [key, stream] of ledger.streams) if (BigInt(stream.time) < nanos) ledger.streams.delete(key);

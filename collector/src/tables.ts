@@ -38,6 +38,7 @@ const INSERT = {
     time: "BIGINT",
     ...AMOUNT,
   }),
+  batches: insert("INTO batches", "r.id, epoch_ms(r.time)", { id: "VARCHAR", time: "BIGINT" }),
   events: insert("INTO events", "epoch_ms(r.time), r.name, r.severity, r.body, r.attributes, r.resource", {
     time: "BIGINT",
     name: "VARCHAR",
@@ -49,7 +50,12 @@ const INSERT = {
 };
 
 /** Writes all of it, or throws; the caller holds the transaction. */
-export async function writeRows(connection: DuckDBConnection, change: Change, events: readonly Event[]): Promise<void> {
+export async function writeRows(
+  connection: DuckDBConnection,
+  change: Change,
+  events: readonly Event[],
+  batches: readonly string[],
+): Promise<void> {
   const run = async (sql: string, rows: readonly object[]) => {
     if (rows.length > 0) await connection.run(sql, [JSON.stringify(rows)]);
   };
@@ -79,6 +85,18 @@ export async function writeRows(connection: DuckDBConnection, change: Change, ev
     INSERT.events,
     events.map((event) => ({ ...event, attributes: toObject(event.attributes), resource: toObject(event.resource) })),
   );
+  await run(
+    INSERT.batches,
+    batches.map((id) => ({ id, time: Date.now() })),
+  );
+}
+
+/** Which of these names were written before. */
+export async function knownBatches(connection: DuckDBConnection, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const sql = "SELECT id FROM batches WHERE id IN (SELECT unnest(from_json($1::JSON, '[\"VARCHAR\"]')))";
+  const reader = await connection.runAndReadAll(sql, [JSON.stringify(ids)]);
+  return new Set(reader.getRowObjectsJS().map(({ id }) => String(id)));
 }
 
 function toObject(attributes: Attributes): string {

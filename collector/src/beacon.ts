@@ -1,0 +1,77 @@
+// Reads the one small request of `POST /v1/beacon`: the library's own figures and events, in its own words; pure.
+import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
+import { type Fields, isFields } from "./otlp-values.js";
+import type { Event, Point, Rejected } from "./records.js";
+
+export interface Beacon {
+  points: Point[];
+  events: Event[];
+  rejected: Rejected[];
+}
+
+const VERSION = 1;
+const DELTA = 1;
+
+/**
+ * `{ v: 1, resource, start, end, metrics, events }`, times in milliseconds since 1970. It is written as OTLP and read as that, so
+ * that both meet the same checks. Throws `BadBody` when it is no such thing.
+ */
+export function parseBeacon(body: unknown, now: number): Beacon {
+  if (!isFields(body) || body.v !== VERSION || !Array.isArray(body.metrics) || !Array.isArray(body.events))
+    throw new BadBody(`The body must be an object with "v": ${VERSION} and the arrays "metrics" and "events".`);
+  const resource = { attributes: pairs(body.resource) };
+  const times = { startTimeUnixNano: nanos(body.start), timeUnixNano: nanos(body.end) };
+  const metrics = body.metrics.map((metric) => otlpMetric(metric, times));
+  const logRecords = body.events.map(otlpEvent);
+  const points = parseMetrics({ resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] }, now);
+  const events = parseLogs({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] }, now);
+  return { points: points.records, events: events.records, rejected: [...points.rejected, ...events.rejected] };
+}
+
+function otlpMetric(value: unknown, times: object): unknown {
+  if (!isFields(value) || !Array.isArray(value.points)) return value;
+  const { name, unit, bounds: explicitBounds } = value;
+  const dataPoints = value.points.map((point) =>
+    isFields(point) ? otlpPoint(point, { ...times, explicitBounds }) : point,
+  );
+  const data = { aggregationTemporality: DELTA, isMonotonic: true, dataPoints };
+  if (value.kind === "counter") return { name, unit, sum: data };
+  return { name, unit, [value.kind === "exponential" ? "exponentialHistogram" : "histogram"]: data };
+}
+
+function otlpPoint({ attributes, value, buckets, offset, ...point }: Fields, common: object): object {
+  return {
+    ...{ ...point, ...common, attributes: pairs(attributes), asInt: value },
+    ...(offset === undefined ? { bucketCounts: buckets } : { positive: { offset, bucketCounts: buckets } }),
+  };
+}
+
+function otlpEvent(value: unknown): unknown {
+  if (!isFields(value)) return value;
+  const { name: eventName, time, severity: severityNumber, attributes } = value;
+  return { eventName, severityNumber, timeUnixNano: nanos(time), attributes: pairs(attributes) };
+}
+
+function pairs(values: unknown): unknown {
+  if (!isFields(values)) return values;
+  return Object.entries(values).map(([key, value]) => ({ key, value: anyValue(value) }));
+}
+
+function anyValue(value: unknown): unknown {
+  switch (typeof value) {
+    case "string":
+      return { stringValue: value };
+    case "boolean":
+      return { boolValue: value };
+    case "number":
+      return { doubleValue: value };
+    default:
+      return value;
+  }
+}
+
+/** What is no time stays what it is, and is refused as OTLP's would be. */
+function nanos(milliseconds: unknown): unknown {
+  const isTime = typeof milliseconds === "number" && milliseconds >= 0 && Number.isFinite(milliseconds);
+  return isTime ? `${Math.round(milliseconds)}000000` : milliseconds;
+}
