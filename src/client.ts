@@ -44,6 +44,7 @@ const LOAD_MS = 600_000;
 
 /** Starts nothing yet: the worker begins with the first `load` or `capabilities`. Throws `input_invalid` for bad options. */
 export function createClient(options: ClientOptions = {}): Client {
+  const watches = options.monitor !== false;
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const telemetry = createTelemetryHandle(options.telemetry ?? {}, config.storage.name);
   const listeners = new Map<number, (progress: Progress) => void>();
@@ -117,6 +118,8 @@ export function createClient(options: ClientOptions = {}): Client {
     const again: Limits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
     const started = performance.now();
     telemetry.begin();
+    // A few kilobytes that come while the model does; without them the model runs all the same.
+    const monitoring = watches ? import("./monitor/monitor.js").catch(() => undefined) : undefined;
     try {
       return await limited(limits, async (signal) => {
         const worker = await home.worker();
@@ -133,6 +136,8 @@ export function createClient(options: ClientOptions = {}): Client {
             slots: workers.slots,
             ask,
             telemetry,
+            monitoring: await monitoring,
+            storeName: config.storage.name,
             onStored: kept.set,
             onMove: hint.set,
             batching: options.batching,

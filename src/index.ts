@@ -2,6 +2,15 @@
 export { type Client, createClient } from "./client.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./errors.js";
 export type { Model } from "./model-handle.js";
+export type { ModelMonitor } from "./monitor-handle.js";
+export type {
+  Confusion,
+  Feedback,
+  FeedbackResult,
+  MonitoredVersion,
+  MonitorSnapshot,
+  MonitorWindow,
+} from "./monitor-types.js";
 export type { ModelStore } from "./store-handle.js";
 export type {
   Attributes,

@@ -3,6 +3,8 @@ import { type Remote, transfer } from "comlink";
 import { asInsituError, fromWire, InsituError, isInsituError, type WireError } from "./errors.js";
 import { toWireInput } from "./input.js";
 import { limited } from "./limits.js";
+import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor-handle.js";
+import type { Feedback, FeedbackResult } from "./monitor-types.js";
 import { predictAll } from "./predict-all.js";
 import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
 import { createReplicas } from "./replicas.js";
@@ -58,6 +60,13 @@ export interface Model<K extends TaskKind = TaskKind> {
    * no picture yet is waited for, and so is a page that is hidden. Throws `input_invalid` for another source.
    */
   watch(source: WatchSource, options?: WatchOptions): Watch<K>;
+  /**
+   * Tells what a prediction should have been, now or up to 7 days later, also from another page of the site. Once for each prediction:
+   * the same again changes nothing, another truth replaces the first. Only whether it was right leaves the page, where telemetry is
+   * on. Rejects with `input_invalid` for a label that the model does not have.
+   */
+  feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
+  readonly monitor: ModelMonitor;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -78,6 +87,9 @@ interface Parts {
   ask: Ask;
   reload(into: StartedWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
+  /** Undefined where monitoring is off, or could not be fetched. */
+  monitoring: MonitorModule | undefined;
+  storeName: string;
   /** Called when the package is kept. */
   onStored: () => void;
   /** Called when the model runs, and when it runs elsewhere. */
@@ -107,6 +119,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     },
     onReload: (now) => void Object.assign(info, now),
   });
+  const monitor = createMonitorHandle(parts.monitoring, info, parts.storeName, telemetry);
   const most = parts.batching.maxBatchSize * parts.batching.maxEnqueuedBatches;
   let open = 0;
   let disposed = false;
@@ -132,6 +145,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
         const timings = toTimings(measured, performance.now() - started);
         const id = randomId();
         const model = refOf(info);
+        monitor.predicted({ id, version: model.version, arm: "stable", time: Date.now(), ...decided });
         telemetry.record({
           ...{ kind: "predicted", id, model, arm: "stable", backend, mode, timings, depth, decided },
           memory: { tensor: memory.used, wasm: memory.held },
@@ -184,7 +198,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   const dispose = async () => {
     if (disposed) return;
     disposed = true;
-    await replicas.dispose();
+    await Promise.all([replicas.dispose(), monitor.close()]);
   };
 
   return {
@@ -194,6 +208,8 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     predict: (input, options) => predict(input, options),
     predictAll: (inputs, options) => predictAll({ predict: inBatch, workers: slots.length, most }, inputs, options),
     watch: (source, options) => watch(predict, source, options),
+    feedback: monitor.feedback,
+    monitor: monitor.monitor,
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

@@ -468,4 +468,6 @@ export interface ClientOptions {
   /** Most workers that predict at the same time; each holds its own copy of the models that it runs. Default 1. */
   pool?: number;
   telemetry?: TelemetryOptions;
+  /** False keeps nothing of what was predicted; `feedback` is refused then. Default true: class, confidence and time stay for 7 days. */
+  monitor?: boolean;
 }

@@ -119,7 +119,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     const version = versionOf(model, arm);
     add("ml.prediction.outcomes", 1, { ...version, "ml.prediction.outcome": outcome, ...privacy });
     // It would tell what the randomised outcome hides.
-    if (epsilon === undefined) add("ml.prediction.squared_error", squaredError, version);
+    if (epsilon === undefined && squaredError !== undefined) add("ml.prediction.squared_error", squaredError, version);
     add("ml.feedback.delay", delayMs / 1000, { "ml.model.name": model.name });
     if (!isSampled(id, sampling)) return;
     tell("ml.feedback", {

@@ -57,8 +57,8 @@ export interface FeedbackRecord {
   class?: number;
   /** How many classes there are. */
   classes: number;
-  confidence: number;
-  squaredError: number;
+  /** Of the confidence from the truth; where the task has classes. */
+  squaredError?: number;
   /** Milliseconds since the prediction. */
   delayMs: number;
 }

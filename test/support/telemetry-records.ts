@@ -46,7 +46,7 @@ export function feedback(n: number, changes: Partial<FeedbackRecord> = {}): Feed
       correct: n % 4 !== 0,
       class: n % 10,
     },
-    ...{ classes: 10, confidence: 0.9, squaredError: 0.01, delayMs: 5000 },
+    ...{ classes: 10, squaredError: 0.01, delayMs: 5000 },
     ...changes,
   };
 }

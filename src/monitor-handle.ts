@@ -1,0 +1,71 @@
+// A model's monitor as the page sees it: feedback in, a judgement out; the rest is fetched with the first model.
+import { InsituError } from "./errors.js";
+import type { Monitor } from "./monitor/monitor.js";
+import type { Feedback, FeedbackResult, MonitorSnapshot } from "./monitor-types.js";
+import type { TelemetryHandle } from "./telemetry-handle.js";
+import type { ModelInfo } from "./types.js";
+
+export type MonitorModule = typeof import("./monitor/monitor.js");
+
+/** How right the model has been in this browser. What it is judged by stays here; no input is kept. */
+export interface ModelMonitor {
+  /** By at most the last 1,000 predictions of the last 7 days. */
+  snapshot(): MonitorSnapshot;
+  /** Forgets them all. */
+  clear(): Promise<void>;
+}
+
+export interface MonitorHandle {
+  readonly monitor: ModelMonitor;
+  predicted: Monitor["predicted"];
+  feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
+  close(): Promise<void>;
+}
+
+/** `module` is undefined where monitoring is off, or could not be fetched. */
+export function createMonitorHandle(
+  module: MonitorModule | undefined,
+  info: ModelInfo,
+  storeName: string,
+  telemetry: TelemetryHandle,
+): MonitorHandle {
+  const watching = module?.createMonitor(info.name, storeName);
+  const need = () => {
+    if (module && watching) return { module, watching };
+    const message =
+      "Feedback is not taken: monitoring is off, or its part of the library could not be fetched. Load the model again.";
+    throw new InsituError("backend_unavailable", message);
+  };
+  return {
+    monitor: {
+      snapshot: () => watching?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 },
+      clear: async () => watching?.clear(),
+    },
+    predicted: (outcome) => watching?.predicted(outcome),
+    async feedback(id, feedback) {
+      const { module, watching } = need();
+      const truth = module.readTruth(feedback, info.labels);
+      if (!truth) {
+        const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;
+        throw new InsituError("input_invalid", message, { feedback });
+      }
+      const { result, joined } = await watching.feedback(id, truth);
+      if (result === "unmatched") telemetry.record({ kind: "unmatched", model: info.name });
+      if (joined) {
+        const { version, confidence, time, truth: known } = joined;
+        telemetry.record({
+          ...{ kind: "feedback", id, model: { name: info.name, version }, arm: "stable", source: "explicit" },
+          ...{
+            correct: known.score >= 0.5,
+            class: known.class,
+            classes: info.labels.length,
+            delayMs: Math.max(0, Date.now() - time),
+          },
+          squaredError: confidence === undefined ? undefined : (confidence - known.score) ** 2,
+        });
+      }
+      return result;
+    },
+    close: async () => watching?.close(),
+  };
+}
