@@ -17,6 +17,13 @@ export interface CollectorOptions extends AccessOptions {
   readToken?: string;
   /** Origins (`https://shop.example`) whose pages may write. Default: any, without credentials. */
   allowOrigins?: readonly string[];
+  /**
+   * Batches that must speak of a model, version, arm and backend before `GET /v1/report` shows it: what one visitor alone uses
+   * would tell of him. Default 20.
+   */
+  minBatches?: number;
+  /** Days for which points and events are kept; the sums of `GET /metrics` stay. Default 30, at least 8. */
+  keepDays?: number;
 }
 
 export interface Collector {
@@ -29,7 +36,11 @@ export interface Collector {
 
 const DEFAULT_PORT = 4318;
 // Points and events are for charts and for looking closer; a month of both is what one file on one disk carries.
-const KEEP_MS = 30 * 24 * 3600 * 1000;
+const KEEP_DAYS = 30;
+// A page's outbox holds a request for 7 days: as long its name must be known.
+const LEAST_DAYS = 8;
+const DAY_MS = 24 * 3600 * 1000;
+const MIN_BATCHES = 20;
 const FORGET_EVERY_MS = 3600 * 1000;
 
 /**
@@ -38,11 +49,16 @@ const FORGET_EVERY_MS = 3600 * 1000;
  */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
+  const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS } = options;
+  if (!(keepDays >= LEAST_DAYS))
+    throw new Error(
+      `Points cannot be kept for ${keepDays} days: at least ${LEAST_DAYS}, so that what a page sends again is known.`,
+    );
   const access = createAccess(options);
   const store = await openStore(data);
-  const app = createServer(store, access);
+  const app = createServer(store, access, { minBatches });
   try {
-    await store.forget(Date.now() - KEEP_MS);
+    await store.forget(Date.now() - keepDays * DAY_MS);
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
@@ -51,7 +67,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
   }
   const timer = setInterval(() => {
-    store.forget(Date.now() - KEEP_MS).catch((error) => console.error("Old points could not be deleted:", error));
+    store
+      .forget(Date.now() - keepDays * DAY_MS)
+      .catch((error) => console.error("Old points could not be deleted:", error));
   }, FORGET_EVERY_MS);
   timer.unref();
   const bound = (app.server.address() as AddressInfo).port;

@@ -11,12 +11,19 @@ interface Arguments {
   writeKey?: string;
   readToken?: string;
   allowOrigin: string[];
+  minBatches: number;
+  keepDays: number;
 }
 
 function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
   return port;
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
 }
 
 function readArguments(): Arguments {
@@ -39,6 +46,8 @@ function readArguments(): Arguments {
       (origin: string, all: string[]) => [...all, origin],
       [],
     )
+    .option("--min-batches <number>", "batches that must speak of a model before the report shows it", whole, 20)
+    .option("--keep-days <number>", "days for which points and events are kept; at least 8", whole, 30)
     .parse()
     .opts<Arguments>();
 }

@@ -8,20 +8,26 @@ import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
 import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
 import type { Rejected } from "./records.js";
+import { readReportQuery, report } from "./report-route.js";
 import type { Appended, Batch, Store } from "./store.js";
 
 /** Seconds after which a sender may try again what could not be stored. */
 const RETRY_SECONDS = 5;
 
+export interface ServerOptions {
+  /** Batches that must speak of a model, version, arm and backend before the report shows it. */
+  minBatches: number;
+}
+
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
-export function createServer(store: Store, access: Access): FastifyInstance {
+export function createServer(store: Store, access: Access, { minBatches }: ServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
   });
   closeInTime(app);
-  const figures: Figures = { points: 0, events: 0, rejected: 0, repeated: 0, failed: 0 };
+  const figures: Figures = { batches: 0, points: 0, events: 0, rejected: 0, repeated: 0, failed: 0 };
   app.setErrorHandler((error: FastifyError, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
@@ -34,6 +40,11 @@ export function createServer(store: Store, access: Access): FastifyInstance {
   app.get("/metrics", { onRequest: guard((caller) => access.read(caller)) }, async (_request, reply) => {
     const own = ownFigures(store.series().length, figures);
     return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(store.series(), own));
+  });
+  app.get("/v1/report", { onRequest: guard((caller) => access.read(caller)) }, async (request) => {
+    const query = readReportQuery(request.query as Record<string, unknown>, Date.now());
+    const { batches, repeated: duplicates } = figures;
+    return report(store, query, { minBatches, batches, duplicates }).catch((cause) => unavailable(cause));
   });
   // A scope of its own: only writing is for other origins, so a page elsewhere cannot read what was counted.
   app.register(async (writing) => {
@@ -87,7 +98,7 @@ function closeInTime(app: FastifyInstance): void {
   });
 }
 
-type Figures = { points: number; events: number; rejected: number; repeated: number; failed: number };
+type Figures = { batches: number; points: number; events: number; rejected: number; repeated: number; failed: number };
 
 function takeJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -134,6 +145,7 @@ async function append(store: Store, batch: Batch, figures: Figures): Promise<App
     return unavailable(cause);
   });
   if (appended.isRepeated) figures.repeated += 1;
+  else figures.batches += 1;
   return appended;
 }
 
@@ -164,7 +176,7 @@ function partial(field: string, rejected: readonly Rejected[], figures: Figures)
   return { partialSuccess: { [field]: String(count), errorMessage: reasons.join("; ") } };
 }
 
-function ownFigures(series: number, { points, events, rejected, repeated, failed }: Figures): OwnFigure[] {
+function ownFigures(series: number, { batches, points, events, rejected, repeated, failed }: Figures): OwnFigure[] {
   const counter = (what: string, help: string, value: number): OwnFigure => ({
     name: `insitu_collector_${what}_total`,
     kind: "counter",
@@ -172,6 +184,7 @@ function ownFigures(series: number, { points, events, rejected, repeated, failed
     value,
   });
   return [
+    counter("batches", "Requests that were counted", batches),
     { name: "insitu_collector_series", kind: "gauge", help: "Series that are kept.", value: series },
     counter("points", "Data points that were read", points),
     counter("events", "Log records that were stored", events),

@@ -3,13 +3,18 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import { migrate } from "./migrations.js";
 import type { Event, Point, Rejected, Series } from "./records.js";
+import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
 import { knownBatches, readLedger, writeRows } from "./tables.js";
 
 export interface Store {
   /** Resolves once what was taken is on disk; rejects when nothing of it was kept. */
   append(batch: Batch): Promise<Appended>;
-  /** What was added up since the database was made. */
-  series(): Series[];
+  /** What was added up since the database was made, each series with its number. */
+  series(): (Series & { id: number })[];
+  /** What series grew by in a span of time. */
+  slots(ids: readonly number[], span: Span): Promise<Slot[]>;
+  /** How many batches spoke of each series. */
+  batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
   /** Rejects when the database does not answer. */
   check(): Promise<void>;
   /** Deletes points, events and silent cumulative streams from before `time` (milliseconds since 1970); the sums stay. */
@@ -51,6 +56,8 @@ const MAX_BATCHES_A_TRANSACTION = 64;
 /** Opens or makes the database at `path`. Throws with what to do when it cannot be used. */
 export async function openStore(path: string): Promise<Store> {
   const { instance, connection, ledger } = await open(path);
+  // Of its own: a question about a month must not hold up what comes in.
+  const reader = await instance.connect();
   const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let draining = false;
@@ -78,10 +85,13 @@ export async function openStore(path: string): Promise<Store> {
         if (!draining) void drain();
       }),
     series: () => [...ledger.entries.values()],
+    slots: (ids, span) => readSlots(reader, ids, span),
+    batchCounts: (ids) => readBatchCounts(reader, ids),
     check: () => inTurn(async () => void (await connection.run("SELECT 1"))),
     forget: (time) => inTurn(() => forget(connection, ledger, time)),
     close: () =>
       inTurn(async () => {
+        reader.closeSync();
         connection.closeSync();
         instance.closeSync();
       }),
