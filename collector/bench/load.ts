@@ -50,7 +50,7 @@ const id = () => Array.from({ length: 32 }, () => Math.floor(Math.random() * 16)
 
 const folder = mkdtempSync(join(tmpdir(), "insitu-load-"));
 const command = new URL("../dist/main.js", import.meta.url).pathname;
-const child = spawn(process.execPath, [command, "--port", "0", "--data", join(folder, "load.db")], {
+const child = spawn(process.execPath, [command, "--port", "0", "--data", join(folder, "load.db"), "--rate", "100000"], {
   stdio: ["ignore", "pipe", "inherit"],
 });
 const url = await new Promise<string>((resolve, reject) => {

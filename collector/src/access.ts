@@ -2,8 +2,15 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyCorsOptions } from "@fastify/cors";
 
+/** A key that senders may show; with origins of its own only pages of those may use it. */
+export interface WriteKey {
+  key: string;
+  allowOrigins?: readonly string[];
+}
+
 export interface AccessOptions {
   writeKey?: string;
+  writeKeys?: readonly WriteKey[];
   readToken?: string;
   allowOrigins?: readonly string[];
 }
@@ -25,6 +32,8 @@ export interface Access {
   cors: FastifyCorsOptions;
   /** Null when the caller may write. */
   write(caller: Caller): Denial | null;
+  /** Whose bucket of tokens a caller takes from: the key's that it shows, if that is one. */
+  senderOf(caller: Caller): string | undefined;
   /** Null when the caller may read. */
   read(caller: Caller): Denial | null;
 }
@@ -33,8 +42,18 @@ export interface Access {
 const PREFLIGHT_SECONDS = 600;
 
 /** Throws when an origin is none. Without any key, token or origin everything is open. */
-export function createAccess({ writeKey, readToken, allowOrigins = [] }: AccessOptions): Access {
-  const origins = allowOrigins.map(toOrigin);
+export function createAccess({ writeKey, writeKeys = [], readToken, allowOrigins = [] }: AccessOptions): Access {
+  const keys = [...(writeKey ? [{ key: writeKey }] : []), ...writeKeys].map(({ key, allowOrigins: own }: WriteKey) => ({
+    key,
+    origins: (own ?? allowOrigins).map(toOrigin),
+  }));
+  const shared = allowOrigins.map(toOrigin);
+  // A preflight shows no key: it is answered for every page that some key lets in.
+  const origins = keys.some((one) => one.origins.length === 0)
+    ? shared
+    : [...new Set([...shared, ...keys.flatMap((one) => one.origins)])];
+  const shown = ({ authorization, insituKey, key }: Caller) =>
+    keys.find((one) => [bearer(authorization), insituKey, key].some((given) => equal(given, one.key)));
   return {
     // sendBeacon always sends credentials, so named origins are answered one by one with credentials allowed; "any
     // origin" is answered without, for whoever puts a login in front of this server.
@@ -44,11 +63,15 @@ export function createAccess({ writeKey, readToken, allowOrigins = [] }: AccessO
       methods: ["POST"],
       maxAge: PREFLIGHT_SECONDS,
     },
-    write: ({ authorization, insituKey, key, origin }) => {
+    senderOf: (caller) => shown(caller)?.key,
+    write: (caller) => {
+      const { origin } = caller;
+      const found = shown(caller);
+      const allowed = found ? found.origins : origins;
       // CORS keeps a page from reading the answer, not from sending. A caller without Origin is no browser.
-      if (origins.length > 0 && origin !== undefined && !origins.includes(origin))
+      if (allowed.length > 0 && origin !== undefined && !allowed.includes(origin))
         return { status: 403, message: `Pages of ${origin} may not send here; start with --allow-origin ${origin}.` };
-      if (!writeKey || [bearer(authorization), insituKey, key].some((given) => equal(given, writeKey))) return null;
+      if (keys.length === 0 || found) return null;
       const ways = '"authorization: Bearer …", "x-insitu-key: …" or "?key=…"';
       return { status: 401, message: `The write key is missing or wrong; send it as ${ways}.` };
     },

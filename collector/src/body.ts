@@ -6,12 +6,15 @@ import { MAX_BODY_BYTES } from "./limits.js";
 /** A request that is answered with `statusCode` and this message. */
 export class HttpError extends Error {
   override name = "HttpError";
+  /** After how many milliseconds the sender may try again. */
+  readonly retryMs?: number;
   constructor(
     readonly statusCode: number,
     message: string,
-    options?: ErrorOptions,
+    { retryMs, ...options }: ErrorOptions & { retryMs?: number } = {},
   ) {
     super(message, options);
+    this.retryMs = retryMs;
   }
 }
 

@@ -1,6 +1,8 @@
 // Puts the collector together: database, routes and port, opened in order and closed in the opposite one.
 import type { AddressInfo } from "node:net";
-import { type AccessOptions, createAccess } from "./access.js";
+import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
+import { createAllowList } from "./allow-list.js";
+import { createRateLimit } from "./rate-limit.js";
 import { createServer } from "./server.js";
 import { openStore } from "./store.js";
 
@@ -13,7 +15,9 @@ export interface CollectorOptions extends AccessOptions {
   data?: string;
   /** When set, senders must show it. Default: everyone who reaches the port may write. */
   writeKey?: string;
-  /** When set, `GET /metrics` needs it as a bearer token. Default: everyone who reaches the port may read. */
+  /** Several such keys, each for pages of its own origins. */
+  writeKeys?: readonly WriteKey[];
+  /** When set, `GET /metrics` and `GET /v1/report` need it as a bearer token. Default: everyone who reaches the port may read. */
   readToken?: string;
   /** Origins (`https://shop.example`) whose pages may write. Default: any, without credentials. */
   allowOrigins?: readonly string[];
@@ -22,6 +26,14 @@ export interface CollectorOptions extends AccessOptions {
    * would tell of him. Default 20.
    */
   minBatches?: number;
+  /** Attributes that are kept beside the library's own; one that ends with a dot stands for all that begin with it. */
+  allowAttributes?: readonly string[];
+  /** Requests a second that one address may make, four times as many at once. Default 50. */
+  rate?: number;
+  /** Requests a second that all who show one write key may make together, four times as many at once. Default 1,000. */
+  keyRate?: number;
+  /** Takes the sender's address from a proxy's `X-Forwarded-For`. Default false: without a proxy anybody could write it. */
+  trustProxy?: boolean;
   /** Days for which points and events are kept; the sums of `GET /metrics` stay. Default 30, at least 8. */
   keepDays?: number;
 }
@@ -41,6 +53,9 @@ const KEEP_DAYS = 30;
 const LEAST_DAYS = 8;
 const DAY_MS = 24 * 3600 * 1000;
 const MIN_BATCHES = 20;
+// A page makes one request in half a minute; an office behind one address has some hundreds of pages.
+const RATE = 50;
+const KEY_RATE = 1_000;
 const FORGET_EVERY_MS = 3600 * 1000;
 
 /**
@@ -49,14 +64,19 @@ const FORGET_EVERY_MS = 3600 * 1000;
  */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
-  const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS } = options;
+  const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
+  const { trustProxy = false, allowAttributes } = options;
   if (!(keepDays >= LEAST_DAYS))
     throw new Error(
       `Points cannot be kept for ${keepDays} days: at least ${LEAST_DAYS}, so that what a page sends again is known.`,
     );
   const access = createAccess(options);
   const store = await openStore(data);
-  const app = createServer(store, access, { minBatches });
+  const bucket = (each: number) => createRateLimit({ rate: each, burst: 4 * each });
+  const app = createServer(store, access, {
+    ...{ minBatches, trustProxy, allowList: createAllowList(allowAttributes) },
+    limits: { address: bucket(rate), key: bucket(keyRate) },
+  });
   try {
     await store.forget(Date.now() - keepDays * DAY_MS);
     await app.listen({ port, host });

@@ -2,16 +2,21 @@
 // The command `insitu-collector`: reads its arguments, runs until a signal comes, ends in order.
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import type { WriteKey } from "./access.js";
 import { startCollector } from "./collector.js";
 
 interface Arguments {
   port: number;
   host: string;
   data: string;
-  writeKey?: string;
+  writeKey: WriteKey[];
   readToken?: string;
   allowOrigin: string[];
   minBatches: number;
+  allowAttribute: string[];
+  rate: number;
+  keyRate: number;
+  trustProxy: boolean;
   keepDays: number;
 }
 
@@ -22,8 +27,14 @@ function readPort(text: string): number {
 }
 
 function whole(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  if (!/^\d{1,6}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
+}
+
+function writeKey(text: string): WriteKey {
+  const at = text.indexOf("=http");
+  if (at < 0) return { key: text };
+  return { key: text.slice(0, at), allowOrigins: text.slice(at + 1).split(",") };
 }
 
 function readArguments(): Arguments {
@@ -38,7 +49,12 @@ function readArguments(): Arguments {
     .option("--port <number>", "port to listen on; 0 takes a free one", readPort, 4318)
     .option("--host <address>", "address to listen on; 0.0.0.0 is every one", "127.0.0.1")
     .option("--data <file>", "the database, made when it is missing", "./telemetry.db")
-    .option("--write-key <key>", "senders must show this key")
+    .option(
+      "--write-key <key[=origin,origin]>",
+      "senders must show this key; with origins only their pages may use it; repeat it for more",
+      (text: string, all: WriteKey[]) => [...all, writeKey(text)],
+      [],
+    )
     .option("--read-token <token>", "GET /metrics needs this as a bearer token")
     .option(
       "--allow-origin <origin>",
@@ -46,6 +62,15 @@ function readArguments(): Arguments {
       (origin: string, all: string[]) => [...all, origin],
       [],
     )
+    .option(
+      "--allow-attribute <name>",
+      "keeps this attribute beside the library's own; repeat it for more; with a dot at its end all that begin so",
+      (name: string, all: string[]) => [...all, name],
+      [],
+    )
+    .option("--rate <number>", "requests a second from one address, four times as many at once", whole, 50)
+    .option("--key-rate <number>", "requests a second with one write key, four times as many at once", whole, 1_000)
+    .option("--trust-proxy", "the sender's address is what a proxy's X-Forwarded-For says", false)
     .option("--min-batches <number>", "batches that must speak of a model before the report shows it", whole, 20)
     .option("--keep-days <number>", "days for which points and events are kept; at least 8", whole, 30)
     .parse()
@@ -57,8 +82,13 @@ function isLoopback(host: string): boolean {
 }
 
 async function main(): Promise<void> {
-  const { allowOrigin, ...options } = readArguments();
-  const collector = await startCollector({ ...options, allowOrigins: allowOrigin });
+  const {
+    allowOrigin: allowOrigins,
+    allowAttribute: allowAttributes,
+    writeKey: writeKeys,
+    ...options
+  } = readArguments();
+  const collector = await startCollector({ ...options, allowOrigins, allowAttributes, writeKeys });
   let ending = false;
   const end = async () => {
     // A terminal and npm both pass Ctrl-C on; the second must not cut the first short.
@@ -71,7 +101,7 @@ async function main(): Promise<void> {
   process.on("SIGINT", endOrFail);
   process.on("SIGTERM", endOrFail);
   console.log(`insitu-collector listens on ${collector.url}, its figures are at ${collector.url}/metrics`);
-  if (!isLoopback(options.host) && !(options.writeKey && options.readToken))
+  if (!isLoopback(options.host) && !(writeKeys.length > 0 && options.readToken))
     console.warn("Everyone who reaches this address may write or read: set --write-key and --read-token.");
 }
 

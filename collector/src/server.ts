@@ -2,12 +2,14 @@
 import cors from "@fastify/cors";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Access, Caller, Denial } from "./access.js";
+import type { AllowList } from "./allow-list.js";
 import { parseBeacon } from "./beacon.js";
 import { HttpError, readJson } from "./body.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
 import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
-import type { Rejected } from "./records.js";
+import type { RateLimit } from "./rate-limit.js";
+import type { Attributes, Rejected } from "./records.js";
 import { readReportQuery, report } from "./report-route.js";
 import type { Appended, Batch, Store } from "./store.js";
 
@@ -17,17 +19,24 @@ const RETRY_SECONDS = 5;
 export interface ServerOptions {
   /** Batches that must speak of a model, version, arm and backend before the report shows it. */
   minBatches: number;
+  allowList: AllowList;
+  /** Of requests that write, by address and by key. */
+  limits: { address: RateLimit; key: RateLimit };
+  /** Whether a proxy's `X-Forwarded-For` names the sender. */
+  trustProxy: boolean;
 }
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
-export function createServer(store: Store, access: Access, { minBatches }: ServerOptions): FastifyInstance {
+export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
+  const { minBatches, allowList, limits, trustProxy } = options;
   const app = Fastify({
+    trustProxy,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
   });
   closeInTime(app);
-  const figures: Figures = { batches: 0, points: 0, events: 0, rejected: 0, repeated: 0, failed: 0 };
+  const figures: Figures = { batches: 0, points: 0, events: 0, rejected: 0, repeated: 0, limited: 0, failed: 0 };
   app.setErrorHandler((error: FastifyError, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
@@ -38,7 +47,7 @@ export function createServer(store: Store, access: Access, { minBatches }: Serve
     return { status: "ready" };
   });
   app.get("/metrics", { onRequest: guard((caller) => access.read(caller)) }, async (_request, reply) => {
-    const own = ownFigures(store.series().length, figures);
+    const own = ownFigures(store.series().length, figures, allowList.dropped());
     return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(store.series(), own));
   });
   app.get("/v1/report", { onRequest: guard((caller) => access.read(caller)) }, async (request) => {
@@ -53,24 +62,38 @@ export function createServer(store: Store, access: Access, { minBatches }: Serve
       "onRequest",
       guard((caller) => access.write(caller)),
     );
+    writing.addHook("onRequest", async (request) => {
+      if (request.method === "OPTIONS") return;
+      const sender = access.senderOf(callerOf(request));
+      const wait = Math.max(limits.address.take(request.ip), sender === undefined ? 0 : limits.key.take(sender));
+      if (wait === 0) return;
+      figures.limited += 1;
+      throw new HttpError(429, "Too many requests; come again later.", { retryMs: wait });
+    });
+    const allowed = <R extends { attributes: Attributes }>(records: R[]) =>
+      records.map((record) => ({ ...record, attributes: allowList.keep(record.attributes) }));
     takeJson(writing);
     writing.post("/v1/metrics", async (request) => {
       const { records, rejected } = parse(() => parseMetrics(request.body, Date.now()));
-      const appended = await append(store, { id: batchId(request), points: records }, figures);
+      const appended = await append(store, { id: batchId(request), points: allowed(records) }, figures);
       if (appended.isRepeated) return {};
       figures.points += records.length;
       return partial("rejectedDataPoints", [...rejected, ...appended.rejected], figures);
     });
     writing.post("/v1/logs", async (request) => {
       const { records, rejected } = parse(() => parseLogs(request.body, Date.now()));
-      const appended = await append(store, { id: batchId(request), events: records }, figures);
+      const appended = await append(store, { id: batchId(request), events: allowed(records) }, figures);
       if (appended.isRepeated) return {};
       figures.events += records.length;
       return partial("rejectedLogRecords", rejected, figures);
     });
     writing.post("/v1/beacon", async (request) => {
       const { points, events, rejected } = parse(() => parseBeacon(request.body, Date.now()));
-      const appended = await append(store, { id: batchId(request), points, events }, figures);
+      const appended = await append(
+        store,
+        { id: batchId(request), points: allowed(points), events: allowed(events) },
+        figures,
+      );
       if (appended.isRepeated) return {};
       figures.points += points.length;
       figures.events += events.length;
@@ -98,7 +121,15 @@ function closeInTime(app: FastifyInstance): void {
   });
 }
 
-type Figures = { batches: number; points: number; events: number; rejected: number; repeated: number; failed: number };
+type Figures = {
+  batches: number;
+  points: number;
+  events: number;
+  rejected: number;
+  repeated: number;
+  limited: number;
+  failed: number;
+};
 
 function takeJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -114,16 +145,15 @@ function guard(decide: (caller: Caller) => Denial | null) {
   return async (request: FastifyRequest): Promise<void> => {
     // The preflight carries no key by design.
     if (request.method === "OPTIONS") return;
-    const { authorization, origin } = request.headers;
-    const { key } = request.query as Record<string, unknown>;
-    const denial = decide({
-      authorization,
-      origin,
-      insituKey: one(request.headers["x-insitu-key"]),
-      key: one(key),
-    });
+    const denial = decide(callerOf(request));
     if (denial) throw new HttpError(denial.status, denial.message);
   };
+}
+
+function callerOf(request: FastifyRequest): Caller {
+  const { authorization, origin } = request.headers;
+  const { key } = request.query as Record<string, unknown>;
+  return { authorization, origin, insituKey: one(request.headers["x-insitu-key"]), key: one(key) };
 }
 
 /** A header or parameter that comes twice is none. */
@@ -176,7 +206,11 @@ function partial(field: string, rejected: readonly Rejected[], figures: Figures)
   return { partialSuccess: { [field]: String(count), errorMessage: reasons.join("; ") } };
 }
 
-function ownFigures(series: number, { batches, points, events, rejected, repeated, failed }: Figures): OwnFigure[] {
+function ownFigures(
+  series: number,
+  { batches, points, events, rejected, repeated, limited, failed }: Figures,
+  attributes: number,
+): OwnFigure[] {
   const counter = (what: string, help: string, value: number): OwnFigure => ({
     name: `insitu_collector_${what}_total`,
     kind: "counter",
@@ -190,19 +224,23 @@ function ownFigures(series: number, { batches, points, events, rejected, repeate
     counter("events", "Log records that were stored", events),
     counter("rejected", "Data points and log records that were rejected", rejected),
     counter("repeated_batches", "Requests that had been counted before", repeated),
+    counter("rate_limited", "Requests that came too fast", limited),
+    counter("attributes_dropped", "Attributes that are not on the list", attributes),
     counter("storage_failures", "Requests that the database did not take", failed),
   ];
 }
 
 // google.rpc.Code, which OTLP puts into the body of an error.
-const RPC_CODES: Readonly<Record<number, number>> = { 401: 16, 403: 7, 404: 5, 413: 8, 503: 14 };
+const RPC_CODES: Readonly<Record<number, number>> = { 401: 16, 403: 7, 404: 5, 413: 8, 429: 8, 503: 14 };
 const INVALID_ARGUMENT = 3;
 const INTERNAL = 13;
 
 function sendError(reply: FastifyReply, error: FastifyError | HttpError): FastifyReply {
   const status = error.statusCode ?? 500;
   if (status >= 500 && !(error instanceof HttpError)) console.error(error);
+  const retryMs = error instanceof HttpError ? error.retryMs : undefined;
   if (status === 503) reply.header("retry-after", String(RETRY_SECONDS));
+  if (retryMs !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(retryMs / 1000))));
   const message =
     status >= 500 && !(error instanceof HttpError) ? "The collector failed; see its log." : messageOf(error);
   const code = RPC_CODES[status] ?? (status < 500 ? INVALID_ARGUMENT : INTERNAL);
