@@ -1,0 +1,44 @@
+// The rules that the package ships, by Prometheus's own tools; and their metrics are those that pages send.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { counter, counterPoint, histogram, histogramPoint, metricsBody } from "./support/otlp.js";
+import { post, withCollector } from "./support/run.js";
+
+const FOLDER = fileURLToPath(new URL("../deploy/prometheus/", import.meta.url));
+
+it.each([
+  ["check", "rules", "rules.yml"],
+  ["check", "config", "prometheus.yml"],
+  ["test", "rules", "rules.test.yml"],
+])("promtool %s %s %s", (...command) => {
+  const { status, stdout, stderr, error } = spawnSync("promtool", command, { cwd: FOLDER, encoding: "utf8" });
+  expect(error, "promtool comes with Debian's package prometheus").toBeUndefined();
+  expect(status, `${stdout}${stderr}`).toBe(0);
+});
+
+it("name only metrics that the collector serves for what the library sends", async () => {
+  const at = counterPoint("1", {});
+  const counters = [
+    ["ml.inference.items", "{item}"],
+    ["ml.errors", "{error}"],
+    ["ml.runtime.fallbacks", "{fallback}"],
+    ["ml.runtime.worker.restarts", "{restart}"],
+    ["ml.prediction.outcomes", "{prediction}"],
+    ["ml.telemetry.dropped", "{record}"],
+  ].map(([name, unit]) => counter([at], { name, unit }));
+  const histograms = [
+    ["ml.inference.duration", "s"],
+    ["ml.model.load.duration", "s"],
+    ["ml.prediction.confidence", "1"],
+  ].map(([name, unit]) => histogram([histogramPoint([0.01], {})], { name, unit }));
+  await withCollector({}, async ({ url }) => {
+    expect(await (await post(`${url}/v1/metrics`, metricsBody([...counters, ...histograms]))).json()).toEqual({});
+    const served = await (await fetch(`${url}/metrics`)).text();
+    const rules = readFileSync(`${FOLDER}rules.yml`, "utf8");
+    const named = new Set(rules.match(/\b(ml|insitu_collector)_[a-z_]+(?=[{[])/g));
+    expect(named.size).toBeGreaterThan(10);
+    for (const name of named) expect(served, name).toMatch(new RegExp(`^${name}[ {]`, "m"));
+  });
+});
