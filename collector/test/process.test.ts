@@ -30,7 +30,17 @@ async function start(data: string, ...args: string[]): Promise<Running> {
 it("prints its help and version", () => {
   const help = command("--help");
   expect(help.status).toBe(0);
-  for (const option of ["--port", "--host", "--data", "--write-key", "--read-token", "--allow-origin"])
+  for (const option of [
+    "--port",
+    "--host",
+    "--data",
+    "--write-key",
+    "--read-token",
+    "--allow-origin",
+    "--rate",
+    "--keep-days",
+    "--min-batches",
+  ])
     expect(help.stdout).toContain(option);
   expect(command("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

@@ -97,8 +97,8 @@ async function pageHalf(): Promise<Count> {
   const problems = outsideReferences(source)
     .filter((what) => !parts.includes(what))
     .map((what) => `dist/index.js refers outside itself: ${what}`);
+  // Both keep rows in a table.
   for (const part of PARTS)
-    // Both keep rows in a table.
     for (const what of outsideReferences(read(`dist/${part}.js`)))
       if (!/^import\{[^}]*\}from[`"']\.\/table\.js[`"'];?$/.test(what))
         problems.push(`dist/${part}.js refers outside itself: ${what}`);
