@@ -26,6 +26,8 @@ const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 // A collector that is away stays so for a while, and the next page tries as well.
 const MAX_FAILURES = 5;
+// A collector that is being restarted refuses at once too, for a moment.
+const MAX_BLOCKED = 3;
 
 export function createDelivery({ post, storeName, onSent, onLost }: DeliveryParts): Delivery {
   const outbox = createOutbox(storeName);
@@ -50,8 +52,8 @@ export function createDelivery({ post, storeName, onSent, onLost }: DeliveryPart
 
   const wait = ({ after, atOnce }: Extract<Answer, { kind: "retry" }>) => {
     failures += 1;
-    // What never left the page, although nothing says that there is no network, is blocked: more tries would only fill the console.
-    isQuiet = failures >= MAX_FAILURES || (atOnce === true && !hasReached);
+    // What never leaves the page, although nothing says that there is no network, is blocked: more tries would only fill the console.
+    isQuiet = failures >= (atOnce && !hasReached ? MAX_BLOCKED : MAX_FAILURES);
     if (isQuiet || isClosed) return;
     const most = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (failures - 1));
     clearTimeout(timer);

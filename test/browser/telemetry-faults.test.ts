@@ -247,7 +247,9 @@ test("an extension that blocks is met with silence", async () => {
     await predict(page, 5);
     await flush(page);
   }
-  expect(requests.length).toBeLessThanOrEqual(1);
+  // A second, and at most two more until the third try.
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  expect(requests.length).toBeLessThanOrEqual(3);
   expect((await stats(page)).pending).toBeGreaterThan(50);
 });
 

@@ -30,7 +30,11 @@ export async function withCollector(
 
 export function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
-  return fetch(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: bytes });
+  return fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: bytes as BodyInit,
+  });
 }
 
 /** The value of one line of `GET /metrics`; undefined when there is none. */
