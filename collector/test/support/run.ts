@@ -33,7 +33,7 @@ export function post(url: string, body: unknown, headers: Record<string, string>
   return fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
-    body: bytes as BodyInit,
+    body: bytes as string,
   });
 }
 
