@@ -3,6 +3,7 @@ import cors from "@fastify/cors";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Access, Caller, Denial } from "./access.js";
 import { HttpError, readJson } from "./body.js";
+import { dashboard } from "./dashboard.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
 import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
@@ -34,6 +35,7 @@ export function createServer(store: Store, access: Access): FastifyInstance {
     const own = ownFigures(store.series().length, figures);
     return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(store.series(), own));
   });
+  app.register(dashboard);
   // A scope of its own: only writing is for other origins, so a page elsewhere cannot read what was counted.
   app.register(async (writing) => {
     await writing.register(cors, access.cors);

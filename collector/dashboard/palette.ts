@@ -1,0 +1,55 @@
+// The colours of lines and bars, for canvas and style sheet alike, in light and dark.
+
+export interface Palette {
+  /** Things side by side. Chosen by search: 3:1 against the sheet, and apart from each other for every kind of colour vision. */
+  series: readonly string[];
+  /** Things in an order: p50, p95, p99. */
+  ramp: readonly string[];
+  band: string;
+  bandQuiet: string;
+  ink: string;
+  quiet: string;
+  line: string;
+  sheet: string;
+}
+
+export const LIGHT: Palette = {
+  series: ["#0a5fb6", "#ee6325", "#2ba191", "#a71769", "#b276f2", "#1c5000"],
+  ramp: ["#5b97d6", "#2465b8", "#0b2f63"],
+  band: "rgb(10 95 182 / 18%)",
+  bandQuiet: "rgb(85 97 95 / 16%)",
+  ink: "#16201f",
+  quiet: "#55615f",
+  line: "#e6eaea",
+  sheet: "#ffffff",
+};
+
+export const DARK: Palette = {
+  series: ["#68afec", "#d58d52", "#49f5e3", "#bb3d69", "#7761d1", "#f0d641"],
+  ramp: ["#3d78bd", "#7db4ef", "#dcebfb"],
+  band: "rgb(104 175 236 / 24%)",
+  bandQuiet: "rgb(162 174 172 / 20%)",
+  ink: "#e8eeed",
+  quiet: "#a2aeac",
+  line: "#293131",
+  sheet: "#191f1f",
+};
+
+const DARK_QUERY = "(prefers-color-scheme: dark)";
+
+/** Also sets `--series-1` … and `--ramp-1` … for legends and bars. */
+export function usePalette(onChange: () => void): () => Palette {
+  const dark = matchMedia(DARK_QUERY);
+  const current = () => (dark.matches ? DARK : LIGHT);
+  const apply = () => {
+    const { style } = document.documentElement;
+    for (const [index, colour] of current().series.entries()) style.setProperty(`--series-${index + 1}`, colour);
+    for (const [index, colour] of current().ramp.entries()) style.setProperty(`--ramp-${index + 1}`, colour);
+  };
+  apply();
+  dark.addEventListener("change", () => {
+    apply();
+    onChange();
+  });
+  return current;
+}

@@ -1,0 +1,50 @@
+// What `GET /v1/report` answers, as the dashboard reads it.
+
+/** Times are ms since 1970, durations seconds. */
+export interface Report {
+  from: number;
+  to: number;
+  step: number;
+  models: { name: string; versions: string[]; backends: string[] }[];
+  /** Seconds. `stage` "total" comes from ml.inference.duration and has a version; the other stages have none. Times are the starts of steps, ms. */
+  latency: {
+    stage: string;
+    model: string;
+    version: string | null;
+    backend: string;
+    count: number;
+    p50: number;
+    p95: number;
+    p99: number;
+    points: { time: number; count: number; p50: number; p95: number; p99: number }[];
+  }[];
+  throughput: { model: string; backend: string; items: number; points: { time: number; items: number }[] }[];
+  errors: { type: string; stage: string; count: number; points: { time: number; count: number }[] }[];
+  fallbacks: { from: string; to: string; type: string; count: number }[];
+  restarts: { reason: string; count: number }[];
+  cache: { result: string; count: number }[];
+  loads: { model: string; version: string; source: string; count: number; p50: number; p95: number }[];
+  /** One a model × version × arm: labelled outcomes with their Wilson 95 % interval, and the label-free estimate (mean confidence with its sampling error) */
+  accuracy: {
+    model: string;
+    version: string;
+    arm: string;
+    labelled: number;
+    correct: number;
+    accuracy: number | null;
+    low: number;
+    high: number;
+    brier: number | null;
+    estimate: { accuracy: number; standardError: number; n: number } | null;
+    points: { time: number; labelled: number; correct: number; low: number; high: number }[];
+  }[];
+  memory: { backend: string; kind: string; count: number; mean: number; max: number }[];
+  telemetry: {
+    dropped: { signal: string; reason: string; count: number }[];
+    batches: number;
+    duplicates: number;
+  };
+  /** Cells (model × version × arm × backend) left out since fewer than `minBatches` batches speak of them. */
+  hidden: number;
+  minBatches: number;
+}
