@@ -3,10 +3,11 @@ import type { Report } from "../src/report-types.js";
 import type { Band, Chart, Line } from "./chart.js";
 import { make } from "./dom.js";
 import { nameOf } from "./figures.js";
-import { count, NONE, percent, short } from "./format.js";
+import { count, length, NONE, percent, short } from "./format.js";
 import { gridOf, spread } from "./grid.js";
 import { type ChartPanel, createChartPanel, createTablePanel } from "./panel.js";
 import { frameSection, type Section } from "./section.js";
+import { type Windows, windowsOf } from "./windows.js";
 
 type Accuracy = Report["accuracy"][number];
 
@@ -21,6 +22,7 @@ export function createAccuracy(): Section {
   const table = createTablePanel(
     {
       title: "Accuracy by version",
+      unit: "what labels prove, and what is estimated without them",
       wide: true,
       note:
         "The interval is Wilson's, 95 %. The estimate is the mean confidence of predictions, labelled or not; it holds as far as the " +
@@ -42,12 +44,13 @@ export function createAccuracy(): Section {
       const rows = [...report.accuracy].sort((a, b) => b.labelled - a.labelled);
       table.show(rows.map(rowOf), "No label came in this range. Send them with model.feedback(id, { label }).");
       const shown = rows.filter(({ points }) => points.length > 0).slice(0, MOST_PLOTS);
-      const floor = floorOf(shown);
+      const windows = new Map(shown.map((one) => [one, windowsOf(report, one.points)]));
       const keys = shown.map(keyOf);
       for (const [key, panel] of panels) if (!keys.includes(key)) remove(key, panel);
-      for (const one of shown) {
+      for (const [one, pooled] of windows) {
         const panel = panels.get(keyOf(one)) ?? add(one);
-        panel.show(chartOf(report, one, floor), palette, "");
+        panel.show(chartOf(pooled, one.estimate, floorOf(one.model, windows)), palette, "");
+        panel.note(`Each point is ${length(pooled.step)} of labels.${few(one.labelled)}`);
       }
     },
   };
@@ -87,19 +90,21 @@ export function interval(low: number, high: number): string {
   return `${(low * 100).toFixed(1)}–${percent(high)}`;
 }
 
-/** One scale for all plots, so that they can be compared; cut at a round figure below everything shown. */
-function floorOf(rows: readonly Accuracy[]): number {
-  const lows = rows.flatMap(({ points, estimate }) => [
-    ...points.filter(({ labelled }) => labelled > 0).map(({ low }) => low),
-    estimate ? estimate.accuracy - Z * estimate.standardError : 1,
-  ]);
-  return Math.max(0, Math.floor(Math.min(0.9, ...lows) * 10) / 10);
+function few(labelled: number): string {
+  return labelled < FEW_LABELS ? ` ${count(labelled)} labels are too few to conclude from.` : "";
 }
 
-function chartOf(report: Report, { points, estimate }: Accuracy, floor: number): Chart {
-  const { from, to, step } = report;
-  const known = points.filter(({ labelled }) => labelled > 0);
-  const grid = gridOf(report, [known]);
+/** One scale for all versions of a model, so that they can be compared; cut at a round figure below everything shown. */
+function floorOf(model: string, windows: ReadonlyMap<Accuracy, Windows>): number {
+  const same = [...windows].filter(([one]) => one.model === model);
+  const lows = same.flatMap(([, { points }]) => points.map(({ low }) => low));
+  const estimates = same.map(([{ estimate }]) => (estimate ? estimate.accuracy - Z * estimate.standardError : 1));
+  return Math.max(0, Math.floor(Math.min(0.9, ...lows, ...estimates) * 10) / 10);
+}
+
+function chartOf(windows: Windows, estimate: Accuracy["estimate"], floor: number): Chart {
+  const { from, to, step, points: known } = windows;
+  const grid = gridOf(windows, [known]);
   const byIndex = new Map(known.map((point) => [grid.at(point.time), point]));
   const edge = (key: string, values: Line["values"]): Line => ({
     key,

@@ -31,6 +31,8 @@ export interface Chart {
   bands?: readonly Band[];
   /** Columns that stand on each other. */
   stacked?: boolean;
+  /** A logarithmic y axis: for things of which one is a hundred times another. */
+  log?: boolean;
   /** The y axis; without it from 0 to what is needed. */
   range?: readonly [number, number];
   format: (value: number) => string;
@@ -58,6 +60,11 @@ export function swatchOf(paint: Paint): string {
   if ("series" in paint) return `var(--series-${(paint.series % MOST_LINES) + 1})`;
   if ("ramp" in paint) return `var(--ramp-${paint.ramp + 1})`;
   return "var(--quiet)";
+}
+
+/** Seconds, as uPlot counts: a step is drawn at its middle, since what it holds came between its edges. */
+export function placeOf({ times, step }: Chart, index: number): number {
+  return ((times[index] ?? 0) + step / 2) / 1000;
 }
 
 /** What the tooltip and the table say about one line at one step; null: nothing. */

@@ -5,6 +5,8 @@ export const NONE = "–";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const three = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+// In tables and tiles: 7.50 under 12.6, so that a figure does not jump in width when its last digit is a zero.
+const even = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 export function count(value: number): string {
@@ -22,10 +24,19 @@ export function rate(perSecond: number): string {
 
 /** Seconds, as `840 µs`, `12.3 ms` or `1.24 s`. */
 export function duration(seconds: number): string {
+  return lasting(seconds, even);
+}
+
+/** The same on an axis, where `5 ms` is enough. */
+export function durationTick(seconds: number): string {
+  return lasting(seconds, three);
+}
+
+function lasting(seconds: number, { format }: Intl.NumberFormat): string {
   if (seconds === 0) return "0 ms";
-  if (seconds < 0.001) return `${three.format(seconds * 1e6)} µs`;
-  if (seconds < 1) return `${three.format(seconds * 1000)} ms`;
-  return `${three.format(seconds)} s`;
+  if (seconds < 0.001) return `${format(seconds * 1e6)} µs`;
+  if (seconds < 1) return `${format(seconds * 1000)} ms`;
+  return `${format(seconds)} s`;
 }
 
 /** A share of one; `digits` after the point. */
@@ -45,7 +56,7 @@ export function bytes(value: number): string {
     rest /= 1000;
     index += 1;
   }
-  return `${three.format(rest)} ${SIZES[index]}`;
+  return `${index === 0 ? whole.format(rest) : even.format(rest)} ${SIZES[index]}`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

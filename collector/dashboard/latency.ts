@@ -1,19 +1,19 @@
 // The section of durations: whole predictions over time, versions and backends beside each other, stages.
 import type { Report } from "../src/report-types.js";
 import { type Chart, look, MOST_LINES } from "./chart.js";
-import { make } from "./dom.js";
+import { createChooser } from "./chooser.js";
 import { nameOf, totalsOf } from "./figures.js";
-import { count, duration } from "./format.js";
+import { duration, durationTick } from "./format.js";
 import { gridOf, spread } from "./grid.js";
-import { createChartPanel, createTablePanel } from "./panel.js";
+import { createChartPanel } from "./panel.js";
 import { frameSection, type Scene, type Section } from "./section.js";
-import { stageRows } from "./stages.js";
+import { createStages } from "./stages.js";
 
 type Latency = Report["latency"][number];
 
 const NOTHING = "No prediction was measured in this range.";
 const QUANTILES = ["p50", "p95", "p99"] as const;
-const QUANTILE_DASH = { p50: "dotted", p95: "solid", p99: "dashed" } as const;
+const QUANTILE_DASH = { p50: "dashed", p95: "solid", p99: "dotted" } as const;
 
 export function createLatency(): Section {
   const one = createChartPanel({
@@ -21,22 +21,13 @@ export function createLatency(): Section {
     unit: "p50, p95, p99 of whole predictions",
     note: "Percentiles are interpolated within the buckets of the pages' histograms.",
   });
-  const chooser = createChooser();
+  const chooser = createChooser("Model, version and backend");
   one.tools.prepend(chooser.element);
-  const beside = createChartPanel({ title: "p95 by version and backend", unit: "whole predictions" });
-  const stages = createTablePanel(
-    { title: "Latency by stage", unit: "bar to p50, pale to p95", wide: true, note: "Stages carry no version." },
-    [
-      { label: "Stage" },
-      { label: "Model" },
-      { label: "Backend" },
-      { label: "Count", figure: true },
-      { label: "Latency" },
-      { label: "p50", figure: true },
-      { label: "p95", figure: true },
-      { label: "p99", figure: true },
-    ],
-  );
+  const beside = createChartPanel({
+    title: "p95 by version and backend",
+    unit: "whole predictions, logarithmic scale",
+  });
+  const stages = createStages();
   let scene: Scene | null = null;
   const draw = () => {
     if (!scene) return;
@@ -48,7 +39,6 @@ export function createLatency(): Section {
     beside.note(
       totals.length > MOST_LINES ? `The ${MOST_LINES} busiest of ${totals.length}; choose a model for the rest.` : "",
     );
-    stages.show(stageRows(report), "No stage was measured in this range.");
   };
   chooser.onChange(draw);
   return {
@@ -56,6 +46,7 @@ export function createLatency(): Section {
     show(next) {
       scene = next;
       draw();
+      stages.show(next.report);
     },
   };
 }
@@ -64,39 +55,8 @@ function streamName({ model, version, backend }: Latency): string {
   return nameOf(model, version, backend);
 }
 
-interface Chooser {
-  element: HTMLElement;
-  /** The position of what is chosen; the first, the busiest, until somebody chooses. */
-  choose(names: readonly string[]): number;
-  onChange(listener: () => void): void;
-}
-
-function createChooser(): Chooser {
-  const select = make("select");
-  const element = make("label", "chooser", make("span", "spoken", "Model, version and backend"), select);
-  let wish = "";
-  return {
-    element,
-    choose(names) {
-      element.hidden = names.length === 0;
-      if (JSON.stringify(names) !== select.dataset.names) {
-        select.dataset.names = JSON.stringify(names);
-        select.replaceChildren(...names.map((name) => make("option", "", name)));
-      }
-      const index = Math.max(0, names.indexOf(wish));
-      select.selectedIndex = names.length > 0 ? index : -1;
-      return index;
-    },
-    onChange: (listener) =>
-      select.addEventListener("change", () => {
-        wish = select.value;
-        listener();
-      }),
-  };
-}
-
 function base(report: Report): Pick<Chart, "from" | "to" | "step" | "format" | "axis"> {
-  return { from: report.from, to: report.to, step: report.step, format: duration, axis: duration };
+  return { from: report.from, to: report.to, step: report.step, format: duration, axis: durationTick };
 }
 
 function quantileChart(report: Report, { points }: Latency): Chart {
@@ -123,10 +83,11 @@ function besideChart(report: Report, totals: readonly Latency[]): Chart {
   );
   return {
     ...base(report),
+    log: true,
     times: grid.times,
     lines: shown.map((stream, index) => ({
       key: streamName(stream),
-      label: `${streamName(stream)} (${count(stream.count)})`,
+      label: streamName(stream),
       ...look(index),
       kind: "line",
       values: spread(grid, stream.points, ({ p95 }) => p95, null),

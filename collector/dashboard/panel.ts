@@ -8,7 +8,7 @@ import { createTable, type Table } from "./table.js";
 
 export interface Heading {
   title: string;
-  /** As in "Latency, ms". */
+  /** What is measured and in what, below the title. */
   unit?: string;
   /** What a reader must know to read it right. */
   note?: string;
@@ -31,12 +31,19 @@ export function createFrame({ title, unit, note, wide }: Heading): Frame {
   frames += 1;
   const heading = make("h3", "", title);
   heading.id = `panel-${frames}`;
-  if (unit) heading.append(" ", make("span", "unit", unit));
+  const caption = make("p", "unit", unit ?? "");
+  caption.hidden = !unit;
   const tools = make("div", "tools");
   const body = make("div", "body");
   const foot = make("p", "note", note ?? "");
   foot.hidden = !note;
-  const element = make("section", wide ? "panel wide" : "panel", make("header", "", heading, tools), body, foot);
+  const element = make(
+    "section",
+    wide ? "panel wide" : "panel",
+    make("header", "", make("div", "", heading, caption), tools),
+    body,
+    foot,
+  );
   element.setAttribute("aria-labelledby", heading.id);
   return {
     element,
@@ -63,7 +70,7 @@ export function createChartPanel(heading: Heading): ChartPanel {
   const toggle = make("button", "quiet", "Show as table");
   toggle.type = "button";
   frame.tools.append(toggle);
-  frame.body.append(legend, plot.element, tableHost, nothing);
+  frame.body.append(plot.element, legend, tableHost, nothing);
   let table: Table | null = null;
   let columns = "";
   let asTable = false;

@@ -1,7 +1,7 @@
 // Draws a chart with uPlot, keeps it up to date, and lets mouse, finger and keyboard read single steps.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { type Chart, colourOf, type Dash, type Line } from "./chart.js";
+import { type Chart, colourOf, type Dash, type Line, placeOf } from "./chart.js";
 import { tick } from "./format.js";
 import type { Palette } from "./palette.js";
 import { createReadout } from "./readout.js";
@@ -12,7 +12,7 @@ export interface Plot {
 }
 
 const HEIGHT = 220;
-const DASH: Record<Dash, number[]> = { solid: [], dashed: [7, 4], dotted: [2, 3] };
+const DASH: Record<Dash, number[]> = { solid: [], dashed: [7, 4], dotted: [2, 4] };
 // The same for all plots, so that their time axes stand above each other.
 const AXIS_WIDTH = 58;
 const FONT = '11.5px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
@@ -44,7 +44,7 @@ export function createPlot(): Plot {
       shape = wanted;
       const size = { width: width || Math.max(280, element.clientWidth), height: HEIGHT };
       drawn = new uPlot(
-        optionsOf(chart, palette, size, () => current ?? chart),
+        optionsOf(chart, palette, size, () => current ?? chart, readout.read),
         data,
         element,
       );
@@ -54,18 +54,20 @@ export function createPlot(): Plot {
 }
 
 /** What cannot be changed on a drawn plot. */
-function shapeOf({ lines, bands, stacked }: Chart, { sheet }: Palette): string {
+function shapeOf({ lines, bands, stacked, log }: Chart, { sheet }: Palette): string {
   return JSON.stringify([
     sheet,
     stacked,
+    log,
     bands,
     lines.map(({ key, label, paint, kind, dash }) => [key, label, paint, kind, dash]),
   ]);
 }
 
 /** In the order of drawing: what stands on top of a stack comes first, so that the rest covers its lower part. */
-function rowsOf({ times, lines, stacked }: Chart): uPlot.AlignedData {
-  const seconds = times.map((time) => time / 1000);
+function rowsOf(chart: Chart): uPlot.AlignedData {
+  const { times, lines, stacked } = chart;
+  const seconds = times.map((_, index) => placeOf(chart, index));
   if (!stacked) return [seconds, ...lines.map(({ values }) => [...values])];
   const heights = times.map(() => 0);
   const rows = lines.map(({ values }) => values.map((value, i) => (heights[i] = (heights[i] ?? 0) + (value ?? 0))));
@@ -77,6 +79,7 @@ function optionsOf(
   palette: Palette,
   size: { width: number; height: number },
   current: () => Chart,
+  onCursor: (plot: uPlot) => void,
 ): uPlot.Options {
   const lines = chart.stacked ? [...chart.lines].reverse() : chart.lines;
   return {
@@ -84,11 +87,12 @@ function optionsOf(
     padding: [12, 10, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, width: 2, fill: palette.sheet } },
+    hooks: { setCursor: [onCursor] },
     scales: {
       x: { time: true, range: () => [current().from / 1000, current().to / 1000] },
-      y: { range: (_plot, _low, high) => rangeOf(current(), high) },
+      y: { distr: chart.log ? 3 : 1, range: (_plot, low, high) => rangeOf(current(), low, high) },
     },
-    axes: [xAxis(palette, current), yAxis(palette, current)],
+    axes: [xAxis(palette, current), yAxis(palette, current, chart.log ?? false)],
     series: [{}, ...lines.map((line) => seriesOf(line, palette))],
     bands: (chart.bands ?? []).map(({ upper, lower, quiet }) => ({
       series: [upper + 1, lower + 1] as [number, number],
@@ -97,8 +101,9 @@ function optionsOf(
   };
 }
 
-function rangeOf({ range }: Chart, high: number | null): [number, number] {
+function rangeOf({ range, log }: Chart, low: number | null, high: number | null): [number, number] {
   if (range) return [range[0], range[1]];
+  if (log) return uPlot.rangeLog(low || 0.001, high || 1, 10, false) as [number, number];
   return [0, high && high > 0 ? high * 1.08 : 1];
 }
 
@@ -122,20 +127,30 @@ function xAxis(palette: Palette, current: () => Chart): uPlot.Axis {
   };
 }
 
-function yAxis(palette: Palette, current: () => Chart): uPlot.Axis {
+function yAxis(palette: Palette, current: () => Chart, log: boolean): uPlot.Axis {
   return {
     ...axis(palette),
     size: AXIS_WIDTH,
     space: 40,
-    values: (_plot, splits) => splits.map((value) => current().axis(value)),
+    values: (_plot, splits) => splits.map((value) => (value === null ? "" : current().axis(value))),
+    ...(log ? { filter: round, grid: { stroke: palette.line, width: 1, filter: round } } : {}),
   };
+}
+
+/** Of a logarithmic axis: 1, 2 and 5 of each decade, or the decades alone when they are many. */
+function round(_plot: uPlot, splits: number[]): (number | null)[] {
+  const decades = Math.log10((splits.at(-1) ?? 1) / (splits[0] ?? 1));
+  const kept = decades > 2.5 ? [1] : [1, 2, 5];
+  return splits.map((value) =>
+    kept.includes(Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9))) ? value : null,
+  );
 }
 
 function seriesOf({ label, paint, kind, dash }: Line, palette: Palette): uPlot.Series {
   const stroke = colourOf(paint, palette);
   if (kind === "edge") return { label, stroke: "transparent", width: 0, points: { show: false } };
   if (kind === "column") {
-    const paths = uPlot.paths.bars?.({ size: [0.72, 14], align: 1 });
+    const paths = uPlot.paths.bars?.({ size: [0.72, 14], align: 0 });
     return {
       label,
       fill: stroke,

@@ -1,12 +1,14 @@
 // Says in words what a plot shows under the mouse, the finger or the keyboard's cursor.
 import type uPlot from "uplot";
-import { type Chart, swatchOf, told } from "./chart.js";
+import { type Chart, placeOf, swatchOf, told } from "./chart.js";
 import { make, write } from "./dom.js";
 import { moment, NONE } from "./format.js";
 
 export interface Readout {
   element: HTMLElement;
   attach(plot: uPlot): void;
+  /** Whenever the plot's cursor moved. */
+  read(plot: uPlot): void;
   describe(chart: Chart, label: string): void;
 }
 
@@ -24,14 +26,15 @@ export function createReadout(): Readout {
   let chart: Chart | null = null;
   let drawn: uPlot | null = null;
 
-  const read = (index: number | null | undefined) => {
-    if (!chart || !drawn || index === null || index === undefined) {
+  const read = (plot: uPlot) => {
+    const index = plot.cursor.idx;
+    if (!chart || index === null || index === undefined || (plot.cursor.left ?? -1) < 0) {
       tip.hidden = true;
       return;
     }
     fill(tip, chart, index);
     tip.hidden = false;
-    place(tip, element, drawn.over.offsetLeft + drawn.valToPos((chart.times[index] ?? 0) / 1000, "x"));
+    place(tip, element, plot.over.offsetLeft + plot.valToPos(placeOf(chart, index), "x"));
   };
 
   element.addEventListener("keydown", (event) => {
@@ -39,27 +42,21 @@ export function createReadout(): Readout {
     const index = target(event.key, drawn.cursor.idx ?? null, chart.times.length);
     if (index === null) return;
     event.preventDefault();
-    drawn.setCursor({ left: drawn.valToPos((chart.times[index] ?? 0) / 1000, "x"), top: 1 });
-    read(index);
+    drawn.setCursor({ left: drawn.valToPos(placeOf(chart, index), "x"), top: 1 });
     write(spoken, sentence(chart, index));
   });
-  const leave = () => {
-    drawn?.setCursor({ left: -10, top: -10 });
-    tip.hidden = true;
-  };
-  element.addEventListener("blur", leave);
+  element.addEventListener("blur", () => drawn?.setCursor({ left: -10, top: -10 }));
   return {
     element,
+    read,
     attach(plot) {
       drawn = plot;
       plot.root.setAttribute("aria-hidden", "true");
-      plot.over.addEventListener("pointermove", () => read(plot.cursor.idx));
-      plot.over.addEventListener("pointerleave", leave);
     },
     describe(next, label) {
       chart = next;
       element.setAttribute("aria-label", `${label}. ${summary(next)} Arrow keys read single steps.`);
-      if (!tip.hidden) read(drawn?.cursor.idx);
+      if (!tip.hidden && drawn) read(drawn);
     },
   };
 }

@@ -10,11 +10,13 @@ const figures = (...labels: string[]) => labels.map((label) => ({ label, figure:
 export function createResources(): Section {
   const loads = createTablePanel({ title: "Model loads", unit: "until the first prediction can start" }, [
     ...[{ label: "Model" }, { label: "Version" }, { label: "Source" }],
-    ...figures("Count", "p50", "p95"),
+    { label: "p50 and p95", bars: true },
+    ...figures("p50", "p95", "Count"),
   ]);
   const memory = createTablePanel({ title: "Memory", unit: "while models are loaded" }, [
     ...[{ label: "Backend" }, { label: "Kind" }],
-    ...figures("Samples", "Mean", "Highest"),
+    { label: "Mean and highest", bars: true },
+    ...figures("Mean", "Highest", "Samples"),
   ]);
   return {
     element: frameSection("Resources", loads.element, memory.element),
@@ -67,9 +69,11 @@ function loadRows({ loads }: Report) {
   const most = Math.max(...loads.map(({ p95 }) => p95), Number.MIN_VALUE);
   const sorted = [...loads].sort((a, b) => b.count - a.count);
   return sorted.map((one) => [
-    ...[one.model, one.version, words(one.source), counted(one.count)],
+    ...[one.model, one.version, words(one.source)],
+    { text: "", bar: one.p50 / most, tail: one.p95 / most },
     { text: duration(one.p50), value: one.p50 },
-    { text: duration(one.p95), value: one.p95, bar: one.p50 / most, tail: one.p95 / most },
+    { text: duration(one.p95), value: one.p95 },
+    counted(one.count),
   ]);
 }
 
@@ -77,8 +81,10 @@ function memoryRows({ memory }: Report) {
   const most = Math.max(...memory.map(({ max }) => max), Number.MIN_VALUE);
   const sorted = [...memory].sort((a, b) => b.max - a.max);
   return sorted.map((one) => [
-    ...[one.backend, one.kind, counted(one.count)],
+    ...[one.backend, one.kind],
+    { text: "", bar: one.mean / most, tail: one.max / most },
     { text: bytes(one.mean), value: one.mean },
-    { text: bytes(one.max), value: one.max, bar: one.mean / most, tail: one.max / most },
+    { text: bytes(one.max), value: one.max },
+    counted(one.count),
   ]);
 }

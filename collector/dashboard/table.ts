@@ -5,13 +5,15 @@ export interface Column {
   label: string;
   /** Figures stand under each other, at the right. */
   figure?: boolean;
+  /** Takes the room that is left. */
+  bars?: boolean;
 }
 
 export interface Cell {
   text: string;
   /** The figure behind the words, unrounded, for scripts and tests. */
   value?: number;
-  /** 0 to 1: the length of a bar in front of the figure. */
+  /** 0 to 1: the length of a bar. */
   bar?: number;
   /** A second, paler bar behind the first. */
   tail?: number;
@@ -25,7 +27,7 @@ export interface Table {
 /** The caption is for those who cannot see which title the table stands under. */
 export function createTable(caption: string, columns: readonly Column[]): Table {
   const body = make("tbody");
-  const head = make("tr", "", ...columns.map(({ label, figure }) => headCell(label, figure ?? false)));
+  const head = make("tr", "", ...columns.map(headCell));
   const table = make("table", "", make("caption", "spoken", caption), make("thead", "", head), body);
   // Wide tables scroll by themselves; the page never does sideways. Focusable, so that keys can scroll it too.
   const element = make("div", "scroll", table);
@@ -46,8 +48,8 @@ export function createTable(caption: string, columns: readonly Column[]): Table 
   };
 }
 
-function headCell(label: string, figure: boolean): HTMLElement {
-  const cell = make("th", figure ? "figure" : "", label);
+function headCell({ label, figure, bars }: Column): HTMLElement {
+  const cell = make("th", figure ? "figure" : bars ? "bars" : "", label);
   cell.scope = "col";
   return cell;
 }

@@ -28,7 +28,7 @@ const TILES: readonly Tile[] = [
       if (!slowest) return { value: null, text: NONE, about: "nothing measured" };
       const several = report.latency.filter(({ stage }) => stage === "total").length > 1;
       const name = nameOf(slowest.model, slowest.version, slowest.backend);
-      return { value: slowest.p95, text: duration(slowest.p95), about: several ? `slowest: ${name}` : name };
+      return { value: slowest.p95, text: duration(slowest.p95), about: several ? `${name}\nthe slowest` : name };
     },
   },
   {
@@ -48,7 +48,7 @@ const TILES: readonly Tile[] = [
       if (!judged || judged.accuracy === null) return { value: null, text: NONE, about: "no labels" };
       const few = judged.labelled < FEW_LABELS ? ", too few" : "";
       const name = nameOf(judged.model, judged.version);
-      const about = `${interval(judged.low, judged.high)} · ${count(judged.labelled)} labels${few} · ${name}`;
+      const about = `${interval(judged.low, judged.high)}, ${count(judged.labelled)} labels${few}\n${name}`;
       return { value: judged.accuracy, text: percent(judged.accuracy), about };
     },
   },

@@ -24,7 +24,12 @@ export function createTraffic(): Section {
   ]);
   const restarts = createTablePanel({ title: "Worker restarts" }, [{ label: "Reason" }, COUNT]);
   const kinds = createTablePanel({ title: "Errors by stage" }, [{ label: "Type" }, { label: "Stage" }, COUNT]);
-  const cache = createTablePanel({ title: "Cache" }, [{ label: "Result" }, COUNT, { label: "Share", figure: true }]);
+  const cache = createTablePanel({ title: "Cache" }, [
+    { label: "Result" },
+    { label: "Share", bars: true },
+    { label: "Share of requests", figure: true },
+    COUNT,
+  ]);
   const panels = [throughput, errors, kinds, fallbacks, cache, restarts];
   return {
     element: frameSection("Traffic and errors", ...panels.map(({ element }) => element)),
@@ -134,7 +139,7 @@ function cacheRows({ cache }: Report) {
   const sorted = [...cache].sort((a, b) => b.count - a.count);
   return sorted.map((one) => {
     const share = all > 0 ? one.count / all : 0;
-    return [words(one.result), counted(one.count), { text: percent(share), value: share, bar: share }];
+    return [words(one.result), { text: "", bar: share }, { text: percent(share), value: share }, counted(one.count)];
   });
 }
 

@@ -126,8 +126,9 @@ export function reportFor(question: Question, more = 0): Report {
         estimate: { accuracy: estimate, standardError, n },
         points: split(times, labelled, seed + 20)
           .filter((point) => point.count > 0)
-          .map(({ time, count }) => {
-            const right = Math.min(count, Math.round(count * (correct / labelled + 0.02 * wave(time / step, seed))));
+          .map(({ time, count }, index) => {
+            const wrong = split(times, labelled - correct, seed + 31)[index]?.count ?? 0;
+            const right = Math.max(0, count - wrong);
             return { time, labelled: count, correct: right, ...wilson(right, count) };
           }),
       }),
