@@ -1,5 +1,5 @@
 // What a plot over time shows, as plain data: lines, columns or bands on one row of times.
-import type { Palette } from "./palette.js";
+import type { Palette } from "./colours.js";
 
 export type Paint = { series: number } | { ramp: number } | { quiet: true };
 

@@ -1,8 +1,8 @@
 // The frame of one plot or table: title with unit, legend, a note, and the same as a table.
 import { type Chart, type Line, swatchOf, told } from "./chart.js";
+import type { Palette } from "./colours.js";
 import { make, write } from "./dom.js";
 import { moment, NONE } from "./format.js";
-import type { Palette } from "./palette.js";
 import { createPlot } from "./plot.js";
 import { createTable, type Table } from "./table.js";
 
@@ -146,7 +146,7 @@ export interface TablePanel extends Frame {
 
 export function createTablePanel(heading: Heading, columns: Parameters<typeof createTable>[1]): TablePanel {
   const frame = createFrame(heading);
-  const table = createTable(heading.title, columns);
+  const table = createTable(`${heading.title}, figures`, columns);
   const nothing = make("p", "nothing");
   frame.body.append(table.element, nothing);
   return {

@@ -2,8 +2,8 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { type Chart, colourOf, type Dash, type Line, placeOf } from "./chart.js";
+import type { Palette } from "./colours.js";
 import { tick } from "./format.js";
-import type { Palette } from "./palette.js";
 import { createReadout } from "./readout.js";
 
 export interface Plot {
@@ -154,8 +154,8 @@ function seriesOf({ label, paint, kind, dash }: Line, palette: Palette): uPlot.S
     return {
       label,
       fill: stroke,
-      stroke: palette.sheet,
-      width: 1,
+      stroke: "transparent",
+      width: 0,
       ...(paths ? { paths } : {}),
       points: { show: false },
     };

@@ -29,13 +29,17 @@ export function createResources(): Section {
 }
 
 export function createOwn(): Section {
-  const dropped = createTablePanel({ title: "Dropped by pages" }, [
+  const dropped = createTablePanel({ title: "Dropped by pages", unit: "records that never left, by reason" }, [
     { label: "Signal" },
     { label: "Reason" },
     ...figures("Records"),
   ]);
   const batches = createTablePanel(
-    { title: "Batches", note: "A duplicate is a batch that a page sent twice; it is counted once." },
+    {
+      title: "Batches",
+      unit: "requests that this collector took",
+      note: "A duplicate is a batch that a page sent twice; it is counted once.",
+    },
     [{ label: "Batches" }, ...figures("Count")],
   );
   return {

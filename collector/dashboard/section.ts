@@ -1,7 +1,7 @@
 // A part of the page: a heading over panels that are refreshed together.
 import type { Report } from "../src/report-types.js";
+import type { Palette } from "./colours.js";
 import { make } from "./dom.js";
-import type { Palette } from "./palette.js";
 
 export interface Scene {
   report: Report;

@@ -15,16 +15,23 @@ export function createTraffic(): Section {
     unit: "items per second",
     note: "The last step is still filling up.",
   });
-  const errors = createChartPanel({ title: "Errors by type", unit: "count" });
+  const errors = createChartPanel({ title: "Errors by type", unit: "errors in each step" });
   const fallbacks = createTablePanel({ title: "Fallbacks", unit: "from one backend to the next" }, [
     { label: "From" },
     { label: "To" },
     { label: "Reason" },
     COUNT,
   ]);
-  const restarts = createTablePanel({ title: "Worker restarts" }, [{ label: "Reason" }, COUNT]);
-  const kinds = createTablePanel({ title: "Errors by stage" }, [{ label: "Type" }, { label: "Stage" }, COUNT]);
-  const cache = createTablePanel({ title: "Cache" }, [
+  const restarts = createTablePanel({ title: "Worker restarts", unit: "workers that were replaced" }, [
+    { label: "Reason" },
+    COUNT,
+  ]);
+  const kinds = createTablePanel({ title: "Errors by stage", unit: "where in a prediction or a load" }, [
+    { label: "Type" },
+    { label: "Stage" },
+    COUNT,
+  ]);
+  const cache = createTablePanel({ title: "Cache", unit: "what the store had when a model was asked for" }, [
     { label: "Result" },
     { label: "Share", bars: true },
     { label: "Share of requests", figure: true },

@@ -25,7 +25,7 @@ export function readView(search: string): View {
   const filters = { model: get("model"), version: get("version"), backend: get("backend") };
   if (from < to) return { range: "custom", from, to, ...filters };
   const name = get("range");
-  return { range: name in RANGES ? (name as RangeName) : "1h", from: null, to: null, ...filters };
+  return { range: Object.hasOwn(RANGES, name) ? (name as RangeName) : "1h", from: null, to: null, ...filters };
 }
 
 /** Without what is the default anyway. */

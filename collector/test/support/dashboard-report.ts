@@ -124,13 +124,7 @@ export function reportFor(question: Question, more = 0): Report {
         ...{ model: m, version: v, arm, labelled, correct, accuracy: correct / labelled, brier },
         ...wilson(correct, labelled),
         estimate: { accuracy: estimate, standardError, n },
-        points: split(times, labelled, seed + 20)
-          .filter((point) => point.count > 0)
-          .map(({ time, count }, index) => {
-            const wrong = split(times, labelled - correct, seed + 31)[index]?.count ?? 0;
-            const right = Math.max(0, count - wrong);
-            return { time, labelled: count, correct: right, ...wilson(right, count) };
-          }),
+        points: judge(split(times, labelled, seed + 20), split(times, labelled - correct, seed + 31)),
       }),
     ),
     memory: [
@@ -179,6 +173,18 @@ function split(times: readonly number[], total: number, seed: number): { time: n
     given += count;
     return { time, count };
   });
+}
+
+/** As many wrong ones as planned; where a step has fewer labels, the rest is for the next. */
+function judge(labels: { time: number; count: number }[], wrong: { count: number }[]) {
+  let owed = 0;
+  const points = labels.map(({ time, count: labelled }, index) => {
+    owed += wrong[index]?.count ?? 0;
+    const missed = Math.min(labelled, owed);
+    owed -= missed;
+    return { time, labelled, correct: labelled - missed, ...wilson(labelled - missed, labelled) };
+  });
+  return points.filter(({ labelled }) => labelled > 0);
 }
 
 export function wilson(correct: number, n: number): { low: number; high: number } {
