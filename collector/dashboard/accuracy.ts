@@ -49,7 +49,7 @@ export function createAccuracy(): Section {
       for (const [key, panel] of panels) if (!keys.includes(key)) remove(key, panel);
       for (const [one, pooled] of windows) {
         const panel = panels.get(keyOf(one)) ?? add(one);
-        panel.show(chartOf(pooled, one.estimate, floorOf(one.model, windows)), palette, "");
+        panel.show(chartOf(report.from, pooled, one.estimate, floorOf(one.model, windows)), palette, "");
         panel.note(`Each point is ${length(pooled.step)} of labels.${few(one.labelled)}`);
       }
     },
@@ -102,8 +102,8 @@ function floorOf(model: string, windows: ReadonlyMap<Accuracy, Windows>): number
   return Math.max(0, Math.floor(Math.min(0.9, ...lows, ...estimates) * 10) / 10);
 }
 
-function chartOf(windows: Windows, estimate: Accuracy["estimate"], floor: number): Chart {
-  const { from, to, step, points: known } = windows;
+function chartOf(from: number, windows: Windows, estimate: Accuracy["estimate"], floor: number): Chart {
+  const { to, step, points: known } = windows;
   const grid = gridOf(windows, [known]);
   const byIndex = new Map(known.map((point) => [grid.at(point.time), point]));
   const edge = (key: string, values: Line["values"]): Line => ({

@@ -4,6 +4,7 @@ import type { Report } from "../src/report-types.js";
 type Point = Report["accuracy"][number]["points"][number];
 
 export interface Windows {
+  /** Where the first window begins: at the report's begin or before it. */
   from: number;
   to: number;
   /** The length of a window, a multiple of the report's step. */
@@ -25,14 +26,15 @@ export function windowsOf({ from, to, step }: Report, points: readonly Point[]):
   const fitting = SIZES.filter((size) => size <= most);
   const size = fitting.find((one) => one * mean >= WANTED_LABELS) ?? fitting.at(-1) ?? 1;
   if (size === 1) return { from, to, step, points: labelled };
-  const begin = (time: number) => from + Math.floor((time - from) / (size * step)) * size * step;
+  // Cut where the clock cuts, not where the range begins: the range moves on, and the same labels would be cut anew.
+  const begin = (time: number) => Math.floor(time / (size * step)) * size * step;
   const sums = new Map<number, { labelled: number; correct: number }>();
   for (const { time, labelled: n, correct } of labelled) {
     const sum = sums.get(begin(time)) ?? { labelled: 0, correct: 0 };
     sums.set(begin(time), { labelled: sum.labelled + n, correct: sum.correct + correct });
   }
   const pooled = [...sums].map(([time, sum]) => ({ time, ...sum, ...wilson(sum.correct, sum.labelled) }));
-  return { from, to, step: size * step, points: pooled };
+  return { from: begin(from), to, step: size * step, points: pooled };
 }
 
 // The two-sided 95 % quantile of the normal distribution.

@@ -59,6 +59,21 @@ test("windows of labels lose none, and their interval is Wilson's", () => {
   }
 });
 
+test("windows stay where they are while the range moves on", () => {
+  const hour = { from: 0, to: 3_600_000, step: 60_000 };
+  const report = reportFor(hour);
+  const points = Array.from({ length: 60 }, (_, index) => ({
+    ...{ time: index * hour.step, labelled: 20, correct: 20 - (index % 3) },
+    ...wilson(20 - (index % 3), 20),
+  }));
+  const before = windowsOf(report, points);
+  const after = windowsOf({ ...report, from: 60_000, to: 3_660_000 }, points.slice(1));
+  expect(after.step).toBe(before.step);
+  expect(before.step).toBe(3 * hour.step);
+  // The first lost a step; the others are the same.
+  expect(after.points.slice(1)).toEqual(before.points.slice(1));
+});
+
 test("files are served packed, for good where their name has a hash, under a strict policy", async () => {
   const app = Fastify();
   app.register(dashboard);
