@@ -5,6 +5,7 @@ import type { Access, Caller, Denial } from "./access.js";
 import type { AllowList } from "./allow-list.js";
 import { parseBeacon } from "./beacon.js";
 import { HttpError, readJson } from "./body.js";
+import { dashboard } from "./dashboard.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
 import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
@@ -55,6 +56,7 @@ export function createServer(store: Store, access: Access, options: ServerOption
     const { batches, repeated: duplicates } = figures;
     return report(store, query, { minBatches, batches, duplicates }).catch((cause) => unavailable(cause));
   });
+  app.register(dashboard);
   // A scope of its own: only writing is for other origins, so a page elsewhere cannot read what was counted.
   app.register(async (writing) => {
     await writing.register(cors, access.cors);

@@ -1,0 +1,76 @@
+// What a plot over time shows, as plain data: lines, columns or bands on one row of times.
+import type { Palette } from "./colours.js";
+
+export type Paint = { series: number } | { ramp: number } | { quiet: true };
+
+export interface Line {
+  key: string;
+  label: string;
+  paint: Paint;
+  /** "edge": the limit of a band, without a line of its own, a legend or a place in the table. */
+  kind: "line" | "column" | "edge";
+  dash?: Dash;
+  values: readonly (number | null)[];
+  /** What the tooltip says of a step instead of the formatted value. */
+  tell?: (index: number) => string | null;
+}
+
+export interface Band {
+  /** Positions in `lines`. */
+  upper: number;
+  lower: number;
+  quiet: boolean;
+}
+
+export interface Chart {
+  from: number;
+  to: number;
+  step: number;
+  times: readonly number[];
+  lines: readonly Line[];
+  bands?: readonly Band[];
+  /** Columns that stand on each other. */
+  stacked?: boolean;
+  /** A logarithmic y axis: for things of which one is a hundred times another. */
+  log?: boolean;
+  /** The y axis; without it from 0 to what is needed. */
+  range?: readonly [number, number];
+  format: (value: number) => string;
+  axis: (value: number) => string;
+}
+
+export const DASHES = ["solid", "dashed", "dotted"] as const;
+export type Dash = (typeof DASHES)[number];
+
+/** The first of many get a line; a seventh colour could not be told from the others. */
+export const MOST_LINES = 6;
+
+/** Colour and dash change together, so that neither is needed to tell two lines apart. */
+export function look(index: number): { paint: Paint; dash: Dash } {
+  return { paint: { series: index }, dash: DASHES[index % DASHES.length] ?? "solid" };
+}
+
+export function colourOf(paint: Paint, palette: Palette): string {
+  if ("series" in paint) return palette.series[paint.series % palette.series.length] ?? palette.ink;
+  if ("ramp" in paint) return palette.ramp[paint.ramp % palette.ramp.length] ?? palette.ink;
+  return palette.quiet;
+}
+
+export function swatchOf(paint: Paint): string {
+  if ("series" in paint) return `var(--series-${(paint.series % MOST_LINES) + 1})`;
+  if ("ramp" in paint) return `var(--ramp-${paint.ramp + 1})`;
+  return "var(--quiet)";
+}
+
+/** Seconds, as uPlot counts: a step is drawn at its middle, since what it holds came between its edges. */
+export function placeOf({ times, step }: Chart, index: number): number {
+  return ((times[index] ?? 0) + step / 2) / 1000;
+}
+
+/** What the tooltip and the table say about one line at one step; null: nothing. */
+export function told(chart: Chart, line: Line, index: number): string | null {
+  if (line.kind === "edge") return null;
+  if (line.tell) return line.tell(index);
+  const value = line.values[index] ?? null;
+  return value === null ? null : chart.format(value);
+}

@@ -1,0 +1,81 @@
+// The panel of durations by stage: one model, its backends beside each other, in the order in which a prediction passes.
+import type { Report } from "../src/report-types.js";
+import { createChooser } from "./chooser.js";
+import { count, duration, words } from "./format.js";
+import { createTablePanel, type TablePanel } from "./panel.js";
+import type { Cell } from "./table.js";
+
+type Latency = Report["latency"][number];
+
+const ORDER = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess", "total"];
+const FIGURES = ["p50", "p95", "p99", "Count"];
+
+export function createStages(): { element: TablePanel["element"]; show(report: Report): void } {
+  const panel = createTablePanel(
+    {
+      title: "Latency by stage",
+      unit: "dark bar to p50, pale bar to p95",
+      note: "Stages are reported without a version.",
+      wide: true,
+    },
+    [
+      { label: "Stage" },
+      { label: "Backend" },
+      { label: "p50 and p95", bars: true },
+      ...FIGURES.map((label) => ({ label, figure: true })),
+    ],
+  );
+  const chooser = createChooser("Model");
+  panel.tools.prepend(chooser.element);
+  let latest: Report | null = null;
+  const draw = () => {
+    if (!latest) return;
+    const models = modelsOf(latest);
+    const chosen = models[chooser.choose(models)];
+    panel.show(stageRows(latest, chosen), "No stage was measured in this range.");
+  };
+  chooser.onChange(draw);
+  return {
+    element: panel.element,
+    show(report) {
+      latest = report;
+      draw();
+    },
+  };
+}
+
+/** The busiest first. */
+function modelsOf({ latency }: Report): string[] {
+  const counts = new Map<string, number>();
+  for (const { model, count: n, stage } of latency)
+    counts.set(model, (counts.get(model) ?? 0) + (stage === "total" ? n : 0));
+  return [...counts].sort(([, a], [, b]) => b - a).map(([model]) => model);
+}
+
+function stageRows({ latency }: Report, model: string | undefined): (Cell | string)[][] {
+  const rows = latency.filter((one) => one.model === model).sort(before);
+  const most = Math.max(...rows.map(({ p95 }) => p95), Number.MIN_VALUE);
+  return rows.map((one) => [
+    one.stage === "total" ? `total${one.version ? `, ${one.version}` : ""}` : words(one.stage),
+    one.backend,
+    { text: "", bar: one.p50 / most, tail: one.p95 / most },
+    { text: duration(one.p50), value: one.p50 },
+    { text: duration(one.p95), value: one.p95 },
+    { text: duration(one.p99), value: one.p99 },
+    { text: count(one.count), value: one.count },
+  ]);
+}
+
+function before(a: Latency, b: Latency): number {
+  return (
+    place(a.stage) - place(b.stage) ||
+    (a.version ?? "").localeCompare(b.version ?? "") ||
+    a.backend.localeCompare(b.backend)
+  );
+}
+
+/** A stage that this page does not know comes before the sum. */
+function place(stage: string): number {
+  const index = ORDER.indexOf(stage);
+  return index < 0 ? ORDER.length - 1.5 : index;
+}

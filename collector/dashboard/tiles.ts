@@ -1,0 +1,105 @@
+// The row of figures at the top: what somebody on call looks at first.
+import { FEW_LABELS, interval } from "./accuracy.js";
+import { make, write } from "./dom.js";
+import { type Figures, figuresOf, nameOf } from "./figures.js";
+import { count, duration, NONE, percent } from "./format.js";
+import type { Scene } from "./section.js";
+
+interface Tile {
+  name: string;
+  label: string;
+  tell(figures: Figures, scene: Scene): { value: number | null; text: string; about: string };
+}
+
+const TILES: readonly Tile[] = [
+  {
+    name: "predictions",
+    label: "Predictions",
+    tell: ({ predictions }, { report }) => ({
+      value: predictions,
+      text: count(predictions),
+      about: `${count(report.throughput.reduce((all, { items }) => all + items, 0))} items`,
+    }),
+  },
+  {
+    name: "p95",
+    label: "p95 latency",
+    tell: ({ slowest }, { report }) => {
+      if (!slowest) return { value: null, text: NONE, about: "nothing measured" };
+      const several = report.latency.filter(({ stage }) => stage === "total").length > 1;
+      const name = nameOf(slowest.model, slowest.version, slowest.backend);
+      return { value: slowest.p95, text: duration(slowest.p95), about: several ? `${name}\nthe slowest` : name };
+    },
+  },
+  {
+    name: "errors",
+    label: "Error rate",
+    tell: ({ errorRate, errors }, { filtered }) => {
+      // Errors carry no model: over the predictions of one model they would be no rate.
+      if (filtered) return { value: null, text: NONE, about: `${plural(errors, "error")} in all models` };
+      const text = errorRate === null ? NONE : percent(errorRate, 2);
+      return { value: errorRate, text, about: plural(errors, "error") };
+    },
+  },
+  {
+    name: "accuracy",
+    label: "Accuracy",
+    tell: ({ judged }) => {
+      if (!judged || judged.accuracy === null) return { value: null, text: NONE, about: "no labels" };
+      const few = judged.labelled < FEW_LABELS ? ", too few" : "";
+      const name = nameOf(judged.model, judged.version);
+      const about = `${interval(judged.low, judged.high)}, ${count(judged.labelled)} labels${few}\n${name}`;
+      return { value: judged.accuracy, text: percent(judged.accuracy), about };
+    },
+  },
+  {
+    name: "fallbacks",
+    label: "Fallbacks",
+    tell: ({ fallbacks }, { report }) => ({
+      value: fallbacks,
+      text: count(fallbacks),
+      about: plural(
+        report.restarts.reduce((all, one) => all + one.count, 0),
+        "worker restart",
+      ),
+    }),
+  },
+  {
+    name: "dropped",
+    label: "Dropped records",
+    tell: ({ dropped }, { report }) => ({
+      value: dropped,
+      text: count(dropped),
+      about: `of ${plural(report.telemetry.batches, "batch", "batches")}`,
+    }),
+  },
+];
+
+export function createTiles(): { element: HTMLElement; show(scene: Scene): void } {
+  const cells = TILES.map((tile) => {
+    const value = make("data");
+    value.id = `tile-${tile.name}`;
+    const about = make("span", "about");
+    return { tile, value, about };
+  });
+  const items = cells.map(({ tile, value, about }) =>
+    make("div", "tile", make("dt", "", tile.label), make("dd", "", value, about)),
+  );
+  return {
+    element: make("dl", "tiles", ...items),
+    show(scene) {
+      const figures = figuresOf(scene.report);
+      for (const { tile, value, about } of cells) {
+        const told = tile.tell(figures, scene);
+        value.value = told.value === null ? "" : String(told.value);
+        write(value, told.text);
+        write(about, told.about);
+        about.title = told.about;
+      }
+    },
+  };
+}
+
+function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
