@@ -166,7 +166,7 @@ async function main(): Promise<void> {
     collectorUrl = collector.url;
   }
   console.log(`\n  Demo       ${demo.url}`);
-  console.log(`  Collector  ${collectorUrl ? new URL("/metrics", collectorUrl).href : "off (--no-collector)"}`);
+  console.log(`  Collector  ${collectorUrl ? new URL("/dashboard/", collectorUrl).href : "off (--no-collector)"}`);
   console.log("\n  Ctrl-C ends both.\n");
 }
 

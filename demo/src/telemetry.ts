@@ -24,7 +24,7 @@ export function createTelemetryPanel(collector: string | null): TelemetryPanel {
   const send = make("button", "button", "Send now");
   send.type = "button";
   const link = make("a", "", "See what it received");
-  link.href = new URL("/metrics", collector).href;
+  link.href = new URL("/dashboard/", collector).href;
   const about = make(
     "p",
     "",
