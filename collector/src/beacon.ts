@@ -7,6 +7,8 @@ export interface Beacon {
   points: Point[];
   events: Event[];
   rejected: Rejected[];
+  /** The same as bodies of OTLP. */
+  otlp: { metrics: object; logs: object };
 }
 
 const VERSION = 1;
@@ -19,13 +21,22 @@ const DELTA = 1;
 export function parseBeacon(body: unknown, now: number): Beacon {
   if (!isFields(body) || body.v !== VERSION || !Array.isArray(body.metrics) || !Array.isArray(body.events))
     throw new BadBody(`The body must be an object with "v": ${VERSION} and the arrays "metrics" and "events".`);
+  const { metrics, logs } = otlpOf(body, body.metrics, body.events);
+  const points = parseMetrics(metrics, now);
+  const events = parseLogs(logs, now);
+  const rejected = [...points.rejected, ...events.rejected];
+  return { points: points.records, events: events.records, rejected, otlp: { metrics, logs } };
+}
+
+function otlpOf(body: Fields, metrics: unknown[], events: unknown[]): Beacon["otlp"] {
   const resource = { attributes: pairs(body.resource) };
   const times = { startTimeUnixNano: nanos(body.start), timeUnixNano: nanos(body.end) };
-  const metrics = body.metrics.map((metric) => otlpMetric(metric, times));
-  const logRecords = body.events.map(otlpEvent);
-  const points = parseMetrics({ resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] }, now);
-  const events = parseLogs({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] }, now);
-  return { points: points.records, events: events.records, rejected: [...points.rejected, ...events.rejected] };
+  const scopeMetrics = [{ metrics: metrics.map((metric) => otlpMetric(metric, times)) }];
+  const scopeLogs = [{ logRecords: events.map(otlpEvent) }];
+  return {
+    metrics: { resourceMetrics: [{ resource, scopeMetrics }] },
+    logs: { resourceLogs: [{ resource, scopeLogs }] },
+  };
 }
 
 function otlpMetric(value: unknown, times: object): unknown {

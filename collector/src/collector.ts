@@ -4,6 +4,7 @@ import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
 import { createAllowList } from "./allow-list.js";
 import { createRateLimit } from "./rate-limit.js";
 import { createServer } from "./server.js";
+import { createSinks, type SinkOptions } from "./sinks/sinks.js";
 import { openStore } from "./store.js";
 
 export interface CollectorOptions extends AccessOptions {
@@ -34,6 +35,8 @@ export interface CollectorOptions extends AccessOptions {
   keyRate?: number;
   /** Takes the sender's address from a proxy's `X-Forwarded-For`. Default false: without a proxy anybody could write it. */
   trustProxy?: boolean;
+  /** Where else what was counted goes. Default nowhere. */
+  sinks?: SinkOptions;
   /** Days for which points and events are kept; the sums of `GET /metrics` stay. Default 30, at least 8. */
   keepDays?: number;
 }
@@ -71,11 +74,13 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       `Points cannot be kept for ${keepDays} days: at least ${LEAST_DAYS}, so that what a page sends again is known.`,
     );
   const access = createAccess(options);
+  const sinks = createSinks(options.sinks ?? {});
   const store = await openStore(data);
   const bucket = (each: number) => createRateLimit({ rate: each, burst: 4 * each });
   const app = createServer(store, access, {
     ...{ minBatches, trustProxy, allowList: createAllowList(allowAttributes) },
     limits: { address: bucket(rate), key: bucket(keyRate) },
+    ...{ passOn: sinks.offer, sinks: sinks.figures },
   });
   try {
     await store.forget(Date.now() - keepDays * DAY_MS);
@@ -98,6 +103,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const close = async () => {
     clearInterval(timer);
     await app.close();
+    await sinks.close();
     await store.close();
   };
   return {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { WriteKey } from "./access.js";
 import { startCollector } from "./collector.js";
+import type { SinkOptions } from "./sinks/sinks.js";
 
 interface Arguments {
   port: number;
@@ -18,6 +19,13 @@ interface Arguments {
   keyRate: number;
   trustProxy: boolean;
   keepDays: number;
+  forwardOtlp?: string;
+  forwardHeader: Record<string, string>;
+  elasticsearch?: string;
+  elasticsearchIndex: string;
+  elasticsearchKey?: string;
+  splunk?: string;
+  splunkToken?: string;
 }
 
 function readPort(text: string): number {
@@ -29,6 +37,28 @@ function readPort(text: string): number {
 function whole(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
+}
+
+function header(text: string, all: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Write it as name=value.");
+  return { ...all, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function sinksOf(given: Arguments): SinkOptions {
+  const { forwardOtlp, forwardHeader, elasticsearch, elasticsearchIndex, elasticsearchKey, splunk, splunkToken } =
+    given;
+  if (splunk && !splunkToken) throw new Error("--splunk needs --splunk-token.");
+  return {
+    ...(forwardOtlp && { otlp: { url: forwardOtlp, headers: forwardHeader } }),
+    ...(elasticsearch && {
+      elasticsearch: {
+        ...{ url: elasticsearch, index: elasticsearchIndex },
+        ...(elasticsearchKey && { headers: { authorization: `ApiKey ${elasticsearchKey}` } }),
+      },
+    }),
+    ...(splunk && { splunk: { url: splunk, token: splunkToken ?? "" } }),
+  };
 }
 
 function writeKey(text: string): WriteKey {
@@ -73,6 +103,13 @@ function readArguments(): Arguments {
     .option("--trust-proxy", "the sender's address is what a proxy's X-Forwarded-For says", false)
     .option("--min-batches <number>", "batches that must speak of a model before the report shows it", whole, 20)
     .option("--keep-days <number>", "days for which points and events are kept; at least 8", whole, 30)
+    .option("--forward-otlp <url>", "passes all on to this OpenTelemetry Collector")
+    .option("--forward-header <name=value>", "a header for it, such as a key; repeat it for more", header, {})
+    .option("--elasticsearch <url>", "writes all into this Elasticsearch as well")
+    .option("--elasticsearch-index <name>", "a data stream or an index", "insitu")
+    .option("--elasticsearch-key <key>", "an API key for it")
+    .option("--splunk <url>", "sends all to this HTTP Event Collector as well")
+    .option("--splunk-token <token>", "its token")
     .parse()
     .opts<Arguments>();
 }
@@ -82,13 +119,12 @@ function isLoopback(host: string): boolean {
 }
 
 async function main(): Promise<void> {
-  const {
-    allowOrigin: allowOrigins,
-    allowAttribute: allowAttributes,
-    writeKey: writeKeys,
-    ...options
-  } = readArguments();
-  const collector = await startCollector({ ...options, allowOrigins, allowAttributes, writeKeys });
+  const given = readArguments();
+  const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
+  const collector = await startCollector({
+    ...options,
+    ...{ allowOrigins, allowAttributes, writeKeys, sinks: sinksOf(given) },
+  });
   let ending = false;
   const end = async () => {
     // A terminal and npm both pass Ctrl-C on; the second must not cut the first short.

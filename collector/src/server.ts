@@ -1,4 +1,5 @@
 // The routes: telemetry in, sums out, and an answer in words for everything that cannot be taken.
+import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Access, Caller, Denial } from "./access.js";
@@ -12,6 +13,7 @@ import { type OwnFigure, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
 import type { RateLimit } from "./rate-limit.js";
 import type { Attributes, Rejected } from "./records.js";
 import { readReportQuery, report } from "./report-route.js";
+import type { Passed } from "./sinks/sink.js";
 import type { Appended, Batch, Store } from "./store.js";
 
 /** Seconds after which a sender may try again what could not be stored. */
@@ -23,6 +25,10 @@ export interface ServerOptions {
   allowList: AllowList;
   /** Of requests that write, by address and by key. */
   limits: { address: RateLimit; key: RateLimit };
+  /** Hands what was counted to those who want it as well; never waits. */
+  passOn(passed: Passed): void;
+  /** Figures of those, for `GET /metrics`. */
+  sinks(): OwnFigure[];
   /** Whether a proxy's `X-Forwarded-For` names the sender. */
   trustProxy: boolean;
 }
@@ -48,7 +54,7 @@ export function createServer(store: Store, access: Access, options: ServerOption
     return { status: "ready" };
   });
   app.get("/metrics", { onRequest: guard((caller) => access.read(caller)) }, async (_request, reply) => {
-    const own = ownFigures(store.series().length, figures, allowList.dropped());
+    const own = [...ownFigures(store.series().length, figures, allowList.dropped()), ...options.sinks()];
     return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(store.series(), own));
   });
   app.get("/v1/report", { onRequest: guard((caller) => access.read(caller)) }, async (request) => {
@@ -75,30 +81,37 @@ export function createServer(store: Store, access: Access, options: ServerOption
     const allowed = <R extends { attributes: Attributes }>(records: R[]) =>
       records.map((record) => ({ ...record, attributes: allowList.keep(record.attributes) }));
     takeJson(writing);
+    /** Counts it, unless it was counted before, and passes it on then. */
+    const take = async (request: FastifyRequest, { points, events, otlp }: Omit<Passed, "id">) => {
+      const batch = { id: batchId(request), points: allowed([...points]), events: allowed([...events]) };
+      const appended = await append(store, batch, figures);
+      if (appended.isRepeated) return appended;
+      figures.points += points.length;
+      figures.events += events.length;
+      options.passOn({ ...batch, otlp, id: batch.id ?? randomUUID().replaceAll("-", "") });
+      return appended;
+    };
     writing.post("/v1/metrics", async (request) => {
-      const { records, rejected } = parse(() => parseMetrics(request.body, Date.now()));
-      const appended = await append(store, { id: batchId(request), points: allowed(records) }, figures);
+      const { records: points, rejected } = parse(() => parseMetrics(request.body, Date.now()));
+      const otlp = [{ path: "/v1/metrics" as const, body: request.body }];
+      const appended = await take(request, { points, events: [], otlp });
       if (appended.isRepeated) return {};
-      figures.points += records.length;
       return partial("rejectedDataPoints", [...rejected, ...appended.rejected], figures);
     });
     writing.post("/v1/logs", async (request) => {
-      const { records, rejected } = parse(() => parseLogs(request.body, Date.now()));
-      const appended = await append(store, { id: batchId(request), events: allowed(records) }, figures);
-      if (appended.isRepeated) return {};
-      figures.events += records.length;
-      return partial("rejectedLogRecords", rejected, figures);
+      const { records: events, rejected } = parse(() => parseLogs(request.body, Date.now()));
+      const otlp = [{ path: "/v1/logs" as const, body: request.body }];
+      const appended = await take(request, { points: [], events, otlp });
+      return appended.isRepeated ? {} : partial("rejectedLogRecords", rejected, figures);
     });
     writing.post("/v1/beacon", async (request) => {
-      const { points, events, rejected } = parse(() => parseBeacon(request.body, Date.now()));
-      const appended = await append(
-        store,
-        { id: batchId(request), points: allowed(points), events: allowed(events) },
-        figures,
-      );
+      const { points, events, rejected, otlp } = parse(() => parseBeacon(request.body, Date.now()));
+      const bodies = [
+        ...(points.length > 0 ? [{ path: "/v1/metrics" as const, body: otlp.metrics }] : []),
+        ...(events.length > 0 ? [{ path: "/v1/logs" as const, body: otlp.logs }] : []),
+      ];
+      const appended = await take(request, { points, events, otlp: bodies });
       if (appended.isRepeated) return {};
-      figures.points += points.length;
-      figures.events += events.length;
       return partial("rejectedRecords", [...rejected, ...appended.rejected], figures);
     });
   });

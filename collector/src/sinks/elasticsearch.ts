@@ -1,0 +1,62 @@
+// Writes points and events into Elasticsearch by its bulk interface, each document once.
+import { eventDocument, pointDocument } from "./documents.js";
+import { postTo } from "./http.js";
+import type { Attempt, Delivery, Sink } from "./sink.js";
+
+export interface ElasticsearchOptions {
+  url: string;
+  /** A data stream or an index. */
+  index: string;
+  headers?: Record<string, string>;
+}
+
+interface Item {
+  create?: { status: number };
+}
+
+export function elasticsearchSink({ url, index, headers = {} }: ElasticsearchOptions): Sink {
+  const address = `${url.replace(/\/+$/, "")}/_bulk?filter_path=errors,items.*.status`;
+  return {
+    name: "elasticsearch",
+    pack({ id, points, events }) {
+      const documents = [...points.map(pointDocument), ...events.map(eventDocument)];
+      // `create` is what data streams take; with an id of the sender's a repeat is a conflict and no second document.
+      const pairs = documents.map((document, i) => [{ create: { _index: index, _id: `${id}-${i}` } }, document]);
+      return documents.length === 0
+        ? []
+        : [deliveryOf(pairs.map((pair) => pair.map((line) => JSON.stringify(line)) as Pair))];
+    },
+    send: (delivery) =>
+      postTo(address, delivery.body, { "content-type": "application/x-ndjson", ...headers }, (text) =>
+        judge(text, delivery),
+      ),
+  };
+}
+
+type Pair = [action: string, document: string];
+
+const deliveryOf = (pairs: Pair[]): Delivery => ({ body: `${pairs.flat().join("\n")}\n`, items: pairs.length });
+
+// The document is there already.
+const CONFLICT = 409;
+
+/** Elasticsearch answers 200 also when every document failed: each has a status of its own. */
+function judge(text: string, { body, items }: Delivery): Attempt {
+  let answer: { errors?: boolean; items?: Item[] };
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    return { kind: "refused", reason: "it answered no JSON" };
+  }
+  if (!answer.errors) return { kind: "done", failed: 0 };
+  const lines = body.split("\n");
+  const again: Pair[] = [];
+  let failed = 0;
+  for (let i = 0; i < items; i += 1) {
+    const status = answer.items?.[i]?.create?.status ?? 500;
+    if (status < 300 || status === CONFLICT) continue;
+    if (status === 429 || status >= 500) again.push([lines[2 * i] as string, lines[2 * i + 1] as string]);
+    else failed += 1;
+  }
+  return { kind: "done", failed, ...(again.length > 0 && { again: deliveryOf(again) }) };
+}
