@@ -71,8 +71,11 @@ export function createRing(model: string, table: Table<Outcome>, now = Date.now)
     const written = [...unwritten.values()];
     unwritten.clear();
     if (written.length === 0) return;
+    // Not waited for: a page that ends has no time for the answers, and the transaction has.
     await table.change(async (rows) => {
-      for (const outcome of written) await rows.put(outcome);
+      for (const outcome of written) void rows.put(outcome).catch(() => undefined);
+    });
+    await table.change(async (rows) => {
       const mine = (await rows.all()).filter((row) => row.model === model);
       const kept = new Set(newest(mine).map(({ id }) => id));
       for (const { id } of mine) if (!kept.has(id)) await rows.remove(id);
@@ -97,10 +100,9 @@ export function createRing(model: string, table: Table<Outcome>, now = Date.now)
         const before = await rows.get(id);
         if (!before || !isFresh(before)) return undefined;
         const after = change(before);
-        if (after) {
-          await rows.put(after);
-          if (after.model === model) held.set(id, after);
-        }
+        if (after) await rows.put(after);
+        // Another tab may have been told of it meanwhile.
+        if (before.model === model) held.set(id, after ?? before);
         return before;
       });
     },

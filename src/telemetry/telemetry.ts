@@ -188,9 +188,10 @@ export function createTelemetry(
     await deliver([...left, ...(cut()?.parcels ?? [])]);
   };
 
-  const onLeave = () => {
+  const onLeave = (event?: PageTransitionEvent) => {
     if (!maySend()) return;
-    const left = defer();
+    // A page that is kept for "back" keeps what the browser was handed, too, until it goes for good: hours later, perhaps.
+    const left = event?.persisted ? [...recall(), ...(cut()?.parcels ?? [])] : defer();
     const stuck = left.length > 0 ? pageEnd.leave(left) : [];
     if (stuck.length > 0) void deliver(stuck);
   };

@@ -14,13 +14,13 @@ const SLOW_MS = 60_000;
 let folder: string;
 let server: ChildProcess;
 let demoUrl: string;
-let metricsUrl: string;
+let dashboardUrl: string;
 let chromium: Chromium;
 let page: Page;
 const complaints: string[] = [];
 
 /** Starts the script and waits for the two addresses it prints. */
-function start(args: string[]): Promise<{ process: ChildProcess; demo: string; metrics: string }> {
+function start(args: string[]): Promise<{ process: ChildProcess; demo: string; dashboard: string }> {
   const child = spawn(process.execPath, ["--import", "tsx", "scripts/start.ts", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -29,8 +29,8 @@ function start(args: string[]): Promise<{ process: ChildProcess; demo: string; m
     const read = (chunk: Buffer) => {
       printed += chunk;
       const demo = /Demo\s+(http\S+)/.exec(printed)?.[1];
-      const metrics = /Collector\s+(http\S+)/.exec(printed)?.[1];
-      if (demo && metrics) done({ process: child, demo, metrics });
+      const dashboard = /Collector\s+(http\S+)/.exec(printed)?.[1];
+      if (demo && dashboard) done({ process: child, demo, dashboard });
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
@@ -49,7 +49,7 @@ beforeAll(async () => {
   const camera = join(folder, "camera.mjpeg");
   await writeFile(camera, await readFile("demo/public/photos/coffee.jpg"));
   const started = await start(["--port", "0", "--collector-port", "0", "--data", join(folder, "telemetry.db")]);
-  ({ process: server, demo: demoUrl, metrics: metricsUrl } = started);
+  ({ process: server, demo: demoUrl, dashboard: dashboardUrl } = started);
   chromium = await launchChromium({
     args: [
       "--use-fake-device-for-media-stream",
@@ -185,7 +185,7 @@ test.each([
 
 test("the collector has the durations once the page is left", async () => {
   await page.goto("about:blank");
-  const metrics = async () => (await fetch(metricsUrl)).text();
+  const metrics = async () => (await fetch(new URL("/metrics", dashboardUrl))).text();
   const counted = /^ml_inference_duration_seconds_count\{[^}]*ml_model_name="objects"[^}]*\} [1-9]/m;
   await expect.poll(metrics, { timeout: SLOW_MS }).toMatch(counted);
 });
