@@ -1,9 +1,12 @@
 // What watching costs: predictions with telemetry and monitoring against none, and the bytes that a thousand of them send.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
 import { type Receiver, startReceiver } from "../test/support/receiver.js";
 import { inTime } from "./in-time.js";
 import type * as Page from "./page/telemetry.js";
-import { PAGE } from "./page-build.js";
+import { PAGE, ROOT } from "./page-build.js";
 import { interval, type Report } from "./report.js";
 import { percentile, ratioOfMedians } from "./statistics.js";
 
@@ -33,6 +36,7 @@ export async function benchTelemetry({ rounds = ROUNDS }: { rounds?: number }, r
     try {
       await cost(library, receiver, rounds, row, report);
       await bytes(library, receiver, row, report);
+      sizes(row, report);
     } catch (error) {
       report.error(row, error);
     }
@@ -92,4 +96,22 @@ async function bytes(library: LibraryPage, receiver: Receiver, row: object, repo
     requests: sent.length,
     target: BYTES_AT_MOST,
   });
+}
+
+/** Minified and gzipped kilobytes of what others put into a page, as measured before our first line (esbuild). */
+const OTHERS = {
+  "OpenTelemetry's metrics SDK and exporter": 22.0,
+  "@sentry/browser, core": 33.2,
+  "Grafana Faro": 42.0,
+};
+
+function sizes(row: object, report: Report): void {
+  // What telemetry fetches beside the main bundle, in which it has a handle of some hundred bytes.
+  const parts = ["telemetry", "table"].map(
+    (part) => gzipSync(readFileSync(join(ROOT, `dist/${part}.js`)), { level: 9 }).length,
+  );
+  const ours = parts.reduce((sum, size) => sum + size, 0) / 1000;
+  const others = Object.entries(OTHERS).map(([name, size]) => `${name} ${size.toFixed(1)}`);
+  report.say(`  gzipped, kB         ours ${ours.toFixed(1)}; ${others.join("; ")}   (reported)`);
+  report.row({ ...row, what: "gzipped, kB", ours, others: OTHERS });
 }
