@@ -1,10 +1,8 @@
 // Gets requests to the collector: one at a time, again later when that may help, from the outbox when it does not.
+import type { Loss } from "./books.js";
 import { createOutbox } from "./outbox.js";
 import type { Parcel } from "./parcels.js";
 import type { Answer, Post } from "./post.js";
-
-/** Why records were given up. */
-export type Loss = "queue_overflow" | "outbox_overflow" | "outbox_expired" | "rejected" | "partial" | "consent";
 
 export interface Delivery {
   /** Sends them, and what waits from before; resolves when that was done or cannot be done now. Never rejects. */
@@ -18,8 +16,14 @@ export interface Delivery {
 export interface DeliveryParts {
   post: Post;
   storeName: string;
-  onSent(parcel: Parcel): void;
-  onLost(parcel: Parcel, reason: Loss, count?: number): void;
+  /** It has arrived, but for what was lost. */
+  onEnd(parcel: Parcel, loss?: Loss): void;
+}
+
+/** What an answer that is final leaves out. */
+export function lossOf(answer: Exclude<Answer, { kind: "retry" }>): Loss | undefined {
+  if (answer.kind === "refused") return { reason: "rejected" };
+  return answer.rejected > 0 ? { reason: "partial", count: answer.rejected } : undefined;
 }
 
 const RETRY_MS = 1_000;
@@ -29,7 +33,7 @@ const MAX_FAILURES = 5;
 // A collector that is being restarted refuses at once too, for a moment.
 const MAX_BLOCKED = 3;
 
-export function createDelivery({ post, storeName, onSent, onLost }: DeliveryParts): Delivery {
+export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Delivery {
   const outbox = createOutbox(storeName);
   const fresh: Parcel[] = [];
   let running: Promise<void> = Promise.resolve();
@@ -40,14 +44,8 @@ export function createDelivery({ post, storeName, onSent, onLost }: DeliveryPart
   let isQuiet = false;
   let isClosed = false;
 
-  const settle = (parcel: Parcel, answer: Exclude<Answer, { kind: "retry" }>) => {
-    if (answer.kind === "refused") return onLost(parcel, "rejected");
-    onSent(parcel);
-    if (answer.rejected > 0) onLost(parcel, "partial", answer.rejected);
-  };
-
   const keep = async (parcel: Parcel) => {
-    for (const gone of await outbox.put(parcel)) onLost(gone, "outbox_overflow");
+    for (const gone of await outbox.put(parcel)) onEnd(gone, { reason: "outbox_overflow" });
   };
 
   const wait = ({ after, atOnce }: Extract<Answer, { kind: "retry" }>) => {
@@ -69,7 +67,7 @@ export function createDelivery({ post, storeName, onSent, onLost }: DeliveryPart
     }
     hasReached = true;
     failures = 0;
-    settle(parcel, answer);
+    onEnd(parcel, lossOf(answer));
     return true;
   };
 
@@ -84,7 +82,7 @@ export function createDelivery({ post, storeName, onSent, onLost }: DeliveryPart
   };
 
   const drainOutbox = async () => {
-    const expired = (parcel: Parcel) => onLost(parcel, "outbox_expired");
+    const expired = (parcel: Parcel) => onEnd(parcel, { reason: "outbox_expired" });
     for (let parcel = await outbox.oldest(expired); parcel && maySend(); parcel = await outbox.oldest(expired)) {
       if (!(await attempt(parcel))) return;
       // Not before: a page that dies in between sends it again, and the collector counts it once.
@@ -134,8 +132,8 @@ export function createDelivery({ post, storeName, onSent, onLost }: DeliveryPart
       return run();
     },
     async clear() {
-      for (const parcel of fresh.splice(0)) onLost(parcel, "consent");
-      for (const parcel of await outbox.clear()) onLost(parcel, "consent");
+      for (const parcel of fresh.splice(0)) onEnd(parcel, { reason: "consent" });
+      for (const parcel of await outbox.clear()) onEnd(parcel, { reason: "consent" });
     },
     async close() {
       globalThis.removeEventListener?.("online", onOnline);

@@ -1,13 +1,14 @@
 // What the page reports of itself: records in, requests out, and books of what became of each record.
 import type { Consent, TelemetryBatch, TelemetryOptions, TelemetryStats } from "../telemetry-types.js";
+import { createBooks } from "./books.js";
 import { createBridge } from "./bridge.js";
-import { createDelivery, type Loss } from "./delivery.js";
+import { createDelivery, lossOf } from "./delivery.js";
 import { createLongTasks } from "./long-tasks.js";
 import { createPageEnd } from "./page-end.js";
 import { type Parcel, pack } from "./parcels.js";
 import { type Answer, createPost } from "./post.js";
 import { isPrivate } from "./privacy.js";
-import { type Cut, createRecorder, type Signal } from "./recorder.js";
+import { type Cut, createRecorder } from "./recorder.js";
 import type { TelemetryRecord } from "./records.js";
 import { resourceOf } from "./resource.js";
 
@@ -29,8 +30,6 @@ const DEFER_MS = 1_000;
 const HOUR_MS = 3600 * 1000;
 const BYTES_AN_HOUR = 1024 * 1024;
 
-type Reason = Loss | "non_finite" | "privacy" | "before_send";
-
 /** `fetch` is the browser's own. */
 export function createTelemetry(
   options: TelemetryOptions,
@@ -41,11 +40,6 @@ export function createTelemetry(
   const isOff = isPrivate() && options.globalPrivacyControl === "off";
   const resource = resourceOf(options);
   let consent: Consent = options.consent ?? "granted";
-  let recorded = 0;
-  let sent = 0;
-  const lost: Record<string, number> = {};
-  /** Requests of this page that have not ended; the outbox holds those of others too, which are not in its books. */
-  const mine = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let deferTimer: ReturnType<typeof setTimeout> | undefined;
   let allowance = BYTES_AN_HOUR;
@@ -56,11 +50,8 @@ export function createTelemetry(
   let isClosed = false;
 
   const maySend = () => consent === "granted" && !isOff;
-  const drop = (signal: Signal, reason: Reason, count: number) => {
-    if (count <= 0) return;
-    lost[reason] = (lost[reason] ?? 0) + count;
-    recorder.dropped(signal, reason, count);
-  };
+  const books = createBooks((signal, reason, count) => recorder.dropped(signal, reason, count));
+  const { drop, closed } = books;
   const recorder = createRecorder({
     ...options,
     epsilon: options.privacy?.epsilon,
@@ -68,28 +59,17 @@ export function createTelemetry(
     bridge: otel && createBridge(otel),
     onDrop(signal, reason) {
       // One figure of a record, where the others count.
-      if (reason === "non_finite") recorded += 1;
+      if (reason === "non_finite") books.recorded(1);
       drop(signal, reason, 1);
     },
   });
 
-  const totalOf = ({ records }: Parcel) => records.metrics + records.events;
-  const onSent = (parcel: Parcel) => {
-    if (mine.delete(parcel.id)) sent += totalOf(parcel);
-  };
-  const onLost = (parcel: Parcel, reason: Loss, count = totalOf(parcel)) => {
-    const signal = parcel.path === "/v1/logs" ? "events" : "metrics";
-    if (reason === "partial") sent -= Math.min(count, totalOf(parcel));
-    else if (!mine.delete(parcel.id)) return recorder.dropped(signal, reason, count);
-    drop(signal, reason, Math.min(count, totalOf(parcel)));
-  };
   const onAnswer = (parcel: Parcel, answer: Answer) => {
     if (answer.kind === "retry") void delivery.deliver([parcel]);
-    else if (answer.kind === "refused") onLost(parcel, "rejected");
-    else onSent(parcel);
+    else closed(parcel, lossOf(answer));
   };
   const post = createPost(options, fetch);
-  const delivery = createDelivery({ post, storeName, onSent, onLost });
+  const delivery = createDelivery({ post, storeName, onEnd: closed });
   const pageEnd = createPageEnd(post, options, onAnswer);
 
   /** What the hour has left. */
@@ -109,7 +89,7 @@ export function createTelemetry(
     const given = taken && approved(taken);
     if (!given) return undefined;
     const parcels = pack(given, resource, protocol);
-    for (const { id } of parcels) mine.add(id);
+    books.opened(parcels);
     return { cut: given, parcels };
   };
 
@@ -139,9 +119,9 @@ export function createTelemetry(
   const recall = (): Parcel[] => {
     const { gone, back } = pageEnd.recall();
     spend(gone);
-    for (const parcel of gone) onSent(parcel);
+    for (const parcel of gone) closed(parcel);
     if (gone.length === 0 && handed) {
-      for (const { id } of back) mine.delete(id);
+      books.recalled(back);
       recorder.restore(handed);
     }
     handed = undefined;
@@ -205,7 +185,7 @@ export function createTelemetry(
 
   const forget = () => {
     const back = recall();
-    for (const parcel of back) onLost(parcel, "consent");
+    for (const parcel of back) closed(parcel, { reason: "consent" });
     const { metrics, events } = recorder.clear();
     drop("metrics", "consent", metrics);
     drop("events", "consent", events);
@@ -217,14 +197,14 @@ export function createTelemetry(
   return {
     record(record) {
       if (isOff || consent === "denied") {
-        recorded += 1;
+        books.recorded(1);
         drop("metrics", isOff ? "privacy" : "consent", 1);
         return;
       }
-      recorded += recorder.record(record);
+      books.recorded(recorder.record(record));
       if (record.kind === "predicted")
         for (const milliseconds of longTasks.during(record.timings.total))
-          recorded += recorder.record({ kind: "longTask", milliseconds, model: record.model.name });
+          books.recorded(recorder.record({ kind: "longTask", milliseconds, model: record.model.name }));
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -242,12 +222,7 @@ export function createTelemetry(
       }
     },
     flush,
-    stats: () => ({
-      recorded,
-      sent,
-      pending: recorded - sent - Object.values(lost).reduce((sum, count) => sum + count, 0),
-      dropped: { ...lost },
-    }),
+    stats: books.stats,
     async close() {
       globalThis.document?.removeEventListener("visibilitychange", onHide);
       globalThis.removeEventListener?.("pagehide", onLeave);

@@ -328,7 +328,7 @@ test("consent: pending keeps, denied forgets all, also what is in the outbox", a
         const request = indexedDB.open(name);
         request.onsuccess = () => resolve(request.result);
       });
-      const count = db.transaction("parcels").objectStore("parcels").count();
+      const count = db.transaction("rows").objectStore("rows").count();
       await new Promise((resolve) => {
         count.onsuccess = resolve;
       });
