@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
+import { heldOutDigits } from "./demo/server/held-out.js";
 import { site } from "./demo/server/site.js";
 import { wasm } from "./demo/server/wasm.js";
 
@@ -23,6 +24,7 @@ export default defineConfig({
   build: { outDir: here("demo/dist"), emptyOutDir: true, target: "es2022" },
   plugins: [
     site({ models: here("models") }),
+    heldOutDigits(),
     wasm({ from: here("dist/wasm"), to: "insitu/wasm" }),
     VitePWA({
       registerType: "autoUpdate",

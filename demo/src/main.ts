@@ -1,6 +1,7 @@
 // Wires the page: the chosen backend's models to the pictures, the camera, the digit pad and the panels.
 import type { Backend, ModelInfo, Progress } from "insitu";
 import { connectCamera } from "./camera.js";
+import { connectCheck } from "./check.js";
 import { readConfig } from "./config.js";
 import { connectDigits } from "./digits.js";
 import { byId } from "./dom.js";
@@ -20,6 +21,7 @@ const stage = createStage();
 const recogniser = createRecogniser(stage, panel.refresh);
 const camera = connectCamera(stage, recogniser, () => pictures.none());
 const digits = connectDigits(panel.refresh);
+const check = connectCheck(panel.refresh);
 const pictures = connectPictures((picture) => {
   camera.stop();
   void recogniser.recognise(picture);
@@ -45,6 +47,7 @@ function open(choice: Choice): void {
   // The new models are in place before the old ones end, so that what is shown is asked again rather than lost.
   recogniser.use(mine.objects);
   digits.use(mine.digits);
+  check.use(mine.digits);
   panel.use(mine.client);
   void last?.client.dispose();
   void follow(mine, sizes);

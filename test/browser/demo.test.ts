@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Report } from "../../collector/src/report-types.js";
+import digitsManifest from "../../models/digits/package/insitu.json" with { type: "json" };
 import { type Chromium, launchChromium } from "../support/chromium.js";
 
 // A first prediction compiles kernels, on a busy machine with two cores.
@@ -181,6 +183,25 @@ test.each([
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
   // Nothing sticks out sideways.
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+});
+
+test("a thousand digits that were held back are read, and page, collector and training agree on how many are right", async () => {
+  await page.getByRole("button", { name: "Read 1,000 new digits" }).click();
+  const answer = () => text("#check-said");
+  await expect
+    .poll(answer, { timeout: SLOW_MS })
+    .toMatch(/^\d+ of 1000 right: [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %\.$/);
+  const [right = 0, , share, , low, high] = ((await answer()).match(/[\d.]+(?= )/g) ?? []).map(Number);
+  expect(Math.abs(right / 1000 - digitsManifest.metrics.heldOutAccuracy)).toBeLessThanOrEqual(0.002);
+  expect(share).toBe(right / 10);
+  await page.getByRole("button", { name: "Send now" }).click();
+  const report = async () => (await (await fetch(new URL("/v1/report?model=digits", dashboardUrl))).json()) as Report;
+  await expect.poll(async () => (await report()).accuracy[0]?.labelled, { timeout: SLOW_MS }).toBe(1000);
+  const [accuracy] = (await report()).accuracy;
+  expect(accuracy?.correct).toBe(right);
+  expect([accuracy?.low, accuracy?.high].map((end) => (100 * (end ?? 0)).toFixed(1))).toEqual(
+    [low, high].map((end) => end?.toFixed(1)),
+  );
 });
 
 test("the collector has the durations once the page is left", async () => {
