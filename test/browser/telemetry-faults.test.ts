@@ -279,9 +279,11 @@ test("no secret is in any byte that is sent", async () => {
   await secret.evaluate(async () => {
     document.title = "alice 4711";
     const { model, client } = window;
-    await model.predict(new Float32Array(784).fill(0.123456789));
+    const { id } = await model.predict(new Float32Array(784).fill(0.123456789));
+    await model.feedback(id, { label: "7" });
     const fails = (run: Promise<unknown>) => run.catch(() => undefined);
     await fails(model.predict({ "hunter2 alice": new Float32Array(1) }));
+    await fails(model.feedback(id, { label: "alice s3cr3t" }));
     await fails(model.predict(new Blob(["passport s3cr3t"], { type: "image/png" })));
     await fails(client.load("/orders/4711/?token=s3cr3t"));
     await fails(client.load("/models/alice/passport.json"));
