@@ -43,6 +43,8 @@ export function createPost(options: TelemetryOptions, fetch: typeof globalThis.f
   const hasHeaders = (parcel: Parcel) => parcel.path !== "/v1/beacon";
   const request = (parcel: Parcel) => ({
     ...{ method: "POST", body: parcel.body as string | Blob, credentials: "omit" as const },
+    // To its own origin a browser would tell the page's whole address. "no-referrer" would make the Origin null there.
+    referrerPolicy: "origin" as const,
     headers: {
       "content-type": contentType(parcel),
       ...(writeKey && hasHeaders(parcel) && { "x-insitu-key": writeKey }),

@@ -299,6 +299,22 @@ test("no secret is in any byte that is sent", async () => {
       ).not.toContain(each);
 });
 
+test("a collector of the page's own origin is not told the page's address either", async () => {
+  const secret = await visitAt("?user=alice&token=s3cr3t");
+  const told: string[] = [];
+  await secret.route("**/collect/v1/**", async (route) => {
+    told.push(JSON.stringify(await route.request().allHeaders()));
+    await route.fulfill({ status: 200, body: "{}" });
+  });
+  await open(secret, { endpoint: `${library.server.url}/collect`.replace("//collect", "/collect") });
+  await predict(secret, 3);
+  await flush(secret);
+  await settled(secret);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.join()).not.toMatch(/alice|s3cr3t/);
+  expect(told.join()).toContain('"origin":"http');
+});
+
 async function visitAt(path: string): Promise<Page> {
   const opened = await library.chromium.context.newPage();
   await opened.goto(library.server.url + path);
