@@ -76,7 +76,8 @@ test("it is refused on every backend, with the figures", async () => {
 
 test("as an update it is not used: the version before it runs on, and says why", async () => {
   await publish(2, false);
-  expect(await load()).toMatchObject({ release: 2, backend: "wasm" });
+  // The one of the test before may have been stored.
+  expect(await load(true)).toMatchObject({ release: 2, backend: "wasm" });
   await publish(3, true);
   const { release, fellBackFrom } = await load(true);
   expect(release).toBe(2);
