@@ -89,7 +89,7 @@ export function createHost(parts: HostParts): Host {
 
   const open = (found: Package, batching: HostLoadOptions["batching"], call: Call): Promise<LiveModel> => {
     const { manifest, digest, model, weights } = found;
-    const { name, version, inputs, outputs, files } = manifest;
+    const { name, version, inputs, outputs, embedding, files } = manifest;
     const { signal, onProgress, onWarmup } = call;
     const total = files.reduce((sum, file) => sum + file.size, 0);
     const kept = connectedStore();
@@ -100,7 +100,7 @@ export function createHost(parts: HostParts): Host {
     };
     const { backends, maxThreads, me, closed } = config;
     const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
-    const source = { model, weights, inputs, outputs, rewrites };
+    const source = { model, weights, inputs, outputs, embedding, rewrites };
     let tests: ReturnType<Package["selfTests"]> | undefined;
     return turns.alone(async () => {
       const live: LiveModel = await openLiveModel(

@@ -116,6 +116,13 @@ export interface SelfTestSpec {
   tolerance: Record<Backend, number>;
 }
 
+/** What personalisation learns on: a node of the model's graph (of a layers model, a layer). */
+export interface EmbeddingSpec {
+  node: string;
+  /** `mean`: over height and width. Default `mean` for pictures' feature maps, `none` for what has no height and width. */
+  pool: "mean" | "none";
+}
+
 export interface SignatureSpec {
   keyId: string;
   algorithm: string;
@@ -137,6 +144,7 @@ export interface Manifest {
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: Task;
+  embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
   signatures?: SignatureSpec[];
   license?: string;

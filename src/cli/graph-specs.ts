@@ -33,13 +33,19 @@ export function graphSpecs(json: Json): Guesses {
   const metadata = own(json, "userDefinedMetadata");
   const candidates = [own(json, "signature"), isObject(metadata) ? own(metadata, "signature") : undefined];
   const signature = candidates.find((value): value is Json => isObject(value) && isObject(own(value, "outputs")));
-  const nodes = (list(own(own(json, "modelTopology") as Json, "node"), { url: "", field: "node" }) as Json[]).filter(
-    isObject,
-  );
+  const nodes = nodesOf(json);
   const byNodes = { inputs: placeholders(nodes), outputs: lastNodes(nodes) };
   if (!signature) return byNodes;
   const inputs = signed(own(signature, "inputs"), nodes);
   return { inputs: inputs.length > 0 ? inputs : byNodes.inputs, outputs: signed(own(signature, "outputs"), nodes) };
+}
+
+function nodesOf(json: Json): Json[] {
+  return (list(own(own(json, "modelTopology") as Json, "node"), { url: "", field: "node" }) as Json[]).filter(isObject);
+}
+
+export function nodeNames(json: Json): unknown[] {
+  return nodesOf(json).map((node) => own(node, "name"));
 }
 
 /** A signature's tensors by the name that the graph knows them under; the keys are only what the exporter called them. */

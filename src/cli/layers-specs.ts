@@ -20,6 +20,11 @@ export function layersSpecs(json: Json): Guesses {
   return model ? specsOf(model) : { inputs: [], outputs: [] };
 }
 
+export function layerNames(json: Json): string[] {
+  const model = layersConfig(own(json, "modelTopology") as Json);
+  return model ? layersOf(own(model, "config")).map(({ name }) => name) : [];
+}
+
 function specsOf(model: Json, given?: Shape): Guesses {
   const config = own(model, "config");
   const layers = layersOf(config);

@@ -4,11 +4,11 @@ import { InsituError } from "../errors.js";
 import { isObject, parseJson } from "../model/fields.js";
 import { parseManifest, pathProblem } from "../model/manifest.js";
 import { formatOf, parseModelJson, weightsOf } from "../model/topology.js";
-import type { FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
+import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
 import { describeFile, describeText, readJsonFile, readText } from "./files.js";
-import { type Guess, type Guesses, graphSpecs } from "./graph-specs.js";
+import { type Guess, type Guesses, graphSpecs, nodeNames } from "./graph-specs.js";
 import { readKey } from "./keys.js";
-import { layersSpecs } from "./layers-specs.js";
+import { layerNames, layersSpecs } from "./layers-specs.js";
 import { type Recorded, recordSelfTests } from "./record.js";
 import { signedText } from "./sign.js";
 import { writePackage } from "./write.js";
@@ -20,6 +20,8 @@ export interface TaskFile {
   inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec> })[];
   /** When given, the package has these outputs only, and only they are computed. */
   outputs?: (Partial<TensorSpec> & { name: string })[];
+  /** What personalisation learns on; the node must be one of the model's. */
+  embedding?: Partial<EmbeddingSpec> & { node: string };
   metrics?: Record<string, number>;
   license?: string;
   source?: string;
@@ -75,6 +77,7 @@ export async function packModel(options: PackOptions): Promise<Manifest> {
   const untested = parseManifest(JSON.stringify(described), path);
   const model = parseModelJson(text, untested, options.model);
   checkLabels(untested);
+  checkEmbedding(untested, json, options.model);
   const { selfTest, onProgress } = options;
   const recorded =
     selfTest === false
@@ -110,6 +113,7 @@ async function describe(json: Record<string, unknown>, files: FileSpec[], option
     inputs,
     outputs,
     task: given.task ?? { kind: "raw" },
+    embedding: given.embedding,
     license: given.license,
     source: given.source,
     metrics: given.metrics,
@@ -161,6 +165,16 @@ function checkLabels({ task, outputs }: Manifest): void {
       classes,
     },
   );
+}
+
+/** A name that is misspelt here would be found by the first user who teaches. */
+function checkEmbedding({ embedding, format }: Manifest, json: Record<string, unknown>, model: string): void {
+  if (!embedding) return;
+  const names = format === "tfjs-graph-model" ? nodeNames(json) : layerNames(json);
+  if (names.includes(embedding.node)) return;
+  const kind = format === "tfjs-graph-model" ? "node" : "layer";
+  const message = `${model} has no ${kind} named ${embedding.node}, which --task gives as its embedding.`;
+  throw new InsituError("input_invalid", message, { node: embedding.node });
 }
 
 // ---- inputs and outputs ------------------------------------------------------------------------------------------

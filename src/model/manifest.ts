@@ -1,6 +1,6 @@
 // Reads and checks `insitu.json`, the manifest of a model package, and resolves the paths that it names.
 import { InsituError } from "../errors.js";
-import type { ChunkSpec, FileSpec, InputSpec, Manifest, SignatureSpec, TensorSpec } from "../types.js";
+import type { ChunkSpec, EmbeddingSpec, FileSpec, InputSpec, Manifest, SignatureSpec, TensorSpec } from "../types.js";
 import {
   type At,
   compact,
@@ -88,6 +88,7 @@ function checkManifest(value: unknown, url: string): Manifest {
     inputs: parseInputs(get("inputs"), at("inputs")),
     outputs,
     task: parseTask(get("task"), outputs, at("task")),
+    embedding: optional(get("embedding"), (value) => parseEmbedding(value, at("embedding"))),
     selfTest: optional(get("selfTest"), (value) => parseSelfTestSpecs(value, files, at("selfTest"))),
     signatures: optional(get("signatures"), (value) => parseSignatures(value, at("signatures"))),
     license: words("license"),
@@ -216,6 +217,14 @@ function parseOutputs(value: unknown, at: At): TensorSpec[] {
     at,
   );
   return outputs;
+}
+
+function parseEmbedding(value: unknown, at: At): EmbeddingSpec {
+  const given = object(value, at);
+  return {
+    node: keyName(own(given, "node"), under(at, "node")),
+    pool: oneOf(own(given, "pool") ?? "mean", ["mean", "none"] as const, under(at, "pool")),
+  };
 }
 
 function parseSignatures(value: unknown, at: At): SignatureSpec[] {

@@ -1,17 +1,18 @@
 // An open model as the host asks it: inputs to values, in batches, on the fastest backend that was found, watched for crashes.
 import { isInsituError } from "../errors.js";
-import type { HostPrediction, Moved, Residence, WireInput } from "../protocol.js";
-import type { BatchingOptions, Manifest, TensorData } from "../types.js";
+import type { HostPrediction, Moved, Residence, WireInput, WorkerMemory, WorkerTimings } from "../protocol.js";
+import type { Backend, BatchingOptions, Manifest, TensorData } from "../types.js";
 import { batchedLane } from "./batched.js";
 import { decide } from "./decided.js";
 import { toFeeds, zeros } from "./feeds.js";
 import { improve } from "./improve.js";
 import { forget } from "./memo.js";
 import type { OpenOptions } from "./open.js";
-import { createResident, type ResidentParts } from "./resident.js";
+import { createResident, type RanOn, type ResidentParts } from "./resident.js";
+import type { Target } from "./session.js";
 import { createSpeedWatch } from "./speed-watch.js";
 import { assertFinite, firstInvalid, toValue } from "./task.js";
-import type { Turn, Turns } from "./turns.js";
+import type { Lane, Turn, Turns } from "./turns.js";
 
 export interface LiveModelParts extends ResidentParts {
   manifest: Manifest;
@@ -21,9 +22,21 @@ export interface LiveModelParts extends ResidentParts {
   onChange(residence: Residence, moved?: Moved): void;
 }
 
+export interface Embedded {
+  vector: Float32Array;
+  backend: Backend;
+  timings: WorkerTimings;
+  memory: WorkerMemory;
+}
+
+type Feeds = Record<string, TensorData>;
+
 export interface LiveModel {
   residence(): Residence;
+  target(): Target;
   predict(input: WireInput, turn: Turn): Promise<HostPrediction>;
+  /** What personalisation learns on. Rejects with `model_format` where the package names nothing for it; otherwise as `predict`. */
+  embed(input: WireInput, turn: Turn): Promise<Embedded>;
   /** Resolves once the fastest backend was found, or the model disposed. Never rejects. */
   readonly tuned: Promise<void>;
   /** In a turn of its own. */
@@ -56,7 +69,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     void sentinel.end();
   };
 
-  const run = async (feeds: Record<string, TensorData>) => {
+  const run = async (feeds: Feeds) => {
     burst();
     const ran = await resident.run(feeds);
     const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
@@ -64,8 +77,15 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     return ran;
   };
   const lane = batchedLane(run, manifest, parts.batching ?? {});
+  const embed = (feeds: Feeds) => {
+    burst();
+    return resident.embed(feeds);
+  };
+  // Its first size is the batch wherever the inputs' is.
+  const pooled = [{ name: "embedding", dtype: "float32" as const, shape: [-1, -1] }];
+  const embeddings = batchedLane(embed, { inputs: manifest.inputs, outputs: pooled }, parts.batching ?? {});
 
-  const checked = async (feeds: Record<string, TensorData>, { outputs, backend }: Awaited<ReturnType<typeof run>>) => {
+  const checked = async (feeds: Feeds, { outputs, backend }: Awaited<ReturnType<typeof run>>) => {
     try {
       assertFinite(outputs, backend);
     } catch (error) {
@@ -76,34 +96,47 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     }
   };
 
+  const through = async (lane: Lane<Feeds, RanOn>, input: WireInput, turn: Turn) => {
+    const started = performance.now();
+    const onGpu = resident.target().backend === "webgpu";
+    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu);
+    try {
+      const prepared = performance.now();
+      const ran = await turns.item(lane, feeds, turn);
+      const done = performance.now();
+      await checked(feeds, ran);
+      // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
+      recycle?.();
+      const { executeMs, readbackMs } = ran;
+      const timings: WorkerTimings = {
+        queue: Math.max(0, done - prepared - executeMs - readbackMs),
+        preprocess: prepared - started,
+        execute: executeMs,
+        readback: readbackMs,
+        postprocess: 0,
+      };
+      return { ran, placement, timings, done };
+    } finally {
+      close?.();
+    }
+  };
+
   return {
     residence: resident.residence,
     tuned: resident.recalled ? Promise.resolve() : tune(),
+    target: resident.target,
     async predict(input, turn) {
-      const started = performance.now();
-      const onGpu = resident.target().backend === "webgpu";
-      const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu);
-      try {
-        const prepared = performance.now();
-        const ran = await turns.item(lane, feeds, turn);
-        const done = performance.now();
-        await checked(feeds, ran);
-        // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
-        recycle?.();
-        const value = toValue(manifest, ran.outputs, placement);
-        const decided = decide(manifest, ran.outputs);
-        const { outputs, backend, executeMs, readbackMs } = ran;
-        const timings = {
-          queue: Math.max(0, done - prepared - executeMs - readbackMs),
-          preprocess: prepared - started,
-          execute: executeMs,
-          readback: readbackMs,
-          postprocess: performance.now() - done,
-        };
-        return { value, outputs, backend, timings, ...(decided && { decided }), memory: parts.engine.memory() };
-      } finally {
-        close?.();
-      }
+      const { ran, placement, timings, done } = await through(lane, input, turn);
+      const value = toValue(manifest, ran.outputs, placement);
+      const decided = decide(manifest, ran.outputs);
+      const { outputs, backend } = ran;
+      timings.postprocess = performance.now() - done;
+      return { value, outputs, backend, timings, ...(decided && { decided }), memory: parts.engine.memory() };
+    },
+    async embed(input, turn) {
+      const { ran, timings } = await through(embeddings, input, turn);
+      const vector = ran.outputs.embedding?.data as Float32Array;
+      return { vector, backend: ran.backend, timings, memory: parts.engine.memory() };
     },
     dispose() {
       end.abort();

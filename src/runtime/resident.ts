@@ -31,6 +31,8 @@ export interface Resident {
   residence(): Residence;
   /** Runs the model; where its device was lost meanwhile it is opened again, and the run repeated once. */
   run(feeds: Record<string, TensorData>): Promise<RanOn>;
+  /** Runs the part of it that its embedding needs; otherwise as `run`. */
+  embed(feeds: Record<string, TensorData>): Promise<RanOn>;
   /** The outputs held NaN or infinity for these finite feeds: moves to a backend on which they do not, if there is one. */
   replaceInvalid(feeds: Record<string, TensorData>, reason: string): Promise<void>;
   /** What was measured since, and the session to go on with. */
@@ -106,6 +108,22 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     broken = undefined;
   };
 
+  const recovering = async (run: (session: Session) => Promise<Ran>): Promise<RanOn> => {
+    try {
+      if (broken) throw broken;
+      return { ...(await run(session)), backend: session.target.backend };
+    } catch (error) {
+      if (disposed || !isInsituError(error)) throw error;
+      if (error.code === "out_of_memory" && session.target.backend === "wasm") {
+        session.dispose();
+        await openAgain(error);
+      }
+      if (error.code !== "device_lost") throw error;
+      await reopen(error);
+      return { ...(await run(session)), backend: session.target.backend };
+    }
+  };
+
   const resident: Resident = {
     parts,
     usable: () => reports.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend)),
@@ -122,21 +140,8 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
         : refused.filter((one) => one.backend !== backend);
       return { backend, ...(threads !== undefined && { threads }), refused: told, measured };
     },
-    async run(feeds) {
-      try {
-        if (broken) throw broken;
-        return { ...(await session.run(feeds)), backend: session.target.backend };
-      } catch (error) {
-        if (disposed || !isInsituError(error)) throw error;
-        if (error.code === "out_of_memory" && session.target.backend === "wasm") {
-          session.dispose();
-          await openAgain(error);
-        }
-        if (error.code !== "device_lost") throw error;
-        await reopen(error);
-        return { ...(await session.run(feeds)), backend: session.target.backend };
-      }
-    },
+    run: (feeds) => recovering((session) => session.run(feeds)),
+    embed: (feeds) => recovering((session) => session.embed(feeds)),
     async replaceInvalid(feeds, reason) {
       const { backend } = session.target;
       const others = rungs().filter((target) => target.backend !== backend);

@@ -1,7 +1,7 @@
 // The contract of an engine: what it must do to run models on a backend, a sentence a method.
 import type { ModelJson } from "../model/topology.js";
 import type { WorkerMemory } from "../protocol.js";
-import type { Backend, BackendReport, TensorData, TensorSpec } from "../types.js";
+import type { Backend, BackendReport, EmbeddingSpec, TensorData, TensorSpec } from "../types.js";
 
 /** A verified package; its weights come as they are asked for. */
 export interface ModelSource {
@@ -11,6 +11,8 @@ export interface ModelSource {
   inputs: TensorSpec[];
   /** The only outputs that are computed and read back. */
   outputs: TensorSpec[];
+  /** What `embed` computes. */
+  embedding?: EmbeddingSpec;
   /** Present when the graph may be rewritten to be cheaper: where what that gave is kept between loads. */
   rewrites?: RewriteCache;
 }
@@ -47,8 +49,18 @@ export interface Session {
    * with `device_lost` when the device died, `out_of_memory` when it had no room; a lost session never works again.
    */
   run(feeds: Record<string, TensorData>): Promise<Ran>;
+  /** Runs the part of the model that its embedding needs; answers one output, `embedding`, of shape `[batch, numbers]`. Otherwise as `run`. */
+  embed(feeds: Record<string, TensorData>): Promise<Ran>;
   /** Frees what the model holds; a second call does nothing. */
   dispose(): void;
+}
+
+/** The engine's library on one target, until `end`. */
+export interface Lease {
+  readonly target: Target;
+  /** One step, during which nothing else may use the engine. Rejects as `Session.run` does. */
+  run<T>(step: () => Promise<T>): Promise<T>;
+  end(): void;
 }
 
 /** What can run models. It knows nothing of packages, stores, pictures or tasks. Calls that run or open must not overlap. */
@@ -61,6 +73,8 @@ export interface Engine {
   start(target: Target): Promise<void>;
   /** Starts the target if needed and compiles the model on it. Throws when either cannot be done; nothing stays allocated then. */
   open(source: ModelSource, target: Target): Promise<Session>;
+  /** Starts the target if needed, and keeps it for what computes with the engine's own library there: a training. */
+  lease(target: Target): Promise<Lease>;
   /** Ends a target, and frees its memory and threads; does nothing while a session is open on it. */
   stop(target: Target): void;
   /** Bytes of WebAssembly memory, which never shrinks, and of the tensors in it. */

@@ -47,9 +47,21 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
     isAsync ? list(await model.executeAsync(feeds, names)) : tidy(() => list(model.execute(feeds, names)).map(clone));
+  const embedding = isPart(source, nodes) ? source.embedding : undefined;
+  const embed =
+    embedding &&
+    (async (feeds: NamedTensorMap): Promise<Tensor> =>
+      isAsync
+        ? ((await model.executeAsync(feeds, embedding.node)) as Tensor)
+        : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
   // What depends on data cannot be run without any.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
-  return createSession({ source, target, running, execute, free: () => model.dispose() });
+  return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
+}
+
+/** A node that is missing is told when something is taught, and stops no prediction. */
+function isPart({ embedding }: ModelSource, nodes: GraphNode[]): boolean {
+  return nodes.some(({ name }) => name === embedding?.node);
 }
 
 function list(result: Tensor | Tensor[] | NamedTensorMap): Tensor[] {
@@ -95,12 +107,15 @@ async function asItIs(
   return { nodes: node, tensors };
 }
 
-function graphOf({ model, inputs, outputs }: ModelSource, { node }: Topology): Graph {
+function graphOf(source: ModelSource, { node }: Topology): Graph {
+  const { model, inputs, outputs, embedding } = source;
+  const names = outputs.map(({ name }) => name);
   return {
     // model.json leaves empty fields out.
     nodes: node.map((given) => ({ ...given, input: given.input ?? [], attr: given.attr ?? {} })),
     inputs: inputs.map(({ name }) => name),
-    outputs: outputs.map(({ name }) => name),
+    // What is learned on must stay one of the graph's nodes.
+    outputs: embedding && isPart(source, node) ? [...names, embedding.node] : names,
     weights: new Map(model.weightSpecs.map(({ name, shape, dtype }) => [name, { shape, dtype }])),
   };
 }

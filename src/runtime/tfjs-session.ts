@@ -1,5 +1,5 @@
 // One model on one backend of tfjs: feeds to tensors, a run, outputs back to plain data, and what went wrong told by a code.
-import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { asInsituError, InsituError, isInsituError } from "../errors.js";
 import type { DType, TensorData, TypedArray } from "../types.js";
 import type { PictureFeed } from "./image.js";
@@ -12,6 +12,8 @@ export interface SessionParts {
   target: Target;
   running: Running;
   execute: (feeds: NamedTensorMap) => Promise<Tensor[]>;
+  /** One tensor, its first size the batch; undefined where the model has no such node. */
+  embed?: (feeds: NamedTensorMap) => Promise<Tensor>;
   /** Frees the model's own tensors. */
   free: () => void;
 }
@@ -20,20 +22,16 @@ export function createSession(parts: SessionParts): Session {
   const { target, running, free } = parts;
   let open = true;
   const release = running.hold();
+  const guarded = async (start: () => Promise<Ran>): Promise<Ran> => {
+    if (!open) throw new InsituError("aborted", "The model was disposed.", { reason: "disposed" });
+    return guardedRun(running, target, start);
+  };
+  const { execute, source } = parts;
+  const names = source.outputs.map(({ name }) => name);
   return {
     target,
-    async run(feeds) {
-      if (!open) throw new InsituError("aborted", "The model was disposed.", { reason: "disposed" });
-      try {
-        await running.use();
-        const ran = run(parts, feeds);
-        // A dead GPU may leave a read-back waiting.
-        return await (running.whenLost ? Promise.race([ran, running.whenLost]) : ran);
-      } catch (error) {
-        if (!isInsituError(error)) await endIfLost(running);
-        throw told(error, target);
-      }
-    },
+    run: (feeds) => guarded(() => run(parts, names, execute, feeds)),
+    embed: (feeds) => guarded(() => run(parts, ["embedding"], embedder(parts), feeds)),
     dispose() {
       if (!open) return;
       open = false;
@@ -47,6 +45,19 @@ export function createSession(parts: SessionParts): Session {
   };
 }
 
+/** Runs something on the backend; what goes wrong is told by a code. */
+export async function guardedRun<T>(running: Running, target: Target, start: () => Promise<T>): Promise<T> {
+  try {
+    await running.use();
+    const ran = start();
+    // A dead GPU may leave a read-back waiting.
+    return await (running.whenLost ? Promise.race([ran, running.whenLost]) : ran);
+  } catch (error) {
+    if (!isInsituError(error)) await endIfLost(running);
+    throw told(error, target);
+  }
+}
+
 // A read-back fails at once, the news of the loss comes some milliseconds later.
 const NEWS_MS = 500;
 
@@ -55,7 +66,28 @@ async function endIfLost({ whenLost }: Running): Promise<void> {
   if (whenLost) await Promise.race([whenLost, new Promise((resolve) => setTimeout(resolve, NEWS_MS))]);
 }
 
-async function run({ source, target, execute }: SessionParts, feeds: Record<string, TensorData>): Promise<Ran> {
+function embedder({ source, embed }: SessionParts): SessionParts["execute"] {
+  const { node, pool } = source.embedding ?? { node: "", pool: "none" };
+  if (!embed) {
+    const message = `The model has no node ${node} to learn on. Name one as the manifest's embedding, and pack the model again.`;
+    throw new InsituError("model_format", message, { field: "embedding", node });
+  }
+  return async (feeds) => {
+    const found = await embed(feeds);
+    // Where there is a height and a width; the first size is the batch.
+    const isMap = pool === "mean" && found.rank === 4;
+    const pooled = tidy(() => reshape(isMap ? mean(found, [1, 2]) : found, [found.shape[0] ?? 1, -1]));
+    found.dispose();
+    return [pooled];
+  };
+}
+
+async function run(
+  { target }: SessionParts,
+  names: string[],
+  execute: SessionParts["execute"],
+  feeds: Record<string, TensorData>,
+): Promise<Ran> {
   const started = performance.now();
   const inputs: NamedTensorMap = {};
   let results: Tensor[] = [];
@@ -71,7 +103,7 @@ async function run({ source, target, execute }: SessionParts, feeds: Record<stri
     const executed = performance.now();
     const data = await Promise.all(results.map((result) => result.data()));
     const outputs: Record<string, TensorData> = {};
-    for (const [index, { name }] of source.outputs.entries()) {
+    for (const [index, name] of names.entries()) {
       const result = results[index];
       if (!result) throw new InsituError("model_format", `The model has no output named ${name}.`, { output: name });
       outputs[name] = {

@@ -8,13 +8,13 @@ import {
   type Tensor,
   tidy,
 } from "@tensorflow/tfjs-core";
-import { type LayersModel, loadLayersModel } from "@tensorflow/tfjs-layers";
+import { type LayersModel, loadLayersModel, model } from "@tensorflow/tfjs-layers";
 import type { Backend } from "../types.js";
 import { missingOps } from "./kernels.js";
 import type { Engine, ModelSource, Session, Target } from "./session.js";
 import { createBackends, probe, type Running } from "./tfjs-backends.js";
 import { openGraph } from "./tfjs-graph.js";
-import { createSession } from "./tfjs-session.js";
+import { createSession, guardedRun, type SessionParts } from "./tfjs-session.js";
 import type { WasmAssets } from "./tfjs-wasm.js";
 
 export function tfjsEngine(assets: WasmAssets): Engine {
@@ -28,6 +28,11 @@ export function tfjsEngine(assets: WasmAssets): Engine {
       await backends.start(target);
     },
     stop: backends.stop,
+    async lease(target) {
+      const running = await backends.start(target);
+      const end = running.hold();
+      return { target, run: (step) => guardedRun(running, target, step), end };
+    },
     async open(source, target) {
       const running = await backends.start(target);
       const open = source.model.format === "tfjs-graph-model" ? openGraph : openLayers;
@@ -44,12 +49,27 @@ async function openLayers(source: ModelSource, target: Target, running: Running)
   for await (const chunk of source.weights()) weightData.push(chunk.slice(0));
   const { json, weightSpecs } = source.model;
   const handler = { load: async () => ({ ...json, weightSpecs, weightData }) as io.ModelArtifacts };
-  const model: LayersModel = await loadLayersModel(handler);
+  const opened: LayersModel = await loadLayersModel(handler);
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     tidy(() => {
-      const result = model.predict(source.inputs.map((input) => feeds[input.name] as Tensor));
+      const result = opened.predict(source.inputs.map((input) => feeds[input.name] as Tensor));
       // A model without trained layers may answer with what it was given.
       return (Array.isArray(result) ? result : [result]).map(clone);
     });
-  return createSession({ source, target, running, execute, free: () => model.dispose() });
+  return createSession({
+    source,
+    target,
+    running,
+    execute,
+    embed: layersEmbed(opened, source),
+    free: () => opened.dispose(),
+  });
+}
+
+function layersEmbed(from: LayersModel, { inputs, embedding }: ModelSource): SessionParts["embed"] {
+  const layer = from.layers.find(({ name }) => name === embedding?.node);
+  if (!layer) return undefined;
+  // It shares the layers, and thereby the weights.
+  const part = model({ inputs: from.inputs, outputs: layer.output });
+  return async (feeds) => tidy(() => clone(part.predict(inputs.map(({ name }) => feeds[name] as Tensor)) as Tensor));
 }

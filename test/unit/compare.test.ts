@@ -93,6 +93,7 @@ describe("selfTest", () => {
   /** A session that doubles its input, and adds what it is told to. */
   const doubling = (error = 0): Session => ({
     target: { backend: "wasm", threads: 1 },
+    embed: () => Promise.reject(new Error("not asked for")),
     run: async ({ x }) => {
       const data = Float32Array.from((x as TensorData).data, (value) => value * 2 + error);
       return { outputs: { y: { ...(x as TensorData), data } }, executeMs: 0, readbackMs: 0 };
