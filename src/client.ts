@@ -3,9 +3,12 @@
 import { closedMarker } from "./closed-marker.js";
 import { keptMarker } from "./kept-marker.js";
 import { type Limits, limited } from "./limits.js";
-import { type Ask, createModel, type Model, refOf } from "./model-handle.js";
+import { createModel, type Model, refOf } from "./model-handle.js";
 import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
+import { createPersonalPrivacy, type PersonalPrivacy } from "./personal-privacy.js";
+import type { TrainingProgress } from "./personal-types.js";
 import type { HostEvent, HostLoadOptions, LoadedModel } from "./protocol.js";
+import type { Ask } from "./spawn.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./store-handle.js";
 import { targetHint } from "./target-hint.js";
 import type { TelemetryRecord } from "./telemetry/records.js";
@@ -30,6 +33,7 @@ export interface Client {
     flush(): Promise<void>;
     stats(): TelemetryStats;
   };
+  readonly personal: PersonalPrivacy;
   /** Ends the worker; open calls reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -48,6 +52,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const telemetry = createTelemetryHandle(options.telemetry ?? {}, config.storage.name);
   const listeners = new Map<number, (progress: Progress) => void>();
+  const trainings = new Map<number, (progress: TrainingProgress) => void>();
   let disposed = false;
   let calls = 0;
   const kept = keptMarker(config.storage.name);
@@ -57,6 +62,8 @@ export function createClient(options: ClientOptions = {}): Client {
     switch (event.kind) {
       case "progress":
         return listeners.get(event.call)?.(event.progress);
+      case "training":
+        return trainings.get(event.call)?.(event.progress);
       case "store":
         // A reset is a miss of whatever is loaded next.
         if (event.event.type !== "reset") telemetry.record({ kind: "cache", result: event.event.type });
@@ -86,6 +93,12 @@ export function createClient(options: ClientOptions = {}): Client {
   const askStore: AskHost = (what, run) =>
     limited({ timeout: STORE_MS, what }, async (signal) => ask(await home.worker(), signal, (host) => run(host)));
   const storeHandle = createStoreHandle(askStore, kept.remove);
+
+  const onTraining = (call: number, listener: (progress: TrainingProgress) => void) => {
+    trainings.set(call, listener);
+    return () => void trainings.delete(call);
+  };
+  const { consent, personal } = createPersonalPrivacy(askStore, options.personalization?.consent);
 
   const measureStore = async () => {
     const { bytes } = await askStore("Measuring the store", (host) => host.storeUsage());
@@ -141,6 +154,8 @@ export function createClient(options: ClientOptions = {}): Client {
             onStored: kept.set,
             onMove: hint.set,
             batching: options.batching,
+            consent,
+            onTraining,
           },
           // Without asking the host: the version that ran is in the store.
           reload: (into) => limited(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
@@ -169,6 +184,7 @@ export function createClient(options: ClientOptions = {}): Client {
         ask<Capabilities>(await home.worker(), signal, (host) => host.capabilities()),
       ),
     store: storeHandle.store,
+    personal,
     telemetry: { setConsent: telemetry.setConsent, flush: telemetry.flush, stats: telemetry.stats },
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -1,7 +1,7 @@
 // Lets only well-formed requests for the host's own methods through; what else arrives in the worker goes no further.
 import type { Endpoint } from "comlink";
 import { InsituError } from "./errors.js";
-import type { Host, WireInput } from "./protocol.js";
+import type { Host, PersonalRequest, WireInput } from "./protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -32,11 +32,43 @@ const isPicture: Check = (value) =>
     return typeof Type === "function" && value instanceof Type;
   });
 
+const isText: Check = (value) => typeof value === "string";
+const isName: Check = (value) => isText(value) && value !== "";
+const isMaybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+
+const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
+  state: {},
+  add: { id: isText, label: isName, keep: isFlag, input: isInput },
+  examples: {},
+  kept: { id: isText },
+  remove: { id: isMaybe(isText), label: isMaybe(isText) },
+  train: { budgetMs: isNumber, trigger: isText },
+  predict: { input: isInput },
+  evaluate: {},
+  versions: {},
+  revert: { version: isMaybe(isNumber) },
+  export: { kept: isFlag },
+  import: { file: (value) => value instanceof Blob },
+  forget: {},
+};
+
+const isPersonalRequest: Check = (value) => {
+  if (!isRecord(value) || typeof value.kind !== "string" || !Object.hasOwn(REQUESTS, value.kind)) return false;
+  const checks = REQUESTS[value.kind as PersonalRequest["kind"]];
+  return Object.entries(checks).every(([key, check]) => check(value[key]));
+};
+
 const ARGUMENTS: Record<keyof Host, Check[]> = {
   connect: [isRecord, isFunction],
   capabilities: [],
   load: [isNumber, isUrl, isRecord],
   predict: [isNumber, isNumber, isInput, isPriority],
+  personal: [isNumber, isNumber, isName, isPersonalRequest],
+  listPersonal: [],
+  forgetPersonal: [],
   tuned: [isNumber],
   ping: [],
   stored: [isNumber],

@@ -6,6 +6,8 @@ import type { Ports } from "./model/ports.js";
 import { steadily } from "./model/progress.js";
 import type { SafeStore } from "./model/safe-store.js";
 import type { OnStoreEvent, PackageRow } from "./model/store-contract.js";
+import type { TrainingProgress } from "./personal-types.js";
+import { createPersonalDesk, type PersonalDesk } from "./personalize/desk.js";
 import type {
   Host,
   HostConfig,
@@ -20,7 +22,7 @@ import { type LiveModel, openLiveModel } from "./runtime/live-model.js";
 import { announceLife, createSentinel, lives, type Notes } from "./runtime/memo.js";
 import type { Engine, Target } from "./runtime/session.js";
 import { createTurns } from "./runtime/turns.js";
-import type { Manifest, Progress, StoredPackage, TaskKind } from "./types.js";
+import type { Manifest, ModelRef, Progress, StoredPackage, TaskKind } from "./types.js";
 
 /** What the host is made of; the worker passes the real ones. */
 export interface HostParts {
@@ -61,6 +63,7 @@ export function createHost(parts: HostParts): Host {
   let config: HostConfig;
   let store: SafeStore | undefined;
   let engine: Engine;
+  let desk: PersonalDesk;
   let emit: OnHostEvent = () => undefined;
   let nextHandle = 1;
   const handles = new Map<number, Entry>();
@@ -74,6 +77,12 @@ export function createHost(parts: HostParts): Host {
   const connectedStore = (): SafeStore => {
     if (!store) throw new InsituError("_OTHER", "The worker was asked before it was connected.");
     return store;
+  };
+
+  const entryOf = (model: number): Entry => {
+    const entry = handles.get(model);
+    if (entry) return entry;
+    throw new InsituError("aborted", "The model was disposed; load it again.", { reason: "disposed" });
   };
 
   const abortable = async <T>(call: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
@@ -193,6 +202,7 @@ export function createHost(parts: HostParts): Host {
       announceLife(given.me);
       store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
+      desk = createPersonalDesk(given.storage.name, engine, turns);
       const { hint } = given;
       // While the package is looked up. What cannot be started is found out again, and told, by the load.
       if (hint) void turns.alone(() => startEarly(engine, hint, given)).catch(() => undefined);
@@ -215,10 +225,18 @@ export function createHost(parts: HostParts): Host {
 
     predict: (call, model, input, priority) =>
       abortable(call, async (signal) => {
-        const entry = handles.get(model);
-        if (!entry) throw new InsituError("aborted", "The model was disposed; load it again.", { reason: "disposed" });
-        return entry.live.predict(input, { priority, signal });
+        return entryOf(model).live.predict(input, { priority, signal });
       }),
+
+    personal: (call, model, name, request) =>
+      abortable(call, (signal) => {
+        const onProgress = (progress: TrainingProgress) => void emit({ kind: "training", call, progress });
+        const { live, manifest, info } = entryOf(model);
+        return desk.ask({ live, manifest, ref: refOf(info) }, name, request, { signal, onProgress });
+      }),
+
+    listPersonal: () => desk.list(),
+    forgetPersonal: () => desk.forgetAll(),
 
     async tuned(model) {
       await handles.get(model)?.live.tuned;
@@ -299,6 +317,10 @@ function describe({ manifest, digest, source }: Package, live: LiveModel): Loade
   const { name, version, release, inputs, outputs, task } = manifest;
   const labels = "labels" in task ? task.labels : [];
   return { name, version, release, digest, ...live.residence(), inputs, outputs, task: task.kind, labels, source };
+}
+
+function refOf({ name, version, release, digest }: LoadedModel["info"]): ModelRef {
+  return { name, version, release, digest };
 }
 
 /** What the page is told of a row. */

@@ -11,7 +11,29 @@ export type {
   MonitorSnapshot,
   MonitorWindow,
 } from "./monitor-types.js";
+export type { PersonalPrivacy } from "./personal-privacy.js";
+export type {
+  Added,
+  AddOptions,
+  Evaluation,
+  Example,
+  Fired,
+  HeadKind,
+  Imported,
+  Judgement,
+  PersonalizeOptions,
+  PersonalPrediction,
+  PersonalState,
+  PersonalVersion,
+  RetrainEvent,
+  TrainingProgress,
+  TrainingTrigger,
+  TrainOptions,
+  Triggers,
+} from "./personal-types.js";
+export type { KeptPersonal } from "./protocol.js";
 export type { ModelStore } from "./store-handle.js";
+export type { PersonalModel, PersonalMonitor } from "./teach/personal-model.js";
 export type {
   Attributes,
   Consent,
@@ -48,6 +70,7 @@ export type {
   Measured,
   ModelInfo,
   ModelRef,
+  PersonalConsent,
   PredictAllOptions,
   PredictAllProgress,
   PredictInput,

@@ -1,14 +1,17 @@
 // A loaded model as the page sees it: predictions across the wall, with their limits and their timings.
-import { type Remote, transfer } from "comlink";
+import { transfer } from "comlink";
 import { asInsituError, fromWire, InsituError, isInsituError, type WireError } from "./errors.js";
-import { toWireInput } from "./input.js";
+import { type Crossing, toWireInput } from "./input.js";
 import { limited } from "./limits.js";
 import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor-handle.js";
 import type { Feedback, FeedbackResult } from "./monitor-types.js";
+import { type AskModel, type ConsentGate, createPersonalHandle, type PersonalHandleParts } from "./personal-handle.js";
+import type { PersonalizeOptions } from "./personal-types.js";
 import { predictAll } from "./predict-all.js";
-import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
+import type { HostPrediction, LoadedModel } from "./protocol.js";
 import { createReplicas } from "./replicas.js";
-import type { Spawned } from "./spawn.js";
+import type { Ask } from "./spawn.js";
+import type { PersonalModel } from "./teach/personal-model.js";
 import { failure, type TelemetryHandle } from "./telemetry-handle.js";
 import type {
   BatchingOptions,
@@ -66,18 +69,16 @@ export interface Model<K extends TaskKind = TaskKind> {
    * on. Rejects with `input_invalid` for a label that the model does not have.
    */
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
+  /**
+   * Opens the personal model of this name on top of this one, which must name an `embedding` in its manifest: classes that the user teaches. It is kept
+   * in this browser, and nothing of it leaves the page. Rejects with `input_invalid` for a name that is none.
+   */
+  personalize(name: string, options?: PersonalizeOptions): Promise<PersonalModel>;
   readonly monitor: ModelMonitor;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** Asks a worker under a fresh call number; when `signal` aborts, the worker is told. */
-export type Ask = <T>(
-  worker: Spawned,
-  signal: AbortSignal,
-  run: (host: Remote<Host>, call: number) => Promise<T>,
-) => Promise<T>;
 
 interface Parts {
   loaded: LoadedModel;
@@ -95,6 +96,8 @@ interface Parts {
   /** Called when the model runs, and when it runs elsewhere. */
   onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
+  consent: ConsentGate;
+  onTraining: PersonalHandleParts["onTraining"];
 }
 
 /** Of a prediction that was asked for by itself, or as one of many. */
@@ -170,22 +173,22 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   };
   const inBatch = (input: PredictInput, options: PredictOptions) => predict(input, options, "batch");
 
-  const askFor = async (input: PredictInput, options: PredictOptions): Promise<HostPrediction> => {
-    const { signal, timeout = PREDICT_MS, priority } = options;
+  /** `request` is given the input as it crosses, undefined where there is none. */
+  const askModel: AskModel = async (limits, input, request) => {
     try {
-      return await limited({ signal, timeout, what: `The prediction of ${info.name}` }, (signal) => {
+      return await limited(limits, (signal) => {
+        const cross = () => (input === undefined ? Promise.resolve(undefined) : toWireInput(input, info.inputs));
         // Before anything is waited for: the caller may draw the next picture meanwhile.
-        let crossing: ReturnType<typeof toWireInput> | undefined = toWireInput(input, info.inputs);
+        let crossing: Promise<Crossing | undefined> | undefined = cross();
         // Looked at when the worker is there, which may be late.
         crossing.catch(() => undefined);
         return replicas.ask(signal, async (worker, handle) => {
-          const { input: wire, transfer: moved } = await (crossing ?? toWireInput(input, info.inputs));
+          const crossed = await (crossing ?? cross());
           // What has moved to a worker that died is taken again.
           crossing = undefined;
-          const reply = await ask<HostPrediction>(worker, signal, (host, call) =>
-            host.predict(call, handle, transfer(wire, moved), priority),
-          );
-          worker.holds(reply.memory);
+          const reply = await ask(worker, signal, (host, call) => request(host, call, handle, crossed));
+          const { memory } = (reply ?? {}) as Partial<HostPrediction>;
+          if (memory) worker.holds(memory);
           return reply;
         });
       });
@@ -195,10 +198,21 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     }
   };
 
+  const askFor = (input: PredictInput, { signal, timeout = PREDICT_MS, priority }: PredictOptions) =>
+    askModel({ signal, timeout, what: `The prediction of ${info.name}` }, input, (host, call, handle, crossed) => {
+      const { input, transfer: moved } = crossed as Crossing;
+      return host.predict(call, handle, transfer(input, moved), priority) as Promise<HostPrediction>;
+    });
+
+  const personal = createPersonalHandle({
+    ...{ ...parts, info, askModel, toTimings, randomId, retrain: monitor.retrain },
+    isBusy: () => open > 0,
+  });
+
   const dispose = async () => {
     if (disposed) return;
     disposed = true;
-    await Promise.all([replicas.dispose(), monitor.close()]);
+    await Promise.all([personal.dispose(), replicas.dispose(), monitor.close()]);
   };
 
   return {
@@ -209,6 +223,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     predictAll: (inputs, options) => predictAll({ predict: inBatch, workers: slots.length, most }, inputs, options),
     watch: (source, options) => watch(predict, source, options),
     feedback: monitor.feedback,
+    personalize: personal.personalize,
     monitor: monitor.monitor,
     dispose,
     [Symbol.asyncDispose]: dispose,

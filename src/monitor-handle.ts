@@ -2,6 +2,7 @@
 import { InsituError } from "./errors.js";
 import type { Monitor } from "./monitor/monitor.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./monitor-types.js";
+import type { RetrainEvent } from "./personal-types.js";
 import type { TelemetryHandle } from "./telemetry-handle.js";
 import type { ModelInfo } from "./types.js";
 
@@ -11,6 +12,9 @@ export type MonitorModule = typeof import("./monitor/monitor.js");
 export interface ModelMonitor {
   /** By at most the last 1,000 predictions of the last 7 days. */
   snapshot(): MonitorSnapshot;
+  /** `retrain`: a trigger of one of the model's personal models fired, or what it started went on; `detail` says which and why. */
+  addEventListener(type: "retrain", listener: (event: CustomEvent<RetrainEvent>) => void): void;
+  removeEventListener(type: "retrain", listener: (event: CustomEvent<RetrainEvent>) => void): void;
   /** Forgets them all. */
   clear(): Promise<void>;
 }
@@ -18,9 +22,13 @@ export interface ModelMonitor {
 export interface MonitorHandle {
   readonly monitor: ModelMonitor;
   predicted: Monitor["predicted"];
+  /** A trigger fired, or what came of it changed. */
+  retrain(event: RetrainEvent): void;
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   close(): Promise<void>;
 }
+
+const MOST_FIRED = 50;
 
 /** `module` is undefined where monitoring is off, or could not be fetched. */
 export function createMonitorHandle(
@@ -29,6 +37,8 @@ export function createMonitorHandle(
   storeName: string,
   telemetry: TelemetryHandle,
 ): MonitorHandle {
+  const events = new EventTarget();
+  const fired: RetrainEvent[] = [];
   const watching = module?.createMonitor(info.name, storeName);
   const need = () => {
     if (module && watching) return { module, watching };
@@ -38,8 +48,19 @@ export function createMonitorHandle(
   };
   return {
     monitor: {
-      snapshot: () => watching?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 },
+      snapshot: () => ({
+        ...(watching?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 }),
+        retrain: fired.map((event) => ({ ...event })),
+      }),
+      addEventListener: (type, listener) => events.addEventListener(type, listener as EventListener),
+      removeEventListener: (type, listener) => events.removeEventListener(type, listener as EventListener),
       clear: async () => watching?.clear(),
+    },
+    retrain(event) {
+      const known = fired.findIndex(({ personal, time }) => personal === event.personal && time === event.time);
+      fired.splice(known < 0 ? fired.length : known, 1, event);
+      fired.splice(0, fired.length - MOST_FIRED);
+      events.dispatchEvent(new CustomEvent("retrain", { detail: event }));
     },
     predicted: (outcome) => watching?.predicted(outcome),
     async feedback(id, feedback) {

@@ -1,5 +1,7 @@
 // The plain data that monitoring hands out, and what it is told of the truth.
 
+import type { RetrainEvent } from "./personal-types.js";
+
 /** The truth of a prediction: its label or class, or only whether, or how far, it was right. */
 export type Feedback =
   /** One of `model.info.labels`. */
@@ -58,6 +60,8 @@ export interface MonitoredVersion extends MonitorWindow {
 
 export interface MonitorSnapshot {
   model: string;
+  /** Which triggers of its personal models fired since the page opened, and why; the oldest first. */
+  retrain: RetrainEvent[];
   versions: MonitoredVersion[];
   /** Feedback for predictions that are not known any more, since the page opened. */
   unmatched: number;

@@ -151,6 +151,12 @@ export interface Fired {
   code?: ErrorCode;
 }
 
+/** A trigger of one of a model's personal models, as the model's monitor tells it. */
+export interface RetrainEvent extends Fired {
+  /** The personal model's name. */
+  personal: string;
+}
+
 export interface PersonalizeOptions {
   triggers?: Triggers;
 }
@@ -173,8 +179,16 @@ export interface PersonalState {
   examples: number;
   /** Examples that were embedded by another version of the model, without their inputs: lost, unless that version comes back. */
   unusable: number;
+  /** Of the examples, those that no training has seen. */
+  fresh: number;
+  /** Examples of another version of the model that the next training embeds again, since their inputs were kept. */
+  again: number;
   /** In use; 0: none was trained. */
   version: number;
+  /** Of the version in use, on held-out examples; undefined where there were none. */
+  accuracy?: number;
+  /** When the last version was trained, in milliseconds since 1970, whether it is used or not. */
+  trainedAt?: number;
   /** Bytes of embeddings, kept inputs and versions. */
   bytes: number;
   /** Set when the browser keeps nothing, so that all is gone with the worker. */

@@ -1,6 +1,17 @@
 // The one interface that crosses the wall between page and worker, its messages and its version.
 import { transferHandlers } from "comlink";
 import { type ErrorCode, fromWire, toWire, type WireError } from "./errors.js";
+import type {
+  Added,
+  Evaluation,
+  Example,
+  Imported,
+  PersonalPrediction,
+  PersonalState,
+  PersonalVersion,
+  TrainingProgress,
+  TrainingTrigger,
+} from "./personal-types.js";
 import type { Size } from "./placement.js";
 import type {
   Backend,
@@ -20,7 +31,7 @@ import type {
 } from "./types.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 5;
+export const PROTOCOL = 6;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -114,9 +125,59 @@ export interface Moved {
   code: ErrorCode;
 }
 
+/** What is asked of a personal model; it is known by its base model's handle and its own name, so that any worker can answer. */
+export type PersonalRequest =
+  | { kind: "state" }
+  /** `id` is the page's, so that a repeated call adds nothing twice. */
+  | { kind: "add"; id: string; label: string; keep: boolean; input: WireInput }
+  | { kind: "examples" }
+  | { kind: "kept"; id: string }
+  | { kind: "remove"; id?: string; label?: string }
+  | { kind: "train"; budgetMs: number; trigger: TrainingTrigger }
+  | { kind: "predict"; input: WireInput }
+  | { kind: "evaluate" }
+  | { kind: "versions" }
+  | { kind: "revert"; version?: number }
+  | { kind: "export"; kept: boolean }
+  | { kind: "import"; file: Blob }
+  | { kind: "forget" };
+
+/** What each request is answered with; the page adds the rest of the timings. */
+export interface PersonalAnswers {
+  state: PersonalState;
+  add: Omit<Added, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
+  examples: Example[];
+  kept: Blob | undefined;
+  remove: number;
+  train: PersonalVersion;
+  predict: Omit<PersonalPrediction, "id" | "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
+  evaluate: Evaluation;
+  versions: PersonalVersion[];
+  revert: PersonalVersion;
+  export: Blob;
+  import: Imported;
+  forget: undefined;
+}
+
+export type PersonalAnswer<R extends PersonalRequest = PersonalRequest> = PersonalAnswers[R["kind"]];
+
+/** As the page's room asks it, which leaves the input to those who send it. */
+export type Asked<K extends PersonalRequest["kind"]> = Omit<Extract<PersonalRequest, { kind: K }>, "input">;
+
+/** A personal model that is kept, for those that list them. */
+export interface KeptPersonal {
+  model: string;
+  name: string;
+  examples: number;
+  versions: number;
+  /** Bytes. */
+  bytes: number;
+}
+
 /** What the worker tells unasked. `moved` is absent where a model went on for being faster. */
 export type HostEvent =
   | { kind: "progress"; call: number; progress: Progress }
+  | { kind: "training"; call: number; progress: TrainingProgress }
   | { kind: "store"; event: StoreEvent }
   | { kind: "residence"; models: number[]; residence: Residence; moved?: Moved };
 
@@ -139,6 +200,16 @@ export interface Host {
   /** `url` is absolute and names the package's folder, with a closing slash. */
   load(call: number, url: string, options: HostLoadOptions): Promise<LoadedModel>;
   predict(call: number, model: number, input: WireInput, priority?: Priority): Promise<HostPrediction>;
+  /** Asks a personal model on top of `model`. */
+  personal<R extends PersonalRequest>(
+    call: number,
+    model: number,
+    name: string,
+    request: R,
+  ): Promise<PersonalAnswer<R>>;
+  listPersonal(): Promise<KeptPersonal[]>;
+  /** Removes all personal models, and what could read them. */
+  forgetPersonal(): Promise<void>;
   /** Once the model's fastest backend was found. */
   tuned(model: number): Promise<void>;
   /** Answers as soon as the worker's thread is free: one that hangs never does. */

@@ -24,6 +24,13 @@ const NO_SCRIPT =
  * before it is ready, it is ended, and open and later calls reject with `aborted`. Throws `worker_crashed`, `csp_blocked` or
  * `timeout`.
  */
+/** Asks a worker under a fresh call number; when `signal` aborts, the worker is told. */
+export type Ask = <T>(
+  worker: Spawned,
+  signal: AbortSignal,
+  run: (host: Remote<Host>, call: number) => Promise<T>,
+) => Promise<T>;
+
 export async function spawn(
   source: WorkerSource | undefined,
   config: HostConfig,

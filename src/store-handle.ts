@@ -36,8 +36,9 @@ export interface ModelStore {
 }
 
 /** Asks the worker's host, which is started when none runs. */
-export type AskHost = <T>(what: string, run: (host: Pick<Host, StoreMethod>) => Promise<T>) => Promise<T>;
+export type AskHost = <T>(what: string, run: (host: Pick<Host, KeepingMethod>) => Promise<T>) => Promise<T>;
 type StoreMethod = "listPackages" | "storeUsage" | "deletePackage" | "clearStore" | "pinPackage";
+type KeepingMethod = StoreMethod | "listPersonal" | "forgetPersonal";
 
 export interface StoreHandle {
   store: ModelStore;

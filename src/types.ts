@@ -449,6 +449,9 @@ export interface TrustOptions {
   threshold?: number;
 }
 
+/** Whether this user agrees to being learned from. */
+export type PersonalConsent = "granted" | "denied";
+
 export interface ClientOptions {
   /** What may be used. Default all three. */
   backends?: Backend[];
@@ -476,6 +479,8 @@ export interface ClientOptions {
   /** Most workers that predict at the same time; each holds its own copy of the models that it runs. Default 1. */
   pool?: number;
   telemetry?: TelemetryOptions;
+  /** `denied`: nothing is learned until `client.personal.setConsent("granted")`. Default `granted`: what is learned stays in this browser. */
+  personalization?: { consent?: PersonalConsent };
   /** False keeps nothing of what was predicted; `feedback` is refused then. Default true: class, confidence and time stay for 7 days. */
   monitor?: boolean;
 }

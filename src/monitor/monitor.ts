@@ -8,13 +8,16 @@ export interface Monitor {
   predicted(outcome: Omit<Outcome, "model" | "truth">): void;
   /** `truth` was checked to be one. `joined` is set when it counts. */
   feedback(id: string, truth: Truth | { class: number }): Promise<Answer>;
-  snapshot(): MonitorSnapshot;
+  snapshot(): Judged;
   /** Resolves once what earlier pages kept was read. */
   readonly read: Promise<void>;
   clear(): Promise<void>;
   /** Writes what is new, and ends. */
   close(): Promise<void>;
 }
+
+/** Without the triggers, which are its personal models' own. */
+export type Judged = Omit<MonitorSnapshot, "retrain">;
 
 export interface Answer {
   result: FeedbackResult;

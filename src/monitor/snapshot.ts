@@ -1,8 +1,8 @@
 // Judges what a model predicted lately, version by version; pure.
 import type { Confusion, MonitoredVersion, MonitorWindow } from "../monitor-types.js";
+import { wilson } from "../wilson.js";
 import { brier, ece, logLoss, mce } from "./calibration.js";
 import { estimateAccuracy } from "./estimate.js";
-import { wilson } from "./intervals.js";
 import type { Outcome } from "./ring.js";
 
 // Fewer say nothing that an alarm should hang on.

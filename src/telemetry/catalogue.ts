@@ -9,6 +9,8 @@ const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 // From at once to a week.
 const DELAYS = [1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800];
 
+const EXAMPLES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
+
 /** A histogram has bounds, a counter none. Units are UCUM's. */
 export const INSTRUMENTS = {
   "ml.inference.duration": ["s", SECONDS],
@@ -29,6 +31,10 @@ export const INSTRUMENTS = {
   "ml.prediction.squared_error": ["1", SHARES],
   "ml.feedback.delay": ["s", DELAYS],
   "ml.feedback.unmatched": ["{feedback}"],
+  "ml.personal.training.duration": ["s", SECONDS],
+  "ml.personal.examples": ["{example}", EXAMPLES],
+  "ml.personal.accuracy": ["1", SHARES],
+  "ml.personal.outcomes": ["{prediction}"],
   "ml.telemetry.dropped": ["{record}"],
 } as const satisfies Record<string, readonly [unit: string, bounds?: readonly number[]]>;
 

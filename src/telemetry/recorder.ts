@@ -5,7 +5,7 @@ import type { Bridge } from "./bridge.js";
 import type { Instrument } from "./catalogue.js";
 import { isSampled } from "./id.js";
 import { randomised, scrub, secureRandom } from "./privacy.js";
-import type { FeedbackRecord, PredictedRecord, TelemetryRecord } from "./records.js";
+import type { FeedbackRecord, PredictedRecord, TelemetryRecord, TrainedRecord } from "./records.js";
 
 /** Figures that were added to sums, or events: each is dropped, and counted, by itself. */
 export type Signal = "metrics" | "events";
@@ -129,6 +129,15 @@ export function createRecorder(parts: RecorderParts): Recorder {
     });
   };
 
+  const trained = ({ model, trigger, outcome, milliseconds, examples, accuracy }: TrainedRecord) => {
+    const base = { "ml.model.name": model };
+    const training = { ...base, "ml.retrain.trigger": trigger, "ml.retrain.outcome": outcome };
+    add("ml.personal.training.duration", milliseconds / 1000, training);
+    if (examples !== undefined) add("ml.personal.examples", examples, base);
+    if (accuracy !== undefined) add("ml.personal.accuracy", accuracy, base);
+    if (trigger !== "asked") tell("ml.retrain.requested", training);
+  };
+
   const take = (record: TelemetryRecord) => {
     switch (record.kind) {
       case "predicted":
@@ -174,6 +183,13 @@ export function createRecorder(parts: RecorderParts): Recorder {
         return usage(record.bytes, "storage");
       case "longTask":
         return add("ml.runtime.long_task.duration", record.milliseconds / 1000, { "ml.model.name": record.model });
+      case "trained":
+        return trained(record);
+      case "personalFeedback": {
+        const outcome = privately(record.correct ? 1 : 0, 2) === 1 ? "correct" : "incorrect";
+        const told = { "ml.model.name": record.model, "ml.prediction.outcome": outcome, ...privacy };
+        return add("ml.personal.outcomes", 1, told);
+      }
       case "unmatched":
         return add("ml.feedback.unmatched", 1, { "ml.model.name": record.model });
       default:

@@ -63,11 +63,27 @@ export interface FeedbackRecord {
   delayMs: number;
 }
 
+/** A personal model was trained: counts and accuracy, nothing of what it learned. */
+export interface TrainedRecord {
+  kind: "trained";
+  /** Name of the base model. */
+  model: string;
+  trigger: "asked" | "age" | "accuracy" | "examples" | "update";
+  outcome: "activated" | "not_better" | "failed";
+  milliseconds: number;
+  backend?: Backend;
+  examples?: number;
+  /** Of the new version on held-out examples. */
+  accuracy?: number;
+}
+
 export type TelemetryRecord =
   | PredictedRecord
   | FailedRecord
   | LoadedRecord
   | FeedbackRecord
+  | TrainedRecord
+  | { kind: "personalFeedback"; model: string; correct: boolean }
   | { kind: "cache"; result: "hit" | "miss" | "corrupt" | "evicted" | "unavailable" }
   | { kind: "fellBack"; from: Backend; to: Backend; errorType: string }
   | { kind: "restarted"; reason: "watchdog" | "error" | "device_lost" | "oom" }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { brier, ece, eceEqualMass, logLoss, mce } from "../../src/monitor/calibration.js";
 import { estimateAccuracy, estimateBinary } from "../../src/monitor/estimate.js";
-import { wilson } from "../../src/monitor/intervals.js";
+import { wilson } from "../../src/wilson.js";
 
 const golden = JSON.parse(readFileSync(new URL("../fixtures/monitoring.json", import.meta.url), "utf8")) as {
   calibration: { y: number[]; p: number[] } & Record<string, number>;

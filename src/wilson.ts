@@ -1,4 +1,4 @@
-// How sure a share of few is; pure.
+// How sure a share of few is: Wilson's interval; pure.
 
 /** The 97.5 % point of the normal distribution: intervals of 95 %. */
 const Z = 1.959963984540054;

@@ -1,0 +1,330 @@
+// One personal model as it is kept: examples and versions in rows that only its key opens.
+import { InsituError } from "../errors.js";
+import type { PersonalVersion } from "../personal-types.js";
+import { bytesOf, type Content, floatsOf, seal, unseal } from "./box.js";
+import type { Head } from "./head.js";
+import type { KeptInput } from "./kept.js";
+import type { Change, ExampleRow, Key, ModelRow, Records, VersionRow } from "./records.js";
+import type { Vault } from "./vault.js";
+import { unit } from "./vectors.js";
+
+/** An example as a training reads it. */
+export interface Learned extends Omit<ExampleRow, "box" | "model" | "name"> {
+  label: string;
+  /** Of unit length. */
+  vector: Float32Array;
+  /** Bytes of its row. */
+  bytes: number;
+}
+
+export type NewExample = Pick<Learned, "id" | "label" | "time" | "embedder" | "vector"> & {
+  heldOut?: boolean;
+  input?: Content;
+};
+
+/** What a version says of itself, but for what depends on the model that runs. */
+export type VersionFacts = Omit<PersonalVersion, "usable">;
+
+export interface KeptVersion {
+  facts: VersionFacts;
+  embedder: string;
+  head: Head;
+  /** Bytes of its row. */
+  bytes: number;
+}
+
+export interface Book {
+  /** Undefined when nothing was taught yet, or all was forgotten. */
+  state(): Promise<ModelRow | undefined>;
+  /** In the order of teaching. What cannot be read is left out, and counted in `damaged`. */
+  examples(): Promise<{ examples: Learned[]; damaged: number }>;
+  /** Keeps all of them or none; one that is there already is left as it is. Answers how many were new. */
+  add(examples: NewExample[]): Promise<number>;
+  /** Another embedding for an example that was kept with its input. */
+  embedAgain(id: string, embedder: string, vector: Float32Array): Promise<void>;
+  input(id: string): Promise<{ kept: KeptInput; parts: Uint8Array[] } | undefined>;
+  remove(ids: string[]): Promise<number>;
+  versions(): Promise<KeptVersion[]>;
+  version(number: number): Promise<KeptVersion | undefined>;
+  /**
+   * Keeps a new version with the roles that its examples got, and takes it into use if it says so; all or nothing, and durably. Answers its number.
+   */
+  commit(made: NewVersion, heldOut: ReadonlyMap<string, boolean>): Promise<number>;
+  /** Rejects with `input_invalid` when there is no such version. */
+  use(version: number): Promise<void>;
+  /** Removes every row, and destroys the key. */
+  forget(): Promise<void>;
+}
+
+export type NewVersion = Omit<KeptVersion, "facts" | "bytes"> & { facts: Omit<VersionFacts, "version"> };
+
+/** Versions that are kept; older ones go, but for the one in use. */
+const MOST_VERSIONS = 20;
+
+export function openBook(records: Records, vault: Vault, model: string, name: string): Book {
+  const mine: Key = [model, name];
+  const keys = new Map<string, CryptoKey>();
+  const cache = new Map<string, Learned>();
+  const heads = new Map<number, KeptVersion>();
+  let cachedKey: string | undefined;
+
+  const read = () => records.change("look up what was learned", "read", (change) => change.get("models", mine));
+
+  const keyOf = async (row: ModelRow): Promise<CryptoKey | undefined> => {
+    if (cachedKey !== row.keyId) {
+      // Another tab forgot all, and began anew.
+      cache.clear();
+      heads.clear();
+      cachedKey = row.keyId;
+    }
+    const known = keys.get(row.keyId) ?? (await vault.open(row.keyId));
+    if (known) keys.set(row.keyId, known);
+    return known;
+  };
+
+  /** The row and key to write with; makes both where there are none. */
+  const ensure = async (): Promise<{ row: ModelRow; key: CryptoKey }> => {
+    const row = await read();
+    const key = row && (await keyOf(row));
+    if (row && key) return { row, key };
+    const made = await vault.create();
+    const mineNow = await records.change("begin to learn", "strict", async (change) => {
+      const now = await change.get("models", mine);
+      // Another tab was first.
+      if (now && now.keyId !== row?.keyId) return now;
+      // What the lost key has sealed is of no use to anybody.
+      if (now) await removeRows(change, mine);
+      const fresh = { model, name, keyId: made.id, revision: 0, active: 0, nextVersion: 1, nextPlace: 0 };
+      await change.put("models", fresh);
+      return fresh;
+    });
+    if (mineNow.keyId === made.id) {
+      keys.set(made.id, made.key);
+      await keyOf(mineNow);
+      return { row: mineNow, key: made.key };
+    }
+    await vault.erase(made.id);
+    return ensure();
+  };
+
+  /** The row as it is now, if it still has this key; else what is to be written was sealed for nobody. */
+  const current = async (change: Change, keyId: string): Promise<ModelRow> => {
+    const row = await change.get("models", mine);
+    if (row?.keyId === keyId) return row;
+    const message = `${name} was forgotten meanwhile, in this tab or another; nothing was kept. Teach it again.`;
+    throw new InsituError("aborted", message, { reason: "forgotten" });
+  };
+
+  const context = (kind: string, id: string | number) => JSON.stringify([kind, model, name, id]);
+
+  const sealed = async (key: CryptoKey, example: Pick<NewExample, "id" | "label" | "vector" | "input">) => {
+    const { id, label, vector, input } = example;
+    return seal(key, context("example", id), {
+      facts: { label, ...(input && { kept: input.facts }) },
+      parts: [bytesOf(vector), ...(input?.parts ?? [])],
+    });
+  };
+
+  const learned = async (key: CryptoKey, row: ExampleRow): Promise<Learned | undefined> => {
+    const found = await unseal(key, context("example", row.id), row.box);
+    if (!found) return undefined;
+    const { box, model: _, name: __, ...rest } = row;
+    const { label } = found.facts as { label: string };
+    return { ...rest, label, vector: floatsOf(found.parts[0] as Uint8Array), bytes: box.byteLength };
+  };
+
+  const opened = async (key: CryptoKey, row: VersionRow): Promise<KeptVersion | undefined> => {
+    const known = heads.get(row.version);
+    if (known) return known;
+    const found = await unseal(key, context("version", row.version), row.box);
+    if (!found) return undefined;
+    const version = versionOf(found, row);
+    heads.set(row.version, version);
+    return version;
+  };
+
+  return {
+    state: read,
+    async examples() {
+      const row = await read();
+      const key = row && (await keyOf(row));
+      if (!row || !key) return { examples: [], damaged: 0 };
+      const rows = await records.change("read the examples", "read", async (change) => {
+        const ids = (await change.keys("examples", mine)).map((found) => found[2] as string);
+        const missing = ids.filter((id) => !cache.has(id));
+        const fresh = await Promise.all(missing.map((id) => change.get("examples", [...mine, id])));
+        return { ids, fresh: fresh.filter((found) => found !== undefined) };
+      });
+      for (const found of rows.fresh) {
+        const example = await learned(key, found);
+        if (example) cache.set(found.id, example);
+      }
+      const there = new Set(rows.ids);
+      for (const id of cache.keys()) if (!there.has(id)) cache.delete(id);
+      const examples = [...cache.values()].sort((a, b) => a.place - b.place);
+      return { examples, damaged: rows.ids.length - examples.length };
+    },
+    async add(examples) {
+      const { row, key } = await ensure();
+      const boxes = await Promise.all(
+        examples.map((example) => sealed(key, { ...example, vector: unit(example.vector) })),
+      );
+      return records.change("keep an example", "relaxed", async (change) => {
+        const now = await current(change, row.keyId);
+        let added = 0;
+        for (const [index, example] of examples.entries()) {
+          const { id, time, embedder, heldOut, input } = example;
+          // A call that was repeated, since its worker died before it answered.
+          if (await change.get("examples", [...mine, id])) continue;
+          const place = now.nextPlace + added;
+          const role = heldOut === undefined ? {} : { heldOut };
+          const box = boxes[index] as ArrayBuffer;
+          await change.put("examples", { model, name, id, place, time, embedder, kept: Boolean(input), ...role, box });
+          added += 1;
+        }
+        if (added > 0)
+          await change.put("models", { ...now, revision: now.revision + 1, nextPlace: now.nextPlace + added });
+        return added;
+      });
+    },
+    async embedAgain(id, embedder, vector) {
+      const { row, key } = await ensure();
+      const before = await records.change("read an example", "read", (change) => change.get("examples", [...mine, id]));
+      const content = before && (await unseal(key, context("example", id), before.box));
+      if (!before || !content) return;
+      const parts = [bytesOf(unit(vector)), ...content.parts.slice(1)];
+      const box = await seal(key, context("example", id), { ...content, parts });
+      await records.change("keep an embedding", "relaxed", async (change) => {
+        await current(change, row.keyId);
+        // Removed meanwhile.
+        if (!(await change.get("examples", [...mine, id]))) return;
+        await change.put("examples", { ...before, embedder, box });
+      });
+      cache.delete(id);
+    },
+    async input(id) {
+      const row = await read();
+      const key = row && (await keyOf(row));
+      if (!key) return undefined;
+      const example = await records.change("read an example", "read", (change) =>
+        change.get("examples", [...mine, id]),
+      );
+      const content = example && (await unseal(key, context("example", id), example.box));
+      const { kept } = (content?.facts ?? {}) as { kept?: KeptInput };
+      return kept && content ? { kept, parts: content.parts.slice(1) } : undefined;
+    },
+    remove: (ids) =>
+      records.change("remove examples", "strict", async (change) => {
+        const row = await change.get("models", mine);
+        if (!row) return 0;
+        let removed = 0;
+        for (const id of ids) {
+          if (!(await change.get("examples", [...mine, id]))) continue;
+          await change.delete("examples", [...mine, id]);
+          removed += 1;
+        }
+        if (removed > 0) await change.put("models", { ...row, revision: row.revision + 1 });
+        return removed;
+      }),
+    async versions() {
+      const row = await read();
+      const key = row && (await keyOf(row));
+      if (!key) return [];
+      const rows = await records.change("read the versions", "read", (change) => change.all("versions", mine));
+      const found = await Promise.all(rows.map((version) => opened(key, version)));
+      return found.filter((version) => version !== undefined);
+    },
+    async version(number) {
+      const row = await read();
+      const key = row && (await keyOf(row));
+      if (!key) return undefined;
+      const known = heads.get(number);
+      if (known) return known;
+      const found = await records.change("read a version", "read", (change) =>
+        change.get("versions", [...mine, number]),
+      );
+      return found && (await opened(key, found));
+    },
+    async commit(made, heldOut) {
+      for (;;) {
+        const { row, key } = await ensure();
+        const version = row.nextVersion;
+        const box = await seal(key, context("version", version), contentOf(made));
+        const isMine = await records.change("keep a version", "strict", async (change) => {
+          const now = await current(change, row.keyId);
+          // Another tab's training took the number.
+          if (now.nextVersion !== version) return false;
+          await change.put("versions", { model, name, version, embedder: made.embedder, box });
+          for (const [id, isOut] of heldOut) {
+            const example = await change.get("examples", [...mine, id]);
+            if (example && example.heldOut === undefined) await change.put("examples", { ...example, heldOut: isOut });
+          }
+          const active = made.facts.activated ? version : now.active;
+          await change.put("models", { ...now, revision: now.revision + 1, nextVersion: version + 1, active });
+          const numbers = (await change.keys("versions", mine))
+            .map((found) => found[2] as number)
+            .sort((a, b) => a - b);
+          for (const old of numbers.slice(0, -MOST_VERSIONS))
+            if (old !== active) await change.delete("versions", [...mine, old]);
+          return true;
+        });
+        if (!isMine) continue;
+        for (const [id, isOut] of heldOut) {
+          const example = cache.get(id);
+          if (example) example.heldOut ??= isOut;
+        }
+        return version;
+      }
+    },
+    use: (version) =>
+      records.change("use a version", "strict", async (change) => {
+        const row = await change.get("models", mine);
+        if (!row || !(await change.get("versions", [...mine, version]))) {
+          const message = `${name} has no version ${version}; versions() lists those there are.`;
+          throw new InsituError("input_invalid", message, { version });
+        }
+        await change.put("models", { ...row, revision: row.revision + 1, active: version });
+      }),
+    async forget() {
+      const row = await records.change("forget what was learned", "strict", async (change) => {
+        const now = await change.get("models", mine);
+        await removeRows(change, mine);
+        await change.delete("models", mine);
+        return now;
+      });
+      cache.clear();
+      heads.clear();
+      keys.clear();
+      if (row) await vault.erase(row.keyId);
+    },
+  };
+}
+
+async function removeRows(change: Change, start: Key): Promise<void> {
+  for (const place of ["examples", "versions"] as const)
+    for (const key of await change.keys(place, start)) await change.delete(place, key);
+}
+
+function contentOf({ facts, head }: NewVersion): Content {
+  const { kind, labels, size } = head;
+  const parts = [head.weights, head.bias, head.means, head.limits].map(bytesOf);
+  return { facts: { ...facts, head: { kind, labels, size } }, parts };
+}
+
+function versionOf({ facts, parts }: Content, { version, embedder, box }: VersionRow): KeptVersion {
+  const { head: shape, ...rest } = facts as Omit<VersionFacts, "version" | "head"> & {
+    head: Pick<Head, "kind" | "labels" | "size">;
+  };
+  const [weights, bias, means, limits] = parts.map(floatsOf) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  return {
+    facts: { ...rest, version, head: shape.kind },
+    embedder,
+    head: { ...shape, weights, bias, means, limits },
+    bytes: box.byteLength,
+  };
+}

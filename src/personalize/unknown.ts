@@ -1,0 +1,47 @@
+// How far from a class an input may be before it counts as unknown, out of how far the class's own examples are; pure.
+
+/** Of inputs that do belong to a class, the share that may be called unknown. */
+const FALSE_UNKNOWN = 0.01;
+/** The 99 % point of the normal distribution. */
+const Z = 2.3263478740408408;
+// A distance of exactly 0 (the same picture twice) has no logarithm.
+const LEAST = 1e-6;
+
+/**
+ * One limit a class: the upper end of a one-sided prediction interval for the distance of the next example, on logarithms, which
+ * distances follow more nearly than a normal distribution themselves; the spread is pooled over classes, so that three examples of one do not
+ * decide (the interval of Student's t, as in Hahn & Meeker 1991, section 4.3). Infinite while no class has two examples.
+ */
+export function unknownLimits(distances: { class: number; distance: number }[], classes: number): Float32Array {
+  const limits = new Float32Array(classes).fill(Number.POSITIVE_INFINITY);
+  const logs = distances.map(({ class: index, distance }) => ({ index, log: Math.log(Math.max(distance, LEAST)) }));
+  const groups = Array.from({ length: classes }, (_, index) => logs.filter((entry) => entry.index === index));
+  const known = groups.filter((group) => group.length > 0);
+  if (known.length === 0) return limits;
+  const mean = (group: { log: number }[]) => group.reduce((sum, { log }) => sum + log, 0) / group.length;
+  const overall = mean(logs);
+  const freedom = logs.length - known.length;
+  const squares = known.reduce((sum, group) => {
+    const own = mean(group);
+    return sum + group.reduce((total, { log }) => total + (log - own) ** 2, 0);
+  }, 0);
+  if (freedom < 1) return limits;
+  const spread = Math.sqrt(squares / freedom);
+  for (const [index, group] of groups.entries()) {
+    const [centre, n] = group.length > 0 ? [mean(group), group.length] : [overall, 1];
+    limits[index] = Math.exp(centre + studentPoint(freedom) * spread * Math.sqrt(1 + 1 / n));
+  }
+  return limits;
+}
+
+/** The 99 % point of Student's t; exact for 1 and 2 degrees of freedom, else by Hill's expansion (Abramowitz & Stegun 26.7.5). */
+export function studentPoint(freedom: number): number {
+  const p = 1 - FALSE_UNKNOWN;
+  if (freedom === 1) return Math.tan(Math.PI * (p - 0.5));
+  if (freedom === 2) return (2 * p - 1) * Math.sqrt(2 / (4 * p * (1 - p)));
+  const [z3, z5, z7] = [Z ** 3, Z ** 5, Z ** 7];
+  const first = (z3 + Z) / 4;
+  const second = (5 * z5 + 16 * z3 + 3 * Z) / 96;
+  const third = (3 * z7 + 19 * z5 + 17 * z3 - 15 * Z) / 384;
+  return Z + first / freedom + second / freedom ** 2 + third / freedom ** 3;
+}
