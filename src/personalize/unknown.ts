@@ -1,9 +1,12 @@
 // How far from a class an input may be before it counts as unknown, out of how far the class's own examples are; pure.
 
-/** Of inputs that do belong to a class, the share that may be called unknown. */
-const FALSE_UNKNOWN = 0.01;
-/** The 99 % point of the normal distribution. */
-const Z = 2.3263478740408408;
+/**
+ * Of inputs that do belong to a class, the share that may be called unknown. Measured over 20 seeds with 10 examples a class: at 5 % digits that
+ * were not taught are found out in 73 of 100 cases and other pictures than surfaces in 100, at 1 % in 7 and 98.
+ */
+const FALSE_UNKNOWN = 0.05;
+/** The 95 % point of the normal distribution. */
+const Z = 1.6448536269514722;
 // A distance of exactly 0 (the same picture twice) has no logarithm.
 const LEAST = 1e-6;
 
@@ -34,7 +37,7 @@ export function unknownLimits(distances: { class: number; distance: number }[], 
   return limits;
 }
 
-/** The 99 % point of Student's t; exact for 1 and 2 degrees of freedom, else by Hill's expansion (Abramowitz & Stegun 26.7.5). */
+/** The 95 % point of Student's t; exact for 1 and 2 degrees of freedom, else by Hill's expansion (Abramowitz & Stegun 26.7.5). */
 export function studentPoint(freedom: number): number {
   const p = 1 - FALSE_UNKNOWN;
   if (freedom === 1) return Math.tan(Math.PI * (p - 0.5));

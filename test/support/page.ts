@@ -24,6 +24,7 @@ export const MOUNTS = {
   "/dist/": "dist",
   "/models/objects/": "models/objects/package",
   "/models/digits/": "models/digits/package",
+  "/models/features/": "models/features/package",
   "/photos/": "demo/public/photos",
 };
 
