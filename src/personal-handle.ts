@@ -1,6 +1,6 @@
 // What the page's half holds of personal models until they are asked for: it fetches the rest, and sends requests to the worker.
 import { type Remote, transfer } from "comlink";
-import { asInsituError, InsituError, isInsituError } from "./errors.js";
+import { asInsituError, fromWire, InsituError, isInsituError } from "./errors.js";
 import type { Crossing } from "./input.js";
 import type { Limits } from "./limits.js";
 import type { MonitorModule } from "./monitor-handle.js";
@@ -75,6 +75,7 @@ export function createPersonalHandle(parts: PersonalHandleParts) {
           throw new InsituError(code, message, data);
         },
         codeOf: (error) => (isInsituError(error) ? error.code : "_OTHER"),
+        revive: (error) => fromWire(error) as InsituError,
         assertConsent: consent.assert,
         monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),
         onFired: (fired) => parts.retrain({ ...fired, personal: name }),

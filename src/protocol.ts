@@ -144,7 +144,7 @@ export type PersonalRequest =
 
 /** What each request is answered with; the page adds the rest of the timings. */
 export interface PersonalAnswers {
-  state: PersonalState;
+  state: Omit<PersonalState, "storeError"> & { storeError?: WireError };
   add: Omit<Added, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
   examples: Example[];
   kept: Blob | undefined;

@@ -1,13 +1,6 @@
 // A personal model in the worker: what is asked of it, on top of a base model that makes the embeddings.
-import { InsituError } from "../errors.js";
-import type {
-  Evaluation,
-  Example,
-  Imported,
-  PersonalState,
-  PersonalVersion,
-  TrainingProgress,
-} from "../personal-types.js";
+import { InsituError, toWire } from "../errors.js";
+import type { Evaluation, Example, Imported, PersonalVersion, TrainingProgress } from "../personal-types.js";
 import type { PersonalAnswers, PersonalRequest, WireInput } from "../protocol.js";
 import type { Embedded } from "../runtime/live-model.js";
 import type { Lease } from "../runtime/session.js";
@@ -38,7 +31,7 @@ export interface Call {
 }
 
 export interface Personal {
-  state(): Promise<PersonalState>;
+  state(): Promise<PersonalAnswers["state"]>;
   add(request: Extract<PersonalRequest, { kind: "add" }>, call: Call): Promise<PersonalAnswers["add"]>;
   examples(): Promise<Example[]>;
   kept(id: string): Promise<Blob | undefined>;
@@ -144,7 +137,7 @@ export function createPersonal(
         accuracy: version?.facts.judged[version.facts.head]?.accuracy,
         trainedAt: versions.at(-1)?.facts.time,
         bytes: [...all, ...versions].reduce((sum, { bytes }) => sum + bytes, 0),
-        ...(storeError && { storeError }),
+        ...(storeError && { storeError: toWire(storeError) }),
       };
     },
     async add({ id, label, keep, input }, { signal }) {

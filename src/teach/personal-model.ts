@@ -1,5 +1,5 @@
 // A personal model as the page holds it: calls to the worker, feedback on what it said, trainings that start by themselves.
-import type { ErrorCode, ErrorData } from "../errors.js";
+import type { ErrorCode, ErrorData, InsituError, WireError } from "../errors.js";
 import type { Judged, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor-types.js";
 import type {
@@ -92,6 +92,7 @@ export interface PersonalParts extends PersonalizeOptions {
   /** Throws; the class of errors is the page half's, which loads before this. */
   refuse(code: ErrorCode, message: string, data?: ErrorData): never;
   codeOf(error: unknown): ErrorCode;
+  revive(error: WireError): InsituError;
   /** Throws where the user has not agreed. */
   assertConsent(): void;
   randomId(): string;
@@ -112,13 +113,17 @@ const TRAIN_EXTRA_MS = 600_000;
 const MOST_SAID = 1_000;
 
 export function createPersonalModel(parts: PersonalParts): PersonalModel {
-  const { name, model, ask, refuse, assertConsent, randomId, toTimings, monitor, telemetry, isBusy, onFired } = parts;
+  const { name, model, ask, refuse, revive, assertConsent, randomId, toTimings, monitor, telemetry, isBusy, onFired } =
+    parts;
   /** What was predicted, for feedback that names a label. */
   const said = new Map<string, string | undefined>();
 
   const read = <K extends PersonalRequest["kind"]>(request: Asked<K>, what: string) =>
     ask<K>(request, what, { timeout: READ_MS });
-  const state = () => read<"state">({ kind: "state" }, "Looking at");
+  const state = async (): Promise<PersonalState> => {
+    const { storeError, ...found } = await read<"state">({ kind: "state" }, "Looking at");
+    return { ...found, ...(storeError && { storeError: revive(storeError) }) };
+  };
 
   const train = async (trigger: TrainingTrigger, budgetMs: number, options: TrainOptions = {}) => {
     assertConsent();

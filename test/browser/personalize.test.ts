@@ -1,21 +1,11 @@
 // A user's own classes: taught, trained, judged, reverted, moved and forgotten, in a real page with the real worker and database.
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Digit, heldOut } from "../../models/digits/data.js";
-import type { Client, Model, PersonalizeOptions, PersonalModel } from "../../src/index.js";
 import { importLibrary, type LibraryPage, openLibrary } from "../support/page.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    base: Model;
-    mine: PersonalModel;
-  }
-}
+import { codeOf, digits, NAMES, open, say, state, teach } from "../support/teaching.js";
 
 let library: LibraryPage;
 let page: Page;
-let stores = 0;
 
 beforeAll(async () => {
   library = await openLibrary();
@@ -34,56 +24,6 @@ async function visit(): Promise<Page> {
   await importLibrary(opened);
   return opened;
 }
-
-async function open(on: Page, options: { store?: string; package?: string; personal?: PersonalizeOptions } = {}) {
-  const { store = `p${++stores}`, package: folder = "/models/digits/", personal = {} } = options;
-  await on.evaluate(
-    async ([name, url, given]) => {
-      window.client = window.insitu.createClient({ backends: ["wasm"], storage: { name } });
-      window.base = await window.client.load(url);
-      window.mine = await window.base.personalize("mine", given);
-    },
-    [store, folder, personal] as const,
-  );
-  return store;
-}
-
-const all = heldOut();
-/** The n-th to m-th held-out images of a digit, which the model was not trained on. */
-const digits = (label: number, from: number, to: number): Digit[] =>
-  all.filter((digit) => digit.label === label).slice(from, to);
-
-const NAMES: Record<number, string> = { 1: "one", 4: "four", 7: "seven" };
-
-async function teach(on: Page, examples: Digit[], keep = false): Promise<string[]> {
-  return on.evaluate(
-    async ([items, kept]) => {
-      const ids: string[] = [];
-      for (const { pixels, label } of items)
-        ids.push((await window.mine.add(Float32Array.from(pixels), label, { keep: kept })).id);
-      return ids;
-    },
-    [examples.map(({ pixels, label }) => ({ pixels: [...pixels], label: NAMES[label] as string })), keep] as const,
-  );
-}
-
-const say = (on: Page, examples: Digit[]) =>
-  on.evaluate(
-    async (items) => {
-      const said: { id: string; label?: string; distance: number; head: string; version: number; sum: number }[] = [];
-      for (const pixels of items) {
-        const { id, label, distance, head, version, value } = await window.mine.predict(Float32Array.from(pixels));
-        const sum = value.reduce((total, { score }) => total + score, 0);
-        said.push({ id, label, distance, head, version, sum });
-      }
-      return said;
-    },
-    examples.map(({ pixels }) => [...pixels]),
-  );
-const state = (on: Page) => on.evaluate(() => window.mine.state());
-/** The code that a piece of script, which the page runs, fails with. */
-const codeOf = (on: Page, script: string): Promise<string> =>
-  on.evaluate(`(async () => ${script})().then(() => "nothing", (error) => error.code ?? String(error))`);
 
 test("one example a class is enough to answer; a training makes a version that says what it is", async () => {
   await open(page);
