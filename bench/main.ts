@@ -8,6 +8,7 @@ import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
 import { buildPages, ROOT } from "./page-build.js";
 import { openPeers } from "./peers/site.js";
+import { benchPersonal } from "./personal.js";
 import { benchPredict } from "./predict.js";
 import { benchPreprocess } from "./preprocess.js";
 import { createReport } from "./report.js";
@@ -15,7 +16,7 @@ import { benchStart } from "./start.js";
 import { benchTelemetry } from "./telemetry.js";
 import { benchThroughput } from "./throughput.js";
 
-const PARTS = ["predict", "preprocess", "throughput", "telemetry", "start", "loads", "memory"] as const;
+const PARTS = ["predict", "preprocess", "throughput", "telemetry", "personal", "start", "loads", "memory"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -41,7 +42,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, preparing pictures, many at once, starts, loads of packages, memory of a load; and with itself when it is watched.",
+    "Compares insitu with plain tfjs: predictions, preparing pictures, many at once, starts, loads of packages, memory of a load; and with itself when it is watched, or learns.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default all`, part)
   .option("--rounds <n>", "interleaved rounds a case of predict; the other parts take fewer unless told", whole, 50)
@@ -74,6 +75,7 @@ if (wanted.includes("predict"))
 if (wanted.includes("preprocess")) browser = await benchPreprocess(options, report);
 if (wanted.includes("throughput")) browser = await benchThroughput(given, report);
 if (wanted.includes("telemetry")) browser = await benchTelemetry(given, report);
+if (wanted.includes("personal")) browser = await benchPersonal(given, report);
 if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);

@@ -8,7 +8,17 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const PAGE = join(ROOT, ".cache", "bench", "page");
 
 /** The files of bench/page/ that a page imports. */
-const SCRIPTS = ["compare", "hold", "loads", "preprocess", "throughput", "telemetry", "start-insitu", "start-plain"];
+const SCRIPTS = [
+  "compare",
+  "hold",
+  "loads",
+  "preprocess",
+  "throughput",
+  "telemetry",
+  "personal",
+  "start-insitu",
+  "start-plain",
+];
 
 export async function buildPages(): Promise<void> {
   for (const [index, name] of SCRIPTS.entries()) {

@@ -59,7 +59,7 @@ export function createPersonal(
   problem: () => InsituError | undefined,
   lock: <T>(signal: AbortSignal, run: () => Promise<T>) => Promise<T>,
 ): Personal {
-  let using: { revision: number; keyId: string; found: Using } | undefined;
+  let using: (Using & { revision: number; keyId: string; examples: number }) | undefined;
 
   const usable = async (): Promise<{ examples: Learned[]; unusable: number }> => {
     const { examples, damaged } = await book.examples();
@@ -80,10 +80,12 @@ export function createPersonal(
   /** The head to answer with: of the version in use, else of the examples as they are. */
   const current = async (): Promise<Using> => {
     const state = await book.state();
-    if (state && using?.revision === state.revision && using.keyId === state.keyId) return using.found;
+    const isKnown = state && using?.revision === state.revision && using.keyId === state.keyId;
+    // What no training has seen changes the answer only where there was none.
+    if (isKnown && using && (using.version > 0 || using.examples === state.examples)) return using;
     const version = state && (await running(state.active));
     const found = version ? { head: version.head, version: version.facts.version } : await untrained();
-    if (state) using = { revision: state.revision, keyId: state.keyId, found };
+    if (state) using = { ...found, revision: state.revision, keyId: state.keyId, examples: state.examples };
     return found;
   };
 
@@ -150,7 +152,8 @@ export function createPersonal(
       const { vector, backend, timings, memory } = await base.embed(input, signal);
       const time = Date.now();
       const started = performance.now();
-      await book.add([{ id, label, time, embedder: base.embedder, vector, ...(content && { input: content }) }]);
+      const example = { id, label, time, embedder: base.embedder, vector, ...(content && { input: content }) };
+      await book.add([example]);
       timings.postprocess += performance.now() - started;
       return { id, label, time, kept: keep, heldOut: false, usable: true, backend, timings, memory };
     },

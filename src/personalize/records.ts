@@ -9,24 +9,22 @@ export interface ModelRow {
   name: string;
   /** Of the key that all else of it is encrypted with. */
   keyId: string;
-  /** Counts changes, so that another tab's are noticed. */
+  /** Counts changes other than new examples, so that another tab's are noticed. */
   revision: number;
   /** The version in use; 0: none. */
   active: number;
   /** Of the next version. */
   nextVersion: number;
-  /** Of the next example. */
-  nextPlace: number;
 }
 
 export interface ExampleRow {
   model: string;
   name: string;
   id: string;
-  /** Counts up in the order of teaching. */
-  place: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: the order of teaching. */
   time: number;
+  /** Counts up, for those of one worker within a millisecond. */
+  place: number;
   /** Undefined until the first training that sees it. */
   heldOut?: boolean;
   /** Names what computed the embedding. */
@@ -62,6 +60,7 @@ export interface Change {
   /** The rows whose keys begin so. */
   all<P extends Place>(place: P, start: Key): Promise<Rows[P][]>;
   keys(place: Place, start: Key): Promise<Key[]>;
+  count(place: Place, start: Key): Promise<number>;
 }
 
 export type Mode = "read" | "relaxed" | "strict";
@@ -172,10 +171,17 @@ async function inTransaction<T>(db: IDBPDatabase<Schema>, mode: Mode, run: (chan
   const isRead = mode === "read";
   const durability = mode === "strict" ? "strict" : "relaxed";
   const tx = db.transaction(PLACES, isRead ? "readonly" : "readwrite", { durability }) as Writing;
-  const result = run(changeIn(tx)).catch((error: unknown) => {
-    abort(tx);
-    throw error;
-  });
+  const result = run(changeIn(tx)).then(
+    (value) => {
+      // At once: the browser would wait for whether more is asked.
+      if (!isRead) tx.commit();
+      return value;
+    },
+    (error: unknown) => {
+      abort(tx);
+      throw error;
+    },
+  );
   // Chrome raises quota trouble at commit only.
   const [value] = await Promise.all([result, tx.done]);
   return value;
@@ -199,6 +205,7 @@ function changeIn(tx: Writing): Change {
     delete: (place, key) => tx.objectStore(place).delete(key),
     all: (place, start) => tx.objectStore(place).getAll(range(start)) as Promise<never>,
     keys: (place, start) => tx.objectStore(place).getAllKeys(range(start)),
+    count: (place, start) => tx.objectStore(place).count(range(start)),
   };
 }
 
@@ -217,6 +224,7 @@ function changeOf(memory: Map<string, unknown>): Change {
       const exact = start.length === KEYS[place].length ? [memory.get(text(place, start))].filter(Boolean) : [];
       return [...exact, ...startsWith(text(place, start)).map(([, row]) => row)] as never;
     },
+    count: async (place, start) => startsWith(text(place, start)).length,
     keys: async (place, start) =>
       startsWith(text(place, start)).map(([key]) => (JSON.parse(key) as [Place, ...Key]).slice(1)),
   };

@@ -7,31 +7,32 @@
 const FALSE_UNKNOWN = 0.05;
 /** The 95 % point of the normal distribution. */
 const Z = 1.6448536269514722;
-// A distance of exactly 0 (the same picture twice) has no logarithm.
-const LEAST = 1e-6;
+// The same picture twice is at a distance of 0, which has no logarithm; two frames of a still camera are farther apart than this.
+const LEAST = 1e-3;
 
 /**
  * One limit a class: the upper end of a one-sided prediction interval for the distance of the next example, on logarithms, which
  * distances follow more nearly than a normal distribution themselves; the spread is pooled over classes, so that three examples of one do not
- * decide (the interval of Student's t, as in Hahn & Meeker 1991, section 4.3). Infinite while no class has two examples.
+ * decide (the interval of Student's t, as in Hahn & Meeker 1991, section 4.3). Infinite while no class has three examples.
  */
 export function unknownLimits(distances: { class: number; distance: number }[], classes: number): Float32Array {
   const limits = new Float32Array(classes).fill(Number.POSITIVE_INFINITY);
   const logs = distances.map(({ class: index, distance }) => ({ index, log: Math.log(Math.max(distance, LEAST)) }));
   const groups = Array.from({ length: classes }, (_, index) => logs.filter((entry) => entry.index === index));
-  const known = groups.filter((group) => group.length > 0);
-  if (known.length === 0) return limits;
+  // Two examples are as far from each other either way: one distance, which has no spread.
+  const spreading = groups.filter((group) => group.length > 2);
+  if (spreading.length === 0) return limits;
   const mean = (group: { log: number }[]) => group.reduce((sum, { log }) => sum + log, 0) / group.length;
   const overall = mean(logs);
-  const freedom = logs.length - known.length;
-  const squares = known.reduce((sum, group) => {
+  const freedom = spreading.reduce((sum, group) => sum + group.length - 1, 0);
+  const squares = spreading.reduce((sum, group) => {
     const own = mean(group);
     return sum + group.reduce((total, { log }) => total + (log - own) ** 2, 0);
   }, 0);
-  if (freedom < 1) return limits;
   const spread = Math.sqrt(squares / freedom);
   for (const [index, group] of groups.entries()) {
-    const [centre, n] = group.length > 0 ? [mean(group), group.length] : [overall, 1];
+    const centre = group.length > 0 ? mean(group) : overall;
+    const n = group.length > 2 ? group.length : 1;
     limits[index] = Math.exp(centre + studentPoint(freedom) * spread * Math.sqrt(1 + 1 / n));
   }
   return limits;

@@ -1,0 +1,186 @@
+// How right a personal model is after one, two, five, ten and twenty examples a class, of images that nobody trained on.
+import { seeded } from "../models/digits/augment.js";
+import { type Digit, heldOut, SIDE } from "../models/digits/data.js";
+import { useWasm } from "../models/digits/wasm.js";
+import type { ExportedExample } from "../src/personalize/exchange.js";
+import { applyHead } from "../src/personalize/head.js";
+import { judge } from "../src/personalize/judge.js";
+import type { Workbench } from "../src/personalize/softmax-head.js";
+import { trainVersion } from "../src/personalize/training.js";
+import type { Turns } from "../src/runtime/turns.js";
+import type { Crop } from "./page/personal.js";
+
+export const SHOTS = [1, 2, 5, 10, 20] as const;
+export const SEEDS = 20;
+
+// ---- pictures ----------------------------------------------------------------------------------------------------
+
+const SURFACES = ["brick", "grass", "gravel"] as const;
+const PHOTO = 512;
+const CROP = 128;
+/** Of each half of each surface. */
+const CROPS_A_HALF = 40;
+
+/** Squares at chance places: to learn from in the left half of each surface, to be asked in the right one. */
+export function surfaceCrops(seed: number): { learn: Crop[]; ask: Crop[] } {
+  const random = seeded(seed);
+  const half = (from: number) =>
+    SURFACES.flatMap((label) =>
+      Array.from({ length: CROPS_A_HALF }, () => ({
+        ...{ photo: `texture-${label}`, label },
+        x: from + Math.floor(random() * (PHOTO / 2 - CROP)),
+        y: Math.floor(random() * (PHOTO - CROP)),
+      })),
+    );
+  return { learn: half(0), ask: half(PHOTO / 2) };
+}
+
+/** Squares of photos that show no surface at all. */
+export function otherCrops(seed: number): Crop[] {
+  const random = seeded(seed);
+  return ["coffee", "chelsea", "astronaut", "rocket"].flatMap((photo) =>
+    Array.from({ length: 15 }, () => ({
+      ...{ photo, label: "other" },
+      x: Math.floor(random() * 250),
+      y: Math.floor(random() * 150),
+    })),
+  );
+}
+
+// ---- another writer ----------------------------------------------------------------------------------------------
+
+const TURN = (35 * Math.PI) / 180;
+
+/** Digits that were held out from the model, as somebody writes them who leans to one side with a thick pen. */
+export function writersDigits(perClass: number): Digit[] {
+  const counts = new Map<number, number>();
+  return heldOut()
+    .filter(({ label }) => {
+      const count = (counts.get(label) ?? 0) + 1;
+      counts.set(label, count);
+      return count <= perClass;
+    })
+    .map(({ pixels, label }) => ({ label, pixels: thickened(turned(pixels)) }));
+}
+
+function turned(pixels: Float32Array): Float32Array {
+  const middle = (SIDE - 1) / 2;
+  const at = (x: number, y: number) =>
+    x < 0 || y < 0 || x >= SIDE || y >= SIDE ? 0 : (pixels[y * SIDE + x] as number);
+  return Float32Array.from({ length: SIDE * SIDE }, (_, index) => {
+    const [u, v] = [(index % SIDE) - middle, Math.floor(index / SIDE) - middle];
+    const x = Math.cos(TURN) * u + Math.sin(TURN) * v + middle;
+    const y = -Math.sin(TURN) * u + Math.cos(TURN) * v + middle;
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    const upper = at(left, top) * (1 - x + left) + at(left + 1, top) * (x - left);
+    const lower = at(left, top + 1) * (1 - x + left) + at(left + 1, top + 1) * (x - left);
+    return upper * (1 - y + top) + lower * (y - top);
+  });
+}
+
+/** Each pixel is as dark as the darkest of the nine around it. */
+function thickened(pixels: Float32Array): Float32Array {
+  return pixels.map((_, index) => {
+    let most = 0;
+    for (const dy of [-SIDE, 0, SIDE]) for (const dx of [-1, 0, 1]) most = Math.max(most, pixels[index + dx + dy] ?? 0);
+    return most;
+  });
+}
+
+// ---- learning ----------------------------------------------------------------------------------------------------
+
+export interface Score {
+  shots: number;
+  accuracy: Interval;
+  /** Share of what belongs that is called unknown, and of what does not. */
+  falseUnknown: number;
+  trueUnknown?: number;
+  /** How often the softmax layer was the better head. */
+  softmaxTaken: number;
+}
+
+export interface Interval {
+  mean: number;
+  /** Half of the 95 % interval of the mean over seeds. */
+  half: number;
+}
+
+// Student's 97.5 % point for 19 degrees of freedom.
+const T19 = 2.093;
+
+export function intervalOf(values: number[]): Interval {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  return { mean, half: T19 * Math.sqrt(variance / values.length) };
+}
+
+const turns = { alone: (run: () => Promise<unknown>) => run() } as Turns;
+
+/** The library's own training, on tfjs's wasm backend in Node; the embeddings are those of the page. */
+export async function fewShot(
+  learn: ExportedExample[],
+  ask: ExportedExample[],
+  other: ExportedExample[],
+): Promise<Score[]> {
+  await useWasm();
+  const scores: Score[] = [];
+  const labels = [...new Set(learn.map(({ label }) => label))];
+  for (const shots of SHOTS) {
+    const runs: { accuracy: number; falseUnknown: number; trueUnknown: number; softmax: number }[] = [];
+    for (let seed = 0; seed < SEEDS; seed += 1) {
+      const random = seeded(1_000 * shots + seed);
+      const chosen = labels.flatMap((label) =>
+        shuffled(
+          learn.filter((one) => one.label === label),
+          random,
+        ).slice(0, shots),
+      );
+      const examples = chosen.map((one, place) => ({ ...one, place, kept: false, bytes: 0, heldOut: undefined }));
+      const { made } = await trainVersion({
+        examples,
+        embedder: "bench",
+        base: { name: "bench", version: "1.0.0", release: 1, digest: "" },
+        trigger: "asked",
+        bench: workbench(),
+      });
+      const { head } = made;
+      const unknown = (all: ExportedExample[]) =>
+        all.filter(({ vector }) => applyHead(head, vector).distance > 1).length / Math.max(1, all.length);
+      runs.push({
+        accuracy: judge(head, ask).accuracy ?? 0,
+        falseUnknown: unknown(ask),
+        trueUnknown: unknown(other),
+        softmax: head.kind === "softmax" ? 1 : 0,
+      });
+    }
+    const mean = (of: (run: (typeof runs)[number]) => number) =>
+      runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+    scores.push({
+      shots,
+      accuracy: intervalOf(runs.map(({ accuracy }) => accuracy)),
+      falseUnknown: mean((run) => run.falseUnknown),
+      ...(other.length > 0 && { trueUnknown: mean((run) => run.trueUnknown) }),
+      softmaxTaken: mean((run) => run.softmax),
+    });
+  }
+  return scores;
+}
+
+function workbench(): Workbench {
+  return {
+    lease: { target: { backend: "wasm" }, run: (step) => step(), end: () => undefined },
+    turns,
+    signal: new AbortController().signal,
+    until: performance.now() + 60_000,
+    onProgress: () => undefined,
+  };
+}
+
+function shuffled<T>(items: T[], random: () => number): T[] {
+  const all = [...items];
+  for (let index = all.length - 1; index > 0; index -= 1) {
+    const other = Math.floor(random() * (index + 1));
+    [all[index], all[other]] = [all[other] as T, all[index] as T];
+  }
+  return all;
+}
