@@ -1,0 +1,35 @@
+// The sample surfaces: crops of three photos, to be taught from their left halves and tried on their right ones.
+
+export const SURFACES = ["brick", "grass", "gravel"] as const;
+export type Surface = (typeof SURFACES)[number];
+
+const CROP = 128;
+const photos = new Map<string, Promise<ImageBitmap>>();
+
+async function fetchPhoto(name: string): Promise<ImageBitmap> {
+  const response = await fetch(`/photos/${name}.jpg`);
+  if (!response.ok) throw new Error(`The sample photo ${name}.jpg answered ${response.status}.`);
+  return createImageBitmap(await response.blob());
+}
+
+function photo(name: string): Promise<ImageBitmap> {
+  const found = photos.get(name) ?? fetchPhoto(name);
+  photos.set(name, found);
+  // Another try is another request.
+  found.catch(() => photos.delete(name));
+  return found;
+}
+
+/** A square at a chance place of one half. The caller closes it. */
+export async function cropOf(surface: Surface, half: "left" | "right"): Promise<ImageBitmap> {
+  const whole = await photo(`texture-${surface}`);
+  const from = half === "left" ? 0 : whole.width / 2;
+  const x = from + Math.floor(Math.random() * (whole.width / 2 - CROP));
+  const y = Math.floor(Math.random() * (whole.height - CROP));
+  return createImageBitmap(whole, x, y, CROP, CROP);
+}
+
+/** A photo that shows none of them. The caller closes it. */
+export const stranger = async (): Promise<ImageBitmap> => createImageBitmap(await photo("coffee"));
+
+export const isSurface = (name: string): name is Surface => SURFACES.some((surface) => surface === name);
