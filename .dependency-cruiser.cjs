@@ -1,10 +1,10 @@
 // The import rules of docs/architecture.md: imports go down, and only GROUND crosses the wall between page and worker.
-const GROUND = "^src/(types|telemetry-types|monitor-types|table|errors|protocol|hash|placement)\\.ts$";
+const GROUND = "^src/(types|telemetry-types|monitor-types|ranking-types|table|errors|protocol|hash|placement)\\.ts$";
 // A new file at the top of src/ belongs to the page unless it is named here.
 const PAGE =
-  "^src/(?!(types|telemetry-types|monitor-types|table|errors|protocol|worker|host|guard|hash|placement)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|rollout)/";
+  "^src/(?!(types|telemetry-types|monitor-types|ranking-types|table|errors|protocol|worker|host|guard|hash|placement)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|ranking|rollout)/";
 const WORKER = "^src/(worker|host|guard)\\.ts$|^src/(model|runtime|personalize)/";
-const ROOMS = "^src/(telemetry|monitor|rollout|model|runtime|personalize)/";
+const ROOMS = "^src/(telemetry|monitor|ranking|rollout|model|runtime|personalize)/";
 const THREADS =
   "^src/(client|workers|replicas|closed-marker|target-hint|model-handle|monitor-handle|telemetry-handle|store-handle|input|snapshot|options|kept-marker|limits|bell|predict-all|watch|frames|start-worker|spawn|host|guard)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";
