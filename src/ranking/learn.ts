@@ -21,6 +21,8 @@ interface ShownList {
   open: Map<string, EventRow>;
   /** Whether something of it was clicked or dismissed: what comes next is another list. */
   acted: boolean;
+  /** The row that ended the list before, and must do so again when the log is replayed. */
+  first?: string;
 }
 
 export interface Learning {
@@ -89,15 +91,22 @@ export function termsOf({ base, traits }: Pick<EventRow, "base" | "traits">): Te
  */
 export function learn(learned: Learned, row: EventRow, learning: Learning): string[] {
   elapse(learned, row.time, learning);
-  const list = learned.lists.get(row.visit) ?? { open: new Map(), acted: false };
+  const list: ShownList = learned.lists.get(row.visit) ?? { open: new Map(), acted: false };
   learned.lists.set(row.visit, list);
   const before = list.open.get(row.item);
+  const useless = before && before.id !== list.first ? [before.id] : [];
   switch (row.kind) {
-    case "shown":
-      if (list.acted) settle(learned, row.visit, learning);
-      learned.lists.get(row.visit)?.open.delete(row.item);
-      learned.lists.get(row.visit)?.open.set(row.item, row);
-      return before && !list.acted ? [before.id] : [];
+    case "shown": {
+      if (!list.acted) {
+        // To the end, where it will be when the log is replayed.
+        list.open.delete(row.item);
+        list.open.set(row.item, row);
+        return useless;
+      }
+      settle(learned, row.visit, learning);
+      learned.lists.set(row.visit, { open: new Map([[row.item, row]]), acted: false, first: row.id });
+      return [];
+    }
     case "clicked":
     case "dismissed":
       list.acted = true;
@@ -114,13 +123,13 @@ export function learn(learned: Learned, row: EventRow, learning: Learning): stri
   }
   // It was looked at, and said more than that.
   list.open.delete(row.item);
-  return before ? [before.id] : [];
+  return useless;
 }
 
 /** Counts what a page showed and did not get clicked as passed over. */
 export function settle(learned: Learned, visit: string, { examination }: Learning): void {
   const list = learned.lists.get(visit);
-  learned.lists.set(visit, { open: new Map(), acted: false });
+  learned.lists.delete(visit);
   for (const row of list?.open.values() ?? []) {
     const chance = chanceOf(learned.posterior, termsOf(row));
     weigh(learned.posterior, row, 0, lookedAt(examination(row.position), chance));

@@ -13,7 +13,7 @@ import {
   relax,
   sample,
 } from "../../src/ranking/posterior.js";
-import { seeded } from "../support/seeded.js";
+import { seeded } from "../support/ports.js";
 
 const prior = (name: string) => ({ mean: name === "a" ? 1 : 0, variance: name === "a" ? 0.25 : 0.5 });
 const NAMES = ["a", "b", "c", "d", "e"];
