@@ -82,7 +82,12 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     async predict(input, turn) {
       const started = performance.now();
       const onGpu = resident.target().backend === "webgpu";
-      const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu);
+      const { feeds, placement, recycle, close } = await toFeeds(
+        input,
+        manifest.inputs,
+        onGpu,
+        manifest.task.kind === "ranking",
+      );
       try {
         const prepared = performance.now();
         const ran = await turns.item(lane, feeds, turn);
