@@ -6,7 +6,7 @@ const PAGE =
 const WORKER = "^src/(worker|host|guard)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|ranking|rollout|model|runtime|personalize)/";
 const THREADS =
-  "^src/(client|workers|replicas|closed-marker|target-hint|model-handle|monitor-handle|telemetry-handle|store-handle|input|snapshot|options|kept-marker|limits|bell|predict-all|watch|frames|start-worker|spawn|host|guard)\\.ts$";
+  "^src/(client|workers|replicas|closed-marker|target-hint|model-handle|monitor-handle|ranking-handle|telemetry-handle|store-handle|input|snapshot|options|kept-marker|limits|bell|predict-all|watch|frames|start-worker|spawn|host|guard)\\.ts$";
 const FACES = "^src/(index|cdn|react|worker)\\.ts$";
 const TFJS = "(^|/)node_modules/@tensorflow/";
 const IDB = "(^|/)node_modules/idb/";

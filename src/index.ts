@@ -11,6 +11,14 @@ export type {
   MonitorSnapshot,
   MonitorWindow,
 } from "./monitor-types.js";
+export type {
+  PersonalRanker,
+  Ranked,
+  RankingEvent,
+  RankingItem,
+  RankingOptions,
+  Taste,
+} from "./ranking-types.js";
 export type { ModelStore } from "./store-handle.js";
 export type {
   Attributes,

@@ -7,6 +7,8 @@ import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./mo
 import type { Feedback, FeedbackResult } from "./monitor-types.js";
 import { predictAll } from "./predict-all.js";
 import type { Host, HostPrediction, LoadedModel } from "./protocol.js";
+import { openRanker } from "./ranking-handle.js";
+import type { PersonalRanker, RankingOptions } from "./ranking-types.js";
 import { createReplicas } from "./replicas.js";
 import type { Spawned } from "./spawn.js";
 import { failure, type TelemetryHandle } from "./telemetry-handle.js";
@@ -67,6 +69,11 @@ export interface Model<K extends TaskKind = TaskKind> {
    */
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   readonly monitor: ModelMonitor;
+  /**
+   * Opens the ranker of this name on a model whose task is `ranking`: it learns from what the user clicks, and keeps that in this browser.
+   * Rejects with `model_format` for another model.
+   */
+  personalize(name: string, options?: RankingOptions): Promise<PersonalRanker>;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -210,6 +217,8 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     watch: (source, options) => watch(predict, source, options),
     feedback: monitor.feedback,
     monitor: monitor.monitor,
+    personalize: (name, options) =>
+      openRanker({ info, storeName: parts.storeName, predict: (input, how) => predict(input, how) }, name, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

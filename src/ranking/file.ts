@@ -1,8 +1,8 @@
 // What was recorded as one JSON file that says of itself what it is, and the check of such a file, which trusts nothing in it.
-import { InsituError } from "../errors.js";
 import { sha256 } from "../hash.js";
 import type { RankingEvent } from "../ranking-types.js";
 import { type EventRow, MAX_EVENTS } from "./log.js";
+import type { Refuse } from "./refuse.js";
 import { isName, isTraits } from "./shelf.js";
 
 const FORMAT = "insitu-ranking";
@@ -27,25 +27,33 @@ export async function toFile(model: string, rows: EventRow[]): Promise<Blob> {
 }
 
 /** The rows of a file, as those of the ranker `name`. Rejects with `input_invalid`. */
-export async function fromFile(blob: Blob, model: string, name: string, now: number): Promise<EventRow[]> {
-  if (!(blob instanceof Blob)) throw refused("it is no Blob");
-  if (blob.size > MAX_BYTES) throw refused(`it has ${blob.size} bytes, the most is ${MAX_BYTES}`);
+export async function fromFile(
+  blob: Blob,
+  { model, name, now }: { model: string; name: string; now: number },
+  refuse: Refuse,
+): Promise<EventRow[]> {
+  const refused = (why: string, cause?: unknown): never => {
+    const message = `The file was not taken: ${why}. Nothing has changed; export it again where it came from.`;
+    return refuse("input_invalid", message, { reason: why }, cause);
+  };
+  if (!(blob instanceof Blob)) return refused("it is no Blob");
+  if (blob.size > MAX_BYTES) return refused(`it has ${blob.size} bytes, the most is ${MAX_BYTES}`);
   const file = parse(await blob.text());
   if (!hasKeys(file, ["format", "version", "model", "sha256", "events"]) || file.format !== FORMAT) {
-    throw refused("it is no export of a ranker");
+    return refused("it is no export of a ranker");
   }
-  if (file.version !== VERSION) throw refused(`it is of version ${JSON.stringify(file.version)}, not ${VERSION}`);
-  if (file.model !== model) throw refused(`it is of the model ${JSON.stringify(file.model)}, not of ${model}`);
+  if (file.version !== VERSION) return refused(`it is of version ${JSON.stringify(file.version)}, not ${VERSION}`);
+  if (file.model !== model) return refused(`it is of the model ${JSON.stringify(file.model)}, not of ${model}`);
   if (!Array.isArray(file.events) || file.events.length > MAX_EVENTS) {
-    throw refused(`its events are no list of at most ${MAX_EVENTS}`);
+    return refused(`its events are no list of at most ${MAX_EVENTS}`);
   }
   const events = file.events.map((row: unknown, index) => {
     const problem = problemOf(row, now);
-    if (problem) throw refused(`its event ${index} ${problem}`);
+    if (problem) return refused(`its event ${index} ${problem}`);
     return plain(row as FileRow);
   });
-  if (new Set(events.map(({ id }) => id)).size !== events.length) throw refused("an event is in it twice");
-  if ((await digestOf(events)) !== file.sha256) throw refused("its events are not those that it was made of");
+  if (new Set(events.map(({ id }) => id)).size !== events.length) return refused("an event is in it twice");
+  if ((await digestOf(events)) !== file.sha256) return refused("its events are not those that it was made of");
   return events.map((row) => ({ ...row, model, name }));
 }
 
@@ -59,8 +67,8 @@ const digestOf = (events: FileRow[]) => sha256(new TextEncoder().encode(JSON.str
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw refused("it is no JSON", error);
+  } catch {
+    return undefined;
   }
 }
 
@@ -91,7 +99,7 @@ function problemOf(row: unknown, now: number): string | undefined {
 }
 
 /** Throws `input_invalid` for an event that a page got wrong. */
-export function checkEvent(event: RankingEvent): void {
+export function checkEvent(event: RankingEvent, refuse: Refuse): void {
   const { kind, position, ms } = event ?? {};
   const problem = !KINDS.includes(kind)
     ? `its kind is none of ${KINDS.join(", ")}`
@@ -100,8 +108,7 @@ export function checkEvent(event: RankingEvent): void {
       : kind === "dwelled" && !isNumber(ms, 0, Number.MAX_VALUE)
         ? "it has no milliseconds"
         : undefined;
-  if (problem)
-    throw new InsituError("input_invalid", `The event is not recorded: ${problem}.`, { event: { ...event } });
+  if (problem) refuse("input_invalid", `The event is not recorded: ${problem}.`, { event: { ...event } });
 }
 
 /** A page that was left open does not make an evening of a minute. */
@@ -112,8 +119,3 @@ const isNumber = (value: unknown, least: number, most: number) =>
 const isWhole = (value: unknown, most: number) => Number.isInteger(value) && isNumber(value, 0, most);
 const isHex = (value: unknown, length: number) =>
   typeof value === "string" && value.length === length && /^[0-9a-f]+$/.test(value);
-
-function refused(why: string, cause?: unknown): InsituError {
-  const message = `The file was not taken: ${why}. Nothing has changed; export it again where it came from.`;
-  return new InsituError("input_invalid", message, { reason: why }, { cause });
-}

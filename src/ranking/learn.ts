@@ -1,8 +1,8 @@
 // What an event says of a user's tastes: which of them it is evidence for, which way, and how much.
-import { InsituError } from "../errors.js";
 import type { RankingOptions } from "../ranking-types.js";
 import type { EventRow } from "./log.js";
 import { createPosterior, observe, type Posterior, type Prior, predict, relax, type Term } from "./posterior.js";
+import type { Refuse } from "./refuse.js";
 
 /** Weights that are no traits; a trait's name has no line break before it. */
 export const READINESS = "\nreadiness";
@@ -41,11 +41,11 @@ const DEFAULTS = {
 };
 
 /** Throws `input_invalid` for half-lives that are none. */
-export function learningOf(options: RankingOptions): Learning {
+export function learningOf(options: RankingOptions, refuse: Refuse): Learning {
   const { halfLifeDays, halfLifeActions, examination } = { ...DEFAULTS, ...options };
   if (!(halfLifeDays > 0) || !(halfLifeActions > 0)) {
     const message = `A half-life must be over 0; got halfLifeDays ${halfLifeDays}, halfLifeActions ${halfLifeActions}.`;
-    throw new InsituError("input_invalid", message, { halfLifeDays, halfLifeActions });
+    refuse("input_invalid", message, { halfLifeDays, halfLifeActions });
   }
   return {
     keptPerDay: 2 ** (-1 / halfLifeDays),

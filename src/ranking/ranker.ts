@@ -1,11 +1,11 @@
 // A ranker as the page holds it: items in, an order out, and events that are learned from at once and stored.
-import { InsituError } from "../errors.js";
 import type { PersonalRanker, RankingEvent, RankingItem, RankingOptions } from "../ranking-types.js";
 import type { Table } from "../table.js";
 import { checkEvent, dwellOf, fromFile, toFile } from "./file.js";
 import { type Learned, learn, learningOf, startLearning } from "./learn.js";
 import { createLog, type EventRow, inOrder, MAX_EVENTS, tableOf } from "./log.js";
 import { factorOf } from "./posterior.js";
+import type { Refuse } from "./refuse.js";
 import { catchUp, inSlices, replay } from "./replay.js";
 import { checkItems, checkScores, fillShelf, joined, rankShelf, type Shelf, traitsOf } from "./shelf.js";
 import { openTabs } from "./tabs.js";
@@ -18,6 +18,7 @@ export interface RankerParts {
   storeName: string;
   /** One score a row; the rows are joined. */
   score(features: Float32Array, count: number, signal?: AbortSignal): Promise<Float32Array>;
+  refuse: Refuse;
   options?: RankingOptions;
   now?: () => number;
   /** From 0 to 1, for exploration. */
@@ -35,7 +36,8 @@ const EMPTY: Shelf = fillShelf([], new Float32Array(0), 1);
 /** Resolves once what was learned before is known again. */
 export async function createRanker(parts: RankerParts): Promise<PersonalRanker> {
   const { name, model, storeName, now = Date.now, random = Math.random } = parts;
-  const learning = learningOf(parts.options ?? {});
+  const refuse: Refuse = parts.refuse;
+  const learning = learningOf(parts.options ?? {}, refuse);
   const leastItems = parts.options?.leastItems ?? 3;
   const visit = randomHex(8);
   const log = createLog(parts.table ?? tableOf(storeName), model, name);
@@ -50,7 +52,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
   let disposed = false;
 
   const need = () => {
-    if (disposed) throw new InsituError("aborted", `The ranker ${name} was disposed.`, { reason: "disposed" });
+    if (disposed) refuse("aborted", `The ranker ${name} was disposed.`, { reason: "disposed" });
   };
 
   /** Learns from rows that are newer than all that is known; answers those that need not be kept. */
@@ -96,11 +98,11 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
   });
 
   const rowOf = (event: RankingEvent, time: number): EventRow => {
-    checkEvent(event);
+    checkEvent(event, refuse);
     const index = shelf.places.get(event.item);
     if (index === undefined) {
       const message = `No item has the id ${JSON.stringify(event.item)}; pass it to setItems before recording what was done with it.`;
-      throw new InsituError("input_invalid", message, { item: event.item });
+      refuse("input_invalid", message, { item: event.item });
     }
     const { kind, item, position } = event;
     order += 1;
@@ -119,21 +121,16 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
       need();
       filling += 1;
       const mine = filling;
-      checkItems(items);
+      checkItems(items, refuse);
       const stopped = () => {
         if (options.signal?.aborted)
-          throw new InsituError(
-            "aborted",
-            `Scoring ${items.length} items was stopped.`,
-            {},
-            { cause: options.signal.reason },
-          );
+          refuse("aborted", `Scoring ${items.length} items was stopped.`, {}, { cause: options.signal.reason });
       };
       stopped();
       const scores =
         items.length === 0 ? new Float32Array(0) : await parts.score(joined(items), items.length, options.signal);
       stopped();
-      checkScores(scores, items.length);
+      checkScores(scores, items.length, refuse);
       // A later call, which may have ended first, knows better.
       if (mine === filling) shelf = fillShelf(items, scores, leastItems);
     },
@@ -167,7 +164,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
     async import(file) {
       need();
       parts.mayLearn?.();
-      const given = await fromFile(file, model, name, now());
+      const given = await fromFile(file, { model, name, now: now() }, refuse);
       const fresh = given.filter(({ id }) => !rows.has(id));
       if (fresh.length > 0) {
         const all = inOrder([...rows.values(), ...fresh]);

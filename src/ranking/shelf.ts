@@ -1,8 +1,8 @@
 // The items that are ranked, laid out so that all of them are scored in a millisecond.
-import { InsituError } from "../errors.js";
 import type { Ranked, RankingItem } from "../ranking-types.js";
 import { BASE, priorOf } from "./learn.js";
 import { normalOf, type Posterior, sample } from "./posterior.js";
+import type { Refuse } from "./refuse.js";
 
 export interface Shelf {
   ids: string[];
@@ -20,12 +20,12 @@ export const MAX_TRAITS = 64;
 export const MAX_NAME = 200;
 
 /** Throws `input_invalid` for what cannot be ranked. */
-export function checkItems(items: RankingItem[]): void {
+export function checkItems(items: RankingItem[], refuse: Refuse): void {
   const seen = new Set<string>();
   const width = items[0]?.features?.length;
   for (const [index, item] of items.entries()) {
     const problem = problemOf(item, width) ?? (seen.has(item.id) ? "its id was there before" : undefined);
-    if (problem) throw new InsituError("input_invalid", `Item ${index} cannot be ranked: ${problem}.`, { index });
+    if (problem) refuse("input_invalid", `Item ${index} cannot be ranked: ${problem}.`, { index });
     seen.add(item.id);
   }
 }
@@ -47,10 +47,10 @@ export function joined(items: RankingItem[]): Float32Array {
 }
 
 /** Throws `output_invalid` where the base model did not score each item. */
-export function checkScores(scores: Float32Array, count: number): void {
+export function checkScores(scores: Float32Array, count: number, refuse: Refuse): void {
   if (scores.length === count && scores.every(Number.isFinite)) return;
   const message = `The base model gave ${scores.length} scores for ${count} items, or one that is no number. Check the items' features.`;
-  throw new InsituError("output_invalid", message, { scores: scores.length, items: count });
+  refuse("output_invalid", message, { scores: scores.length, items: count });
 }
 
 /** What begins with a line break is a name of ours. */

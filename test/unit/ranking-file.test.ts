@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { sha256 } from "../../src/hash.js";
 import { createRanker } from "../../src/ranking/ranker.js";
 import type { PersonalRanker } from "../../src/ranking-types.js";
+import { refuse } from "../support/refuse.js";
 
 const NOW = 1e12;
 const items = Array.from({ length: 20 }, (_, index) => ({
@@ -15,7 +16,7 @@ const items = Array.from({ length: 20 }, (_, index) => ({
 async function open(model = "ranker"): Promise<PersonalRanker> {
   const storeName = `file ${Math.random()}`;
   const score = async (features: Float32Array) => features;
-  const ranker = await createRanker({ name: "films", model, storeName, score, now: () => NOW });
+  const ranker = await createRanker({ name: "films", model, storeName, score, refuse, now: () => NOW });
   await ranker.setItems(items);
   return ranker;
 }

@@ -5,6 +5,7 @@ import type { EventRow } from "../../src/ranking/log.js";
 import { predict } from "../../src/ranking/posterior.js";
 import { replay } from "../../src/ranking/replay.js";
 import { seeded } from "../support/ports.js";
+import { refuse } from "../support/refuse.js";
 
 const DAY_MS = 24 * 3600 * 1000;
 const NEVER = { halfLifeActions: 1e12, halfLifeDays: 1e12 };
@@ -33,7 +34,7 @@ test("of what was not clicked, the part that was looked at is what makes the mod
 
 /** Two kinds of films that appeal equally; one is always first, the other always sixth, where one in six looks. */
 function simulate(examination?: (position: number) => number): { first: number; sixth: number; readiness: number } {
-  const learning = learningOf({ ...NEVER, ...(examination && { examination }) });
+  const learning = learningOf({ ...NEVER, ...(examination && { examination }) }, refuse);
   const learned = startLearning();
   const random = seeded(3);
   const appeal = 0.3;
@@ -67,7 +68,7 @@ test("what stands low is not liked less for it; without the correction it is", (
 });
 
 test("a list is passed over once another one is shown after something was done, and not before", () => {
-  const learning = learningOf(NEVER);
+  const learning = learningOf(NEVER, refuse);
   const learned = startLearning();
   const shown = ["a", "b", "c"].map((item) => row("shown", item));
   for (const one of shown) expect(learn(learned, one, learning)).toEqual([]);
@@ -84,7 +85,7 @@ test("a list is passed over once another one is shown after something was done, 
 });
 
 test("a click that is dwelled on says more, one that is left at once no more; a dismissal says no", () => {
-  const learning = learningOf(NEVER);
+  const learning = learningOf(NEVER, refuse);
   const after = (...events: EventRow[]) => {
     const learned = startLearning();
     for (const event of events) learn(learned, event, learning);
@@ -99,7 +100,7 @@ test("a click that is dwelled on says more, one that is left at once no more; a 
 });
 
 test("after a half-life a taste is half as strong", () => {
-  const learning = learningOf({ halfLifeActions: 1e12, halfLifeDays: 60 });
+  const learning = learningOf({ halfLifeActions: 1e12, halfLifeDays: 60 }, refuse);
   const learned = startLearning();
   for (let n = 0; n < 5; n += 1) learn(learned, row("clicked", "a"), learning);
   const before = weight(learned, "a");
@@ -109,7 +110,7 @@ test("after a half-life a taste is half as strong", () => {
 });
 
 test("a taste that changes is the stronger one within 50 clicks, however long the old one lasted", () => {
-  const learning = learningOf({});
+  const learning = learningOf({}, refuse);
   const learned = startLearning();
   const click = (liked: string, other: string) => {
     for (const item of [liked, other]) learn(learned, row("shown", item), learning);
@@ -123,7 +124,7 @@ test("a taste that changes is the stronger one within 50 clicks, however long th
 });
 
 test("learned again from the log it is the same", () => {
-  const learning = learningOf({});
+  const learning = learningOf({}, refuse);
   const random = seeded(8);
   const online = startLearning();
   const log = new Map<string, EventRow>();
@@ -150,6 +151,6 @@ test("learned again from the log it is the same", () => {
 });
 
 test("half-lives that are none are refused", () => {
-  expect(() => learningOf({ halfLifeDays: 0 })).toThrow("half-life must be over 0");
-  expect(() => learningOf({ halfLifeActions: Number.NaN })).toThrow("half-life must be over 0");
+  expect(() => learningOf({ halfLifeDays: 0 }, refuse)).toThrow("half-life must be over 0");
+  expect(() => learningOf({ halfLifeActions: Number.NaN }, refuse)).toThrow("half-life must be over 0");
 });

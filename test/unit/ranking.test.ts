@@ -5,6 +5,7 @@ import { createRanker, type RankerParts } from "../../src/ranking/ranker.js";
 import type { PersonalRanker, RankingItem } from "../../src/ranking-types.js";
 import { createTable } from "../../src/table.js";
 import { seeded } from "../support/ports.js";
+import { refuse } from "../support/refuse.js";
 
 const GENRES = ["Drama", "Comedy", "Horror", "Western"];
 const items: RankingItem[] = Array.from({ length: 200 }, (_, index) => ({
@@ -20,7 +21,7 @@ const browser = () => createTable<EventRow>("none");
 
 async function open(given: Partial<RankerParts> = {}): Promise<PersonalRanker> {
   const ranker = await createRanker({
-    ...{ name: "films", model: "ranker", storeName: `test ${Math.random()}`, random: seeded(4) },
+    ...{ name: "films", model: "ranker", storeName: `test ${Math.random()}`, refuse, random: seeded(4) },
     score: async (features) => features,
     ...given,
   });
