@@ -31,6 +31,7 @@ export interface RankerParts {
   mayLearn?: () => void;
 }
 
+const DAY_MS = 24 * 3600 * 1000;
 const EMPTY: Shelf = fillShelf([], new Float32Array(0), 1);
 
 /** Resolves once what was learned before is known again. */
@@ -76,11 +77,14 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
     const before = new Set(rows.keys());
     const again = await inSlices(replay(inOrder(all), visit, learning));
     if (mine !== turn) return;
-    const stays = all.filter(({ id }) => rows.has(id) || !before.has(id));
+    // A page is not open for longer than a day.
+    const idle = new Set(again.idle.filter(({ time }) => now() - time > DAY_MS).map(({ id }) => id));
+    if (idle.size > 0) void log.write([], idle).catch(() => undefined);
+    const stays = all.filter(({ id }) => !idle.has(id) && (rows.has(id) || !before.has(id)));
     const known = new Set(all.map(({ id }) => id));
     const later = [...rows.values()].filter(({ id }) => !known.has(id));
     rows = new Map(stays.map((row) => [row.id, row]));
-    learned = catchUp(again, now(), learning);
+    learned = catchUp(again.learned, now(), learning);
     take(inOrder(later));
   };
 

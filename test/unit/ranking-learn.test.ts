@@ -145,7 +145,7 @@ test("learned again from the log it is the same", () => {
   const work = replay([...log.values()], "v", learning);
   let step = work.next();
   while (!step.done) step = work.next();
-  const again = step.value;
+  const again = step.value.learned;
   expect([...again.posterior.slots.keys()].sort()).toEqual([...online.posterior.slots.keys()].sort());
   for (const name of online.posterior.slots.keys()) expect(weight(again, name)).toBeCloseTo(weight(online, name), 9);
 });

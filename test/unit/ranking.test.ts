@@ -188,3 +188,19 @@ test("a base model that computes no number is told of", async () => {
   const broken = open({ score: async (features) => features.map(() => Number.NaN) });
   await expect(broken).rejects.toMatchObject({ code: "output_invalid" });
 });
+
+test("pages that only showed leave nothing behind once they are a day old", async () => {
+  const table = browser();
+  let time = 1e12;
+  const now = () => time;
+  const page = async () => {
+    const ranker = await open({ table, now });
+    await ranker.record({ kind: "shown", item: "film 1", position: 0 });
+    await ranker.dispose();
+  };
+  for (let n = 0; n < 5; n += 1) await page();
+  expect((await table.change((rows) => rows.all())).length).toBe(5);
+  time += 2 * 24 * 3600 * 1000;
+  await page();
+  await vi.waitFor(async () => expect((await table.change((rows) => rows.all())).length).toBe(1));
+});
