@@ -52,7 +52,7 @@ export interface Taste {
 export interface RankingOptions {
   /** Days after which half of what was learned is forgotten. Default 60. */
   halfLifeDays?: number;
-  /** Clicks and dismissals after which half is, so that a new taste shows soon. Default 60. */
+  /** Clicks and dismissals after which half is, so that a new taste shows soon. Default 30. */
   halfLifeActions?: number;
   /** How likely it is, 0 to 1, that the place `position` of the list was looked at. Default `1 / (1 + position)`. */
   examination?: (position: number) => number;
