@@ -1,8 +1,9 @@
 // The import rules of docs/architecture.md: imports go down, and only GROUND crosses the wall between page and worker.
-const GROUND = "^src/(types|telemetry-types|monitor-types|table|errors|protocol|hash|placement|wilson|personal-types)\\.ts$";
+const GROUND =
+  "^src/(types|telemetry-types|monitor-types|ranking-types|table|errors|protocol|hash|placement|wilson|personal-types)\\.ts$";
 // A new file at the top of src/ belongs to the page unless it is named here.
 const PAGE =
-  "^src/(?!(types|telemetry-types|monitor-types|table|errors|protocol|worker|host|guard|hash|placement|wilson|personal-types)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|teach|ranking|rollout)/";
+  "^src/(?!(types|telemetry-types|monitor-types|ranking-types|table|errors|protocol|worker|host|guard|hash|placement|wilson|personal-types)\\.ts$)[^/]+\\.ts$|^src/(telemetry|monitor|teach|ranking|rollout)/";
 const WORKER = "^src/(worker|host|guard)\\.ts$|^src/(model|runtime|personalize)/";
 const ROOMS = "^src/(telemetry|monitor|teach|ranking|rollout|model|runtime|personalize)/";
 const THREADS =
@@ -103,7 +104,10 @@ module.exports = {
       name: "idb-only-in-the-store",
       comment: "The model store opens its database, what was learned another.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/model/(store|database)\\.ts$|^src/personalize/records\\.ts$|^src/telemetry/outbox\\.ts$" },
+      from: {
+        path: "^src/",
+        pathNot: "^src/model/(store|database)\\.ts$|^src/personalize/records\\.ts$|^src/telemetry/outbox\\.ts$",
+      },
       to: { path: IDB },
     },
     {

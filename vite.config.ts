@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
+import { films } from "./demo/server/films.js";
 import { heldOutDigits } from "./demo/server/held-out.js";
 import { site } from "./demo/server/site.js";
 import { wasm } from "./demo/server/wasm.js";
@@ -21,17 +22,23 @@ export default defineConfig({
   // The built library, as users get it.
   resolve: { alias: { insitu: here("dist/index.js") } },
   server: { fs: { allow: [here(".")] } },
-  build: { outDir: here("demo/dist"), emptyOutDir: true, target: "es2022" },
+  build: {
+    outDir: here("demo/dist"),
+    emptyOutDir: true,
+    target: "es2022",
+    rolldownOptions: { input: { index: here("demo/index.html"), "for-you": here("demo/for-you.html") } },
+  },
   plugins: [
     site({ models: here("models") }),
     heldOutDigits(),
+    films(),
     wasm({ from: here("dist/wasm"), to: "insitu/wasm" }),
     VitePWA({
       registerType: "autoUpdate",
       injectRegister: null,
       workbox: {
         // The page, the worker, the wasm and the samples. Not the models: insitu keeps them in IndexedDB itself.
-        globPatterns: ["**/*.{html,js,css,wasm,svg,jpg}"],
+        globPatterns: ["**/*.{html,js,css,wasm,svg,jpg}", "films/*"],
         maximumFileSizeToCacheInBytes: LARGEST_KEPT_BYTES,
         navigateFallback: null,
         runtimeCaching: [

@@ -11,12 +11,23 @@ import { openPeers } from "./peers/site.js";
 import { benchPersonal } from "./personal.js";
 import { benchPredict } from "./predict.js";
 import { benchPreprocess } from "./preprocess.js";
+import { benchRanking } from "./ranking.js";
 import { createReport } from "./report.js";
 import { benchStart } from "./start.js";
 import { benchTelemetry } from "./telemetry.js";
 import { benchThroughput } from "./throughput.js";
 
-const PARTS = ["predict", "preprocess", "throughput", "telemetry", "personal", "start", "loads", "memory"] as const;
+const PARTS = [
+  "predict",
+  "preprocess",
+  "throughput",
+  "telemetry",
+  "personal",
+  "start",
+  "loads",
+  "memory",
+  "ranking",
+] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -42,7 +53,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, preparing pictures, many at once, starts, loads of packages, memory of a load; and with itself when it is watched, or learns.",
+    "Compares insitu with plain tfjs: predictions, preparing pictures, many at once, starts, loads of packages, memory of a load; with itself when it is watched; and what learning from a user gives and costs.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default all`, part)
   .option("--rounds <n>", "interleaved rounds a case of predict; the other parts take fewer unless told", whole, 50)
@@ -63,7 +74,8 @@ const wanted = parts.length > 0 ? parts : PARTS;
 const report = createReport(options.json);
 
 const before = loadavg()[0] ?? 0;
-await buildPages();
+// Ranking is simulated here, in no browser.
+if (wanted.some((name) => name !== "ranking")) await buildPages();
 let browser = "";
 // Only predict has so many rounds; the others know their own number, and a number that was asked for goes before it.
 const given = {
@@ -79,6 +91,7 @@ if (wanted.includes("personal")) browser = await benchPersonal(given, report);
 if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
+if (wanted.includes("ranking")) await benchRanking({}, report);
 
 const after = loadavg()[0] ?? 0;
 // Threads that must share a core with another program wait for each other: such ratios say nothing.

@@ -49,7 +49,9 @@ const MADE: Record<string, { file: string; for: string[] }> = {
 };
 
 async function buildModels(): Promise<Count> {
-  const made = ["objects", "features", "digits"].every((name) => exists(`models/${name}/package/insitu.json`));
+  const made = ["objects", "features", "digits", "ranker"].every((name) =>
+    exists(`models/${name}/package/insitu.json`),
+  );
   return made ? { passed: 1, failed: 0 } : command("npm", "run", "models")();
 }
 

@@ -98,7 +98,7 @@ export function createClient(options: ClientOptions = {}): Client {
     trainings.set(call, listener);
     return () => void trainings.delete(call);
   };
-  const { consent, personal } = createPersonalPrivacy(askStore, options.personalization?.consent);
+  const { learning, personal } = createPersonalPrivacy(askStore, config.storage.name, options.personalization?.consent);
 
   const measureStore = async () => {
     const { bytes } = await askStore("Measuring the store", (host) => host.storeUsage());
@@ -154,7 +154,7 @@ export function createClient(options: ClientOptions = {}): Client {
             onStored: kept.set,
             onMove: hint.set,
             batching: options.batching,
-            consent,
+            learning,
             onTraining,
           },
           // Without asking the host: the version that ran is in the store.

@@ -1,7 +1,7 @@
 // Lists every public name; holds no logic.
 export { type Client, createClient } from "./client.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./errors.js";
-export type { Model } from "./model-handle.js";
+export type { Model, Personal, PersonalOptions } from "./model-handle.js";
 export type { ModelMonitor } from "./monitor-handle.js";
 export type {
   Confusion,
@@ -32,6 +32,14 @@ export type {
   Triggers,
 } from "./personal-types.js";
 export type { KeptPersonal } from "./protocol.js";
+export type {
+  PersonalRanker,
+  Ranked,
+  RankingEvent,
+  RankingItem,
+  RankingOptions,
+  Taste,
+} from "./ranking-types.js";
 export type { ModelStore } from "./store-handle.js";
 export type { PersonalModel, PersonalMonitor } from "./teach/personal-model.js";
 export type {

@@ -5,10 +5,12 @@ import { type Crossing, toWireInput } from "./input.js";
 import { limited } from "./limits.js";
 import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor-handle.js";
 import type { Feedback, FeedbackResult } from "./monitor-types.js";
-import { type AskModel, type ConsentGate, createPersonalHandle, type PersonalHandleParts } from "./personal-handle.js";
+import { type AskModel, createPersonalHandle, type PersonalHandleParts } from "./personal-handle.js";
+import type { Learning } from "./personal-privacy.js";
 import type { PersonalizeOptions } from "./personal-types.js";
 import { predictAll } from "./predict-all.js";
 import type { HostPrediction, LoadedModel } from "./protocol.js";
+import type { PersonalRanker, RankingOptions } from "./ranking-types.js";
 import { createReplicas } from "./replicas.js";
 import type { Ask } from "./spawn.js";
 import type { PersonalModel } from "./teach/personal-model.js";
@@ -30,6 +32,12 @@ import type {
 } from "./types.js";
 import { watch } from "./watch.js";
 import type { Slot, StartedWorker } from "./workers.js";
+
+/** What a model of a task becomes when it learns from its user. */
+export type Personal<K extends TaskKind = TaskKind> = [K] extends ["ranking"] ? PersonalRanker : PersonalModel;
+export type PersonalOptions<K extends TaskKind = TaskKind> = [K] extends ["ranking"]
+  ? RankingOptions
+  : PersonalizeOptions;
 
 /** A loaded model. Handles on the same package share its memory; it is freed with the last of them. */
 export interface Model<K extends TaskKind = TaskKind> {
@@ -70,10 +78,11 @@ export interface Model<K extends TaskKind = TaskKind> {
    */
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   /**
-   * Opens the personal model of this name on top of this one, which must name an `embedding` in its manifest: classes that the user teaches. It is kept
-   * in this browser, and nothing of it leaves the page. Rejects with `input_invalid` for a name that is none.
+   * Opens what was learned from this user under this name, on top of this model; it is kept in this browser, and nothing of it leaves the page. Of a
+   * model whose task is `ranking` a ranker that learns from clicks; of others, which must name an `embedding` in their manifest, classes that the
+   * user teaches. Rejects with `input_invalid` for a name that is none.
    */
-  personalize(name: string, options?: PersonalizeOptions): Promise<PersonalModel>;
+  personalize(name: string, options?: PersonalOptions<K>): Promise<Personal<K>>;
   readonly monitor: ModelMonitor;
   /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
   dispose(): Promise<void>;
@@ -96,7 +105,7 @@ interface Parts {
   /** Called when the model runs, and when it runs elsewhere. */
   onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
-  consent: ConsentGate;
+  learning: Learning;
   onTraining: PersonalHandleParts["onTraining"];
 }
 
@@ -206,6 +215,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
 
   const personal = createPersonalHandle({
     ...{ ...parts, info, askModel, toTimings, randomId, retrain: monitor.retrain },
+    predict: (input, options) => predict(input, options),
     isBusy: () => open > 0,
   });
 
@@ -223,7 +233,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     predictAll: (inputs, options) => predictAll({ predict: inBatch, workers: slots.length, most }, inputs, options),
     watch: (source, options) => watch(predict, source, options),
     feedback: monitor.feedback,
-    personalize: personal.personalize,
+    personalize: (name, options) => personal.personalize(name, options) as Promise<Personal<K>>,
     monitor: monitor.monitor,
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -38,7 +38,8 @@ export function createMonitorHandle(
   telemetry: TelemetryHandle,
 ): MonitorHandle {
   const events = new EventTarget();
-  const fired: RetrainEvent[] = [];
+  /** By when, and by whose. */
+  const fired = new Map<string, RetrainEvent>();
   const watching = module?.createMonitor(info.name, storeName);
   const need = () => {
     if (module && watching) return { module, watching };
@@ -50,16 +51,15 @@ export function createMonitorHandle(
     monitor: {
       snapshot: () => ({
         ...(watching?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 }),
-        retrain: fired.map((event) => ({ ...event })),
+        retrain: [...fired.values()],
       }),
       addEventListener: (type, listener) => events.addEventListener(type, listener as EventListener),
       removeEventListener: (type, listener) => events.removeEventListener(type, listener as EventListener),
       clear: async () => watching?.clear(),
     },
     retrain(event) {
-      const known = fired.findIndex(({ personal, time }) => personal === event.personal && time === event.time);
-      fired.splice(known < 0 ? fired.length : known, 1, event);
-      fired.splice(0, fired.length - MOST_FIRED);
+      fired.set(event.time + event.personal, event);
+      if (fired.size > MOST_FIRED) fired.delete(fired.keys().next().value as string);
       events.dispatchEvent(new CustomEvent("retrain", { detail: event }));
     },
     predicted: (outcome) => watching?.predicted(outcome),

@@ -1,20 +1,16 @@
 // What the page's half holds of personal models until they are asked for: it fetches the rest, and sends requests to the worker.
 import { type Remote, transfer } from "comlink";
-import { asInsituError, fromWire, InsituError, isInsituError } from "./errors.js";
+import { asInsituError, type ErrorCode, type ErrorData, fromWire, InsituError, isInsituError } from "./errors.js";
 import type { Crossing } from "./input.js";
 import type { Limits } from "./limits.js";
 import type { MonitorModule } from "./monitor-handle.js";
+import type { Learning } from "./personal-privacy.js";
 import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "./personal-types.js";
 import type { Asked, Host, HostPrediction, PersonalAnswers, PersonalRequest } from "./protocol.js";
+import type { PersonalRanker, RankingOptions } from "./ranking-types.js";
 import type { AskOptions, PersonalModel } from "./teach/personal-model.js";
 import type { TelemetryHandle } from "./telemetry-handle.js";
-import type { ModelInfo, PredictInput, Timings } from "./types.js";
-
-/** Whether this user agrees to being learned from. */
-export interface ConsentGate {
-  /** Throws `aborted` where consent was denied. */
-  assert(): void;
-}
+import type { ModelInfo, PredictInput, Prediction, PredictOptions, Timings } from "./types.js";
 
 /** Asks a worker that has the model. */
 export type AskModel = <T>(
@@ -31,7 +27,8 @@ export interface PersonalHandleParts {
   monitoring: MonitorModule | undefined;
   storeName: string;
   telemetry: TelemetryHandle;
-  consent: ConsentGate;
+  learning: Learning;
+  predict(input: PredictInput, options?: PredictOptions): Promise<Prediction>;
   toTimings(measured: HostPrediction["timings"], total: number): Timings;
   randomId(): string;
   isBusy(): boolean;
@@ -41,47 +38,66 @@ export interface PersonalHandleParts {
 // In a message, a file's name and a lock's name.
 const MOST_NAME = 100;
 
+/** Of the library. */
+const fetched = <T>(part: Promise<T>): Promise<T> =>
+  part.catch((error: unknown) => {
+    throw asInsituError(error, "network", "Fetching a part of insitu failed");
+  });
+
+/** For rooms whose files must not need the page's own. */
+function refuse(code: ErrorCode, message: string, data?: ErrorData, cause?: unknown): never {
+  throw new InsituError(code, message, data, { cause });
+}
+
 export function createPersonalHandle(parts: PersonalHandleParts) {
-  const { info, askModel, onTraining, consent, monitoring, storeName } = parts;
-  const opened: PersonalModel[] = [];
+  const { info, askModel, onTraining, learning, monitoring, storeName } = parts;
+  const opened: (PersonalModel | PersonalRanker)[] = [];
+
+  const openModel = async (name: string, options: PersonalizeOptions): Promise<PersonalModel> => {
+    const { createPersonalModel } = await fetched(import("./teach/personal-model.js"));
+    return createPersonalModel({
+      ...{ ...parts, ...options, name, model: info.name },
+      ask<K extends PersonalRequest["kind"]>(request: Asked<K>, what: string, options: AskOptions) {
+        const { input, onTraining: listener, ...limits } = options;
+        let quiet: (() => void) | undefined;
+        return askModel<PersonalAnswers[K]>(
+          { ...limits, what: `${what} ${name}` },
+          input,
+          (host, call, handle, crossed) => {
+            if (listener) quiet = onTraining(call, listener);
+            const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
+            return host.personal(call, handle, name, transfer(full, crossed?.transfer ?? [])) as Promise<
+              PersonalAnswers[K]
+            >;
+          },
+        ).finally(() => quiet?.());
+      },
+      refuse,
+      codeOf: (error) => (isInsituError(error) ? error.code : "_OTHER"),
+      revive: (error) => fromWire(error) as InsituError,
+      assertConsent: learning.assertConsent,
+      monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),
+      onFired: (fired) => parts.retrain({ ...fired, personal: name }),
+    });
+  };
+
+  const openRanker = async (name: string, options: RankingOptions): Promise<PersonalRanker> => {
+    const ranking = await fetched(import("./ranking/ranker.js"));
+    return ranking.openRanker({ ...parts, mayLearn: learning.assertConsent, refuse, options, name, model: info.name });
+  };
 
   return {
-    async personalize(name: string, options: PersonalizeOptions = {}): Promise<PersonalModel> {
+    async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
       if (typeof name !== "string" || name === "" || name.length > MOST_NAME) {
-        const message = `The personal model's name is ${JSON.stringify(name)}; pass a text of 1 to ${MOST_NAME} characters.`;
-        throw new InsituError("input_invalid", message, { name });
+        refuse("input_invalid", `Pass a name of 1 to ${MOST_NAME} characters.`, { name });
       }
-      const { createPersonalModel } = await import("./teach/personal-model.js").catch((error: unknown) => {
-        throw asInsituError(error, "network", "The part of the library for personal models could not be fetched");
-      });
-      const model = createPersonalModel({
-        ...{ ...parts, ...options, name, model: info.name },
-        ask<K extends PersonalRequest["kind"]>(request: Asked<K>, what: string, options: AskOptions) {
-          const { input, onTraining: listener, ...limits } = options;
-          let quiet: (() => void) | undefined;
-          return askModel<PersonalAnswers[K]>(
-            { ...limits, what: `${what} ${name}` },
-            input,
-            (host, call, handle, crossed) => {
-              if (listener) quiet = onTraining(call, listener);
-              const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
-              return host.personal(call, handle, name, transfer(full, crossed?.transfer ?? [])) as Promise<
-                PersonalAnswers[K]
-              >;
-            },
-          ).finally(() => quiet?.());
-        },
-        refuse(code, message, data) {
-          throw new InsituError(code, message, data);
-        },
-        codeOf: (error) => (isInsituError(error) ? error.code : "_OTHER"),
-        revive: (error) => fromWire(error) as InsituError,
-        assertConsent: consent.assert,
-        monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),
-        onFired: (fired) => parts.retrain({ ...fired, personal: name }),
-      });
-      opened.push(model);
-      return model;
+      const found =
+        info.task === "ranking"
+          ? await openRanker(name, options as RankingOptions)
+          : await openModel(name, options as PersonalizeOptions);
+      opened.push(found);
+      learning.opened(found);
+      return found;
     },
     /** Ends the triggers of all of them. */
     dispose: async () => void (await Promise.all(opened.splice(0).map((model) => model.dispose()))),

@@ -8,14 +8,23 @@ export interface PersonalPrivacy {
   /** `denied`: nothing new is learned, and calls that would reject with `aborted`; what was learned stays until it is forgotten, and still answers. */
   readonly consent: PersonalConsent;
   setConsent(consent: PersonalConsent): void;
-  /** All personal models that are kept here. */
+  /** The personal models with classes that are kept here; rankers are not listed. */
   list(): Promise<KeptPersonal[]>;
-  /** Removes all of them, also those that no page has open, and destroys the keys that their remains on the disk are encrypted with. */
+  /** Removes all of them and all rankers, also those that no page has open, and destroys the keys that their remains on the disk are encrypted with. */
   forget(): Promise<void>;
 }
 
-export function createPersonalPrivacy(ask: AskHost, initial: PersonalConsent = "granted") {
+/** What personal models share with their client. */
+export interface Learning {
+  /** Throws `aborted` where consent was denied. */
+  assertConsent(): void;
+  /** One that must forget too when all do. */
+  opened(model: { forget(): Promise<void> }): void;
+}
+
+export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: PersonalConsent = "granted") {
   let consent = initial;
+  const all = new Set<{ forget(): Promise<void> }>();
   const personal: PersonalPrivacy = {
     get consent() {
       return consent;
@@ -24,12 +33,20 @@ export function createPersonalPrivacy(ask: AskHost, initial: PersonalConsent = "
       consent = next;
     },
     list: () => ask("Listing what was learned", (host) => host.listPersonal()),
-    forget: () => ask("Forgetting what was learned", (host) => host.forgetPersonal()),
+    async forget() {
+      await Promise.allSettled([...all].map((model) => model.forget()));
+      await ask("Forgetting what was learned", (host) => host.forgetPersonal());
+      // Of rankers that no page has open.
+      globalThis.indexedDB?.deleteDatabase(`${storeName}-ranking`);
+    },
   };
-  const assert = () => {
-    if (consent === "granted") return;
-    const message = "Nothing is learned: the user did not agree. Call client.personal.setConsent once they do.";
-    throw new InsituError("aborted", message, { reason: "consent" });
+  const learning: Learning = {
+    assertConsent() {
+      if (consent === "granted") return;
+      const message = "Nothing is learned without consent: see client.personal.setConsent.";
+      throw new InsituError("aborted", message, { reason: "consent" });
+    },
+    opened: (model) => void all.add(model),
   };
-  return { personal, consent: { assert } };
+  return { personal, learning };
 }

@@ -180,6 +180,7 @@ export interface Values {
   detection: Detection[];
   embedding: Float32Array;
   regression: number[];
+  /** Best first; `index` is the candidate's place in the list. */
   ranking: { index: number; score: number }[];
   raw: Record<string, TensorData>;
 }
@@ -208,7 +209,10 @@ export type ImageInput =
   | ImageData
   | Blob;
 
-/** A picture, the numbers of the only input, or the numbers of each input by name; always one item, not a batch. */
+/**
+ * A picture, the numbers of the only input, or the numbers of each input by name; always one item, not a batch. Of a ranking one item is a
+ * list: the rows of its candidates, joined, as many as there are.
+ */
 export type PredictInput = ImageInput | TypedArray | Record<string, TypedArray>;
 
 export interface PredictOptions {

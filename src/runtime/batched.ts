@@ -1,6 +1,6 @@
 // Runs the predictions of one model that wait at the same time in one go, and each alone where that does not work.
 import { isInsituError } from "../errors.js";
-import type { BatchingOptions, TensorData, TensorSpec } from "../types.js";
+import type { BatchingOptions, Task, TensorData, TensorSpec } from "../types.js";
 import { agree, isBatched, join, split } from "./batch.js";
 import type { RanOn } from "./resident.js";
 import type { Lane } from "./turns.js";
@@ -13,10 +13,11 @@ export const MAX_BATCH_SIZE = 32;
 
 export function batchedLane(
   run: (feeds: Feeds) => Promise<RanOn>,
-  { inputs, outputs }: { inputs: TensorSpec[]; outputs: TensorSpec[] },
+  { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: Task },
   { maxBatchSize = MAX_BATCH_SIZE, batchTimeoutMs = 0 }: BatchingOptions,
 ): Lane<Feeds, RanOn> {
-  let most = isBatched(inputs, outputs) ? maxBatchSize : 1;
+  // A ranking's call is a batch already, of as many items as it likes.
+  let most = isBatched(inputs, outputs) && task?.kind !== "ranking" ? maxBatchSize : 1;
   /** Whether a batch was seen to give each item what it gets alone: a model may mix its items. */
   let isProven = false;
 

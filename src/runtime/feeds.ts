@@ -16,10 +16,10 @@ export interface Feeds {
 }
 
 /**
- * `stays` leaves a picture open until `close`, for a session that can use it itself. Throws `input_invalid` with the name, shape and dtype
- * that were expected.
+ * `stays` leaves a picture open until `close`, for a session that can use it itself. `many` takes the items of one call from the length of
+ * its numbers. Throws `input_invalid` with the name, shape and dtype that were expected.
  */
-export async function toFeeds(input: WireInput, specs: InputSpec[], stays = false): Promise<Feeds> {
+export async function toFeeds(input: WireInput, specs: InputSpec[], stays = false, many = false): Promise<Feeds> {
   const [first] = specs;
   switch (input.kind) {
     case "image": {
@@ -30,15 +30,17 @@ export async function toFeeds(input: WireInput, specs: InputSpec[], stays = fals
     }
     case "tensor":
       if (!first || specs.length > 1) throw wrongInputs([input.data.constructor.name], specs);
-      return { feeds: { [first.name]: numbers(input.data, first) } };
+      return { feeds: { [first.name]: numbers(input.data, first, many) } };
     case "tensors": {
       const names = Object.keys(input.data);
       if (names.length !== specs.length || specs.some((spec) => !Object.hasOwn(input.data, spec.name))) {
         throw wrongInputs(names, specs);
       }
-      return {
-        feeds: Object.fromEntries(specs.map((spec) => [spec.name, numbers(input.data[spec.name] as TypedArray, spec)])),
-      };
+      const feeds = Object.fromEntries(
+        specs.map((spec) => [spec.name, numbers(input.data[spec.name] as TypedArray, spec, many)]),
+      );
+      if (many) assertEqualCounts(feeds, specs);
+      return { feeds };
     }
     default:
       return input satisfies never;
@@ -56,20 +58,33 @@ function wrongInputs(given: string[], specs: InputSpec[]): InsituError {
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-function numbers(data: TypedArray, spec: InputSpec): TensorData {
-  // One item a call: a size that the caller chooses is 1.
-  const shape = spec.shape.map((size) => (size === -1 ? 1 : size));
-  const length = shape.reduce((product, size) => product * size, 1);
+function numbers(data: TypedArray, spec: InputSpec, many: boolean): TensorData {
   const wanted = ARRAYS[spec.dtype];
-  if (!(data instanceof wanted) || data.length !== length) {
+  // One item a call: a size that the caller chooses is 1. Of a ranking, one call is a list of candidates.
+  const item = spec.shape.map((size) => (size === -1 ? 1 : size));
+  const length = item.reduce((product, size) => product * size, 1);
+  const listed = many && spec.shape[0] === -1;
+  const fits = listed ? data.length > 0 && data.length % length === 0 : data.length === length;
+  if (!(data instanceof wanted) || !fits) {
     const got = ArrayBuffer.isView(data) ? `${data.constructor.name} of length ${data.length}` : typeof data;
+    const shape = listed ? [-1, ...item.slice(1)] : item;
     throw new InsituError(
       "input_invalid",
-      `The input ${spec.name} takes a ${wanted.name} of length ${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
+      `The input ${spec.name} takes a ${wanted.name} of length ${listed ? "n times " : ""}${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
       { input: spec.name, shape, dtype: spec.dtype, length, given: got },
     );
   }
-  return { data, shape, dtype: spec.dtype };
+  return { data, shape: listed ? [data.length / length, ...item.slice(1)] : item, dtype: spec.dtype };
+}
+
+/** Candidates that one input has and another has not cannot be ranked. */
+function assertEqualCounts(feeds: Record<string, TensorData>, specs: InputSpec[]): void {
+  const counts = specs.filter(({ shape }) => shape[0] === -1).map(({ name }) => [name, feeds[name]?.shape[0]] as const);
+  if (new Set(counts.map(([, count]) => count)).size <= 1) return;
+  const given = counts.map(([name, count]) => `${name}: ${count}`).join(", ");
+  throw new InsituError("input_invalid", `The inputs hold different numbers of candidates: ${given}.`, {
+    counts: Object.fromEntries(counts),
+  });
 }
 
 /** Zeros for every input: what a warm-up runs on. */

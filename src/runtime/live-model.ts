@@ -76,6 +76,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     if (isSingle) watch.ran(ran.executeMs + ran.readbackMs);
     return ran;
   };
+  const isRanking = manifest.task.kind === "ranking";
   const lane = batchedLane(run, manifest, parts.batching ?? {});
   const embed = (feeds: Feeds) => {
     burst();
@@ -99,7 +100,7 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
   const through = async (lane: Lane<Feeds, RanOn>, input: WireInput, turn: Turn) => {
     const started = performance.now();
     const onGpu = resident.target().backend === "webgpu";
-    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu);
+    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu, isRanking);
     try {
       const prepared = performance.now();
       const ran = await turns.item(lane, feeds, turn);

@@ -120,3 +120,8 @@ describe("parts", () => {
     expect(agree(y(Number.NaN), y(Number.NaN))).toBe(true);
   });
 });
+
+test("a ranking's call is a batch already, and is never joined with another", () => {
+  const task = { kind: "ranking" } as const;
+  expect(batchedLane(adding().run, { ...SPECS, task }, { maxBatchSize: 16 }).maxBatchSize()).toBe(1);
+});

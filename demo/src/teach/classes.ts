@@ -75,7 +75,8 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
     const choose = make("label", "button", "Choose pictures");
     choose.htmlFor = file.id;
     const all: HTMLElement[] = [file, choose];
-    if (isSurface(label)) all.push(button(`Add ${CROPS} crops`, `Add ${CROPS} crops of ${label}`, () => addCrops(label)));
+    if (isSurface(label))
+      all.push(button(`Add ${CROPS} crops`, `Add ${CROPS} crops of ${label}`, () => addCrops(label)));
     if (source) all.push(holdButton(label));
     return all;
   };
@@ -167,7 +168,8 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
       list.replaceChildren(...cards);
       byId("empty", HTMLElement).hidden = cards.length > 0;
       // What had the focus was made anew.
-      if (focused) [...list.querySelectorAll<HTMLElement>("button")].find((each) => each.ariaLabel === focused)?.focus();
+      if (focused)
+        [...list.querySelectorAll<HTMLElement>("button")].find((each) => each.ariaLabel === focused)?.focus();
     },
     capture(picture) {
       source = picture;

@@ -15,7 +15,10 @@ const HEADS = { "nearest-mean": "nearest class mean", softmax: "softmax layer" }
 const CAMERA: MediaStreamConstraints = { video: { facingMode: "environment", width: { ideal: 640 } }, audio: false };
 
 /** `onCamera` is given what takes a picture while the camera runs. */
-export function connectTrial(model: () => PersonalModel, onCamera: (take: (() => Promise<ImageBitmap>) | undefined) => void): Trial {
+export function connectTrial(
+  model: () => PersonalModel,
+  onCamera: (take: (() => Promise<ImageBitmap>) | undefined) => void,
+): Trial {
   const canvas = byId("shown", HTMLCanvasElement);
   const video = byId("video", HTMLVideoElement);
   const said = byId("said", HTMLElement);
@@ -104,7 +107,9 @@ export function connectTrial(model: () => PersonalModel, onCamera: (take: (() =>
   });
   byId("tries", HTMLElement).replaceChildren(
     ...SURFACES.map((surface) =>
-      action(`New crop of ${surface}`, async () => take(await cropOf(surface, "right"), `A crop of ${surface} that was not taught`)),
+      action(`New crop of ${surface}`, async () =>
+        take(await cropOf(surface, "right"), `A crop of ${surface} that was not taught`),
+      ),
     ),
     action("Coffee, which is none", async () => take(await stranger(), "A photo of something else")),
     file,
@@ -122,12 +127,19 @@ export function connectTrial(model: () => PersonalModel, onCamera: (take: (() =>
 function show({ label, value, head, version, distance, timings, backend }: PersonalPrediction): void {
   const [best] = value;
   const sure = best ? `${percent(best.score)} sure` : "";
-  byId("said", HTMLElement).textContent = label === undefined ? "Unknown: it is like nothing that was taught." : `${label}, ${sure}.`;
+  byId("said", HTMLElement).textContent =
+    label === undefined ? "Unknown: it is like nothing that was taught." : `${label}, ${sure}.`;
   const bars = value.map((each) => {
     const bar = make("span", "bar");
     bar.style.inlineSize = `${Math.max(0.5, each.score * 100)}%`;
     const isSaid = each.label === label;
-    return make("li", isSaid ? "said-bar" : "", make("span", "name", each.label), make("span", "track", bar), make("span", "share", percent(each.score)));
+    return make(
+      "li",
+      isSaid ? "said-bar" : "",
+      make("span", "name", each.label),
+      make("span", "track", bar),
+      make("span", "share", percent(each.score)),
+    );
   });
   byId("bars", HTMLOListElement).replaceChildren(...bars);
   const by = version === 0 ? "before the first training" : `version ${version}`;

@@ -1,0 +1,72 @@
+// Draws both orders: a card for each film of the personal one, with what raised it, and a line for each of the other.
+import type { Ranked } from "insitu";
+import { make } from "./dom.js";
+import { colourOf, type Film, factsOf, traitInWords } from "./for-you-films.js";
+
+export interface Shown {
+  ranked: Ranked;
+  film: Film;
+  /** Places from 1, in the order without the user. */
+  before: number;
+}
+
+export type Action = "clicked" | "dismissed";
+
+// More than three reasons are read by nobody; a weaker one than this moved the film by hardly a place.
+const REASONS = 3;
+const LEAST_WEIGHT = 0.05;
+
+export function card({ ranked, film, before }: Shown, place: number, act: (action: Action) => void): HTMLElement {
+  const poster = make(
+    "div",
+    "poster",
+    make("span", "title", film.title),
+    make("span", "year", String(film.year ?? "")),
+  );
+  poster.style.background = colourOf(film);
+  poster.setAttribute("aria-hidden", "true");
+  const heading = make("h4", "", film.title);
+  const facts = make("p", "facts-line", factsOf(film));
+  const score = make("p", "facts-line", `Expected rating ${ranked.base.toFixed(1)} of 10`, moved(before, place));
+  const item = make(
+    "li",
+    "film",
+    poster,
+    make("div", "about", heading, facts, score, why(ranked)),
+    make("div", "actions", button("Watch", film, "clicked", act), button("Not for me", film, "dismissed", act)),
+  );
+  item.dataset.film = film.id;
+  return item;
+}
+
+function moved(before: number, place: number): string {
+  if (before > place) return `, up from place ${before}`;
+  if (before < place) return `, down from place ${before}`;
+  return "";
+}
+
+function why({ reasons }: Ranked): HTMLElement {
+  const strong = reasons.filter(({ weight }) => weight >= LEAST_WEIGHT).slice(0, REASONS);
+  if (strong.length === 0) return make("p", "why none", "Here by its expected rating.");
+  const names = strong.map(({ trait }) => make("span", "reason", traitInWords(trait)));
+  return make(
+    "p",
+    "why",
+    "Raised by your taste for ",
+    ...names.flatMap((name, at) => (at === 0 ? [name] : [", ", name])),
+  );
+}
+
+function button(words: string, film: Film, action: Action, act: (action: Action) => void): HTMLButtonElement {
+  const made = make("button", "button", words);
+  made.type = "button";
+  // A screen reader's list of buttons says which film each is for.
+  made.setAttribute("aria-label", `${words}: ${film.title}`);
+  made.dataset.action = action;
+  made.addEventListener("click", () => act(action));
+  return made;
+}
+
+export function line({ film }: Shown): HTMLElement {
+  return make("li", "", make("span", "name", film.title), make("span", "facts-line", factsOf(film)));
+}
