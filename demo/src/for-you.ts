@@ -31,6 +31,8 @@ function isWanted(film: Film): boolean {
   return (genre.value === "" || traitOf(film, "genre") === genre.value) && !readSeen().has(film.id);
 }
 
+const refresh = () => showTastes(ranker);
+
 /** Both lists anew; what is now in sight is told to the ranker. */
 function show(): void {
   const mode = explore.value as "none" | "thompson" | "ucb";
@@ -47,12 +49,13 @@ function show(): void {
     .slice(0, SHOWN);
   mine.replaceChildren(...found.map((shown, at) => card(shown, at + 1, (action) => act(shown, at, action))));
   byId("plain", HTMLElement).replaceChildren(...plain.map(({ film }) => line({ film } as Shown)));
+  // In a list that was asked for by genre, what is passed over says nothing against the genre.
+  if (genre.value !== "") return refresh();
   guarded(() =>
     ranker.record(found.map(({ film }, position) => ({ kind: "shown", item: film.id, position }))).then(refresh),
   );
 }
 
-const refresh = () => showTastes(ranker);
 
 function act({ film }: Shown, position: number, action: Action): void {
   leave();

@@ -6,7 +6,7 @@ import { type Learned, learn, learningOf, startLearning } from "./learn.js";
 import { createLog, type EventRow, inOrder, MAX_EVENTS, tableOf } from "./log.js";
 import { factorOf } from "./posterior.js";
 import type { Refuse } from "./refuse.js";
-import { catchUp, inSlices, replay } from "./replay.js";
+import { catchUp, inSlices, nextTask, replay } from "./replay.js";
 import { checkItems, checkScores, fillShelf, joined, rankShelf, type Shelf, traitsOf } from "./shelf.js";
 import { openTabs } from "./tabs.js";
 
@@ -155,7 +155,10 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
       stopped();
       checkScores(scores, items.length, refuse);
       // A later call, which may have ended first, knows better.
-      if (mine === filling) shelf = fillShelf(items, scores, leastItems);
+      if (mine !== filling) return;
+      shelf = fillShelf(items, scores, leastItems);
+      // What the caller does next with so many items is a task of its own.
+      await nextTask();
     },
     rank(options = {}) {
       need();

@@ -42,13 +42,13 @@ export async function inSlices<T>(work: Generator<void, T, void>, slice = SLICE_
     const step = work.next();
     if (step.done) return step.value;
     if (performance.now() < until) continue;
-    await turn();
+    await nextTask();
     until = performance.now() + slice;
   }
 }
 
-/** A message is not held back in a hidden page, as a timer is. */
-function turn(): Promise<void> {
+/** Lets the page have its turn. A message is not held back in a hidden page, as a timer is. */
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
