@@ -26,7 +26,7 @@ export default defineConfig({
     outDir: here("demo/dist"),
     emptyOutDir: true,
     target: "es2022",
-    rolldownOptions: { input: { index: here("demo/index.html"), "for-you": here("demo/for-you.html") } },
+    rolldownOptions: { input: ["index", "teach", "for-you"].map((page) => here(`demo/${page}.html`)) },
   },
   plugins: [
     site({ models: here("models") }),

@@ -41,7 +41,7 @@ const MOST_NAME = 100;
 /** Of the library. */
 const fetched = <T>(part: Promise<T>): Promise<T> =>
   part.catch((error: unknown) => {
-    throw asInsituError(error, "network", "Fetching a part of insitu failed");
+    throw asInsituError(error, "network", "A part of insitu is missing");
   });
 
 /** For rooms whose files must not need the page's own. */

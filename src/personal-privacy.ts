@@ -32,10 +32,10 @@ export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: 
     setConsent(next) {
       consent = next;
     },
-    list: () => ask("Listing what was learned", (host) => host.listPersonal()),
+    list: () => ask("Listing", (host) => host.listPersonal()),
     async forget() {
       await Promise.allSettled([...all].map((model) => model.forget()));
-      await ask("Forgetting what was learned", (host) => host.forgetPersonal());
+      await ask("Forgetting", (host) => host.forgetPersonal());
       // Of rankers that no page has open.
       globalThis.indexedDB?.deleteDatabase(`${storeName}-ranking`);
     },

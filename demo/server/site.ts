@@ -11,7 +11,7 @@ const HEADERS = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
-const PACKAGES = ["objects", "digits", "ranker"];
+const PACKAGES = ["objects", "digits", "features", "ranker"];
 
 /** Answers a package's files, and a plain 404 for what it has not. */
 function answerModels(models: string): Connect.NextHandleFunction {

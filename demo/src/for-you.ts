@@ -56,7 +56,6 @@ function show(): void {
   );
 }
 
-
 function act({ film }: Shown, position: number, action: Action): void {
   leave();
   see(film.id);

@@ -20,6 +20,15 @@ const SAID: Record<RetrainEvent["outcome"], string> = {
   failed: "The training did not work; what was in use stays.",
 };
 
+const COLUMNS = ["Version", "Head", "Right", "Pictures", "Why"];
+
+/** On a narrow screen, where there is no heading row, the cell says its column itself. */
+function named<K extends "td" | "th">(tag: K, column: string | undefined, text: string): HTMLElementTagNameMap[K] {
+  const cell = make(tag, "", text);
+  cell.dataset.label = column;
+  return cell;
+}
+
 export function connectTraining(model: () => PersonalModel, onChange: () => void): Training {
   const train = byId("train", HTMLButtonElement);
   const stop = byId("stop", HTMLButtonElement);
@@ -65,9 +74,11 @@ export function connectTraining(model: () => PersonalModel, onChange: () => void
       judgement?.accuracy === undefined
         ? "not judged yet"
         : `${judgement.correct} of ${judgement.examples} (${percent(low)} to ${percent(high)})`;
-    const number = make("th", "", String(version.version));
+    const number = named("th", COLUMNS[0], String(version.version));
     number.scope = "row";
-    const cells = [HEADS[head], right, String(pictures), reason].map((text) => make("td", "", text));
+    const cells = [HEADS[head], right, String(pictures), reason].map((text, index) =>
+      named("td", COLUMNS[index + 1], text),
+    );
     const use = make("td");
     if (version.version === active) use.append(make("strong", "", "in use"));
     else if (version.usable) use.append(useButton(version.version));
