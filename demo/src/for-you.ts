@@ -50,12 +50,14 @@ function show(): void {
   mine.replaceChildren(...found.map((shown, at) => card(shown, at + 1, (action) => act(shown, at, action))));
   byId("plain", HTMLElement).replaceChildren(...plain.map(({ film }) => line({ film } as Shown)));
   // In a list that was asked for by genre, what is passed over says nothing against the genre.
-  if (genre.value !== "") return refresh();
+  if (genre.value !== "") {
+    refresh();
+    return;
+  }
   guarded(() =>
     ranker.record(found.map(({ film }, position) => ({ kind: "shown", item: film.id, position }))).then(refresh),
   );
 }
-
 
 function act({ film }: Shown, position: number, action: Action): void {
   leave();
