@@ -187,7 +187,7 @@ function learning(side: string, walked: Walked[], isOurs: boolean, report: Repor
   }
 }
 
-/** In this process, on V8 as in Chromium; the page's own figure is what test/browser/for-you.test.ts holds it to. */
+/** In this process, on V8 as in Chromium; that no task of a page is long is what test/browser/for-you.test.ts sees to. */
 async function costs(films: FilmItem[], base: Float32Array, report: Report): Promise<void> {
   const session = await openSession(films, base, 1, {});
   for (let n = 0; n < 60; n += 1) session.clicks = await nextClick(session);

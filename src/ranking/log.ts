@@ -69,20 +69,3 @@ export function createLog(table: Table<EventRow>, model: string, name: string): 
       }),
   };
 }
-
-/** The rankers of this site, for a page that lists or forgets all of them. */
-export async function listRankers(
-  storeName: string,
-): Promise<{ model: string; name: string; events: number; bytes: number }[]> {
-  const all = await tableOf(storeName).change((rows) => rows.all());
-  const found = new Map<string, { model: string; name: string; events: number; bytes: number }>();
-  for (const row of all) {
-    const { model, name } = row;
-    const key = JSON.stringify([model, name]);
-    const entry = found.get(key) ?? { model, name, events: 0, bytes: 0 };
-    entry.events += 1;
-    entry.bytes += JSON.stringify(row).length;
-    found.set(key, entry);
-  }
-  return [...found.values()];
-}

@@ -10,6 +10,9 @@ import { catchUp, inSlices, nextTask, replay } from "./replay.js";
 import { checkItems, checkScores, fillShelf, joined, rankShelf, type Shelf, traitsOf } from "./shelf.js";
 import { openTabs } from "./tabs.js";
 
+// One file in dist/ for all of the room.
+export { forgetRankers, type KeptRanker, listRankers } from "./site.js";
+
 export interface RankerParts {
   name: string;
   /** The base model's name: what was learned over one model's scores is not another's. */

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { type Learned, learn, learningOf, lookedAt, READINESS, startLearning } from "../../src/ranking/learn.js";
 import type { EventRow } from "../../src/ranking/log.js";
-import { predict } from "../../src/ranking/posterior.js";
-import { replay } from "../../src/ranking/replay.js";
+import { factorOf, MAX_WEIGHTS, predict } from "../../src/ranking/posterior.js";
+import { inSlices, replay } from "../../src/ranking/replay.js";
 import { seeded } from "../support/ports.js";
 import { refuse } from "../support/refuse.js";
 
@@ -153,4 +153,28 @@ test("learned again from the log it is the same", () => {
 test("half-lives that are none are refused", () => {
   expect(() => learningOf({ halfLifeDays: 0 }, refuse)).toThrow("half-life must be over 0");
   expect(() => learningOf({ halfLifeActions: Number.NaN }, refuse)).toThrow("half-life must be over 0");
+});
+
+test("a thousand events of more traits than are kept are learned again in slices that leave the page its turns", async () => {
+  const random = seeded(6);
+  const kinds = ["shown", "clicked", "dismissed"] as const;
+  const log = Array.from({ length: 1_000 }, (_, n) =>
+    row(kinds[n % 3] ?? "shown", `film${n}`, {
+      traits: Array.from({ length: 6 }, (_, kind) => `${kind}:${Math.floor(random() * 100)}`),
+      base: random() * 4 - 2,
+      time: 1e12 + n * 1e6,
+    }),
+  );
+  let turns = 0;
+  const ticking = setInterval(() => {
+    turns += 1;
+  });
+  const { learned } = await inSlices(replay(log, "another", learningOf({}, refuse)));
+  clearInterval(ticking);
+  expect(turns).toBeGreaterThan(5);
+  expect(learned.posterior.slots.size).toBe(MAX_WEIGHTS);
+  expect(learned.posterior.means.every(Number.isFinite)).toBe(true);
+  const factor = factorOf(learned.posterior);
+  // A factor of a covariance that has gone wrong has pivots of zero.
+  for (let i = 0; i < MAX_WEIGHTS; i += 1) expect(factor[i * MAX_WEIGHTS + i]).toBeGreaterThan(0);
 });

@@ -1,9 +1,11 @@
 // A ranker from items to an order: scores that are explained, events that outlive the page, other tabs, and the bounds of the log.
 import { expect, test, vi } from "vitest";
 import type { EventRow } from "../../src/ranking/log.js";
-import { createRanker, type RankerParts } from "../../src/ranking/ranker.js";
+import { createRanker, forgetRankers, listRankers, type RankerParts } from "../../src/ranking/ranker.js";
+import { openRanker } from "../../src/ranking-handle.js";
 import type { PersonalRanker, RankingItem } from "../../src/ranking-types.js";
 import { createTable } from "../../src/table.js";
+import type { ModelInfo, PredictInput, Prediction } from "../../src/types.js";
 import { seeded } from "../support/ports.js";
 import { refuse } from "../support/refuse.js";
 
@@ -206,4 +208,53 @@ test("pages that only showed leave nothing behind once they are a day old", asyn
   time += 2 * 24 * 3600 * 1000;
   await page();
   await vi.waitFor(async () => expect((await table.change((rows) => rows.all())).length).toBe(1));
+});
+
+test("a site lists its rankers, and forgets all of them, the open ones too", async () => {
+  const table = browser();
+  const storeName = `site ${Math.random()}`;
+  const [films, books] = [await open({ table, storeName }), await open({ table, storeName, name: "books" })];
+  await click(films, "Drama");
+  await books.record({ kind: "clicked", item: "film 1", position: 0 });
+  const kept = await listRankers(storeName, table);
+  expect(kept.map(({ name, events }) => [name, events]).sort()).toEqual([
+    ["books", 1],
+    ["films", films.events()],
+  ]);
+  for (const { bytes, events } of kept) expect(bytes / events).toBeGreaterThan(100);
+  await forgetRankers(storeName, table);
+  expect(await listRankers(storeName, table)).toEqual([]);
+  await vi.waitFor(() => expect([films.events(), books.events(), films.tastes().length]).toEqual([0, 0, 0]));
+  for (const ranker of [films, books]) await ranker.dispose();
+});
+
+test("where nothing may be learned nothing is, and the order is there all the same", async () => {
+  const mayLearn = () => refuse("aborted", "The user does not agree to being learned from.", { reason: "consent" });
+  const ranker = await open({ mayLearn });
+  const denied = { code: "aborted", data: { reason: "consent" } };
+  await expect(ranker.record({ kind: "clicked", item: "film 1", position: 0 })).rejects.toMatchObject(denied);
+  await expect(ranker.import(new Blob(["{}"]))).rejects.toMatchObject(denied);
+  expect([ranker.events(), ranker.rank().length]).toEqual([0, 200]);
+  await ranker.dispose();
+});
+
+test("a model's ranker takes its scores from the model's predictions; another task's model has none", async () => {
+  const info = { name: "ranker", task: "ranking" } as ModelInfo;
+  const predict = async (input: PredictInput) =>
+    ({
+      value: Array.from(input as Float32Array, (score, index) => ({ index, score })).toSorted(
+        (a, b) => b.score - a.score,
+      ),
+    }) as Prediction;
+  const parts = { info, predict, storeName: `handle ${Math.random()}` };
+  const ranker = await openRanker(parts, "films");
+  await ranker.setItems(items);
+  expect(ranker.rank({ top: 1 })[0]).toMatchObject({ id: "film 199", base: Math.fround(1.99) });
+  await ranker.dispose();
+  await expect(openRanker(parts, "")).rejects.toMatchObject({ code: "input_invalid" });
+  const other = { ...parts, info: { ...info, task: "detection" } as ModelInfo };
+  await expect(openRanker(other, "films")).rejects.toMatchObject({ code: "model_format", data: { task: "detection" } });
+  const mute = await openRanker({ ...parts, predict: async () => ({ value: [] }) as unknown as Prediction }, "films");
+  await expect(mute.setItems(items)).rejects.toMatchObject({ code: "output_invalid" });
+  await mute.dispose();
 });
