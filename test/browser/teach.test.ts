@@ -9,7 +9,7 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Chromium, launchChromium } from "../support/chromium.js";
 
-const SLOW_MS = 60_000;
+const SLOW_MS = 20_000;
 // What the platform counts as a long task, and issue 6 forbids.
 const LONG_MS = 50;
 

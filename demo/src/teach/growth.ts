@@ -4,7 +4,7 @@ import { percent } from "../words.js";
 
 const WIDTH = 640;
 const HEIGHT = 220;
-const LEFT = 44;
+const LEFT = 56;
 const BOTTOM = 30;
 const TOP = 12;
 const RIGHT = 14;

@@ -3,6 +3,7 @@ import { createClient, type PersonalModel } from "insitu";
 import { readConfig } from "../config.js";
 import { byId } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
+import { keepForOffline } from "../offline.js";
 import { hideProgress, say, showProgress } from "../status.js";
 import { connectClasses } from "./classes.js";
 import { connectPrivacy } from "./privacy.js";
@@ -20,6 +21,8 @@ const client = createClient({
   assets: { wasm: "/insitu/wasm/" },
   ...(collector && { telemetry: { endpoint: collector, service: { name: "insitu-demo", version: __VERSION__ } } }),
 });
+
+keepForOffline();
 
 const auto = byId("auto", HTMLInputElement);
 const wanted = () => (auto.checked ? { triggers: { examples: NEW_PICTURES, coolDown: 1_000 } } : {});

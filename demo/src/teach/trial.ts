@@ -11,6 +11,7 @@ export interface Trial {
   again(): Promise<void>;
 }
 
+const NOTHING = "Teach something first.";
 const HEADS = { "nearest-mean": "nearest class mean", softmax: "softmax layer" } as const;
 const CAMERA: MediaStreamConstraints = { video: { facingMode: "environment", width: { ideal: 640 } }, audio: false };
 
@@ -30,11 +31,10 @@ export function connectTrial(
     try {
       const found = await model().predict(picture);
       show(found);
-      hideFailure();
     } catch (error) {
       // Nothing is taught yet: that is no failure, and the line says what to do.
       if (isInsituError(error) && error.code === "input_invalid" && error.data.examples === 0) {
-        said.textContent = "Teach something first.";
+        said.textContent = NOTHING;
         byId("bars", HTMLOListElement).replaceChildren();
         byId("how", HTMLElement).textContent = "";
         return;
@@ -84,7 +84,10 @@ export function connectTrial(
   const action = (text: string, run: () => Promise<void>): HTMLButtonElement => {
     const button = make("button", "button", text);
     button.type = "button";
-    button.addEventListener("click", () => void run().catch(showFailure));
+    button.addEventListener("click", () => {
+      hideFailure();
+      void run().catch(showFailure);
+    });
     return button;
   };
   const camera = action("Use the camera", async () => (stream ? stop() : start()));
@@ -99,6 +102,7 @@ export function connectTrial(
     const [chosen] = file.files ?? [];
     file.value = "";
     if (!chosen) return;
+    hideFailure();
     try {
       await take(await createImageBitmap(chosen), chosen.name);
     } catch (error) {
@@ -120,6 +124,7 @@ export function connectTrial(
   return {
     async again() {
       if (last) await look(last);
+      else if (!stream) said.textContent = (await model().state()).examples > 0 ? "Choose what to look at." : NOTHING;
     },
   };
 }
