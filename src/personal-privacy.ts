@@ -36,8 +36,8 @@ export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: 
     async forget() {
       await Promise.allSettled([...all].map((model) => model.forget()));
       await ask("Forgetting", (host) => host.forgetPersonal());
-      // Of rankers that no page has open.
-      globalThis.indexedDB?.deleteDatabase(`${storeName}-ranking`);
+      // Also of rankers that no page has open.
+      await (await import("./ranking/ranker.js")).forgetRankers(storeName);
     },
   };
   const learning: Learning = {

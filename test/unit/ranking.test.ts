@@ -1,8 +1,7 @@
 // A ranker from items to an order: scores that are explained, events that outlive the page, other tabs, and the bounds of the log.
 import { expect, test, vi } from "vitest";
 import type { EventRow } from "../../src/ranking/log.js";
-import { createRanker, forgetRankers, listRankers, type RankerParts } from "../../src/ranking/ranker.js";
-import { openRanker } from "../../src/ranking-handle.js";
+import { createRanker, forgetRankers, listRankers, openRanker, type RankerParts } from "../../src/ranking/ranker.js";
 import type { PersonalRanker, RankingItem } from "../../src/ranking-types.js";
 import { createTable } from "../../src/table.js";
 import type { ModelInfo, PredictInput, Prediction } from "../../src/types.js";
@@ -246,10 +245,15 @@ test("a model's ranker takes its scores from the model's predictions; another ta
         (a, b) => b.score - a.score,
       ),
     }) as Prediction;
-  const parts = { info, predict, storeName: `handle ${Math.random()}` };
-  const ranker = await openRanker(parts, "films");
+  const parts = { refuse, predict, name: "films", model: info.name, storeName: `handle ${Math.random()}` };
+  const ranker = await openRanker(parts);
   await ranker.setItems(items);
   expect(ranker.rank({ top: 1 })[0]).toMatchObject({ id: "film 199", base: Math.fround(1.99) });
+  await ranker.dispose();
+  const mute = await openRanker({ ...parts, predict: async () => ({ value: [] }) });
+  await expect(mute.setItems(items)).rejects.toMatchObject({ code: "output_invalid" });
+  await mute.dispose();
+});
   await ranker.dispose();
   await expect(openRanker(parts, "")).rejects.toMatchObject({ code: "input_invalid" });
   const other = { ...parts, info: { ...info, task: "detection" } as ModelInfo };
