@@ -2,7 +2,7 @@
 import { seeded } from "../models/digits/augment.js";
 import { type Digit, heldOut, SIDE } from "../models/digits/data.js";
 import { useWasm } from "../models/digits/wasm.js";
-import type { ExportedExample } from "../src/personalize/exchange.js";
+import type { ExportedExample } from "../src/personalize/exchange-fields.js";
 import { applyHead } from "../src/personalize/head.js";
 import { judge } from "../src/personalize/judge.js";
 import type { Workbench } from "../src/personalize/softmax-head.js";

@@ -163,9 +163,11 @@ export interface PersonalizeOptions {
 
 /** What an `import` took over. */
 export interface Imported {
+  /** Those that were new. */
   examples: number;
+  /** Those that were new; they follow the ones that were here. */
   versions: number;
-  /** Examples that were there already. */
+  /** Examples that were here already. */
   known: number;
   /** Examples of another model version that came without their inputs. */
   unusable: number;

@@ -15,15 +15,14 @@ const BUDGETS: Record<string, number> = {
   "dist/monitor.js": 2_500,
   // Fetched when a ranking model is made personal.
   "dist/ranker.js": 6_500,
-  // Fetched when a model is made personal; wilson.js is what it shares with monitor.js.
+  // Fetched when a model is made personal.
   "dist/personal-model.js": 3_000,
-  "dist/wilson.js": 500,
   "dist/table.js": 1_000,
   "dist/worker.js": 260_000,
 };
 
 /** What the page half fetches when it is needed: files of its own that refer to nothing. */
-const PARTS = ["telemetry", "monitor", "personal-model", "ranker", "table", "wilson"];
+const PARTS = ["telemetry", "monitor", "personal-model", "ranker", "table"];
 
 /** Bundlers of consumers find the worker by this text alone; packages/vite/src/node/plugins/workerImportMetaUrl.ts. */
 const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
@@ -37,7 +36,7 @@ const SHIPPED = [
   /^README\.md$/,
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|monitor|personal-model|ranker|table|wilson)\.js$/,
+  /^dist\/(telemetry|monitor|personal-model|ranker|table)\.js$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,

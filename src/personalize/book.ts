@@ -1,37 +1,16 @@
 // One personal model as it is kept: examples and versions in rows that only its key opens.
 import { InsituError, isInsituError } from "../errors.js";
-import type { PersonalVersion } from "../personal-types.js";
-import { bytesOf, type Content, floatsOf, seal, unseal } from "./box.js";
-import type { Head } from "./head.js";
-import type { KeptInput } from "./kept.js";
 import type { Change, ExampleRow, Key, ModelRow, Records, VersionRow } from "./records.js";
+import {
+  createSealing,
+  type KeptVersion,
+  type Learned,
+  type NewExample,
+  type NewVersion,
+  type OpenedInput,
+} from "./sealing.js";
 import type { Vault } from "./vault.js";
 import { unit } from "./vectors.js";
-
-/** An example as a training reads it. */
-export interface Learned extends Omit<ExampleRow, "box" | "model" | "name"> {
-  label: string;
-  /** Of unit length. */
-  vector: Float32Array;
-  /** Bytes of its row. */
-  bytes: number;
-}
-
-export type NewExample = Pick<Learned, "id" | "label" | "time" | "embedder" | "vector"> & {
-  heldOut?: boolean;
-  input?: Content;
-};
-
-/** What a version says of itself, but for what depends on the model that runs. */
-export type VersionFacts = Omit<PersonalVersion, "usable">;
-
-export interface KeptVersion {
-  facts: VersionFacts;
-  embedder: string;
-  head: Head;
-  /** Bytes of its row. */
-  bytes: number;
-}
 
 /** What to write with. */
 interface Begun {
@@ -48,7 +27,7 @@ export interface Book {
   add(examples: NewExample[]): Promise<number>;
   /** Another embedding for an example that was kept with its input. */
   embedAgain(id: string, embedder: string, vector: Float32Array): Promise<void>;
-  input(id: string): Promise<{ kept: KeptInput; parts: Uint8Array[] } | undefined>;
+  input(id: string): Promise<OpenedInput | undefined>;
   remove(ids: string[]): Promise<number>;
   versions(): Promise<KeptVersion[]>;
   version(number: number): Promise<KeptVersion | undefined>;
@@ -62,13 +41,12 @@ export interface Book {
   forget(): Promise<void>;
 }
 
-export type NewVersion = Omit<KeptVersion, "facts" | "bytes"> & { facts: Omit<VersionFacts, "version"> };
-
 /** Versions that are kept; older ones go, but for the one in use. */
 const MOST_VERSIONS = 20;
 
 export function openBook(records: Records, vault: Vault, model: string, name: string): Book {
   const mine: Key = [model, name];
+  const sealing = createSealing(model, name);
   const keys = new Map<string, CryptoKey>();
   const cache = new Map<string, Learned>();
   const heads = new Map<number, KeptVersion>();
@@ -128,7 +106,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
 
   const write = async ({ row, key }: Begun, examples: NewExample[]): Promise<number> => {
     const boxes = await Promise.all(
-      examples.map((example) => sealed(key, { ...example, vector: unit(example.vector) })),
+      examples.map((example) => sealing.example(key, { ...example, vector: unit(example.vector) })),
     );
     const rows = examples.map((example, index): ExampleRow => {
       const { id, time, embedder, heldOut, input } = example;
@@ -150,32 +128,10 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
     });
   };
 
-  const context = (kind: string, id: string | number) => JSON.stringify([kind, model, name, id]);
-
-  const sealed = async (key: CryptoKey, example: Pick<NewExample, "id" | "label" | "vector" | "input">) => {
-    const { id, label, vector, input } = example;
-    return seal(key, context("example", id), {
-      facts: { label, ...(input && { kept: input.facts }) },
-      parts: [bytesOf(vector), ...(input?.parts ?? [])],
-    });
-  };
-
-  const learned = async (key: CryptoKey, row: ExampleRow): Promise<Learned | undefined> => {
-    const found = await unseal(key, context("example", row.id), row.box);
-    if (!found) return undefined;
-    const { box, model: _, name: __, ...rest } = row;
-    const { label } = found.facts as { label: string };
-    return { ...rest, label, vector: floatsOf(found.parts[0] as Uint8Array), bytes: box.byteLength };
-  };
-
   const opened = async (key: CryptoKey, row: VersionRow): Promise<KeptVersion | undefined> => {
-    const known = heads.get(row.version);
-    if (known) return known;
-    const found = await unseal(key, context("version", row.version), row.box);
-    if (!found) return undefined;
-    const version = versionOf(found, row);
-    heads.set(row.version, version);
-    return version;
+    const found = heads.get(row.version) ?? (await sealing.openVersion(key, row));
+    if (found) heads.set(row.version, found);
+    return found;
   };
 
   return {
@@ -195,7 +151,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
         return { ids, fresh: fresh.filter((found) => found !== undefined) };
       });
       for (const found of rows.fresh) {
-        const example = await learned(key, found);
+        const example = await sealing.openExample(key, found);
         if (example) cache.set(found.id, example);
       }
       const there = new Set(rows.ids);
@@ -217,10 +173,8 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
     async embedAgain(id, embedder, vector) {
       const { row, key } = await ensure();
       const before = await records.change("read an example", "read", (change) => change.get("examples", [...mine, id]));
-      const content = before && (await unseal(key, context("example", id), before.box));
-      if (!before || !content) return;
-      const parts = [bytesOf(unit(vector)), ...content.parts.slice(1)];
-      const box = await seal(key, context("example", id), { ...content, parts });
+      const box = before && (await sealing.embedded(key, before, unit(vector)));
+      if (!before || !box) return;
       await records.change("keep an embedding", "relaxed", async (change) => {
         await current(change, row.keyId);
         // Removed meanwhile.
@@ -236,9 +190,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
       const example = await records.change("read an example", "read", (change) =>
         change.get("examples", [...mine, id]),
       );
-      const content = example && (await unseal(key, context("example", id), example.box));
-      const { kept } = (content?.facts ?? {}) as { kept?: KeptInput };
-      return kept && content ? { kept, parts: content.parts.slice(1) } : undefined;
+      return example && (await sealing.openInput(key, example));
     },
     remove: (ids) =>
       records.change("remove examples", "strict", async (change) => {
@@ -276,7 +228,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
       for (;;) {
         const { row, key } = await ensure();
         const version = row.nextVersion;
-        const box = await seal(key, context("version", version), contentOf(made));
+        const box = await sealing.version(key, version, made);
         const isMine = await records.change("keep a version", "strict", async (change) => {
           const now = await current(change, row.keyId);
           // Another tab's training took the number.
@@ -335,28 +287,4 @@ function isForgotten(error: unknown): boolean {
 async function removeRows(change: Change, start: Key): Promise<void> {
   for (const place of ["examples", "versions"] as const)
     for (const key of await change.keys(place, start)) await change.delete(place, key);
-}
-
-function contentOf({ facts, head }: NewVersion): Content {
-  const { kind, labels, size } = head;
-  const parts = [head.weights, head.bias, head.means, head.limits].map(bytesOf);
-  return { facts: { ...facts, head: { kind, labels, size } }, parts };
-}
-
-function versionOf({ facts, parts }: Content, { version, embedder, box }: VersionRow): KeptVersion {
-  const { head: shape, ...rest } = facts as Omit<VersionFacts, "version" | "head"> & {
-    head: Pick<Head, "kind" | "labels" | "size">;
-  };
-  const [weights, bias, means, limits] = parts.map(floatsOf) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  return {
-    facts: { ...rest, version, head: shape.kind },
-    embedder,
-    head: { ...shape, weights, bias, means, limits },
-    bytes: box.byteLength,
-  };
 }

@@ -6,12 +6,14 @@ import type { Embedded } from "../runtime/live-model.js";
 import type { Lease } from "../runtime/session.js";
 import type { Turns } from "../runtime/turns.js";
 import type { ModelRef } from "../types.js";
-import type { Book, KeptVersion, Learned } from "./book.js";
-import { type ExportedExample, fromFile, MOST_LABEL, toFile } from "./exchange.js";
+import type { Book } from "./book.js";
+import { MOST_LABEL } from "./exchange-fields.js";
 import { applyHead, type Head } from "./head.js";
 import { evaluate } from "./judge.js";
 import { keepInput, keptBlob, keptInput } from "./kept.js";
+import { exportModel, importModel } from "./moving.js";
 import { fitNearestMean } from "./nearest-mean.js";
+import type { KeptVersion, Learned } from "./sealing.js";
 import { trainVersion } from "./training.js";
 
 /** The base model, as far as learning needs it. */
@@ -240,70 +242,13 @@ export function createPersonal(
       await book.use(version.facts.version);
       return told(version);
     },
-    async export(kept) {
-      const [state, { examples }, versions] = await Promise.all([book.state(), book.examples(), book.versions()]);
-      const all: ExportedExample[] = [];
-      for (const { id, label, time, heldOut, embedder, vector, kept: hasInput } of examples) {
-        const input = kept && hasInput ? await book.input(id) : undefined;
-        const role = heldOut === undefined ? {} : { heldOut };
-        all.push({ id, label, time, ...role, embedder, vector, ...(input && { input }) });
-      }
-      const file = { model: base.ref.name, examples: all, versions, active: state?.active ?? 0 };
-      return new Blob([await toFile(file)], { type: "application/octet-stream" });
-    },
-    async import(file) {
-      const { model, examples, versions, active } = await fromFile(new Uint8Array(await file.arrayBuffer()));
-      if (model !== base.ref.name) {
-        const message = `The file cannot be imported: it was taught on the model ${model}, this is ${base.ref.name}.`;
-        throw new InsituError("input_invalid", message, { model, running: base.ref.name });
-      }
-      const known = (await book.examples()).examples;
-      checkSizes([
-        ...known,
-        ...examples,
-        ...versions.map(({ head, embedder }) => ({ embedder, vector: { length: head.size } })),
-      ]);
-      const added = await book.add(
-        examples.map(({ input, ...example }) => ({
-          ...example,
-          ...(input && { input: { facts: input.kept, parts: input.parts } }),
-        })),
-      );
-      const before = await book.state();
-      const numbers = new Map<number, number>();
-      for (const { facts, embedder, head } of versions) {
-        const { version, parent, ...rest } = facts;
-        const mapped = parent === undefined ? undefined : numbers.get(parent);
-        // What is in use here stays in use.
-        const activated = before?.active === 0 && version === active;
-        const mine = { ...rest, activated, ...(mapped !== undefined && { parent: mapped }) };
-        numbers.set(version, await book.commit({ facts: mine, embedder, head }, new Map()));
-      }
-      const isUsable = ({ embedder, input }: ExportedExample) => embedder === base.embedder || input !== undefined;
-      return {
-        examples: added,
-        versions: versions.length,
-        known: examples.length - added,
-        unusable: examples.filter((example) => !isUsable(example)).length,
-      };
-    },
+    export: (kept) => exportModel(book, base.ref, kept),
+    import: (file) => importModel(book, base, file),
     async forget() {
       using = undefined;
       await book.forget();
     },
   };
-}
-
-/** An embedder's vectors are all of one size: a file that says otherwise was not made by it. */
-function checkSizes(all: { embedder: string; vector: { length: number } }[]): void {
-  const sizes = new Map<string, number>();
-  for (const { embedder, vector } of all) {
-    const size = sizes.get(embedder) ?? vector.length;
-    sizes.set(embedder, size);
-    if (size === vector.length) continue;
-    const message = `The file cannot be imported: it has embeddings of ${size} and of ${vector.length} numbers for one model. Export it again, and pass the file as it is.`;
-    throw new InsituError("input_invalid", message, { sizes: [size, vector.length] });
-  }
 }
 
 function checkSize({ size }: Head, vector: Float32Array, name: string): void {

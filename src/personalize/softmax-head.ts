@@ -25,6 +25,7 @@ import type { TrainingProgress } from "../personal-types.js";
 import type { Lease } from "../runtime/session.js";
 import type { Turns } from "../runtime/turns.js";
 import type { Head, Sample } from "./head.js";
+import { type Layer, type Row, standardise, unscaled } from "./scaling.js";
 import { stopSplit } from "./split.js";
 
 export interface Workbench {
@@ -34,11 +35,6 @@ export interface Workbench {
   /** `performance.now()` at which what is best is taken. */
   until: number;
   onProgress(progress: TrainingProgress): void;
-}
-
-export interface Layer {
-  weights: Float32Array;
-  bias: Float32Array;
 }
 
 // Adam's own defaults (Kingma & Ba 2015, arXiv 1412.6980) but for the rate, which suits inputs of variance 1.
@@ -77,46 +73,6 @@ export async function fitSoftmax(samples: Sample[], base: Head, bench: Workbench
   }
   const { layer } = await descend(scaled.rows, [], classes, base.size, steps, bench);
   return { ...base, kind: "softmax", ...unscaled(layer, scaled, base.size) };
-}
-
-interface Row {
-  values: Float32Array;
-  class: number;
-}
-
-interface Scaled {
-  rows: Row[];
-  centre: Float32Array;
-  scale: number;
-}
-
-/** Around 0 with a mean variance of 1, so that one rate suits all embeddings. */
-function standardise(samples: Sample[], size: number): Scaled {
-  const centre = new Float32Array(size);
-  for (const { vector } of samples)
-    for (let i = 0; i < size; i += 1) centre[i] = (centre[i] as number) + (vector[i] as number) / samples.length;
-  let square = 0;
-  for (const { vector } of samples)
-    for (let i = 0; i < size; i += 1) square += ((vector[i] as number) - (centre[i] as number)) ** 2;
-  const scale = Math.sqrt(square / (samples.length * size)) || 1;
-  const rows = samples.map(({ vector, class: index }) => ({
-    values: vector.map((value, i) => (value - (centre[i] as number)) / scale),
-    class: index,
-  }));
-  return { rows, centre, scale };
-}
-
-/** The same layer for embeddings as they are: w'(x - c) / s + b = (w / s)'x + (b - w'c / s). */
-function unscaled({ weights, bias }: Layer, { centre, scale }: Scaled, size: number): Layer {
-  const own = weights.map((weight) => weight / scale);
-  return {
-    weights: own,
-    bias: bias.map((value, row) => {
-      let shift = 0;
-      for (let i = 0; i < size; i += 1) shift += (own[row * size + i] as number) * (centre[i] as number);
-      return value - shift;
-    }),
-  };
 }
 
 interface Descent {

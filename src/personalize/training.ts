@@ -2,10 +2,10 @@
 import { InsituError } from "../errors.js";
 import type { HeadKind, Judgement, TrainingTrigger } from "../personal-types.js";
 import type { ModelRef } from "../types.js";
-import type { KeptVersion, Learned, NewVersion } from "./book.js";
 import type { Head, Sample } from "./head.js";
 import { type Judged, judge } from "./judge.js";
 import { fitNearestMean } from "./nearest-mean.js";
+import type { KeptVersion, Learned, NewVersion } from "./sealing.js";
 import { fitSoftmax, type Workbench } from "./softmax-head.js";
 import { holdOut } from "./split.js";
 

@@ -154,7 +154,8 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
   const see = async () => {
     const now = await state();
     const mine = monitor?.snapshot().versions.find(({ version }) => version === String(now.version));
-    return { state: now, feedback: { labelled: mine?.labelled ?? 0, correct: mine?.correct ?? 0 } };
+    const { labelled = 0, correct = 0, interval = [0, 1] } = mine ?? {};
+    return { state: now, feedback: { labelled, correct, upper: interval[1] } };
   };
 
   const watchman = createWatchman({

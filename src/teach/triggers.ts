@@ -1,12 +1,11 @@
 // When a personal model should be trained without being asked; pure.
 import type { Fired, PersonalState, Triggers } from "../personal-types.js";
-import { wilson } from "../wilson.js";
 
 /** What is looked at. */
 export interface Seen {
   state: Pick<PersonalState, "version" | "fresh" | "again" | "accuracy" | "trainedAt">;
-  /** Predictions of the version in use whose truth is known. */
-  feedback: { labelled: number; correct: number };
+  /** Predictions of the version in use whose truth is known; `upper` is the upper bound of Wilson's 95 % interval of their accuracy. */
+  feedback: { labelled: number; correct: number; upper: number };
 }
 
 /** What is remembered between looks. */
@@ -49,8 +48,7 @@ function watchAccuracy({ accuracy: delta }: Triggers, { state, feedback }: Seen,
   const memory = { ...fresh, version: state.version, labelled: feedback.labelled };
   const isNews = feedback.labelled > fresh.labelled;
   if (delta === undefined || state.accuracy === undefined || !isNews) return memory;
-  const [, upper] = wilson(feedback.correct, feedback.labelled);
-  const isLow = upper < state.accuracy - delta;
+  const isLow = feedback.upper < state.accuracy - delta;
   return isLow ? { ...memory, low: fresh.low + 1 } : { ...memory, low: 0, armed: true };
 }
 
@@ -61,8 +59,7 @@ function due(triggers: Triggers, { state, feedback }: Seen, memory: Memory, now:
   if (examples !== undefined && state.fresh >= examples)
     return { trigger: "examples", why: `${state.fresh} new examples, ${examples} were waited for.` };
   if (delta !== undefined && memory.armed && memory.low >= LOOKS) {
-    const [, upper] = wilson(feedback.correct, feedback.labelled);
-    const why = `Of ${feedback.labelled} predictions ${feedback.correct} were right, at most ${share(upper)} at 95 %; on held-out examples it was ${share(state.accuracy ?? 0)}, and may fall by ${share(delta)}.`;
+    const why = `Of ${feedback.labelled} predictions ${feedback.correct} were right, at most ${share(feedback.upper)} at 95 %; on held-out examples it was ${share(state.accuracy ?? 0)}, and may fall by ${share(delta)}.`;
     return { trigger: "accuracy", why };
   }
   if (age !== undefined && state.trainedAt !== undefined && state.fresh > 0 && now - state.trainedAt >= age)

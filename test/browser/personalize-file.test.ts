@@ -65,7 +65,8 @@ test("examples, kept inputs and versions arrive as they were, and twice is not d
   expect({ ...there, usable: true }).toEqual({ ...version, usable: true });
   const [again] = await say(other, digits(7, 40, 41));
   expect(again?.distance).toBeCloseTo(said?.distance as number, 5);
-  expect(await imported(other, file)).toMatchObject({ examples: 0, known: 16 });
+  expect(await imported(other, file)).toEqual({ examples: 0, versions: 0, known: 16, unusable: 0 });
+  expect(await other.evaluate(() => window.mine.versions())).toHaveLength(1);
   const sizes = await other.evaluate(async () =>
     Promise.all((await window.mine.examples()).map(async ({ id }) => (await window.mine.kept(id))?.size)),
   );

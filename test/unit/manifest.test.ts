@@ -42,7 +42,7 @@ describe("a valid manifest", () => {
   });
 
   it("may hold fields that this version does not know, which are left out", () => {
-    const more = valid({ embedding: { node: "x" }, inputs: [{ ...(valid().inputs as Json[])[0], later: 1 }] });
+    const more = valid({ calibration: { temperature: 1.3 }, inputs: [{ ...(valid().inputs as Json[])[0], later: 1 }] });
     expect(parse(more)).toEqual(parse(valid()));
   });
 
@@ -245,4 +245,19 @@ describe("any text", () => {
       { numRuns: 2000 },
     );
   });
+});
+
+describe("an embedding", () => {
+  it("names a node, and is the mean over height and width unless it says otherwise", () => {
+    expect(parse(valid({ embedding: { node: "features" } })).embedding).toEqual({ node: "features", pool: "mean" });
+    expect(parse(valid({ embedding: { node: "f", pool: "none" } })).embedding).toEqual({ node: "f", pool: "none" });
+    expect(parse(valid()).embedding).toBeUndefined();
+  });
+
+  it.each([[{}], [{ node: 5 }], [{ node: "" }], [{ node: "f", pool: "max" }], ["features"], [{ node: "__proto__" }]])(
+    "is refused where it is %j",
+    (embedding) => {
+      expect(() => parse(valid({ embedding }))).toThrow(expect.objectContaining({ code: "model_format" }));
+    },
+  );
 });

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InsituError } from "../../src/errors.js";
 import { sha256 } from "../../src/hash.js";
-import { type Exported, type ExportedExample, fromFile, toFile } from "../../src/personalize/exchange.js";
+import { type Exported, fromFile, toFile } from "../../src/personalize/exchange.js";
+import type { ExportedExample } from "../../src/personalize/exchange-fields.js";
 
 const EMBEDDER = "a".repeat(64);
 

@@ -2,10 +2,11 @@
 import { describe, expect, it } from "vitest";
 import type { Triggers } from "../../src/personal-types.js";
 import { look, type Memory, type Seen, UNTOUCHED } from "../../src/teach/triggers.js";
+import { wilson } from "../../src/wilson.js";
 
 const seen = (over: Partial<Seen["state"]> = {}, feedback = { labelled: 0, correct: 0 }): Seen => ({
   state: { version: 1, fresh: 0, again: 0, accuracy: 0.95, trainedAt: 0, ...over },
-  feedback,
+  feedback: { ...feedback, upper: wilson(feedback.correct, feedback.labelled)[1] },
 });
 
 /** What fires over these looks, a second apart. */
