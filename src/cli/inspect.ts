@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { InsituError } from "../errors.js";
 import { isObject, parseJson } from "../model/fields.js";
 import { formatOf, operations, weightsOf } from "../model/topology.js";
-import type { InputSpec, Manifest, SelfTestSpec, Task } from "../types.js";
+import type { EmbeddingSpec, InputSpec, Manifest, SelfTestSpec, Task } from "../types.js";
 import { fileSize, readText } from "./files.js";
 import type { Guess } from "./graph-specs.js";
 import { guess } from "./pack.js";
@@ -21,6 +21,7 @@ export interface Inspection {
   inputs: (Guess & Pick<InputSpec, "image">)[];
   outputs: Guess[];
   task?: Task;
+  embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
   metrics?: Record<string, number>;
   license?: string;
@@ -50,7 +51,7 @@ export async function inspect(target: string): Promise<Inspection> {
 async function inspectPackage(folder: string): Promise<Inspection> {
   const { manifest, digest, model } = await readPackage(folder);
   const { name, version, release, format, inputs, outputs, task, selfTest, metrics } = manifest;
-  const { license, source, expires } = manifest;
+  const { license, source, expires, embedding } = manifest;
   const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
@@ -63,6 +64,7 @@ async function inspectPackage(folder: string): Promise<Inspection> {
       inputs,
       outputs,
       task,
+      embedding,
       selfTest,
       metrics,
       license,
@@ -117,6 +119,7 @@ export function inspectionText(found: Inspection): string {
     ),
     ...found.outputs.map((output) => row("output", tensorText(output))),
     ...(found.task ? [row("task", taskText(found.task))] : []),
+    ...(found.embedding ? [row("learns", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),

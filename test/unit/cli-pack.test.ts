@@ -228,3 +228,20 @@ describe("pack refuses", () => {
     );
   });
 });
+
+describe("an embedding in --task", () => {
+  const node = "tower_0/extern1/hard_swish/mul_1";
+  const task = (embedding: object) => ({ ...DETECTIONS, embedding }) as PackOptions["task"];
+
+  it("goes into the manifest, and is shown", async () => {
+    const { embedding } = await packModel(centernet({ task: task({ node }) }));
+    expect(embedding).toEqual({ node, pool: "mean" });
+    expect(inspectionText(await inspect(rooms.folder))).toContain(`${node}, pool mean`);
+  });
+
+  it("must name a node of the model", async () => {
+    const packed = packModel(centernet({ task: task({ node: "tower_0/extern9" }) }));
+    await expect(packed).rejects.toMatchObject({ code: "input_invalid", data: { node: "tower_0/extern9" } });
+    expect(existsSync(rooms.folder)).toBe(false);
+  });
+});
