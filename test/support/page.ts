@@ -25,6 +25,7 @@ export const MOUNTS = {
   "/models/objects/": "models/objects/package",
   "/models/digits/": "models/digits/package",
   "/models/features/": "models/features/package",
+  "/models/ranker/": "models/ranker/package",
   "/photos/": "demo/public/photos",
 };
 
