@@ -182,11 +182,11 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   };
   const inBatch = (input: PredictInput, options: PredictOptions) => predict(input, options, "batch");
 
-  /** `request` is given the input as it crosses, undefined where there is none. */
+  /** `request` is given the input as it crosses, undefined where there is none to cross: where it is null. */
   const askModel: AskModel = async (limits, input, request) => {
     try {
       return await limited(limits, (signal) => {
-        const cross = () => (input === undefined ? Promise.resolve(undefined) : toWireInput(input, info.inputs));
+        const cross = () => (input === null ? Promise.resolve(undefined) : toWireInput(input, info.inputs));
         // Before anything is waited for: the caller may draw the next picture meanwhile.
         let crossing: Promise<Crossing | undefined> | undefined = cross();
         // Looked at when the worker is there, which may be late.

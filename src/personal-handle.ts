@@ -15,7 +15,7 @@ import type { ModelInfo, PredictInput, Prediction, PredictOptions, Timings } fro
 /** Asks a worker that has the model. */
 export type AskModel = <T>(
   limits: Limits,
-  input: PredictInput | undefined,
+  input: PredictInput | null,
   request: (host: Remote<Host>, call: number, handle: number, crossed: Crossing | undefined) => Promise<T>,
 ) => Promise<T>;
 
@@ -34,9 +34,6 @@ export interface PersonalHandleParts {
   isBusy(): boolean;
   retrain(event: RetrainEvent): void;
 }
-
-// In a message, a file's name and a lock's name.
-const MOST_NAME = 100;
 
 /** Of the library. */
 const fetched = <T>(part: Promise<T>): Promise<T> =>
@@ -62,7 +59,7 @@ export function createPersonalHandle(parts: PersonalHandleParts) {
         let quiet: (() => void) | undefined;
         return askModel<PersonalAnswers[K]>(
           { ...limits, what: `${what} ${name}` },
-          input,
+          input ?? null,
           (host, call, handle, crossed) => {
             if (listener) quiet = onTraining(call, listener);
             const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
@@ -88,8 +85,9 @@ export function createPersonalHandle(parts: PersonalHandleParts) {
 
   return {
     async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
-      if (typeof name !== "string" || name === "" || name.length > MOST_NAME) {
-        refuse("input_invalid", `Pass a name of 1 to ${MOST_NAME} characters.`, { name });
+      // It becomes part of messages, rows and a lock's name.
+      if (typeof name !== "string" || name === "" || name.length > 100) {
+        refuse("input_invalid", "Pass a name of 1 to 100 characters.", { name });
       }
       const found =
         info.task === "ranking"

@@ -120,6 +120,8 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
 
   const read = <K extends PersonalRequest["kind"]>(request: Asked<K>, what: string) =>
     ask<K>(request, what, { timeout: READ_MS });
+  const given = (input: PredictInput): PredictInput =>
+    input ?? refuse("input_invalid", `The input is ${input}; pass a picture or numbers, as to the model's predict.`);
   const state = async (): Promise<PersonalState> => {
     const { storeError, ...found } = await read<"state">({ kind: "state" }, "Looking at");
     return { ...found, ...(storeError && { storeError: revive(storeError) }) };
@@ -182,7 +184,7 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
       if (typeof label !== "string" || label === "")
         refuse("input_invalid", `The label is ${JSON.stringify(label)}; pass a text.`, { label });
       const started = performance.now();
-      const limits = { input, signal, timeout };
+      const limits = { input: given(input), signal, timeout };
       const request: Asked<"add"> = { kind: "add", id: randomId(), label, keep };
       const { timings, memory: _, ...added } = await ask<"add">(request, "Teaching", limits);
       watchman.nudge();
@@ -198,7 +200,7 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
     train: (options = {}) => train("asked", options.budgetMs ?? TRAIN_MS, options),
     async predict(input, { signal, timeout = PREDICT_MS } = {}) {
       const started = performance.now();
-      const limits = { input, signal, timeout };
+      const limits = { input: given(input), signal, timeout };
       const { timings, memory: _, ...answer } = await ask<"predict">({ kind: "predict" }, "The prediction of", limits);
       const id = randomId();
       const [best] = answer.value;

@@ -230,5 +230,7 @@ test("a model without an embedding says what is missing, and names and labels ar
   expect(await codeOf(page, `window.mine.add(new Float32Array(784), "x".repeat(300))`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.add(new Float32Array(7), "x")`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.train()`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.add(undefined, "x")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.predict(undefined)`)).toBe("input_invalid");
   expect(await state(page)).toMatchObject({ examples: 0 });
 });
