@@ -215,7 +215,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
 
   const personal = createPersonalHandle({
     ...{ ...parts, info, askModel, toTimings, randomId, retrain: monitor.retrain },
-    predict: (input, options) => predict(input, options),
+    predict,
     isBusy: () => open > 0,
   });
 
@@ -233,7 +233,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
     predictAll: (inputs, options) => predictAll({ predict: inBatch, workers: slots.length, most }, inputs, options),
     watch: (source, options) => watch(predict, source, options),
     feedback: monitor.feedback,
-    personalize: (name, options) => personal.personalize(name, options) as Promise<Personal<K>>,
+    personalize: personal.personalize as Model<K>["personalize"],
     monitor: monitor.monitor,
     dispose,
     [Symbol.asyncDispose]: dispose,
