@@ -2,12 +2,12 @@
 import { seeded } from "../models/digits/augment.js";
 import { type Digit, heldOut, SIDE } from "../models/digits/data.js";
 import { useWasm } from "../models/digits/wasm.js";
-import type { ExportedExample } from "../src/personalize/exchange-fields.js";
-import { applyHead } from "../src/personalize/head.js";
-import { judge } from "../src/personalize/judge.js";
-import type { Workbench } from "../src/personalize/softmax-head.js";
-import { trainVersion } from "../src/personalize/training.js";
-import type { Turns } from "../src/runtime/turns.js";
+import { judge } from "../src/worker/personal/evaluate.js";
+import type { ExportedExample } from "../src/worker/personal/export-schema.js";
+import { applyHead } from "../src/worker/personal/head.js";
+import type { Workbench } from "../src/worker/personal/softmax-head.js";
+import { trainVersion } from "../src/worker/personal/training.js";
+import type { Turns } from "../src/worker/runtime/scheduling/scheduler.js";
 import type { Crop } from "./page/personal.js";
 
 export const SHOTS = [1, 2, 5, 10, 20] as const;

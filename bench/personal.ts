@@ -1,6 +1,6 @@
 // What learning from a user gives and costs: accuracy after a few examples, milliseconds to add and to train, bytes an example.
-import { fromFile } from "../src/personalize/exchange.js";
-import type { ExportedExample } from "../src/personalize/exchange-fields.js";
+import { fromFile } from "../src/worker/personal/export-format.js";
+import type { ExportedExample } from "../src/worker/personal/export-schema.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
 import { fewShot, otherCrops, type Score, SEEDS, surfaceCrops, writersDigits } from "./few-shot.js";
 import { inTime } from "./in-time.js";

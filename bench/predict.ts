@@ -1,5 +1,5 @@
 // A prediction by insitu against the same by plain tfjs, and by other engines where they are installed, in one interleaved run.
-import type { Backend } from "../src/types.js";
+import type { Backend } from "../src/shared/types/tensor.js";
 import { SWIFTSHADER_WEBGPU } from "../test/support/chromium.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
 import { holdOne } from "./hold.js";

@@ -9,7 +9,7 @@
 // - A click takes a look and a liking, and 3 in 100 looks click on anything.
 // The learner's settings were chosen on seeds from 1,000 on, by hand and few; the users of the benchmark are those of the seeds 1 to 200.
 import type { FilmItem } from "../models/ranker/catalogue.js";
-import { normalOf } from "../src/ranking/posterior.js";
+import { normalOf } from "../src/page/lazy/ranking/posterior.js";
 import { seeded } from "../test/support/ports.js";
 
 export interface User {

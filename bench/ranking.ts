@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { catalogue, type FilmItem } from "../models/ranker/catalogue.js";
 import { predictWith } from "../models/ranker/measure.js";
-import type { EventRow } from "../src/ranking/log.js";
-import { createRanker } from "../src/ranking/ranker.js";
-import type { PersonalRanker, RankingOptions } from "../src/ranking-types.js";
-import { createTable } from "../src/table.js";
+import type { EventRow } from "../src/page/lazy/ranking/event-log.js";
+import { createRanker } from "../src/page/lazy/ranking/ranker.js";
+import type { PersonalRanker, RankingOptions } from "../src/page/lazy/ranking/types.js";
+import { createTable } from "../src/page/lib/idb-table.js";
 import { refuse } from "../test/support/refuse.js";
 import { ROOT } from "./page-build.js";
 import { changeTastes, createUser, ndcg, type User } from "./ranking-user.js";

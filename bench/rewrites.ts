@@ -4,7 +4,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import type { GraphModel } from "@tensorflow/tfjs-converter";
 import { profile, ready, setBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { declaredShape } from "../src/runtime/graph/nodes.js";
+import { declaredShape } from "../src/worker/runtime/graph/nodes.js";
 import {
   difference,
   loadGraph,

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { type PackOptions, packModel } from "../src/cli/pack.js";
 import { type PackageOnDisk, verifyPackage } from "../src/cli/verify.js";
-import type { Manifest } from "../src/types.js";
+import type { Manifest } from "../src/shared/types/manifest.js";
 import { train } from "./digits/train.js";
 import { convert } from "./features/convert.js";
 import { trainRanker } from "./ranker/train.js";

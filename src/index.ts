@@ -1,8 +1,21 @@
 // Lists every public name; holds no logic.
-export { type Client, createClient } from "./client.js";
-export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./errors.js";
-export type { Model, Personal, PersonalOptions } from "./model-handle.js";
-export type { ModelMonitor } from "./monitor-handle.js";
+
+export type {
+  ClientOptions,
+  ImageInput,
+  LoadOptions,
+  PersonalConsent,
+  PredictAllOptions,
+  PredictAllProgress,
+  PredictInput,
+  PredictOptions,
+  TrustedScriptAddress,
+  Watch,
+  WatchOptions,
+  WatchSource,
+  WorkerSource,
+} from "./page/api-types.js";
+export { type Client, createClient } from "./page/client.js";
 export type {
   Confusion,
   Feedback,
@@ -10,8 +23,67 @@ export type {
   MonitoredVersion,
   MonitorSnapshot,
   MonitorWindow,
-} from "./monitor-types.js";
-export type { PersonalPrivacy } from "./personal-privacy.js";
+} from "./page/lazy/monitor/types.js";
+export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/personal-model.js";
+export type {
+  PersonalRanker,
+  Ranked,
+  RankingEvent,
+  RankingItem,
+  RankingOptions,
+  Taste,
+} from "./page/lazy/ranking/types.js";
+export type {
+  Attributes,
+  Consent,
+  CounterPoint,
+  EventRecord,
+  ExponentialPoint,
+  HistogramPoint,
+  LoggerLike,
+  MeterLike,
+  Metric,
+  TelemetryBatch,
+  TelemetryOptions,
+  TelemetryParcel,
+  TelemetryStats,
+} from "./page/lazy/telemetry/types.js";
+export type { Model, Personal, PersonalOptions } from "./page/model.js";
+export type { ModelMonitor } from "./page/monitor.js";
+export type { PersonalPrivacy } from "./page/personal-privacy.js";
+export type { ModelStore } from "./page/storage/model-store.js";
+export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
+export type { KeptPersonal } from "./shared/protocol.js";
+export type {
+  ClassificationTask,
+  DetectionTask,
+  ImageSpec,
+  InputSpec,
+  Manifest,
+  Task,
+  TaskKind,
+  TensorSpec,
+} from "./shared/types/manifest.js";
+export type {
+  BackendReport,
+  BatchingOptions,
+  Box,
+  Capabilities,
+  ClassScore,
+  Detection,
+  LoadPhase,
+  Measured,
+  ModelInfo,
+  ModelRef,
+  Prediction,
+  Priority,
+  Progress,
+  Refusal,
+  Timings,
+  TrustedKey,
+  TrustOptions,
+  Values,
+} from "./shared/types/model.js";
 export type {
   Added,
   AddOptions,
@@ -30,78 +102,6 @@ export type {
   TrainingTrigger,
   TrainOptions,
   Triggers,
-} from "./personal-types.js";
-export type { KeptPersonal } from "./protocol.js";
-export type {
-  PersonalRanker,
-  Ranked,
-  RankingEvent,
-  RankingItem,
-  RankingOptions,
-  Taste,
-} from "./ranking-types.js";
-export type { ModelStore } from "./store-handle.js";
-export type { PersonalModel, PersonalMonitor } from "./teach/personal-model.js";
-export type {
-  Attributes,
-  Consent,
-  CounterPoint,
-  EventRecord,
-  ExponentialPoint,
-  HistogramPoint,
-  LoggerLike,
-  MeterLike,
-  Metric,
-  TelemetryBatch,
-  TelemetryOptions,
-  TelemetryParcel,
-  TelemetryStats,
-} from "./telemetry-types.js";
-export type {
-  Backend,
-  BackendReport,
-  BatchingOptions,
-  Box,
-  Capabilities,
-  ClassificationTask,
-  ClassScore,
-  ClientOptions,
-  Detection,
-  DetectionTask,
-  DType,
-  ImageInput,
-  ImageSpec,
-  InputSpec,
-  LoadOptions,
-  LoadPhase,
-  Manifest,
-  Measured,
-  ModelInfo,
-  ModelRef,
-  PersonalConsent,
-  PredictAllOptions,
-  PredictAllProgress,
-  PredictInput,
-  Prediction,
-  PredictOptions,
-  Priority,
-  Progress,
-  Refusal,
-  StoredPackage,
-  StoreEvent,
-  StoreUsage,
-  Task,
-  TaskKind,
-  TensorData,
-  TensorSpec,
-  Timings,
-  TrustedKey,
-  TrustedScriptAddress,
-  TrustOptions,
-  TypedArray,
-  Values,
-  Watch,
-  WatchOptions,
-  WatchSource,
-  WorkerSource,
-} from "./types.js";
+} from "./shared/types/personal.js";
+export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
+export type { Backend, DType, TensorData, TypedArray } from "./shared/types/tensor.js";

@@ -1,13 +1,13 @@
 // The worker's entry: exposes the host at once, then says that it is ready and which protocol it speaks.
 import { type Endpoint, expose } from "comlink";
-import { guardEndpoint, guardHost } from "./guard.js";
-import { createHost } from "./host.js";
-import { realPorts } from "./model/ports.js";
-import { createSafeStore } from "./model/safe-store.js";
-import { openStore } from "./model/store.js";
-import { keepErrorsWhole, PROTOCOL, type Ready } from "./protocol.js";
-import { tfjsEngine } from "./runtime/tfjs.js";
-import type { WasmBinary } from "./runtime/wasm-binary.js";
+import { keepErrorsWhole, PROTOCOL, type Ready } from "./shared/protocol.js";
+import { createHost } from "./worker/host.js";
+import { realPorts } from "./worker/package/platform.js";
+import { createSafeStore } from "./worker/package/store/fallback-store.js";
+import { openStore } from "./worker/package/store/indexeddb-store.js";
+import { tfjsEngine } from "./worker/runtime/tfjs/engine.js";
+import type { WasmBinary } from "./worker/runtime/tfjs/wasm-binary.js";
+import { guardEndpoint, guardHost } from "./worker/validate-request.js";
 
 // Each written out: the consumers' bundlers find a file to ship by such a literal alone, and rewrite it to where it went.
 const WASM: Record<WasmBinary, string> = {

@@ -1,5 +1,7 @@
 // What the benchmark runs inside the page: every side in turn, on the same pictures, after they agreed on the same numbers.
-import type { Backend, Manifest } from "../../src/types.js";
+
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import type { Backend } from "../../src/shared/types/tensor.js";
 import { type CreateClient, loadInsitu } from "./insitu.js";
 import { loadPeer, type Peer } from "./peers.js";
 import { photo } from "./photo.js";

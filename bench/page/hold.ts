@@ -1,6 +1,6 @@
 // Runs in the page: the longest time that the main thread is held while the library loads and predicts.
 import type { TaskKind } from "../../src/index.js";
-import type { Backend } from "../../src/types.js";
+import type { Backend } from "../../src/shared/types/tensor.js";
 import type { CreateClient } from "./insitu.js";
 import { photo } from "./photo.js";
 

@@ -1,6 +1,7 @@
 // insitu as one side of a comparison in the page: the built library, once its own choices have settled.
 import type { Client, ClientOptions, Model, TaskKind } from "../../src/index.js";
-import type { Backend, Manifest } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import type { Backend } from "../../src/shared/types/tensor.js";
 import type { Side } from "./side.js";
 
 export type CreateClient = (options: ClientOptions) => Client;

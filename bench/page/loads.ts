@@ -3,7 +3,8 @@ import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Client } from "../../src/index.js";
-import type { ClientOptions, ModelInfo } from "../../src/types.js";
+import type { ClientOptions } from "../../src/page/api-types.js";
+import type { ModelInfo } from "../../src/shared/types/model.js";
 
 export interface Loaded {
   ms: number;

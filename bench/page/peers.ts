@@ -1,5 +1,6 @@
 // Other engines as sides of a comparison, fetched from the bench's server: LiteRT.js and onnxruntime-web, both on wasm.
-import type { Manifest, TensorData } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import type { TensorData } from "../../src/shared/types/tensor.js";
 import { prepare } from "./prepare.js";
 import type { Outputs, Side } from "./side.js";
 

@@ -4,8 +4,9 @@ import { getThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import "@tensorflow/tfjs-backend-webgpu";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import { toValue } from "../../src/runtime/task.js";
-import type { Backend, Manifest, TensorData } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import type { Backend, TensorData } from "../../src/shared/types/tensor.js";
+import { toValue } from "../../src/worker/runtime/outputs.js";
 import type { Side } from "./side.js";
 
 /** Ready to predict: kernels are compiled by a run on zeros. */

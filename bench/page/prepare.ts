@@ -1,7 +1,7 @@
 // Turns a picture into the numbers of an input, for engines that bring no way of their own: insitu's pass, on this thread.
-import { place } from "../../src/placement.js";
-import { normalise } from "../../src/runtime/image.js";
-import type { Manifest } from "../../src/types.js";
+import { place } from "../../src/shared/letterbox.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import { normalise } from "../../src/worker/runtime/image.js";
 
 const contexts = new Map<string, CanvasRenderingContext2D>();
 

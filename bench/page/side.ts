@@ -1,5 +1,6 @@
 // What the benchmark asks of every engine in the page, and how the answers of two engines are compared.
-import type { Manifest, TensorData } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
+import type { TensorData } from "../../src/shared/types/tensor.js";
 
 export type Outputs = Record<string, TensorData>;
 

@@ -1,6 +1,7 @@
 // Runs in the page: how many predictions a second many calls at once reach, against the same one after the other.
 import type { Client, ClientOptions, Model, Prediction, TaskKind } from "../../src/index.js";
-import type { Backend, ImageInput, PredictInput } from "../../src/types.js";
+import type { ImageInput, PredictInput } from "../../src/page/api-types.js";
+import type { Backend } from "../../src/shared/types/tensor.js";
 import { settled } from "./insitu.js";
 import { photo } from "./photo.js";
 

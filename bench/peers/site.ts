@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
-import type { Manifest } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
 import { type Cores, NETWORKS, type Network, type NetworkName, networkFolder } from "../networks.js";
 import type { Peer } from "../page/peers.js";
 import { PAGE } from "../page-build.js";

@@ -1,5 +1,5 @@
 // The films as items to rank: what the base model reads, and the traits that a user may like or not.
-import type { RankingItem } from "../../src/ranking-types.js";
+import type { RankingItem } from "../../src/page/lazy/ranking/types.js";
 import { type Film, readFilms } from "./data.js";
 import { featuresOf } from "./features.js";
 

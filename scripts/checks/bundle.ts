@@ -17,12 +17,12 @@ const BUDGETS: Record<string, number> = {
   "dist/ranker.js": 6_500,
   // Fetched when a model is made personal.
   "dist/personal-model.js": 3_000,
-  "dist/table.js": 1_000,
+  "dist/idb-table.js": 1_000,
   "dist/worker.js": 260_000,
 };
 
 /** What the page half fetches when it is needed: files of its own that refer to nothing. */
-const PARTS = ["telemetry", "monitor", "personal-model", "ranker", "table"];
+const PARTS = ["telemetry", "monitor", "personal-model", "ranker", "idb-table"];
 
 /** Bundlers of consumers find the worker by this text alone; packages/vite/src/node/plugins/workerImportMetaUrl.ts. */
 const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
@@ -36,11 +36,11 @@ const SHIPPED = [
   /^README\.md$/,
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|monitor|personal-model|ranker|table)\.js$/,
+  /^dist\/(telemetry|monitor|personal-model|ranker|idb-table)\.js$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,
-  /^dist\/cli\/hash\.js$/,
+  /^dist\/cli\/sha256\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
 ];
@@ -104,7 +104,7 @@ async function pageHalf(): Promise<Count> {
   // Both keep rows in a table.
   for (const part of PARTS)
     for (const what of outsideReferences(read(`dist/${part}.js`)))
-      if (!/^import\{[^}]*\}from[`"']\.\/table\.js[`"'];?$/.test(what))
+      if (!/^import\{[^}]*\}from[`"']\.\/idb-table\.js[`"'];?$/.test(what))
         problems.push(`dist/${part}.js refers outside itself: ${what}`);
   if (!source.includes(WORKER_LITERAL)) problems.push(`dist/index.js lacks the literal ${WORKER_LITERAL}`);
   if (/tensorflow/i.test(source)) problems.push("dist/index.js mentions tensorflow: tfjs leaked into the page half");

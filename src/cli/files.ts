@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { open, readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { InsituError } from "../errors.js";
-import type { ChunkSpec, FileSpec } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { ChunkSpec, FileSpec } from "../shared/types/manifest.js";
 
 /** 4 MiB: small enough to fetch again after a break, large enough that a manifest of 1 GB stays under 32 kB. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;

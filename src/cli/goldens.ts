@@ -1,7 +1,7 @@
 // Writes down what a model gave as the outputs of a self-test: which values are kept, and which of them can be compared.
-import { InsituError } from "../errors.js";
-import { type ExpectedOutput, MAX_KEPT, TOLERANCE } from "../model/self-test.js";
-import type { Backend, TensorData } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { Backend, TensorData } from "../shared/types/tensor.js";
+import { type ExpectedOutput, MAX_KEPT, TOLERANCE } from "../worker/package/self-test-files.js";
 
 export type Outputs = Record<string, TensorData>;
 

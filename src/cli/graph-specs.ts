@@ -1,6 +1,7 @@
 // Reads inputs and outputs out of a tfjs graph model: from its signature, else from its nodes.
-import { isObject, list, own } from "../model/fields.js";
-import type { DType } from "../types.js";
+
+import type { DType } from "../shared/types/tensor.js";
+import { isObject, list, own } from "../worker/package/json-fields.js";
 
 /** What the model itself says of a tensor; the shape is missing where the model does not say. */
 export interface Guess {

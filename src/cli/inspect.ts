@@ -1,10 +1,10 @@
 // Says what is in a package or in a tfjs model that is not packed yet, as data and as text.
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { InsituError } from "../errors.js";
-import { isObject, parseJson } from "../model/fields.js";
-import { formatOf, operations, weightsOf } from "../model/topology.js";
-import type { EmbeddingSpec, InputSpec, Manifest, SelfTestSpec, Task } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { EmbeddingSpec, InputSpec, Manifest, SelfTestSpec, Task } from "../shared/types/manifest.js";
+import { isObject, parseJson } from "../worker/package/json-fields.js";
+import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize, readText } from "./files.js";
 import type { Guess } from "./graph-specs.js";
 import { guess } from "./pack.js";

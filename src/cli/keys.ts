@@ -1,10 +1,10 @@
 // Makes Ed25519 key pairs, and reads them from the files that `insitu keygen` writes.
 import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
-import { InsituError } from "../errors.js";
-import { isObject } from "../model/fields.js";
-import { ALGORITHM } from "../model/trust.js";
-import type { TrustedKey } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { TrustedKey } from "../shared/types/model.js";
+import { isObject } from "../worker/package/json-fields.js";
+import { ALGORITHM } from "../worker/package/trust.js";
 import { readJsonFile } from "./files.js";
 
 /** What a key's file holds; the public file has no `privateKey`. */

@@ -1,7 +1,8 @@
 // Reads inputs and outputs out of a tfjs layers model, following the shape from layer to layer as far as it can be known.
-import { isObject, own } from "../model/fields.js";
-import { layersConfig } from "../model/topology.js";
-import type { DType } from "../types.js";
+
+import type { DType } from "../shared/types/tensor.js";
+import { isObject, own } from "../worker/package/json-fields.js";
+import { layersConfig } from "../worker/package/topology.js";
 import type { Guess, Guesses } from "./graph-specs.js";
 
 type Json = Record<string, unknown>;

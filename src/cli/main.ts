@@ -2,7 +2,7 @@
 // The `insitu` command: makes model packages, signs and checks them, and says what is in them.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import type { Manifest } from "../types.js";
+import type { Manifest } from "../shared/types/manifest.js";
 import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
 import { type PackOptions, packModel } from "./pack.js";

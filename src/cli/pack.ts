@@ -1,10 +1,10 @@
 // Turns a tfjs model into a model package: reads what the model says of itself, hashes its files and writes the manifest.
 import { basename, dirname, join } from "node:path";
-import { InsituError } from "../errors.js";
-import { isObject, parseJson } from "../model/fields.js";
-import { parseManifest, pathProblem } from "../model/manifest.js";
-import { formatOf, parseModelJson, weightsOf } from "../model/topology.js";
-import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../shared/types/manifest.js";
+import { isObject, parseJson } from "../worker/package/json-fields.js";
+import { parseManifest, pathProblem } from "../worker/package/manifest.js";
+import { formatOf, parseModelJson, weightsOf } from "../worker/package/topology.js";
 import { describeFile, describeText, readJsonFile, readText } from "./files.js";
 import { type Guess, type Guesses, graphSpecs, nodeNames } from "./graph-specs.js";
 import { readKey } from "./keys.js";

@@ -1,10 +1,16 @@
 // Records a model's self-tests: runs it on cpu, and writes down what it gives and which of that can be compared.
-import { InsituError, isInsituError } from "../errors.js";
-import { mulberry32 } from "../model/noise.js";
-import { MAX_SELF_TEST_BYTES, MAX_SELF_TESTS, parseSelfTestInput, parseSelfTestOutputs } from "../model/self-test.js";
-import type { ModelJson } from "../model/topology.js";
-import type { Session } from "../runtime/session.js";
-import type { InputSpec, Manifest, SelfTestSpec, TensorData } from "../types.js";
+import { InsituError, isInsituError } from "../shared/errors.js";
+import type { InputSpec, Manifest, SelfTestSpec } from "../shared/types/manifest.js";
+import type { TensorData } from "../shared/types/tensor.js";
+import { mulberry32 } from "../worker/package/seeded-noise.js";
+import {
+  MAX_SELF_TEST_BYTES,
+  MAX_SELF_TESTS,
+  parseSelfTestInput,
+  parseSelfTestOutputs,
+} from "../worker/package/self-test-files.js";
+import type { ModelJson } from "../worker/package/topology.js";
+import type { Session } from "../worker/runtime/session/engine.js";
 import { fileSize, readText } from "./files.js";
 import { type Answers, goldens, type Outputs } from "./goldens.js";
 import { openOnCpu } from "./self-tests.js";

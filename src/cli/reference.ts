@@ -1,8 +1,8 @@
 // Opens a model in Node on tfjs's plain JavaScript backend, whose answers are the reference for all others.
 import { enableProdMode } from "@tensorflow/tfjs-core";
-import { asInsituError } from "../errors.js";
-import type { ModelSource, Session } from "../runtime/session.js";
-import { tfjsEngine } from "../runtime/tfjs.js";
+import { asInsituError } from "../shared/errors.js";
+import type { ModelSource, Session } from "../worker/runtime/session/engine.js";
+import { tfjsEngine } from "../worker/runtime/tfjs/engine.js";
 
 /**
  * The engine that a page has, so that what is recorded here is what cpu gives there. Import this file only where a model is run:

@@ -1,11 +1,11 @@
 // Runs a package's self-tests in Node, on the backend that they were recorded with.
 import { join } from "node:path";
-import { InsituError } from "../errors.js";
-import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "../model/self-test.js";
-import type { ModelJson } from "../model/topology.js";
-import { type Comparison, compare, reasonText } from "../runtime/self-test.js";
-import type { Session } from "../runtime/session.js";
-import type { Manifest } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { Manifest } from "../shared/types/manifest.js";
+import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "../worker/package/self-test-files.js";
+import type { ModelJson } from "../worker/package/topology.js";
+import type { Session } from "../worker/runtime/session/engine.js";
+import { type Comparison, compare, reasonText } from "../worker/runtime/session/verify-session.js";
 import { readText, weightChunks } from "./files.js";
 
 /** Reads and parses the self-tests of the package in `folder`; throws `model_format` as a page would. */

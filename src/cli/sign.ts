@@ -1,11 +1,11 @@
 // Signs the manifest of a package, and keeps all else in it as it is.
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InsituError } from "../errors.js";
-import { canonicalBytes, digestOf } from "../model/canonical.js";
-import { parseManifest } from "../model/manifest.js";
-import { ALGORITHM, checkSignatures } from "../model/trust.js";
-import type { Manifest, SignatureSpec } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { Manifest, SignatureSpec } from "../shared/types/manifest.js";
+import { canonicalBytes, digestOf } from "../worker/package/canonical-json.js";
+import { parseManifest } from "../worker/package/manifest.js";
+import { ALGORITHM, checkSignatures } from "../worker/package/trust.js";
 import { type KeyFile, readKey } from "./keys.js";
 import { verifyPackage } from "./verify.js";
 

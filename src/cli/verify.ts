@@ -1,12 +1,12 @@
 // Checks a package on disk as a page would: the manifest, each byte of each file, and the model against the manifest.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InsituError, isInsituError } from "../errors.js";
-import { digestOf } from "../model/canonical.js";
-import { MAX_MANIFEST_BYTES, parseManifest } from "../model/manifest.js";
-import { type ModelJson, parseModelJson } from "../model/topology.js";
-import { checkExpiry, checkSignatures } from "../model/trust.js";
-import type { Manifest } from "../types.js";
+import { InsituError, isInsituError } from "../shared/errors.js";
+import type { Manifest } from "../shared/types/manifest.js";
+import { digestOf } from "../worker/package/canonical-json.js";
+import { MAX_MANIFEST_BYTES, parseManifest } from "../worker/package/manifest.js";
+import { type ModelJson, parseModelJson } from "../worker/package/topology.js";
+import { checkExpiry, checkSignatures } from "../worker/package/trust.js";
 import { fileProblem, readText } from "./files.js";
 import { type KeyFile, readKey } from "./keys.js";
 import { readSelfTests } from "./self-tests.js";

@@ -1,9 +1,9 @@
 // Writes a package's files into its folder, and removes those of the package that was there.
 import { copyFile, mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { InsituError } from "../errors.js";
-import { parseManifest } from "../model/manifest.js";
-import type { Manifest } from "../types.js";
+import { InsituError } from "../shared/errors.js";
+import type { Manifest } from "../shared/types/manifest.js";
+import { parseManifest } from "../worker/package/manifest.js";
 import { readText } from "./files.js";
 
 /** A package that is to be written. */

@@ -1,6 +1,6 @@
 // What a parser makes of hostile text: a value, or a typed refusal; anything else fails the test.
 import { afterEach, expect } from "vitest";
-import { InsituError } from "../../src/errors.js";
+import { InsituError } from "../../src/shared/errors.js";
 
 /** Milliseconds. A document of 1 MiB is read in milliseconds; what takes this long on any machine does not end. */
 export const BOUNDED = 60_000;

@@ -1,5 +1,5 @@
 // A store of which chosen methods fail, some times or always.
-import type { Store } from "../../src/model/store-contract.js";
+import type { Store } from "../../src/worker/package/store/store.js";
 
 export interface Outage {
   error: Error;

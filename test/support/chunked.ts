@@ -1,6 +1,6 @@
 // Bytes cut into chunks with their hashes, as "insitu pack" lists them.
 import { createHash } from "node:crypto";
-import type { ChunkSpec } from "../../src/types.js";
+import type { ChunkSpec } from "../../src/shared/types/manifest.js";
 import { seeded } from "./ports.js";
 
 export const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

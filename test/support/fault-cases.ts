@@ -1,5 +1,5 @@
 // Which calls of the platform are broken in which ways, and what must hold whichever of them was.
-import { ERROR_CODES } from "../../src/errors.js";
+import { ERROR_CODES } from "../../src/shared/errors.js";
 import type { Attempt, Outcome, Point, Scenario } from "./fault-page.js";
 import { answerOf } from "./fault-site.js";
 

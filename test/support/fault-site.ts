@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ts from "typescript";
-import type { Manifest } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
 import { hashOf } from "./chunked.js";
 import { type LibraryPage, openLibrary } from "./page.js";
 import type { Route } from "./server.js";

@@ -1,5 +1,5 @@
 // A host that never stops sending, and a count of how much of an answer was taken.
-import type { Ports } from "../../src/model/ports.js";
+import type { Ports } from "../../src/worker/package/platform.js";
 import type { Answering } from "./byte-host.js";
 import { eagerPorts } from "./ports.js";
 

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { io, type NamedTensorMap, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
-import { readable } from "../../src/runtime/graph/readable.js";
-import { type Rewritten, rewrite } from "../../src/runtime/graph/rewrite.js";
-import type { Constant, Graph } from "../../src/runtime/graph/types.js";
+import { readable } from "../../src/worker/runtime/graph/readable.js";
+import { type Rewritten, rewrite } from "../../src/worker/runtime/graph/rewrite.js";
+import type { Constant, Graph } from "../../src/worker/runtime/graph/types.js";
 
 export interface TestGraph {
   graph: Graph;

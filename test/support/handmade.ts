@@ -2,8 +2,8 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { ready, setBackend } from "@tensorflow/tfjs-core";
-import type { Rewritten } from "../../src/runtime/graph/rewrite.js";
-import type { Constant, GraphNode } from "../../src/runtime/graph/types.js";
+import type { Rewritten } from "../../src/worker/runtime/graph/rewrite.js";
+import type { Constant, GraphNode } from "../../src/worker/runtime/graph/types.js";
 import { difference, loadGraph, noise, rewriteGraph, runGraph, type TestGraph } from "./graph-models.js";
 
 export interface Part {

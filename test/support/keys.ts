@@ -2,8 +2,9 @@
 import { generateKeyPairSync, sign as signBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { canonicalBytes } from "../../src/model/canonical.js";
-import type { SignatureSpec, TrustedKey } from "../../src/types.js";
+import type { SignatureSpec } from "../../src/shared/types/manifest.js";
+import type { TrustedKey } from "../../src/shared/types/model.js";
+import { canonicalBytes } from "../../src/worker/package/canonical-json.js";
 
 export interface Key extends TrustedKey {
   sign(bytes: Uint8Array): Buffer;

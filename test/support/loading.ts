@@ -1,12 +1,13 @@
 // A published package, its host and a store, each new in every test, and loads of the one into the other.
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
-import type { InsituError } from "../../src/errors.js";
-import { type LoadContext, loadPackage } from "../../src/model/load.js";
-import { createMemoryStore } from "../../src/model/memory-store.js";
-import type { Package } from "../../src/model/package.js";
-import { createSafeStore } from "../../src/model/safe-store.js";
-import type { Store } from "../../src/model/store-contract.js";
-import type { ModelInfo, Progress, StoreEvent } from "../../src/types.js";
+import type { InsituError } from "../../src/shared/errors.js";
+import type { ModelInfo, Progress } from "../../src/shared/types/model.js";
+import type { StoreEvent } from "../../src/shared/types/store.js";
+import { type LoadContext, loadPackage } from "../../src/worker/package/load.js";
+import type { Package } from "../../src/worker/package/package.js";
+import { createSafeStore } from "../../src/worker/package/store/fallback-store.js";
+import { createMemoryStore } from "../../src/worker/package/store/memory-store.js";
+import type { Store } from "../../src/worker/package/store/store.js";
 import { type ByteHost, serve, startHost } from "./byte-host.js";
 import { eagerPorts } from "./ports.js";
 import { type Published, pack } from "./published.js";

@@ -1,6 +1,6 @@
 // A valid manifest to change one thing of, and the error that the change must give.
 import { expect } from "vitest";
-import { InsituError } from "../../src/errors.js";
+import { InsituError } from "../../src/shared/errors.js";
 
 export const WHERE = "https://host.example/models/objects/insitu.json";
 export const HASH = "0123456789abcdef".repeat(4);

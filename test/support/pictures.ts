@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";
-import type { ImageSpec, Manifest } from "../../src/types.js";
+import type { ImageSpec, Manifest } from "../../src/shared/types/manifest.js";
 
 export interface PictureRecipe {
   width: number;

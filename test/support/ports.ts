@@ -1,6 +1,6 @@
 // Ports for tests of delivery: the real ones without waiting, and ones on a clock that moves only when everybody sleeps.
-import { InsituError } from "../../src/errors.js";
-import { type Ports, realPorts } from "../../src/model/ports.js";
+import { InsituError } from "../../src/shared/errors.js";
+import { type Ports, realPorts } from "../../src/worker/package/platform.js";
 
 /** The real network; the first, second and third retry follow at once. */
 export const eagerPorts: Ports = { ...realPorts, random: () => 0 };

@@ -1,5 +1,6 @@
 // A picture that shows every mistake in resizing, everything that can hold it, and the numbers that are right for it.
-import type { ImageInput, ImageSpec } from "../../src/types.js";
+import type { ImageInput } from "../../src/page/api-types.js";
+import type { ImageSpec } from "../../src/shared/types/manifest.js";
 
 declare global {
   interface Window {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Manifest } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
 import { type GatedHost, gatedHost } from "./gated-host.js";
 import { type Route, startServer, type TestServer } from "./server.js";
 import { makePackage, type Recipe } from "./synthetic.js";

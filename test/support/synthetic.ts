@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";
-import type { Manifest } from "../../src/types.js";
+import type { Manifest } from "../../src/shared/types/manifest.js";
 
 export interface Recipe {
   /** A seed a table; tables of equal seed and rows are equal bytes. */

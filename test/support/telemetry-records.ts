@@ -1,6 +1,6 @@
 // Records as a page makes them.
-import type { FeedbackRecord, PredictedRecord } from "../../src/telemetry/records.js";
-import type { ModelRef } from "../../src/types.js";
+import type { FeedbackRecord, PredictedRecord } from "../../src/page/lazy/telemetry/records.js";
+import type { ModelRef } from "../../src/shared/types/model.js";
 
 export const MODEL: ModelRef = {
   name: "digits",

@@ -1,5 +1,5 @@
 // Runs one download and keeps what it told: the chunks it gave, and the bytes it counted.
-import { type DownloadOptions, downloadChunks } from "../../src/model/download.js";
+import { type DownloadOptions, downloadChunks } from "../../src/worker/package/download/download.js";
 import { type Cut, hashOf } from "./chunked.js";
 import { eagerPorts } from "./ports.js";
 

@@ -1,7 +1,7 @@
 // Reads a tfjs graph model: its nodes with plain attributes, and its weights as numbers.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { decodeFloat16 } from "../../../src/runtime/tfjs-weights.js";
+import { decodeFloat16 } from "../../../src/worker/runtime/tfjs/weights.js";
 
 export interface TfNode {
   name: string;

@@ -1,0 +1,73 @@
+// When a personal model should be trained without being asked; pure.
+import type { Fired, PersonalState, Triggers } from "../../../shared/types/personal.js";
+
+/** What is looked at. */
+export interface Seen {
+  state: Pick<PersonalState, "version" | "fresh" | "again" | "accuracy" | "trainedAt">;
+  /** Predictions of the version in use whose truth is known; `upper` is the upper bound of Wilson's 95 % interval of their accuracy. */
+  feedback: { labelled: number; correct: number; upper: number };
+}
+
+/** What is remembered between looks. */
+export interface Memory {
+  /** Of the version and feedback that were last looked at. */
+  version: number;
+  labelled: number;
+  /** Looks, one after the other, at which the accuracy was too low. */
+  low: number;
+  /** False from when the accuracy fired until it is well again, or another version is used. */
+  armed: boolean;
+  /** When something last fired. */
+  firedAt: number;
+}
+
+export const UNTOUCHED: Memory = { version: -1, labelled: 0, low: 0, armed: true, firedAt: Number.NEGATIVE_INFINITY };
+
+export interface Look {
+  memory: Memory;
+  fired?: Pick<Fired, "trigger" | "why">;
+}
+
+// One unlucky look must not start a training.
+const LOOKS = 3;
+const COOL_DOWN_MS = 30_000;
+
+export function look(triggers: Triggers, seen: Seen, before: Memory, now: number): Look {
+  const memory = watchAccuracy(triggers, seen, before);
+  const fired = due(triggers, seen, memory, now);
+  // A new version of the model makes nothing of what was learned usable: that waits for nothing.
+  const isCool = now - memory.firedAt >= (triggers.coolDown ?? COOL_DOWN_MS);
+  if (!fired || !isCool) return { memory };
+  const armed = fired.trigger === "accuracy" ? false : memory.armed;
+  return { memory: { ...memory, armed, low: 0, firedAt: now }, fired };
+}
+
+/** Under its baseline for sure: even the upper end of the interval of what feedback says is lower. */
+function watchAccuracy({ accuracy: delta }: Triggers, { state, feedback }: Seen, before: Memory): Memory {
+  const fresh = state.version === before.version ? before : { ...before, low: 0, armed: true, labelled: 0 };
+  const memory = { ...fresh, version: state.version, labelled: feedback.labelled };
+  const isNews = feedback.labelled > fresh.labelled;
+  if (delta === undefined || state.accuracy === undefined || !isNews) return memory;
+  const isLow = feedback.upper < state.accuracy - delta;
+  return isLow ? { ...memory, low: fresh.low + 1 } : { ...memory, low: 0, armed: true };
+}
+
+function due(triggers: Triggers, { state, feedback }: Seen, memory: Memory, now: number): Look["fired"] {
+  const { examples, age, accuracy: delta } = triggers;
+  if (state.again > 0 && state.version === 0)
+    return { trigger: "update", why: `The model was updated: ${state.again} kept inputs can be embedded by it again.` };
+  if (examples !== undefined && state.fresh >= examples)
+    return { trigger: "examples", why: `${state.fresh} new examples, ${examples} were waited for.` };
+  if (delta !== undefined && memory.armed && memory.low >= LOOKS) {
+    const why = `Of ${feedback.labelled} predictions ${feedback.correct} were right, at most ${share(feedback.upper)} at 95 %; on held-out examples it was ${share(state.accuracy ?? 0)}, and may fall by ${share(delta)}.`;
+    return { trigger: "accuracy", why };
+  }
+  if (age !== undefined && state.trainedAt !== undefined && state.fresh > 0 && now - state.trainedAt >= age)
+    return {
+      trigger: "age",
+      why: `The last training was ${Math.round((now - state.trainedAt) / 1000)} s ago, and there are ${state.fresh} new examples.`,
+    };
+  return undefined;
+}
+
+const share = (value: number) => `${(100 * value).toFixed(1)} %`;

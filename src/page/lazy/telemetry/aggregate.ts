@@ -1,0 +1,123 @@
+// Sums what is recorded between two batches: delta histograms and counters, a stream for each set of attributes.
+
+import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
+import { INSTRUMENTS, type Instrument } from "./instruments.js";
+import type { Attributes, CounterPoint, ExponentialPoint, HistogramPoint, Metric } from "./types.js";
+
+// OpenTelemetry's own limit is 2000 streams an instrument; a page has a few models on a few backends.
+const MAX_STREAMS = 200;
+const MAX_CHARS = 128;
+const OVERFLOW: Attributes = { "otel.metric.overflow": "true" };
+
+export interface Aggregate {
+  /** False when the number is none that can be summed: not finite, or negative. */
+  add(instrument: Instrument, value: number, attributes?: Attributes): boolean;
+  /** Everything since the last call; the sums start again at nothing. */
+  take(): Metric[];
+  /** Adds what was taken back to the sums. */
+  merge(metrics: readonly Metric[]): void;
+}
+
+type Point = HistogramPoint | ExponentialPoint | CounterPoint;
+
+export function createAggregate(isExponential: boolean): Aggregate {
+  let metrics = new Map<Instrument, Metric>();
+  let streams = new Map<string, Point>();
+
+  const metricOf = (name: Instrument): Metric => {
+    let metric = metrics.get(name);
+    if (!metric) {
+      metric = emptyMetric(name, isExponential);
+      metrics.set(name, metric);
+    }
+    return metric;
+  };
+
+  const pointOf = (metric: Metric, attributes: Attributes): Point => {
+    // Each place that records gives its attributes in one order.
+    const key = [metric.name, ...Object.entries(attributes)].join("\n");
+    const known = streams.get(key);
+    if (known) return known;
+    if (metric.points.length >= MAX_STREAMS && attributes !== OVERFLOW) return pointOf(metric, OVERFLOW);
+    const point = emptyPoint(metric, shortened(attributes));
+    streams.set(key, point);
+    (metric.points as Point[]).push(point);
+    return point;
+  };
+
+  return {
+    add(name, value, attributes = {}) {
+      if (!(value >= 0 && value < Infinity)) return false;
+      const metric = metricOf(name);
+      const point = pointOf(metric, attributes);
+      if ("value" in point) {
+        point.value += value;
+        return true;
+      }
+      point.count += 1;
+      point.sum += value;
+      point.min = Math.min(point.min, value);
+      point.max = Math.max(point.max, value);
+      if ("scale" in point) addExponential(point, value);
+      else {
+        const { bounds } = metric as { bounds: readonly number[] };
+        const bound = bounds.findIndex((limit) => value <= limit);
+        const bucket = bound < 0 ? bounds.length : bound;
+        point.buckets[bucket] = (point.buckets[bucket] ?? 0) + 1;
+      }
+      return true;
+    },
+    merge(taken) {
+      for (const metric of taken)
+        for (const from of metric.points)
+          mergePoint(pointOf(metricOf(metric.name as Instrument), from.attributes), from);
+    },
+    take() {
+      const taken = [...metrics.values()];
+      metrics = new Map();
+      streams = new Map();
+      return taken;
+    },
+  };
+}
+
+function emptyMetric(name: Instrument, isExponential: boolean): Metric {
+  const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
+  if (!bounds) return { kind: "counter", name, unit, points: [] };
+  if (isExponential) return { kind: "exponential", name, unit, points: [] };
+  return { kind: "histogram", name, unit, bounds, points: [] };
+}
+
+function emptyPoint(metric: Metric, attributes: Attributes): Point {
+  switch (metric.kind) {
+    case "counter":
+      return { attributes, value: 0 };
+    case "exponential":
+      return emptyExponential(attributes);
+    case "histogram": {
+      const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
+      return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
+    }
+    default:
+      return metric satisfies never;
+  }
+}
+
+/** Both are of one instrument. */
+function mergePoint(into: Point, from: Point): void {
+  if ("value" in into) {
+    into.value += (from as CounterPoint).value;
+    return;
+  }
+  const other = from as HistogramPoint | ExponentialPoint;
+  into.count += other.count;
+  into.sum += other.sum;
+  into.min = Math.min(into.min, other.min);
+  into.max = Math.max(into.max, other.max);
+  if ("scale" in into) mergeExponential(into, other as ExponentialPoint);
+  else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
+}
+
+function shortened(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.slice(0, MAX_CHARS)]));
+}

@@ -1,0 +1,75 @@
+// Writes batches as OTLP/HTTP JSON, the form that an OpenTelemetry Collector and ours read; pure.
+import type { EventRecord, Metric, TelemetryBatch } from "./types.js";
+
+type Values = Readonly<Record<string, string | number | boolean>>;
+type Times = { startTimeUnixNano: string; timeUnixNano: string };
+
+/** Delta: each point holds what happened since the one before. Enums are numbers in OTLP's JSON. */
+const DELTA = 1;
+const SCOPE = { name: "insitu" };
+
+/** The body of `POST {endpoint}/v1/metrics`. */
+export function otlpMetrics({ metrics, start, end }: TelemetryBatch, resource: Values): object {
+  const times = { startTimeUnixNano: nanos(start), timeUnixNano: nanos(end) };
+  const scopeMetrics = [{ scope: SCOPE, metrics: metrics.map((metric) => otlpMetric(metric, times)) }];
+  return { resourceMetrics: [{ resource: { attributes: pairs(resource) }, scopeMetrics }] };
+}
+
+/** The body of `POST {endpoint}/v1/logs`. */
+export function otlpLogs(events: readonly EventRecord[], resource: Values): object {
+  const logRecords = events.map(({ name, time, severity, attributes }) => ({
+    timeUnixNano: nanos(time),
+    observedTimeUnixNano: nanos(time),
+    severityNumber: severity,
+    eventName: name,
+    attributes: pairs(attributes),
+  }));
+  const scopeLogs = [{ scope: SCOPE, logRecords }];
+  return { resourceLogs: [{ resource: { attributes: pairs(resource) }, scopeLogs }] };
+}
+
+function otlpMetric(metric: Metric, times: Times): object {
+  const { name, unit } = metric;
+  switch (metric.kind) {
+    case "counter": {
+      // A 64-bit integer is a decimal string.
+      const dataPoints = metric.points.map(({ attributes, value }) => ({
+        ...{ attributes: pairs(attributes), ...times },
+        asInt: String(Math.round(value)),
+      }));
+      return { name, unit, sum: { aggregationTemporality: DELTA, isMonotonic: true, dataPoints } };
+    }
+    case "histogram": {
+      const explicitBounds = metric.bounds;
+      const dataPoints = metric.points.map(({ attributes, count, buckets, ...rest }) => ({
+        ...{ attributes: pairs(attributes), ...times, ...rest },
+        ...{ count: String(count), bucketCounts: buckets.map(String), explicitBounds },
+      }));
+      return { name, unit, histogram: { aggregationTemporality: DELTA, dataPoints } };
+    }
+    case "exponential": {
+      const dataPoints = metric.points.map(({ attributes, count, zeroCount, offset, buckets, ...rest }) => ({
+        ...{ attributes: pairs(attributes), ...times, ...rest },
+        ...{ count: String(count), zeroCount: String(zeroCount) },
+        positive: { offset, bucketCounts: buckets.map(String) },
+      }));
+      return { name, unit, exponentialHistogram: { aggregationTemporality: DELTA, dataPoints } };
+    }
+    default:
+      return metric satisfies never;
+  }
+}
+
+function pairs(values: Values): object[] {
+  return Object.entries(values).map(([key, value]) => ({ key, value: anyValue(value) }));
+}
+
+function anyValue(value: string | number | boolean): object {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "boolean") return { boolValue: value };
+  return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+}
+
+function nanos(milliseconds: number): string {
+  return `${Math.round(milliseconds)}000000`;
+}

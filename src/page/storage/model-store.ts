@@ -1,0 +1,90 @@
+// The store as the page sees it: what is kept, how much, what goes, and what happens to it.
+
+import type { Host } from "../../shared/protocol.js";
+import type { StoredPackage, StoreEvent, StoreUsage } from "../../shared/types/store.js";
+import { packageUrl } from "../options.js";
+
+type EventOf<T extends StoreEvent["type"]> = CustomEvent<Extract<StoreEvent, { type: T }>>;
+
+/** Packages in this browser. Every call starts the worker when none runs; none of them uses the network. */
+export interface ModelStore {
+  /** Every version of every package that is kept. */
+  list(): Promise<StoredPackage[]>;
+  usage(): Promise<StoreUsage>;
+  /** Removes all versions of a package; false when there was none. A model that is loaded goes on running. */
+  delete(url: string | URL): Promise<boolean>;
+  /** Removes all packages. The releases that were accepted are remembered: an older one is refused after this too. */
+  clear(): Promise<void>;
+  /** A pinned package is never evicted; false when it is not kept. */
+  pin(url: string | URL): Promise<boolean>;
+  unpin(url: string | URL): Promise<boolean>;
+  /**
+   * Asks the browser not to clear this site's storage when space is short; false when it declines. Some browsers ask the
+   * user: call it after a click. Never called by the library itself.
+   */
+  requestPersistence(): Promise<boolean>;
+  /** `event.detail` is the {@link StoreEvent}. */
+  addEventListener<T extends StoreEvent["type"]>(
+    type: T,
+    listener: (event: EventOf<T>) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  removeEventListener<T extends StoreEvent["type"]>(
+    type: T,
+    listener: (event: EventOf<T>) => void,
+    options?: EventListenerOptions | boolean,
+  ): void;
+}
+
+/** Asks the worker's host, which is started when none runs. */
+export type AskHost = <T>(what: string, run: (host: Pick<Host, KeepingMethod>) => Promise<T>) => Promise<T>;
+type StoreMethod = "listPackages" | "storeUsage" | "deletePackage" | "clearStore" | "pinPackage";
+type KeepingMethod = StoreMethod | "listPersonal" | "forgetPersonal";
+
+export interface StoreHandle {
+  store: ModelStore;
+  /** Passes on what the worker told. */
+  tell(event: StoreEvent): void;
+}
+
+export function createStoreHandle(ask: AskHost, onCleared: () => void): StoreHandle {
+  const target = new EventTarget();
+  const pin = (url: string | URL, pinned: boolean) =>
+    ask("Pinning a package", (host) => host.pinPackage(packageUrl(url), pinned));
+  const store: ModelStore = {
+    list: () => ask("Listing packages", (host) => host.listPackages()),
+    async usage() {
+      const [kept, origin] = await Promise.all([
+        ask("Measuring the store", (host) => host.storeUsage()),
+        originUsage(),
+      ]);
+      return { ...kept, ...(origin && { origin }) };
+    },
+    delete: (url) => ask("Deleting a package", (host) => host.deletePackage(packageUrl(url))),
+    async clear() {
+      await ask("Clearing the store", (host) => host.clearStore());
+      onCleared();
+    },
+    pin: (url) => pin(url, true),
+    unpin: (url) => pin(url, false),
+    // Absent in pages that are not served by HTTPS.
+    requestPersistence: async () => (await navigator.storage?.persist?.()) ?? false,
+    addEventListener: (type, listener, options) =>
+      target.addEventListener(type, listener as (event: Event) => void, options),
+    removeEventListener: (type, listener, options) =>
+      target.removeEventListener(type, listener as (event: Event) => void, options),
+  };
+  return { store, tell: (event) => target.dispatchEvent(new CustomEvent(event.type, { detail: event })) };
+}
+
+async function originUsage(): Promise<StoreUsage["origin"]> {
+  try {
+    const [{ usage, quota }, persisted] = await Promise.all([
+      navigator.storage.estimate(),
+      navigator.storage.persisted(),
+    ]);
+    return usage === undefined || quota === undefined ? undefined : { usage, quota, persisted };
+  } catch {
+    return undefined;
+  }
+}

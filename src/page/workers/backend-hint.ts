@@ -1,0 +1,31 @@
+// Remembers where the last model of this page ran, so that the next visit's worker starts that backend before it is asked.
+
+import type { ModelInfo } from "../../shared/types/model.js";
+import type { Backend } from "../../shared/types/tensor.js";
+
+export interface TargetHint {
+  backend: Backend;
+  threads?: number;
+}
+
+/** `localStorage` is there before a worker could have opened a database. A wrong or missing hint costs a start, nothing else. */
+export function targetHint(storeName: string): { get(): TargetHint | undefined; set(info: ModelInfo): void } {
+  const key = `${storeName}:target`;
+  return {
+    get() {
+      try {
+        const { backend, threads } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<TargetHint>;
+        return backend && { backend, threads };
+      } catch {
+        return undefined;
+      }
+    },
+    set({ backend, threads }) {
+      try {
+        localStorage.setItem(key, JSON.stringify({ backend, threads }));
+      } catch {
+        // The page may store nothing.
+      }
+    },
+  };
+}

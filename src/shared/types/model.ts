@@ -1,0 +1,159 @@
+// A loaded model: what it is, where it runs, what a prediction's value and timings are.
+
+import type { InsituError } from "../errors.js";
+import type { InputSpec, TaskKind, TensorSpec } from "./manifest.js";
+import type { Backend, TensorData } from "./tensor.js";
+
+export interface ClassScore {
+  label: string;
+  index: number;
+  /** 0 to 1. */
+  score: number;
+}
+
+/** Pixels of the picture that was passed in; `x`, `y` is the top left corner. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface Detection extends ClassScore {
+  box: Box;
+}
+
+/** What `value` is for each kind of task. */
+export interface Values {
+  classification: ClassScore[];
+  detection: Detection[];
+  embedding: Float32Array;
+  regression: number[];
+  /** Best first; `index` is the candidate's place in the list. */
+  ranking: { index: number; score: number }[];
+  raw: Record<string, TensorData>;
+}
+
+/** Milliseconds a phase; `total` is what the caller waited. */
+export interface Timings {
+  /** Waiting for earlier predictions. */
+  queue: number;
+  /** Between the page and the worker, both ways, the copy of the picture included. */
+  transfer: number;
+  preprocess: number;
+  execute: number;
+  readback: number;
+  postprocess: number;
+  total: number;
+}
+
+export type Priority = "high" | "normal" | "low";
+
+/** Which model made a prediction. */
+export interface ModelRef {
+  name: string;
+  version: string;
+  release: number;
+  digest: string;
+}
+
+export type LoadPhase = "download" | "verify" | "store" | "compile" | "warmup";
+
+export interface Progress {
+  phase: LoadPhase;
+  /** Bytes; in `compile` and `warmup` the whole model's bytes once the phase is over, 0 before. */
+  loaded: number;
+  /** Bytes of all files that the manifest lists. */
+  total: number;
+}
+
+/** By the names of TensorFlow Serving. A model whose batch size is fixed at 1 runs its predictions one after the other. */
+export interface BatchingOptions {
+  /** Most items in one run; rounded down to a power of two. Default 32. */
+  maxBatchSize?: number;
+  /** Milliseconds that a lone prediction waits for others. Default 0: only those run together that waited anyway. */
+  batchTimeoutMs?: number;
+  /** Batches that may wait; with `maxBatchSize` the most predictions that do. A further one rejects with `overloaded`. Default 8. */
+  maxEnqueuedBatches?: number;
+}
+
+export interface Refusal {
+  backend: Backend;
+  reason: string;
+}
+
+/** How fast a backend ran the model here: the median of a few runs on one item, read-back included. */
+export interface Measured {
+  backend: Backend;
+  /** Threads that computed; wasm only. */
+  threads?: number;
+  /** Milliseconds. */
+  p50Ms: number;
+}
+
+/** Of a model that has just been loaded the first backend that computes rightly; it changes when a faster one was found, and when one failed. */
+export interface ModelInfo extends ModelRef {
+  backend: Backend;
+  /** Threads that compute; wasm only. */
+  threads?: number;
+  /** Backends that were allowed, were not used, and why. */
+  refused: Refusal[];
+  /** The backends that were tried and are right, in the order in which they were measured. */
+  measured: Measured[];
+  inputs: InputSpec[];
+  outputs: TensorSpec[];
+  task: TaskKind;
+  /** Empty when the task has none. */
+  labels: string[];
+  /** Where the bytes came from: the package's host, the store of this browser, or this worker's memory. */
+  source: "network" | "cache" | "memory";
+  /** Set when the model runs but could not be kept in the store; known once `model.stored` has resolved. */
+  storeError?: InsituError;
+  /** Set when a newer version is stored that no backend could run, so that this older one runs. */
+  fellBackFrom?: { version: string; release: number; reason: string };
+}
+
+export interface BackendReport {
+  backend: Backend;
+  available: boolean;
+  /** Why not, or what to know: `software adapter`, say. */
+  reason?: string;
+  /** A WebGPU adapter that is computed on the CPU. */
+  software?: boolean;
+  /** What the browser tells of the GPU. */
+  adapter?: string;
+  /** wasm: how many threads may compute. */
+  threads?: number;
+}
+
+export interface Capabilities {
+  backends: BackendReport[];
+  crossOriginIsolated: boolean;
+  indexedDB: boolean;
+}
+
+/** A key whose signatures on packages are accepted. */
+export interface TrustedKey {
+  /** The `keyId` that signatures name it by. */
+  id: string;
+  /** Base64 of the 32 bytes of an Ed25519 public key, as `insitu keygen` prints it. */
+  publicKey: string;
+}
+
+/** When set, a package without enough valid signatures is refused with `model_signature`. */
+export interface TrustOptions {
+  keys: TrustedKey[];
+  /** How many different keys must have signed. Default 1. */
+  threshold?: number;
+}
+
+export interface Prediction<K extends TaskKind = TaskKind> {
+  /** 128 random bits in hex: the handle for later feedback. */
+  id: string;
+  value: Values[K];
+  /** The outputs that the manifest names, as the model computed them. */
+  outputs: Record<string, TensorData>;
+  backend: Backend;
+  timings: Timings;
+  model: ModelRef;
+}

@@ -1,0 +1,16 @@
+// Tensors as plain data, and the backends that compute them.
+
+/** A way to compute: the GPU through WebGPU, WebAssembly with SIMD, or plain JavaScript. */
+export type Backend = "webgpu" | "wasm" | "cpu";
+
+/** Element types that cross the public API. */
+export type DType = "float32" | "int32" | "bool";
+
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+
+/** One tensor as plain data; `data` is row-major and as long as the product of `shape`. */
+export interface TensorData {
+  data: TypedArray;
+  shape: number[];
+  dtype: DType;
+}

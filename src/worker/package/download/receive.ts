@@ -1,0 +1,97 @@
+// Cuts the body of an answer into the chunks that are wanted, and lets through only those whose hash is right.
+import { InsituError } from "../../../shared/errors.js";
+import { sha256 } from "../../../shared/sha256.js";
+import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import type { Answer } from "./http.js";
+
+export interface ChunkedFile {
+  url: string;
+  /** Bytes. */
+  size: number;
+  chunks: ChunkSpec[];
+  /** Where each chunk begins. */
+  offsets: number[];
+}
+
+/**
+ * Index and bytes of each wanted chunk, in order; what lies between is passed over. Stops reading after the last one. Throws
+ * `model_integrity` for an altered chunk and for a body that ends early; of one that goes on after the file's end no more is read.
+ */
+export async function* receive(
+  answer: Answer,
+  file: ChunkedFile,
+  indices: readonly number[],
+  onBytes: (bytes: number) => void = () => undefined,
+): AsyncGenerator<[index: number, bytes: ArrayBuffer], void> {
+  const wanted = [...indices];
+  const untilEnd = wanted.at(-1) === file.chunks.length - 1;
+  let at = answer.from;
+  let chunk = new Uint8Array(0);
+  let filled = 0;
+  if (at > (file.offsets[wanted[0] as number] as number)) {
+    await answer.body.return();
+    throw wrongLength(file.url, file.size, at, "fewer");
+  }
+  try {
+    for await (const bytes of answer.body) {
+      let used = 0;
+      while (used < bytes.length) {
+        const index = wanted[0];
+        // The rest of a file of which only a part was wanted, a decompression bomb, an endless body.
+        if (index === undefined) return;
+        const { size, sha256: expected } = file.chunks[index] as ChunkSpec;
+        const skip = Math.min((file.offsets[index] as number) + filled - at, bytes.length - used);
+        if (skip > 0) {
+          used += skip;
+          at += skip;
+          continue;
+        }
+        // Only now: a body that never comes costs no memory.
+        if (filled === 0) chunk = new Uint8Array(size);
+        const part = bytes.subarray(used, used + size - filled);
+        chunk.set(part, filled);
+        filled += part.length;
+        used += part.length;
+        at += part.length;
+        onBytes(part.length);
+        if (filled < size) continue;
+        const actual = await sha256(chunk);
+        if (actual !== expected) throw altered(file.url, index, expected, actual);
+        filled = 0;
+        wanted.shift();
+        yield [index, chunk.buffer];
+      }
+      // Read to its end, a connection can be used again.
+      if (wanted.length === 0 && !untilEnd) return;
+    }
+    if (wanted.length > 0) throw wrongLength(file.url, file.size, at, "fewer", answer.type);
+  } finally {
+    // What was counted of a chunk that never became whole, or became a wrong one.
+    if (filled > 0) onBytes(-filled);
+  }
+}
+
+export function wrongLength(
+  url: string,
+  expected: number,
+  received: number,
+  what: "more" | "fewer",
+  type = "",
+): InsituError {
+  const html = type.includes("text/html")
+    ? " The answer is an HTML page: the host answers unknown paths with its index.html."
+    : "";
+  return new InsituError(
+    "model_integrity",
+    `${url} has ${what} bytes than its manifest says (${expected}, got ${what === "more" ? "over that" : received}).${html} Publish the package again as "insitu pack" wrote it.`,
+    { url, expected, received },
+  );
+}
+
+export function altered(url: string, chunk: number, expected: string, actual: string): InsituError {
+  return new InsituError(
+    "model_integrity",
+    `${url} is not the file that its manifest names: chunk ${chunk} has another SHA-256. Publish the package again as "insitu pack" wrote it.`,
+    { url, chunk, expected, actual },
+  );
+}

@@ -1,0 +1,184 @@
+// One version of a package on its way to an engine: its description checked first, its weights as they come, kept meanwhile.
+import { asInsituError, InsituError } from "../../shared/errors.js";
+import type { FileSpec, Manifest } from "../../shared/types/manifest.js";
+import type { LoadPhase, Progress } from "../../shared/types/model.js";
+import { type Content, type ContentContext, createContent } from "./content.js";
+import { resolveFile } from "./manifest.js";
+import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "./self-test-files.js";
+import type { SafeStore } from "./store/fallback-store.js";
+import type { NewRow } from "./store/store.js";
+import { type ModelJson, parseModelJson } from "./topology.js";
+
+export interface Package {
+  manifest: Manifest;
+  digest: string;
+  /** The graph or layers, parsed and checked against the manifest. */
+  model: ModelJson;
+  /** Verified bytes of the weight files in the order of the model's weights, cut anywhere; each is good until the next is asked for. */
+  weights: () => AsyncIterable<ArrayBuffer>;
+  /** The package's self-tests, read and parsed at each call; rejects with `model_format` when one cannot be used. */
+  selfTests(): Promise<SelfTest[]>;
+  source: "network" | "cache";
+  /** Settles once all of it is kept: with nothing, or with why it could not be. Never rejects. */
+  stored: Promise<InsituError | undefined>;
+  /** Says that the model runs, or will not: until then storing waits a moment, so that it does not slow the load. */
+  settled(): void;
+  /** Gives up what is still on its way. */
+  discard(): void;
+}
+
+/** A manifest that may be used, and the text it was read from. */
+export interface Accepted {
+  manifest: Manifest;
+  text: string;
+  digest: string;
+}
+
+export interface PackageContext extends ContentContext {
+  store: SafeStore;
+  onProgress: (progress: Progress) => void;
+}
+
+// The largest public graphs have 10 MB; it is parsed as one text.
+const MAX_DESCRIPTION_BYTES = 64 * 1024 * 1024;
+
+/** Rejects when the description cannot be had or is not what the manifest says. */
+export async function storedPackage(url: string, accepted: Accepted, context: PackageContext): Promise<Package> {
+  const { manifest, digest } = accepted;
+  const content = createContent(url, manifest, context);
+  const total = sizeOf(manifest);
+  const described = descriptionOf(manifest, url).size;
+  const model = await describe(url, manifest, content, counter("verify", total, context));
+  const weights = async function* () {
+    yield* content.read(weightFiles(model, manifest), counter("verify", total, context, described));
+    // Files that the model does not name are not read.
+    context.onProgress({ phase: "verify", loaded: total, total });
+  };
+  return {
+    manifest,
+    digest,
+    model,
+    weights,
+    selfTests: () => readSelfTests(url, manifest, content),
+    source: "cache",
+    stored: Promise.resolve(undefined),
+    settled: () => undefined,
+    discard: () => undefined,
+  };
+}
+
+/** Begins the download and answers as soon as the description is here; rejects as `storedPackage` does. */
+export async function downloadedPackage(url: string, accepted: Accepted, context: PackageContext): Promise<Package> {
+  const { store, onProgress } = context;
+  const { manifest, digest, text } = accepted;
+  const stop = new AbortController();
+  const onAbort = () => stop.abort();
+  if (context.signal.aborted) onAbort();
+  context.signal.addEventListener("abort", onAbort, { once: true });
+  const content = createContent(url, manifest, { ...context, signal: stop.signal });
+  const total = sizeOf(manifest);
+  let kept = 0;
+  const { name, version, release } = manifest;
+  const row: NewRow = { url, digest, text, name, version, release, chunks: content.chunks, bytes: total };
+  // Not waited for: transactions of one connection run in the order in which they were made.
+  const begun = store.begin(row).catch(content.giveUp);
+  const described = descriptionOf(manifest, url);
+  const files = [described, ...manifest.files.filter((file) => file !== described)];
+  const onStored = (bytes: number) => {
+    kept += bytes;
+  };
+  await content.download(files, counter("download", total, context), onStored);
+  const stored = begun
+    .then(() => keep(row, content, context))
+    .finally(() => context.signal.removeEventListener("abort", onAbort));
+  try {
+    const model = await describe(url, manifest, content, () => undefined);
+    const weights = async function* () {
+      yield* content.read(weightFiles(model, manifest), () => undefined);
+      onProgress({ phase: "verify", loaded: total, total });
+      onProgress({ phase: "store", loaded: kept, total });
+    };
+    const selfTests = () => readSelfTests(url, manifest, content);
+    const ends = { stored, settled: content.flush, discard: onAbort };
+    return { manifest, digest, model, weights, selfTests, source: "network", ...ends };
+  } catch (error) {
+    onAbort();
+    content.flush();
+    await stored;
+    throw error;
+  }
+}
+
+/** Waits for the last chunk, then makes the version the newest of its address. */
+async function keep(row: NewRow, content: Content, { store, emit }: PackageContext): Promise<InsituError | undefined> {
+  try {
+    await content.stored();
+    await store.commit(row);
+    return store.problem();
+  } catch (error) {
+    const problem = asInsituError(error, "storage_unavailable", "Storing the package failed");
+    // What came before a connection broke is what the next load goes on from.
+    if (!problem.code.startsWith("storage")) return problem;
+    await content.giveUp(problem);
+    const told = store.problem();
+    if (!told) emit({ type: "unavailable", code: problem.code, reason: problem.message });
+    return told ?? problem;
+  }
+}
+
+function descriptionOf(manifest: Manifest, url: string): FileSpec {
+  const found = manifest.files.find(({ path }) => path.endsWith(".json"));
+  if (!found) throw new InsituError("model_format", `${url} lists no .json file that could be the model.`, { url });
+  if (found.size <= MAX_DESCRIPTION_BYTES) return found;
+  const message = `${url} has a ${found.path} of ${found.size} bytes; ${MAX_DESCRIPTION_BYTES} are the most. Weights belong into files of their own.`;
+  throw new InsituError("model_too_large", message, { url, size: found.size, most: MAX_DESCRIPTION_BYTES });
+}
+
+/** Before any byte of weights is decoded. */
+async function describe(
+  url: string,
+  manifest: Manifest,
+  content: Content,
+  onBytes: (bytes: number) => void,
+): Promise<ModelJson> {
+  const file = descriptionOf(manifest, url);
+  return parseModelJson(await textOf(file, content, onBytes), manifest, resolveFile(url, file.path));
+}
+
+async function textOf(file: FileSpec, content: Content, onBytes: (bytes: number) => void): Promise<string> {
+  const parts: Blob[] = [];
+  for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
+  return new Blob(parts).text();
+}
+
+async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {
+  const read = (path: string) => textOf(fileOf(path, manifest), content, () => undefined);
+  const tests: SelfTest[] = [];
+  for (const { input, outputs, tolerance } of manifest.selfTest ?? []) {
+    tests.push({
+      inputs: parseSelfTestInput(await read(input), manifest.inputs, resolveFile(url, input)),
+      outputs: parseSelfTestOutputs(await read(outputs), manifest.outputs, resolveFile(url, outputs)),
+      tolerance,
+    });
+  }
+  return tests;
+}
+
+/** Both the manifest and the description were checked to name listed files only. */
+const fileOf = (path: string, { files }: Manifest): FileSpec => files.find((file) => file.path === path) as FileSpec;
+
+const weightFiles = (model: ModelJson, manifest: Manifest): FileSpec[] =>
+  model.weightFiles.map((path) => fileOf(path, manifest));
+
+export function sizeOf(manifest: Manifest): number {
+  return manifest.files.reduce((sum, file) => sum + file.size, 0);
+}
+
+/** Adds bytes up to the progress of a phase. */
+function counter(phase: LoadPhase, total: number, { onProgress }: PackageContext, before = 0): (bytes: number) => void {
+  let loaded = before;
+  return (bytes) => {
+    loaded += bytes;
+    onProgress({ phase, loaded, total });
+  };
+}

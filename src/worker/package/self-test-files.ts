@@ -1,0 +1,217 @@
+// Reads self-tests: what the manifest says of each, and its two files, the inputs and the outputs that are right for them.
+
+import type { FileSpec, SelfTestSpec, TensorSpec } from "../../shared/types/manifest.js";
+import type { Backend, DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
+import {
+  type At,
+  finite,
+  integer,
+  keyName,
+  list,
+  object,
+  oneOf,
+  own,
+  parseJson,
+  refuse,
+  shape,
+  show,
+  text,
+  under,
+} from "./json-fields.js";
+import { noise } from "./seeded-noise.js";
+
+/** An output as it was recorded. */
+export interface ExpectedOutput {
+  dtype: DType;
+  /** Of the whole output. */
+  shape: number[];
+  /** Every `stride`-th value of the output, from the first one. */
+  data: TypedArray;
+  stride: number;
+  /** Places in `data` that are not compared: rounding alone turns them into something else. Ascending. */
+  unstable: number[];
+}
+
+/** Inputs, and what the model must make of them. */
+export interface SelfTest {
+  inputs: Record<string, TensorData>;
+  outputs: Record<string, ExpectedOutput>;
+  tolerance: Record<Backend, number>;
+}
+
+/** Each costs a prediction at every load. */
+export const MAX_SELF_TESTS = 8;
+/** A float32 picture of 1024 x 1024 as base64; both files are parsed as one text. */
+export const MAX_SELF_TEST_BYTES = 16 * 1024 * 1024;
+/** Of all inputs together: 64 MiB, however small the file that asks for them. */
+export const MAX_SELF_TEST_NUMBERS = 2 ** 24;
+/** Of one output; of larger ones every n-th value is kept. */
+export const MAX_KEPT = 4096;
+/** WGSL lets a GPU fuse, reorder and approximate; between wasm and cpu seven models differed by 5e-5 at most. */
+export const TOLERANCE: Record<Backend, number> = { webgpu: 1e-2, wasm: 1e-4, cpu: 1e-4 };
+
+const DTYPES = ["float32", "int32", "bool"] as const satisfies readonly DType[];
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const ADVICE = `Publish the folder as "insitu pack" wrote it.`;
+
+// ---- in the manifest ---------------------------------------------------------------------------------------------
+
+export function parseSelfTestSpecs(value: unknown, files: FileSpec[], at: At): SelfTestSpec[] {
+  const items = list(value, at);
+  if (items.length > MAX_SELF_TESTS) refuse(at, `lists ${items.length} tests, ${MAX_SELF_TESTS} are the most`);
+  return items.map((item, index) => {
+    const here = under(at, index);
+    const given = object(item, here);
+    return {
+      input: listedFile(own(given, "input"), files, under(here, "input")),
+      outputs: listedFile(own(given, "outputs"), files, under(here, "outputs")),
+      tolerance: parseTolerance(own(given, "tolerance"), under(here, "tolerance")),
+    };
+  });
+}
+
+function listedFile(value: unknown, files: FileSpec[], at: At): string {
+  const path = text(value, at);
+  const file = files.find((candidate) => candidate.path === path);
+  if (!file) return refuse(at, `names ${show(path)}, which files does not list. Pack the model again`);
+  if (file.size > MAX_SELF_TEST_BYTES) refuse(at, `has ${file.size} bytes, ${MAX_SELF_TEST_BYTES} are the most`);
+  return path;
+}
+
+function parseTolerance(value: unknown, at: At): Record<Backend, number> {
+  const given = value === undefined ? {} : object(value, at);
+  const read = (backend: Backend): number =>
+    own(given, backend) === undefined
+      ? TOLERANCE[backend]
+      : finite(own(given, backend), under(at, backend), Number.MIN_VALUE, Number.MAX_VALUE);
+  return { webgpu: read("webgpu"), wasm: read("wasm"), cpu: read("cpu") };
+}
+
+// ---- the inputs --------------------------------------------------------------------------------------------------
+
+/** The inputs in `text`, one for each of `specs`; a -1 at the front of a shape is 1. Throws `model_format`. */
+export function parseSelfTestInput(text: string, specs: TensorSpec[], where: string): Record<string, TensorData> {
+  const root = rootOf(text, where);
+  const given = object(parseJson(text, where, ADVICE), root);
+  const stranger = Object.keys(given).find((name) => !specs.some((spec) => spec.name === name));
+  if (stranger !== undefined) refuse(root, `names ${show(stranger)}, which is no input of the model`);
+  let total = 0;
+  const parsed = specs.map((spec): [string, TensorData] => {
+    const at = under(root, spec.name);
+    const { dtype, sizes, length, given: input } = tensor(own(given, spec.name), at);
+    if (dtype !== spec.dtype) refuse(under(at, "dtype"), `is ${dtype}, the model has ${spec.dtype}`);
+    const fits =
+      sizes.length === spec.shape.length &&
+      spec.shape.every((size, axis) => (size === -1 ? axis > 0 || sizes[axis] === 1 : sizes[axis] === size));
+    if (!fits) refuse(under(at, "shape"), `is [${sizes.join(", ")}], the model has [${spec.shape.join(", ")}]`);
+    total += length;
+    // Before anything is allocated: noise is as large as its shape says.
+    if (total > MAX_SELF_TEST_NUMBERS)
+      refuse(at, `brings the inputs to ${total} numbers, ${MAX_SELF_TEST_NUMBERS} are the most`);
+    return [spec.name, { data: values(input, dtype, sizes, length, at), shape: sizes, dtype }];
+  });
+  return Object.fromEntries(parsed);
+}
+
+function values(given: Record<string, unknown>, dtype: DType, sizes: number[], length: number, at: At): TypedArray {
+  const data = own(given, "data");
+  const seeded = own(given, "noise");
+  if ((data === undefined) === (seeded === undefined)) refuse(at, "must have either data or noise");
+  if (data !== undefined) return decode(data, dtype, length, under(at, "data"));
+  const here = under(at, "noise");
+  const from = object(seeded, here);
+  // What is beyond these would become infinite, or wrap around.
+  const most = dtype === "float32" ? 1e38 : 2 ** 31 - 1;
+  const low = finite(own(from, "low"), under(here, "low"), -most, most);
+  const high = finite(own(from, "high"), under(here, "high"), low, most);
+  const seed = integer(own(from, "seed"), under(here, "seed"), 0);
+  if (seed >= 2 ** 32) refuse(under(here, "seed"), `must be under 2^32, it is ${seed}`);
+  return noise({ seed, low, high }, sizes, dtype);
+}
+
+/** The part that inputs and outputs have in common. */
+function tensor(value: unknown, at: At) {
+  const given = object(value, at);
+  const dtype = oneOf(own(given, "dtype"), DTYPES, under(at, "dtype"));
+  const sizes = shape(own(given, "shape"), under(at, "shape"), 0);
+  return { given, dtype, sizes, length: sizes.reduce((product, size) => product * size, 1) };
+}
+
+// ---- the outputs -------------------------------------------------------------------------------------------------
+
+/**
+ * The outputs in `text`: at least one of `specs`, and no other. Shape and dtype are those that the model gave when it was packed,
+ * which may be others than it says of itself. Throws `model_format`.
+ */
+export function parseSelfTestOutputs(text: string, specs: TensorSpec[], where: string): Record<string, ExpectedOutput> {
+  const root = rootOf(text, where);
+  const given = object(parseJson(text, where, ADVICE), root);
+  const names = Object.keys(given).map((name) => keyName(name, root));
+  if (names.length === 0) refuse(root, "holds no output");
+  return Object.fromEntries(
+    names.map((name) => {
+      const at = under(root, name);
+      if (!specs.some((spec) => spec.name === name)) refuse(at, "is no output of the model");
+      return [name, expected(own(given, name), at)];
+    }),
+  );
+}
+
+function expected(value: unknown, at: At): ExpectedOutput {
+  const { given, dtype, sizes, length } = tensor(value, at);
+  const stride = own(given, "stride") === undefined ? 1 : integer(own(given, "stride"), under(at, "stride"), 1);
+  const kept = Math.ceil(length / stride);
+  if (kept < 1 || kept > MAX_KEPT) refuse(at, `keeps ${kept} values of ${length}; 1 to ${MAX_KEPT} can be compared`);
+  const data = decode(own(given, "data"), dtype, kept, under(at, "data"));
+  const skipped = own(given, "unstable");
+  const unstable = skipped === undefined ? [] : places(skipped, kept, under(at, "unstable"));
+  return { dtype, shape: sizes, data, stride, unstable };
+}
+
+function places(value: unknown, length: number, at: At): number[] {
+  let before = -1;
+  const found = list(value, at).map((item, index) => {
+    const place = integer(item, under(at, index), before + 1);
+    if (place >= length) refuse(under(at, index), `is ${place}, there are ${length} values`);
+    before = place;
+    return place;
+  });
+  return found.length < length ? found : refuse(at, "leaves nothing to compare");
+}
+
+// ---- numbers -----------------------------------------------------------------------------------------------------
+
+function rootOf(text: string, url: string): At {
+  const root: At = { url, field: "" };
+  if (text.length > MAX_SELF_TEST_BYTES)
+    refuse(root, `has ${text.length} characters, ${MAX_SELF_TEST_BYTES} are the most`);
+  return root;
+}
+
+/** Base64 of exactly `length` numbers, little-endian as all platforms with a browser are. */
+function decode(value: unknown, dtype: DType, length: number, at: At): TypedArray {
+  const encoded = text(value, at);
+  const bytes = length * ARRAYS[dtype].BYTES_PER_ELEMENT;
+  // Before it is decoded: a text of the wrong length is not worth the memory.
+  if (encoded.length !== Math.ceil(bytes / 3) * 4) refuse(at, `must be base64 of ${bytes} bytes (${length} ${dtype})`);
+  const data = new ARRAYS[dtype](fromBase64(encoded, bytes, at));
+  for (const [index, item] of data.entries()) {
+    if (!Number.isFinite(item)) refuse(at, `holds ${item} at ${index}: a self-test compares finite numbers only`);
+    if (dtype === "bool" && item > 1) refuse(at, `holds ${item} at ${index}, a bool is 0 or 1`);
+  }
+  return data;
+}
+
+function fromBase64(encoded: string, bytes: number, at: At): ArrayBuffer {
+  let binary: string;
+  try {
+    binary = atob(encoded);
+  } catch {
+    return refuse(at, "is no base64");
+  }
+  // White space and missing padding pass atob.
+  if (binary.length !== bytes) return refuse(at, `holds ${binary.length} bytes, ${bytes} are right`);
+  const decoded = new Uint8Array(bytes);
+  for (let index = 0; index < bytes; index += 1) decoded[index] = binary.charCodeAt(index);
+  return decoded.buffer;
+}

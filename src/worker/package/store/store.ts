@@ -1,0 +1,68 @@
+// The contract of a store of packages: what it must keep and promise, a sentence a method.
+import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import type { StoredPackage, StoreEvent } from "../../../shared/types/store.js";
+import type { ReleaseFloor } from "../trust.js";
+
+/** One stored version of a package. */
+export interface PackageRow extends StoredPackage {
+  /** The manifest as its host served it: what was signed is checked again at each load. */
+  text: string;
+  /** Every chunk of every file. */
+  chunks: ChunkSpec[];
+  /** True once a backend ran this version: the one to go back to. */
+  proved: boolean;
+}
+
+/** What a load knows of a version when it commits it. */
+export type NewRow = Omit<PackageRow, "usedAt" | "pinned" | "proved">;
+
+/** Where WebAssembly binaries are kept beside the packages. */
+export interface BinaryStore {
+  readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined>;
+  putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void>;
+}
+
+/** Where what a device found out about a package is kept: what is fastest, what crashed. It goes with the package. */
+export interface NoteStore {
+  readNote(digest: string, kind: string): Promise<unknown>;
+  /** Undefined removes the note. */
+  writeNote(digest: string, kind: string, value: unknown): Promise<void>;
+}
+
+/** Every method rejects with `storage_unavailable` when the store does not answer, and `storage_quota` where bytes find no room. */
+export interface Store extends BinaryStore, NoteStore {
+  /** The versions kept for an address, the newest release first. */
+  versions(url: string): Promise<PackageRow[]>;
+  /** The highest release ever committed for an address; outlives the package. */
+  floor(url: string): Promise<ReleaseFloor | undefined>;
+  /** Which of the chunks are there; says nothing of their content. */
+  has(hashes: string[]): Promise<Set<string>>;
+  /** The chunk's bytes, hashed again: databases return altered bytes without an error. An altered one is removed. */
+  read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt">;
+  /**
+   * Announces a download, so that its chunks outlive a crash and the removal of other packages. Rejects with `storage_quota`
+   * when the version will not fit into the budget.
+   */
+  begin(row: NewRow): Promise<void>;
+  /** Keeps one verified chunk of an announced download. */
+  put(url: string, chunk: ChunkSpec, bytes: Blob): Promise<void>;
+  /** Makes a version whose chunks were put the newest of its address: wholly or not at all, and durably. */
+  commit(row: NewRow): Promise<void>;
+  /** Notes that a backend ran this version now; older versions of the address are dropped. */
+  proved(url: string, digest: string): Promise<void>;
+  /** Gives up a download that was announced, with its chunks. */
+  abandon(url: string): Promise<void>;
+  list(): Promise<PackageRow[]>;
+  /** Bytes of all chunks that are kept, each counted once. */
+  bytes(): Promise<number>;
+  /** False when nothing was kept for the address. */
+  delete(url: string): Promise<boolean>;
+  /** Removes all but the release floors. */
+  clear(): Promise<void>;
+  /** Answers false when nothing is kept for the address. */
+  pin(url: string, pinned: boolean): Promise<boolean>;
+  close(): void;
+}
+
+/** Hears what the store has to tell. */
+export type OnStoreEvent = (event: StoreEvent) => void;

@@ -1,0 +1,129 @@
+// Checks the two parts of a manifest that say what numbers mean: the task, and how a picture becomes an input.
+import type { DetectionColumn, ImageSpec, Task, TensorSpec } from "../../shared/types/manifest.js";
+import {
+  type At,
+  compact,
+  finite,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  own,
+  refuse,
+  text,
+  under,
+} from "./json-fields.js";
+
+const KINDS = ["classification", "detection", "embedding", "regression", "ranking", "raw"] as const;
+const COLUMNS = ["left", "top", "right", "bottom", "score", "class"] as const satisfies readonly DetectionColumn[];
+
+export function parseTask(value: unknown, outputs: TensorSpec[], at: At): Task {
+  const given = object(value, at);
+  const kind = oneOf(own(given, "kind"), KINDS, under(at, "kind"));
+  if (kind === "raw") return { kind };
+  const output = optional(own(given, "output"), (name) => outputName(name, outputs, under(at, "output")));
+  switch (kind) {
+    case "classification":
+      return compact({
+        kind,
+        output,
+        labels: labels(given, at),
+        top: optional(own(given, "top"), (top) => integer(top, under(at, "top"), 1)),
+        activation: optional(own(given, "activation"), (name) =>
+          oneOf(name, ["none", "softmax"] as const, under(at, "activation")),
+        ),
+      });
+    case "detection":
+      checkRows(outputs.find(({ name }) => name === output) ?? outputs[0], at);
+      return compact({
+        kind,
+        output,
+        labels: labels(given, at),
+        columns: columns(own(given, "columns"), under(at, "columns")),
+        minScore: optional(own(given, "minScore"), (score) => finite(score, under(at, "minScore"), 0, 1)),
+        maxOverlap: optional(own(given, "maxOverlap"), (overlap) => finite(overlap, under(at, "maxOverlap"), 0, 1)),
+      });
+    case "embedding":
+    case "regression":
+    case "ranking":
+      return compact({ kind, output });
+    default:
+      return kind satisfies never;
+  }
+}
+
+function outputName(value: unknown, outputs: TensorSpec[], at: At): string {
+  return oneOf(
+    value,
+    outputs.map(({ name }) => name),
+    at,
+  );
+}
+
+function labels(given: Record<string, unknown>, at: At): string[] {
+  return list(own(given, "labels"), under(at, "labels")).map((label, index) =>
+    text(label, under(under(at, "labels"), index)),
+  );
+}
+
+/** Each column once: a row with numbers that nobody names cannot be told from a wrong order. */
+function columns(value: unknown, at: At): DetectionColumn[] {
+  const found = list(value, at).map((column, index) => oneOf(column, COLUMNS, under(at, index)));
+  const missing = COLUMNS.filter((column) => !found.includes(column));
+  if (missing.length > 0) refuse(at, `must name all of ${COLUMNS.join(", ")}; ${missing.join(", ")} is missing`);
+  if (found.length !== COLUMNS.length) refuse(at, "names a column twice");
+  return found;
+}
+
+function checkRows(output: TensorSpec | undefined, at: At): void {
+  const [batch, , width] = output?.shape ?? [];
+  if (output?.shape.length === 3 && (batch === 1 || batch === -1) && (width === COLUMNS.length || width === -1)) return;
+  refuse(
+    at,
+    `reads an output of shape [1, rows, ${COLUMNS.length}]; ${output?.name} has [${output?.shape.join(", ")}]`,
+  );
+}
+
+const BLACK: ImageSpec["border"] = [0, 0, 0];
+
+/** The image spec with its defaults, for an input of shape `[batch, height, width, 1 or 3]`. */
+export function parseImage(value: unknown, input: TensorSpec, at: At): ImageSpec {
+  const given = object(value, at);
+  const [batch, height = -1, width = -1, channels] = input.shape;
+  if (input.shape.length !== 4 || (channels !== 1 && channels !== 3)) {
+    refuse(at, `needs an input of shape [batch, height, width, 1 or 3], ${input.name} has [${input.shape.join(", ")}]`);
+  }
+  if (height < 1 || width < 1)
+    refuse(at, `needs an input of a fixed height and width, ${input.name} has [${input.shape.join(", ")}]`);
+  if (batch !== 1 && batch !== -1) refuse(at, `needs an input of batch 1 or -1, ${input.name} has ${batch}`);
+  if (input.dtype !== "float32") refuse(at, `needs an input of dtype float32, ${input.name} has ${input.dtype}`);
+  const numbers = (
+    key: string,
+    length: number,
+    otherwise: number,
+    read: (item: unknown, at: At) => number,
+  ): number[] => {
+    const items = own(given, key);
+    if (items === undefined) return new Array<number>(length).fill(otherwise);
+    const found = list(items, under(at, key)).map((item, index) => read(item, under(under(at, key), index)));
+    return found.length === length
+      ? found
+      : refuse(under(at, key), `must have ${length} numbers, it has ${found.length}`);
+  };
+  return {
+    fit:
+      optional(own(given, "fit"), (fit) => oneOf(fit, ["contain", "cover", "stretch"] as const, under(at, "fit"))) ??
+      "contain",
+    border: own(given, "border") === undefined ? [...BLACK] : (numbers("border", 3, 0, pixel) as ImageSpec["border"]),
+    scale: optional(own(given, "scale"), (scale) => finite(scale, under(at, "scale"))) ?? 1,
+    mean: numbers("mean", channels, 0, (mean, where) => finite(mean, where)),
+    std: numbers("std", channels, 1, divisor),
+  };
+}
+
+const pixel = (value: unknown, at: At): number => finite(value, at, 0, 255);
+
+function divisor(value: unknown, at: At): number {
+  return finite(value, at) || refuse(at, "must not be 0, pixels are divided by it");
+}

@@ -1,0 +1,65 @@
+// How right a head is on examples that it was not trained on; pure.
+import type { Evaluation, Judgement } from "../../shared/types/personal.js";
+import { wilson } from "../../shared/wilson-interval.js";
+import { applyHead, type Head } from "./head.js";
+
+export interface Labelled {
+  vector: Float32Array;
+  label: string;
+}
+
+export interface Judged extends Judgement {
+  /** Mean cross-entropy in nats; a class that the head does not know costs as much as a probability of one in a million. */
+  loss: number;
+}
+
+const LEAST_SCORE = 1e-6;
+
+/** What it calls unknown is not looked at here: the best class counts. */
+export function judge(head: Head, examples: Labelled[]): Judged {
+  let correct = 0;
+  let loss = 0;
+  for (const { vector, label } of examples) {
+    const { scores, class: best } = applyHead(head, vector);
+    const truth = head.labels.indexOf(label);
+    if (best === truth) correct += 1;
+    loss -= Math.log(Math.max(scores[truth] ?? 0, LEAST_SCORE));
+  }
+  const n = examples.length;
+  const accuracy = n > 0 ? { accuracy: correct / n } : {};
+  return { examples: n, correct, ...accuracy, interval: wilson(correct, n), loss: n > 0 ? loss / n : 0 };
+}
+
+/** As a user meets it: an example that is called unknown is wrong. */
+export function evaluate(head: Head, version: number, examples: Labelled[]): Evaluation {
+  const labels = [...new Set([...head.labels, ...examples.map(({ label }) => label)])];
+  const cells = new Map<number, number>();
+  let correct = 0;
+  let unknown = 0;
+  for (const { vector, label } of examples) {
+    const { class: best, distance } = applyHead(head, vector);
+    const truth = labels.indexOf(label);
+    if (distance > 1) {
+      unknown += 1;
+      continue;
+    }
+    if (best === truth) correct += 1;
+    const cell = truth * labels.length + best;
+    cells.set(cell, (cells.get(cell) ?? 0) + 1);
+  }
+  const n = examples.length;
+  return {
+    version,
+    labels,
+    examples: n,
+    correct,
+    ...(n > 0 && { accuracy: correct / n }),
+    interval: wilson(correct, n),
+    confusion: [...cells].map(([cell, count]) => ({
+      truth: Math.floor(cell / labels.length),
+      predicted: cell % labels.length,
+      count,
+    })),
+    unknown,
+  };
+}

@@ -1,0 +1,128 @@
+// Keeps the keys that what was learned is encrypted with, each in a file that can really be erased.
+//
+// Databases do not erase: Chromium's LevelDB keeps deleted rows in its log until a compaction, which may be never (measured:
+// they are there after `deleteDatabase` and a restart). So rows are encrypted, and to forget is to destroy the key (cryptographic erase,
+// NIST SP 800-88 rev. 1, section 2.6). A file of the origin's private file system can be overwritten and unlinked at once.
+import { InsituError, isInsituError } from "../../shared/errors.js";
+
+export interface Vault {
+  /** A new key, kept under a name of its own. */
+  create(): Promise<{ id: string; key: CryptoKey }>;
+  /** Undefined when it was erased, or lost. */
+  open(id: string): Promise<CryptoKey | undefined>;
+  erase(id: string): Promise<void>;
+  /** Erases all keys. */
+  eraseAll(): Promise<void>;
+}
+
+const KEY_BYTES = 32;
+
+/** Rejects with `storage_unavailable` where the browser has no private files. */
+export function openVault(storage: string): Vault {
+  const folder = async () => {
+    try {
+      const root = await navigator.storage.getDirectory();
+      return await root.getDirectoryHandle(`${storage}-keys`, { create: true });
+    } catch (cause) {
+      const message =
+        "What is taught here cannot be kept: this browser gives the page no private files (an insecure address, or a private window).";
+      throw new InsituError("storage_unavailable", message, { final: true }, { cause });
+    }
+  };
+
+  const overwrite = async (files: FileSystemDirectoryHandle, id: string) => {
+    try {
+      await write(await files.getFileHandle(id), new Uint8Array(KEY_BYTES));
+    } catch {
+      // Gone already, or another tab erases it.
+    }
+    await files.removeEntry(id).catch(() => undefined);
+  };
+
+  return {
+    async create() {
+      const files = await folder();
+      const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+        byte.toString(16).padStart(2, "0"),
+      ).join("");
+      const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+      await write(await files.getFileHandle(id, { create: true }), bytes);
+      return { id, key: await imported(bytes) };
+    },
+    async open(id) {
+      const files = await folder();
+      try {
+        const file = await (await files.getFileHandle(id)).getFile();
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        return bytes.length === KEY_BYTES && bytes.some((byte) => byte !== 0) ? await imported(bytes) : undefined;
+      } catch (error) {
+        if (error instanceof Error && error.name === "NotFoundError") return undefined;
+        throw error;
+      }
+    },
+    erase: async (id) => overwrite(await folder(), id),
+    async eraseAll() {
+      const files = await folder();
+      const names: string[] = [];
+      for await (const name of files.keys()) names.push(name);
+      for (const name of names) await overwrite(files, name);
+    },
+  };
+}
+
+/** What the types of a page do not know. */
+interface WorkerFile {
+  createSyncAccessHandle(): Promise<{
+    write(bytes: Uint8Array, options: { at: number }): number;
+    flush(): void;
+    close(): void;
+  }>;
+}
+
+async function write(file: FileSystemFileHandle, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const access = await (file as unknown as WorkerFile).createSyncAccessHandle();
+  try {
+    access.write(bytes, { at: 0 });
+    access.flush();
+  } finally {
+    access.close();
+  }
+}
+
+function imported(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+export interface SafeVault extends Vault {
+  /** Why keys live no longer than the worker; undefined while they are kept. */
+  problem(): InsituError | undefined;
+}
+
+/** A vault that always works: keys live as long as the worker where the browser keeps none. */
+export function createSafeVault(files: Vault): SafeVault {
+  const keys = new Map<string, CryptoKey>();
+  let problem: InsituError | undefined;
+  return {
+    problem: () => problem,
+    async create() {
+      try {
+        return await files.create();
+      } catch (error) {
+        if (!isInsituError(error) || !error.data.final) throw error;
+        problem = error;
+        const id = `memory-${crypto.randomUUID()}`;
+        const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+        keys.set(id, key);
+        return { id, key };
+      }
+    },
+    open: async (id) => keys.get(id) ?? (problem || id.startsWith("memory-") ? undefined : files.open(id)),
+    async erase(id) {
+      if (!keys.delete(id) && !problem) await files.erase(id);
+    },
+    async eraseAll() {
+      keys.clear();
+      if (!problem) await files.eraseAll();
+    },
+  };
+}

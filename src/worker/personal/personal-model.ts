@@ -1,0 +1,258 @@
+// A personal model in the worker: what is asked of it, on top of a base model that makes the embeddings.
+import { InsituError, toWire } from "../../shared/errors.js";
+import type { PersonalAnswers, PersonalRequest, WireInput } from "../../shared/protocol.js";
+import type { ModelRef } from "../../shared/types/model.js";
+import type { Evaluation, Example, Imported, PersonalVersion, TrainingProgress } from "../../shared/types/personal.js";
+import type { Embedded } from "../runtime/model-runner.js";
+import type { Turns } from "../runtime/scheduling/scheduler.js";
+import type { Lease } from "../runtime/session/engine.js";
+import { evaluate } from "./evaluate.js";
+import type { Book } from "./example-store.js";
+import { MOST_LABEL } from "./export-schema.js";
+import { applyHead, type Head } from "./head.js";
+import { exportModel, importModel } from "./import-export.js";
+import { fitNearestMean } from "./nearest-mean.js";
+import type { KeptVersion, Learned } from "./record-cipher.js";
+import { keepInput, keptBlob, keptInput } from "./stored-input.js";
+import { trainVersion } from "./training.js";
+
+/** The base model, as far as learning needs it. */
+export interface Base {
+  ref: ModelRef;
+  /** Names what computes the embedding: the same for two releases whose embeddings are the same. */
+  embedder: string;
+  embed(input: WireInput, signal: AbortSignal): Promise<Embedded>;
+  /** Its backend, to train on. */
+  lease(): Promise<Lease>;
+  turns: Turns;
+}
+
+export interface Call {
+  signal: AbortSignal;
+  onProgress(progress: TrainingProgress): void;
+}
+
+export interface Personal {
+  state(): Promise<PersonalAnswers["state"]>;
+  add(request: Extract<PersonalRequest, { kind: "add" }>, call: Call): Promise<PersonalAnswers["add"]>;
+  examples(): Promise<Example[]>;
+  kept(id: string): Promise<Blob | undefined>;
+  remove(what: { id?: string; label?: string }): Promise<number>;
+  train(request: Extract<PersonalRequest, { kind: "train" }>, call: Call): Promise<PersonalVersion>;
+  predict(input: WireInput, call: Call): Promise<PersonalAnswers["predict"]>;
+  evaluate(): Promise<Evaluation>;
+  versions(): Promise<PersonalVersion[]>;
+  revert(version?: number): Promise<PersonalVersion>;
+  export(kept: boolean): Promise<Blob>;
+  import(file: Blob): Promise<Imported>;
+  forget(): Promise<void>;
+}
+
+interface Using {
+  head: Head;
+  /** 0: of no training. */
+  version: number;
+}
+
+export function createPersonal(
+  book: Book,
+  base: Base,
+  name: string,
+  problem: () => InsituError | undefined,
+  lock: <T>(signal: AbortSignal, run: () => Promise<T>) => Promise<T>,
+): Personal {
+  let using: (Using & { revision: number; keyId: string; examples: number }) | undefined;
+
+  const usable = async (): Promise<{ examples: Learned[]; unusable: number }> => {
+    const { examples, damaged } = await book.examples();
+    const mine = examples.filter(({ embedder }) => embedder === base.embedder);
+    return { examples: mine, unusable: examples.length - mine.length + damaged };
+  };
+
+  const told = ({ facts, embedder }: KeptVersion): PersonalVersion => ({
+    ...facts,
+    usable: embedder === base.embedder,
+  });
+
+  const running = async (active: number): Promise<KeptVersion | undefined> => {
+    const version = active > 0 ? await book.version(active) : undefined;
+    return version?.embedder === base.embedder ? version : undefined;
+  };
+
+  /** The head to answer with: of the version in use, else of the examples as they are. */
+  const current = async (): Promise<Using> => {
+    const state = await book.state();
+    const isKnown = state && using?.revision === state.revision && using.keyId === state.keyId;
+    // What no training has seen changes the answer only where there was none.
+    if (isKnown && using && (using.version > 0 || using.examples === state.examples)) return using;
+    const version = state && (await running(state.active));
+    const found = version ? { head: version.head, version: version.facts.version } : await untrained();
+    if (state) using = { ...found, revision: state.revision, keyId: state.keyId, examples: state.examples };
+    return found;
+  };
+
+  const untrained = async (): Promise<Using> => {
+    const { examples, unusable } = await usable();
+    const [first] = examples;
+    if (!first) {
+      const lost = unusable > 0 ? ` ${unusable} examples are of another version of the model.` : "";
+      const message = `${name} has learned nothing yet: add an example first.${lost}`;
+      throw new InsituError("input_invalid", message, { examples: 0, unusable });
+    }
+    const labels = [...new Set(examples.map(({ label }) => label))];
+    const samples = examples.map(({ vector, label }) => ({ vector, class: labels.indexOf(label) }));
+    return { head: fitNearestMean(samples, labels, first.vector.length), version: 0 };
+  };
+
+  /** What was kept with examples of another version of the model is embedded by this one. */
+  const embedAgain = async ({ signal, onProgress }: Call): Promise<void> => {
+    const { examples } = await book.examples();
+    const others = examples.filter(({ embedder, kept }) => kept && embedder !== base.embedder);
+    for (const [index, { id }] of others.entries()) {
+      onProgress({ phase: "embed", done: index, total: others.length });
+      const input = await book.input(id);
+      if (!input) continue;
+      const { vector } = await base.embed(keptInput(input.kept, input.parts), signal);
+      await book.embedAgain(id, base.embedder, vector);
+    }
+  };
+
+  return {
+    async state() {
+      const [state, { examples: all, damaged }, versions] = await Promise.all([
+        book.state(),
+        book.examples(),
+        book.versions(),
+      ]);
+      const examples = all.filter(({ embedder }) => embedder === base.embedder);
+      const again = all.filter(({ embedder, kept }) => kept && embedder !== base.embedder).length;
+      const labels = new Map<string, number>();
+      for (const { label } of examples) labels.set(label, (labels.get(label) ?? 0) + 1);
+      const version = state ? await running(state.active) : undefined;
+      const storeError = problem();
+      return {
+        name,
+        labels: Object.fromEntries(labels),
+        examples: examples.length,
+        unusable: all.length - examples.length - again + damaged,
+        fresh: examples.filter(({ heldOut }) => heldOut === undefined).length,
+        again,
+        version: version?.facts.version ?? 0,
+        accuracy: version?.facts.judged[version.facts.head]?.accuracy,
+        trainedAt: versions.at(-1)?.facts.time,
+        bytes: [...all, ...versions].reduce((sum, { bytes }) => sum + bytes, 0),
+        ...(storeError && { storeError: toWire(storeError) }),
+      };
+    },
+    async add({ id, label, keep, input }, { signal }) {
+      if (label.length > MOST_LABEL) {
+        const message = `The label has ${label.length} characters, ${MOST_LABEL} are the most.`;
+        throw new InsituError("input_invalid", message, { length: label.length, most: MOST_LABEL });
+      }
+      // Before the run, which closes the picture.
+      const content = keep ? await keepInput(input) : undefined;
+      const { vector, backend, timings, memory } = await base.embed(input, signal);
+      const time = Date.now();
+      const started = performance.now();
+      const example = { id, label, time, embedder: base.embedder, vector, ...(content && { input: content }) };
+      await book.add([example]);
+      timings.postprocess += performance.now() - started;
+      return { id, label, time, kept: keep, heldOut: false, usable: true, backend, timings, memory };
+    },
+    async examples() {
+      const { examples } = await book.examples();
+      return examples.map(({ id, label, time, kept, heldOut = false, embedder }) => {
+        return { id, label, time, kept, heldOut, usable: embedder === base.embedder };
+      });
+    },
+    async kept(id) {
+      const input = await book.input(id);
+      return input && keptBlob(input.kept, input.parts);
+    },
+    async remove({ id, label }) {
+      if (id !== undefined) return book.remove([id]);
+      const { examples } = await book.examples();
+      return book.remove(examples.filter((example) => example.label === label).map((example) => example.id));
+    },
+    train: ({ budgetMs, trigger }, call) =>
+      // Two tabs that train at once would each judge by what the other learns from.
+      lock(call.signal, async () => {
+        await embedAgain(call);
+        const state = await book.state();
+        const { examples } = await usable();
+        const lease = await base.lease();
+        try {
+          const until = performance.now() + budgetMs;
+          const { made, heldOut } = await trainVersion({
+            examples,
+            running: state && (await running(state.active)),
+            embedder: base.embedder,
+            base: base.ref,
+            trigger,
+            bench: { lease, turns: base.turns, until, ...call },
+          });
+          if (call.signal.aborted) throw new InsituError("aborted", "The training was aborted.", { reason: "aborted" });
+          call.onProgress({ phase: "store", done: 0, total: 1 });
+          const version = await book.commit(made, heldOut);
+          call.onProgress({ phase: "store", done: 1, total: 1 });
+          return { ...made.facts, version, usable: true };
+        } finally {
+          lease.end();
+        }
+      }),
+    async predict(input, { signal }) {
+      const [{ head, version }, { vector, backend, timings, memory }] = await Promise.all([
+        current(),
+        base.embed(input, signal),
+      ]);
+      const started = performance.now();
+      checkSize(head, vector, name);
+      const { scores, class: best, distance } = applyHead(head, vector);
+      const value = head.labels
+        .map((label, index) => ({ label, index, score: scores[index] as number }))
+        .sort((a, b) => b.score - a.score);
+      timings.postprocess += performance.now() - started;
+      const label = distance > 1 ? undefined : head.labels[best];
+      return { value, label, distance, head: head.kind, version, backend, timings, memory };
+    },
+    async evaluate() {
+      const [{ head, version }, { examples }] = await Promise.all([current(), usable()]);
+      return evaluate(
+        head,
+        version,
+        examples.filter(({ heldOut }) => heldOut),
+      );
+    },
+    versions: async () => (await book.versions()).map(told),
+    async revert(wanted) {
+      const state = await book.state();
+      const now = state && (await book.version(state.active));
+      const number = wanted ?? now?.facts.parent;
+      const version = number === undefined ? undefined : await book.version(number);
+      if (!version) {
+        const what = wanted === undefined ? "no version before the one in use" : `no version ${wanted}`;
+        const message = `${name} has ${what}; versions() lists those there are.`;
+        throw new InsituError("input_invalid", message, { version: number });
+      }
+      if (version.embedder !== base.embedder) {
+        const { base: other } = version.facts;
+        const message = `Version ${number} of ${name} was trained on ${other.name} ${other.version}; this is ${base.ref.version}. Train again, or load that version.`;
+        throw new InsituError("input_invalid", message, { version: number, base: other, running: base.ref });
+      }
+      await book.use(version.facts.version);
+      return told(version);
+    },
+    export: (kept) => exportModel(book, base.ref, kept),
+    import: (file) => importModel(book, base, file),
+    async forget() {
+      using = undefined;
+      await book.forget();
+    },
+  };
+}
+
+function checkSize({ size }: Head, vector: Float32Array, name: string): void {
+  if (size === vector.length) return;
+  const message = `What ${name} was taught does not fit the model: it has ${size} numbers an embedding, the model gives ${vector.length}. Forget it, and teach it again.`;
+  throw new InsituError("storage_corrupt", message, { size, given: vector.length });
+}

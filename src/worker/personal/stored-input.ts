@@ -1,0 +1,86 @@
+// An input that is kept with its example, so that another version of the model can embed it again.
+import { asInsituError, InsituError } from "../../shared/errors.js";
+import type { WireInput } from "../../shared/protocol.js";
+import type { TypedArray } from "../../shared/types/tensor.js";
+import { bytesOf, type Content } from "./aes-gcm.js";
+
+/** Facts and bytes, as a box holds them. */
+export type KeptInput =
+  | { kind: "image"; type: string }
+  | { kind: "numbers"; arrays: { name?: string; of: ArrayKind }[] };
+
+export type ArrayKind = "float32" | "int32" | "uint8";
+export const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+// Twice the longer side of most models' inputs: a later model may read more pixels than this one.
+const MOST_PIXELS_A_SIDE = 640;
+// JPEG's usual "visually lossless"; an embedding moves by less than between two frames of a camera.
+const QUALITY = 0.92;
+
+/**
+ * A picture becomes a JPEG of its own, made of pixels only: what a file said beside them (place, camera, time) is not kept. The input can be used
+ * afterwards.
+ */
+export async function keepInput(input: WireInput): Promise<Content> {
+  switch (input.kind) {
+    case "image": {
+      const blob = await toJpeg(input.image);
+      const kept: KeptInput = { kind: "image", type: blob.type };
+      return { facts: kept, parts: [new Uint8Array(await blob.arrayBuffer())] };
+    }
+    case "tensor":
+      return numbers([[undefined, input.data]]);
+    case "tensors":
+      return numbers(Object.entries(input.data));
+    default:
+      return input satisfies never;
+  }
+}
+
+export function keptInput(kept: KeptInput, parts: Uint8Array[]): WireInput {
+  if (kept.kind === "image") return { kind: "image", image: keptBlob(kept, parts) };
+  const arrays = kept.arrays.map(({ name, of }, index): [string | undefined, TypedArray] => [
+    name,
+    new ARRAYS[of]((parts[index] as Uint8Array).slice().buffer as ArrayBuffer),
+  ]);
+  const [first] = arrays;
+  if (first && first[0] === undefined) return { kind: "tensor", data: first[1] };
+  return { kind: "tensors", data: Object.fromEntries(arrays as [string, TypedArray][]) };
+}
+
+export function keptBlob(kept: KeptInput, parts: Uint8Array[]): Blob {
+  const type = kept.kind === "image" ? kept.type : "application/octet-stream";
+  return new Blob(parts as Uint8Array<ArrayBuffer>[], { type });
+}
+
+function numbers(arrays: [name: string | undefined, data: TypedArray][]): Content {
+  const kept: KeptInput = {
+    kind: "numbers",
+    arrays: arrays.map(([name, data]) => ({ ...(name !== undefined && { name }), of: kindOf(data) })),
+  };
+  return { facts: kept, parts: arrays.map(([, data]) => bytesOf(data).slice()) };
+}
+
+function kindOf(data: TypedArray): ArrayKind {
+  if (data instanceof Float32Array) return "float32";
+  return data instanceof Int32Array ? "int32" : "uint8";
+}
+
+async function toJpeg(image: ImageBitmap | VideoFrame | Blob): Promise<Blob> {
+  const bitmap = await createImageBitmap(image).catch((error: unknown) => {
+    throw asInsituError(error, "input_invalid", "The picture that was to be kept cannot be read");
+  });
+  try {
+    const scale = Math.min(1, MOST_PIXELS_A_SIDE / Math.max(bitmap.width, bitmap.height));
+    const canvas = new OffscreenCanvas(
+      Math.max(1, Math.round(bitmap.width * scale)),
+      Math.max(1, Math.round(bitmap.height * scale)),
+    );
+    const context = canvas.getContext("2d");
+    if (!context) throw new InsituError("input_invalid", "The browser gave no canvas to keep the picture with.");
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    return await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
+  } finally {
+    bitmap.close();
+  }
+}

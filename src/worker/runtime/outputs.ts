@@ -1,0 +1,141 @@
+// Turns a model's raw outputs into the value that its task promises; pure functions.
+import { InsituError } from "../../shared/errors.js";
+import type { Placement } from "../../shared/letterbox.js";
+import type { ClassificationTask, DetectionTask, Manifest } from "../../shared/types/manifest.js";
+import type { ClassScore, Detection, Values } from "../../shared/types/model.js";
+import type { TensorData } from "../../shared/types/tensor.js";
+
+type Outputs = Record<string, TensorData>;
+
+/** `placement` is where the picture lies in the input; without one (the caller passed numbers) boxes are in pixels of the input. */
+export function toValue(manifest: Manifest, outputs: Outputs, placement?: Placement): Values[keyof Values] {
+  const { task } = manifest;
+  const output = () => pick(outputs, "output" in task ? task.output : undefined, manifest);
+  switch (task.kind) {
+    case "classification":
+      return classes(task, output());
+    case "detection":
+      return detections(task, output(), placement);
+    case "embedding":
+      return Float32Array.from(output().data);
+    case "regression":
+      return Array.from(output().data);
+    case "ranking":
+      return Array.from(output().data, (score, index) => ({ index, score })).sort((a, b) => b.score - a.score);
+    case "raw":
+      return outputs;
+    default:
+      return task satisfies never;
+  }
+}
+
+/** The first NaN or infinity of the outputs. */
+export function firstInvalid(outputs: Outputs): { output: string; index: number } | undefined {
+  for (const [output, { data }] of Object.entries(outputs)) {
+    for (let index = 0; index < data.length; index += 1) if (!Number.isFinite(data[index])) return { output, index };
+  }
+  return undefined;
+}
+
+/** Throws `output_invalid` when an output holds NaN or infinity. */
+export function assertFinite(outputs: Outputs, backend: string): void {
+  const found = firstInvalid(outputs);
+  if (!found) return;
+  const { output, index } = found;
+  throw new InsituError(
+    "output_invalid",
+    `The output ${output} holds ${outputs[output]?.data[index]} at ${index}: the input or the weights are broken, or the backend ${backend} computes wrongly here. Check the input; if it is fine, predict again.`,
+    { output, index, backend },
+  );
+}
+
+function pick(outputs: Outputs, name: string | undefined, manifest: Manifest): TensorData {
+  const wanted = name ?? manifest.outputs[0]?.name ?? "";
+  const output = outputs[wanted];
+  if (output) return output;
+  throw new InsituError("model_format", `The task reads the output ${wanted}, which the manifest does not list.`, {
+    output: wanted,
+  });
+}
+
+// ---- classification ----------------------------------------------------------------------------------------------
+
+const DEFAULT_TOP = 5;
+
+export function classes(task: ClassificationTask, output: TensorData): ClassScore[] {
+  const scores = task.activation === "softmax" ? softmax(output.data) : Array.from(output.data);
+  return scores
+    .map((score, index) => ({ label: task.labels[index] ?? String(index), index, score }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, task.top ?? DEFAULT_TOP);
+}
+
+/** The largest logit is taken off first, so that no exponential overflows. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+// ---- detection ---------------------------------------------------------------------------------------------------
+
+const DEFAULT_MIN_SCORE = 0.3;
+const DEFAULT_MAX_OVERLAP = 0.5;
+
+export function detections(task: DetectionTask, output: TensorData, placement?: Placement): Detection[] {
+  const { data } = output;
+  const width = task.columns.length;
+  const column = Object.fromEntries(task.columns.map((name, index) => [name, index])) as Record<
+    (typeof task.columns)[number],
+    number
+  >;
+  const minScore = task.minScore ?? DEFAULT_MIN_SCORE;
+  const found: Detection[] = [];
+  for (let row = 0; row + width <= data.length; row += width) {
+    const at = (name: (typeof task.columns)[number]) => data[row + column[name]] as number;
+    const score = at("score");
+    if (score < minScore) continue;
+    const index = Math.round(at("class"));
+    const box = toBox(at("left"), at("top"), at("right"), at("bottom"), placement);
+    if (box) found.push({ label: task.labels[index] ?? String(index), index, score, box });
+  }
+  return suppress(found, task.maxOverlap ?? DEFAULT_MAX_OVERLAP);
+}
+
+type Box = Detection["box"];
+
+/** Corners in the input to a box in the picture, cut off at its edges; undefined when nothing of it is inside. */
+function toBox(left: number, top: number, right: number, bottom: number, at?: Placement): Box | undefined {
+  if (!at) return { x: left, y: top, width: right - left, height: bottom - top };
+  const x1 = clamp((left - at.offsetX) / at.scaleX, at.width);
+  const y1 = clamp((top - at.offsetY) / at.scaleY, at.height);
+  const x2 = clamp((right - at.offsetX) / at.scaleX, at.width);
+  const y2 = clamp((bottom - at.offsetY) / at.scaleY, at.height);
+  return x2 > x1 && y2 > y1 ? { x: x1, y: y1, width: x2 - x1, height: y2 - y1 } : undefined;
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(Math.max(value, 0), most);
+}
+
+/** Greedy non-maximum suppression within each class: the best box stays, weaker ones that overlap it by more go. */
+export function suppress(found: Detection[], maxOverlap: number): Detection[] {
+  const kept: Detection[] = [];
+  for (const candidate of found.toSorted((a, b) => b.score - a.score)) {
+    if (kept.every((other) => other.index !== candidate.index || overlap(other.box, candidate.box) <= maxOverlap)) {
+      kept.push(candidate);
+    }
+  }
+  return kept;
+}
+
+/** Intersection over union, 0 to 1. */
+export function overlap(a: Box, b: Box): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  if (width <= 0 || height <= 0) return 0;
+  const both = width * height;
+  return both / (a.width * a.height + b.width * b.height - both);
+}

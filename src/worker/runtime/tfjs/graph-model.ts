@@ -1,0 +1,160 @@
+// Opens a graph model on tfjs: weights as they come, the graph rewritten to be cheaper, and what that gave kept for the next load.
+import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
+import { clone, dispose, io, type NamedTensorMap, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
+import type { ModelJson } from "../../package/topology.js";
+import { readable } from "../graph/readable.js";
+import { type Rewritten, rewrite } from "../graph/rewrite.js";
+import type { Constant, Graph, GraphNode } from "../graph/types.js";
+import { type ModelSource, NO_REWRITES, type Session, type Target } from "../session/engine.js";
+import type { Running } from "./backends.js";
+import { compileInParallel } from "./parallel-compile.js";
+import { createSession } from "./session.js";
+import { decodeWeights } from "./weights.js";
+
+// Ops whose results depend on the data: tfjs runs them in `executeAsync` only (graph_executor.js, isControlFlow and isDynamicShape).
+const ASYNC_OPS = new Set([
+  ...["Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "If", "StatelessIf", "While", "StatelessWhile"],
+  ...["NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Where"],
+]);
+
+interface Topology {
+  node: GraphNode[];
+  library?: { function?: unknown[] };
+}
+
+export async function openGraph(source: ModelSource, target: Target, running: Running): Promise<Session> {
+  const topology = source.model.json.modelTopology as Topology;
+  const { nodes, tensors } = await prepare(source, topology, target);
+  const { json, weightSpecs } = source.model;
+  const artifacts = {
+    ...json,
+    modelTopology: { ...topology, node: nodes },
+    weightSpecs,
+    weightData: new ArrayBuffer(0),
+  };
+  let model: GraphModel;
+  try {
+    // tfjs would want all bytes at once, and would hold them beside the tensors.
+    const handler = { load: async () => artifacts as unknown as io.ModelArtifacts };
+    model = await loadGraphModel(handler, {}, { ...io, decodeWeights: () => tensors });
+  } catch (error) {
+    dispose(tensors);
+    throw error;
+  }
+  const names = source.outputs.map((output) => output.name);
+  // Functions are the bodies of loops and branches.
+  const isAsync = (topology.library?.function?.length ?? 0) > 0 || nodes.some(({ op }) => ASYNC_OPS.has(op));
+  const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
+    // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
+    isAsync ? list(await model.executeAsync(feeds, names)) : tidy(() => list(model.execute(feeds, names)).map(clone));
+  const embedding = isPart(source, nodes) ? source.embedding : undefined;
+  const embed =
+    embedding &&
+    (async (feeds: NamedTensorMap): Promise<Tensor> =>
+      isAsync
+        ? ((await model.executeAsync(feeds, embedding.node)) as Tensor)
+        : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
+  // What depends on data cannot be run without any.
+  if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
+  return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
+}
+
+/** A node that is missing is told when something is taught, and stops no prediction. */
+function isPart({ embedding }: ModelSource, nodes: GraphNode[]): boolean {
+  return nodes.some(({ name }) => name === embedding?.node);
+}
+
+function list(result: Tensor | Tensor[] | NamedTensorMap): Tensor[] {
+  if (Array.isArray(result)) return result;
+  return result instanceof Tensor ? [result] : Object.values(result);
+}
+
+interface Prepared {
+  nodes: GraphNode[];
+  tensors: NamedTensorMap;
+}
+
+/** The graph to run and its constants on the device. A graph that cannot be rewritten runs as it is. */
+async function prepare(source: ModelSource, topology: Topology, { backend }: Target): Promise<Prepared> {
+  const { model, weights, rewrites } = source;
+  const kept = await rewrites?.read();
+  const graph = rewrites && kept !== NO_REWRITES ? attempt(() => graphOf(source, topology)) : undefined;
+  const wanted = graph && attempt(() => readable(graph));
+  if (!rewrites || !graph || !wanted) return asItIs(source, topology, backend);
+  const known = fromRow(kept, model);
+  const { tensors, values } = await decodeWeights(model.weightSpecs, weights(), backend, {
+    keep: known ? undefined : wanted,
+    skip: known?.unused,
+  });
+  const rewritten: RewrittenGraph | undefined = known ?? attempt(() => rewrite(graph, values));
+  if (!rewritten) return { nodes: topology.node, tensors };
+  for (const name of rewritten.unused) {
+    tensors[name]?.dispose();
+    delete tensors[name];
+  }
+  for (const [name, { values: data, shape, dtype }] of rewritten.constants) tensors[name] = tensor(data, shape, dtype);
+  // Small ones are kept by the tensors as they are, so the copy is taken first.
+  if (!known) void rewrites.write(toRow(rewritten));
+  return { nodes: rewritten.nodes, tensors };
+}
+
+async function asItIs(
+  { model, weights }: ModelSource,
+  { node }: Topology,
+  backend: Target["backend"],
+): Promise<Prepared> {
+  const { tensors } = await decodeWeights(model.weightSpecs, weights(), backend);
+  return { nodes: node, tensors };
+}
+
+function graphOf(source: ModelSource, { node }: Topology): Graph {
+  const { model, inputs, outputs, embedding } = source;
+  const names = outputs.map(({ name }) => name);
+  return {
+    // model.json leaves empty fields out.
+    nodes: node.map((given) => ({ ...given, input: given.input ?? [], attr: given.attr ?? {} })),
+    inputs: inputs.map(({ name }) => name),
+    // What is learned on must stay one of the graph's nodes.
+    outputs: embedding && isPart(source, node) ? [...names, embedding.node] : names,
+    weights: new Map(model.weightSpecs.map(({ name, shape, dtype }) => [name, { shape, dtype }])),
+  };
+}
+
+/** A graph that stumbles a rewrite is left as it is: tfjs says better what is wrong with it. */
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
+
+// ---- kept between loads ------------------------------------------------------------------------------------------
+
+/** Raised whenever a rewrite changes: what an earlier version of the library kept is made again. */
+const REWRITES = 1;
+
+interface Row {
+  version: number;
+  nodes: GraphNode[];
+  constants: [name: string, constant: Constant][];
+  unused: string[];
+}
+
+type RewrittenGraph = Omit<Rewritten, "applied">;
+
+const toRow = ({ nodes, constants, unused }: RewrittenGraph): Row => ({
+  version: REWRITES,
+  nodes,
+  constants: [...constants],
+  unused: [...unused],
+});
+
+function fromRow(kept: unknown, { weightSpecs }: ModelJson): RewrittenGraph | undefined {
+  const row = kept as Partial<Row> | undefined;
+  if (row?.version !== REWRITES || !row.nodes || !row.constants || !row.unused) return undefined;
+  const given = new Set(weightSpecs.map(({ name }) => name));
+  // Not of this model, or damaged: a weight that is skipped must be one of its own.
+  if (!row.unused.every((name) => given.has(name))) return undefined;
+  return { nodes: row.nodes, constants: new Map(row.constants), unused: new Set(row.unused) };
+}

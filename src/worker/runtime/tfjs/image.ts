@@ -1,0 +1,179 @@
+// Turns a picture into a tensor on tfjs's GPU device: resized, laid onto its border and normalised in one pass, without the CPU.
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { backend, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import type { PlacedPicture } from "../image.js";
+
+export interface OnGpu {
+  tensor: Tensor;
+  /** Call it once nothing reads the tensor any more. */
+  free(): void;
+}
+
+/**
+ * Each of the input's pixels is the mean of the picture's under it: samples that are two pixels apart, each the mean of four, and
+ * border where the picture does not reach. Colours are multiplied by their alpha already.
+ */
+const shader = (kind: "texture_external" | "texture_2d<f32>", sample: string) => `
+struct Plan {
+  size: vec2f, source: vec2f, offset: vec2f, placed: vec2f,
+  channels: f32,
+  border: vec4f, factor: vec4f, shift: vec4f,
+}
+@group(0) @binding(0) var<uniform> plan: Plan;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+@group(0) @binding(2) var between: sampler;
+@group(0) @binding(3) var picture: ${kind};
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let at = vec2f(id.xy);
+  if (any(at >= plan.size)) { return; }
+  let low = max(at, plan.offset);
+  let high = min(at + 1.0, plan.offset + plan.placed);
+  let covered = max(high - low, vec2f(0.0));
+  let share = covered.x * covered.y;
+  var colour = vec4f(0.0);
+  if (share > 0.0) {
+    let start = (low - plan.offset) / plan.placed;
+    let span = covered / plan.placed;
+    let taps = max(ceil(span * plan.source / 2.0), vec2f(1.0));
+    for (var y = 0.5; y < taps.y; y += 1.0) {
+      for (var x = 0.5; x < taps.x; x += 1.0) {
+        colour += ${sample};
+      }
+    }
+    colour = colour * (share / (taps.x * taps.y));
+  }
+  let rgb = (colour.rgb + plan.border.rgb * (1.0 - colour.a)) * 255.0;
+  let first = u32(at.y * plan.size.x + at.x) * u32(plan.channels);
+  if (plan.channels == 1.0) {
+    result[first] = dot(rgb, vec3f(0.299, 0.587, 0.114)) * plan.factor.x + plan.shift.x;
+    return;
+  }
+  let value = rgb * plan.factor.rgb + plan.shift.rgb;
+  for (var channel = 0u; channel < 3u; channel += 1u) { result[first + channel] = value[channel]; }
+}`;
+
+const POINT = "start + vec2f(x, y) / taps * span";
+const SHADERS = {
+  frame: shader("texture_external", `textureSampleBaseClampToEdge(picture, between, ${POINT})`),
+  bitmap: shader("texture_2d<f32>", `textureSampleLevel(picture, between, ${POINT}, 0.0)`),
+} as const;
+
+type Kind = keyof typeof SHADERS;
+
+/** What a device keeps for a kind of source; undefined where it cannot be read on it. */
+type Kit = { pipeline: GPUComputePipeline; sampler: GPUSampler } | undefined;
+const kits = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Kit>>>>();
+
+/** Only while tfjs's WebGPU backend is the one in use. Undefined where the GPU cannot take the picture: the CPU has to. */
+export async function toGpu(picture: PlacedPicture, shape: number[]): Promise<OnGpu | undefined> {
+  const { source } = picture;
+  if (!("format" in source)) return drawn("bitmap", picture, shape);
+  const imported = await drawn("frame", picture, shape);
+  if (imported) return imported;
+  // Browsers import only frames that are on the GPU.
+  const bitmap = await createImageBitmap(source);
+  try {
+    return await drawn("bitmap", { ...picture, source: bitmap }, shape);
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function drawn(kind: Kind, picture: PlacedPicture, shape: number[]): Promise<OnGpu | undefined> {
+  const { device } = backend() as WebGPUBackend;
+  const { width, height } = sizeOf(picture.source);
+  if (kind === "bitmap" && Math.max(width, height) > device.limits.maxTextureDimension2D) return undefined;
+  const known = kits.get(device) ?? {};
+  kits.set(device, known);
+  const isFirst = !known[kind];
+  known[kind] ??= prepare(device, kind);
+  const kit = await known[kind];
+  if (!kit) return undefined;
+  // WebGPU tells of most failures later or never, and leaves zeros: the first run is watched, at the cost of waiting for it.
+  if (isFirst) device.pushErrorScope("validation");
+  let result: OnGpu | undefined;
+  try {
+    result = draw(device, kit, kind, picture, shape);
+  } catch {
+    known[kind] = Promise.resolve(undefined);
+  }
+  if (!isFirst || !(await device.popErrorScope())) return result;
+  known[kind] = Promise.resolve(undefined);
+  result?.tensor.dispose();
+  result?.free();
+  return undefined;
+}
+
+async function prepare(device: GPUDevice, kind: Kind): Promise<Kit> {
+  const sampler = device.createSampler({ magFilter: "linear", minFilter: "linear" });
+  const module = device.createShaderModule({ code: SHADERS[kind] });
+  try {
+    return { pipeline: await device.createComputePipelineAsync({ layout: "auto", compute: { module } }), sampler };
+  } catch {
+    return undefined;
+  }
+}
+
+function draw(
+  device: GPUDevice,
+  { pipeline, sampler }: NonNullable<Kit>,
+  kind: Kind,
+  picture: PlacedPicture,
+  shape: number[],
+): OnGpu {
+  const [, rows = 0, columns = 0, channels = 0] = shape;
+  const external =
+    kind === "frame" ? device.importExternalTexture({ source: picture.source as VideoFrame }) : undefined;
+  const numbers = planOf(picture, shape);
+  const plan = device.createBuffer({
+    size: numbers.byteLength,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  device.queue.writeBuffer(plan, 0, numbers);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+  const buffer = device.createBuffer({ size: rows * columns * channels * 4, usage });
+  const texture = external ? undefined : upload(device, picture.source);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const resources = [{ buffer: plan }, { buffer }, sampler, external ?? (texture as GPUTexture).createView()];
+  const entries = resources.map((resource, binding) => ({ binding, resource }));
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(Math.ceil(columns / 8), Math.ceil(rows / 8));
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  // What was submitted is finished before it is destroyed.
+  plan.destroy();
+  texture?.destroy();
+  const made = tensor({ buffer, zeroCopy: true }, shape as [number, number, number, number], "float32");
+  return { tensor: made, free: () => buffer.destroy() };
+}
+
+function sizeOf(source: ImageBitmap | VideoFrame): { width: number; height: number } {
+  return "format" in source ? { width: source.displayWidth, height: source.displayHeight } : source;
+}
+
+function upload(device: GPUDevice, source: ImageBitmap | VideoFrame): GPUTexture {
+  const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT;
+  const { width, height } = sizeOf(source);
+  const texture = device.createTexture({ size: [width, height], format: "rgba8unorm", usage });
+  device.queue.copyExternalImageToTexture({ source }, { texture, premultipliedAlpha: true }, [width, height]);
+  return texture;
+}
+
+/** The shader's `Plan`, member by member. */
+function planOf({ source, placement, image }: PlacedPicture, shape: number[]): Float32Array<ArrayBuffer> {
+  const [, rows = 0, columns = 0, channels = 0] = shape;
+  const size = sizeOf(source);
+  const { scaleX, scaleY, offsetX, offsetY, width, height } = placement;
+  const each = [0, 1, 2, 3];
+  return Float32Array.from([
+    ...[columns, rows, size.width, size.height, offsetX, offsetY],
+    ...[width * scaleX, height * scaleY, channels, 0, 0, 0],
+    ...each.map((channel) => (image.border[channel] ?? 0) / 255),
+    ...each.map((channel) => image.scale / (image.std[channel] ?? 1)),
+    ...each.map((channel) => -(image.mean[channel] ?? 0) / (image.std[channel] ?? 1)),
+  ]);
+}

@@ -1,0 +1,81 @@
+// Gets the tfjs WebAssembly binary that fits this browser, checked before tfjs sees it.
+import { asInsituError, InsituError } from "../../../shared/errors.js";
+import { sha256 } from "../../../shared/sha256.js";
+import type { ChunkSpec } from "../../../shared/types/manifest.js";
+
+/**
+ * Size and SHA-256 of the binaries of @tensorflow/tfjs-backend-wasm 4.22.0. A binary of another version links, and then crashes or
+ * computes nonsense, so a wrong one is refused by name. `test/unit/wasm-binary.test.ts` compares with the installed package.
+ */
+export const WASM_BINARIES = {
+  "tfjs-backend-wasm.wasm": {
+    size: 311_123,
+    sha256: "70a5d516060464e5269f01c74bac1772d6b8ab6cb612acf16b5cdaf61f78d892",
+  },
+  "tfjs-backend-wasm-simd.wasm": {
+    size: 424_594,
+    sha256: "77ebb28a6d34f371dbbf2086b7f2de8994acd8ea5a3cf1fa24d2c26c840cac7b",
+  },
+  "tfjs-backend-wasm-threaded-simd.wasm": {
+    size: 435_643,
+    sha256: "c052228d4bef185c27bbe59a9e029570c78bbb9f08b3cb46b597851650373de2",
+  },
+} as const satisfies Record<string, ChunkSpec>;
+
+export type WasmBinary = keyof typeof WASM_BINARIES;
+
+/** Where binaries are kept between visits; neither call throws: without a cache the network serves. */
+export interface BinaryCache {
+  get(binary: ChunkSpec): Promise<ArrayBuffer | undefined>;
+  put(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void>;
+}
+
+const MAGIC = [0x00, 0x61, 0x73, 0x6d];
+// The largest binary has 436 kB; one of these on a slow line takes seconds, not a minute.
+const DEADLINE_MS = 60_000;
+
+/** The binary's bytes: from the cache, else from `url`, then kept. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
+export async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCache): Promise<ArrayBuffer> {
+  const binary = WASM_BINARIES[name];
+  const kept = await cache.get(binary);
+  if (kept) return kept;
+  const bytes = await download(url);
+  await check(bytes, binary, url);
+  await cache.put(binary, bytes);
+  return bytes;
+}
+
+async function download(url: string): Promise<ArrayBuffer> {
+  let response: Response;
+  try {
+    response = await fetch(url, { credentials: "same-origin", signal: AbortSignal.timeout(DEADLINE_MS) });
+    if (response.ok) return await response.arrayBuffer();
+  } catch (error) {
+    const code = error instanceof Error && error.name === "TimeoutError" ? "timeout" : "network";
+    throw asInsituError(error, code, `Could not fetch the WebAssembly binary ${url}`, { url });
+  }
+  throw new InsituError(
+    response.status >= 500 ? "http_5xx" : "http_4xx",
+    `The WebAssembly binary ${url} answered HTTP ${response.status}. Copy the package's dist/wasm folder there, or point assets.wasm to it.`,
+    { url, status: response.status },
+  );
+}
+
+async function check(bytes: ArrayBuffer, binary: ChunkSpec, url: string): Promise<void> {
+  const head = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength));
+  if (!MAGIC.every((byte, index) => head[index] === byte)) {
+    throw new InsituError(
+      "model_integrity",
+      `${url} is no WebAssembly: it starts with ${JSON.stringify(new TextDecoder().decode(bytes.slice(0, 16)))}. Hosts of single-page apps answer unknown paths with index.html; serve the package's dist/wasm folder, or point assets.wasm to it.`,
+      { url },
+    );
+  }
+  const actual = await sha256(bytes);
+  if (actual !== binary.sha256) {
+    throw new InsituError(
+      "model_integrity",
+      `${url} is not the binary of this version of insitu. Copy dist/wasm again from the installed package.`,
+      { url, expected: binary.sha256, actual },
+    );
+  }
+}

@@ -1,0 +1,136 @@
+// Starts tfjs's wasm backend with a given number of threads, on a binary that was checked before tfjs sees it.
+
+import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import {
+  copyRegisteredKernels,
+  env,
+  findBackendFactory,
+  getKernelsForBackend,
+  registerBackend,
+} from "@tensorflow/tfjs-core";
+import type { BackendReport } from "../../../shared/types/model.js";
+import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
+
+export interface WasmAssets {
+  /** Absolute URL of a binary. */
+  url(name: WasmBinary): string;
+  cache: BinaryCache;
+}
+
+// (module): the shortest valid module, magic number and version 1.
+const EMPTY_MODULE = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+const NO_THREADS = "one thread: the page is not cross-origin isolated (headers COOP and COEP)";
+const NO_BLOBS = "one thread: the Content-Security-Policy's worker-src lacks blob:, from which tfjs starts its threads";
+
+/** How many threads could compute: the cores, where the page may share memory and start tfjs's threads; else 1. */
+export async function probeWasm(): Promise<BackendReport> {
+  const backend = "wasm";
+  if (typeof WebAssembly === "undefined")
+    return { backend, available: false, reason: "the browser has no WebAssembly" };
+  try {
+    new WebAssembly.Module(EMPTY_MODULE);
+  } catch {
+    const reason = "the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to script-src";
+    return { backend, available: false, reason };
+  }
+  if (globalThis.crossOriginIsolated !== true) return { backend, available: true, threads: 1, reason: NO_THREADS };
+  const cores = usableCores();
+  if (cores === 1) return { backend, available: true, threads: 1 };
+  return (await blobWorkerStarts())
+    ? { backend, available: true, threads: cores }
+    : { backend, available: true, threads: 1, reason: NO_BLOBS };
+}
+
+// iOS ends pages that use much memory, and each thread costs some; its browsers also report more cores than a page may use.
+const IOS_THREADS = 2;
+// tfjs's kernels stop scaling at about 8 threads, and each more is a worker that waits.
+const MOST_THREADS = 16;
+const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
+
+function usableCores(): number {
+  const { userAgent = "", maxTouchPoints = 0 } = navigator as { userAgent?: string; maxTouchPoints?: number };
+  // iPadOS says that it is a Mac, which has no touch screen.
+  const isIos = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
+  return Math.max(1, Math.min(cores, isIos ? IOS_THREADS : MOST_THREADS));
+}
+
+const BLOB_WORKER_MS = 5_000;
+let blobWorker: Promise<boolean> | undefined;
+
+/** tfjs would wait forever for threads that the Content-Security-Policy blocks: so one is tried first. */
+function blobWorkerStarts(): Promise<boolean> {
+  blobWorker ??= new Promise<boolean>((resolve) => {
+    const url = URL.createObjectURL(new Blob(["postMessage(0)"], { type: "text/javascript" }));
+    let worker: Worker | undefined;
+    const end = (starts: boolean) => {
+      clearTimeout(timer);
+      worker?.terminate();
+      URL.revokeObjectURL(url);
+      resolve(starts);
+    };
+    const timer = setTimeout(() => end(false), BLOB_WORKER_MS);
+    try {
+      worker = new Worker(url);
+      worker.onmessage = () => end(true);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        end(false);
+      };
+    } catch {
+      end(false);
+    }
+  });
+  return blobWorker;
+}
+
+/** tfjs's name for the wasm backend with this number of threads; each has a memory of its own. */
+export const wasmName = (threads: number) => `wasm-${threads}`;
+
+let pathsAreSet = false;
+const binaries = new Map<string, ArrayBuffer>();
+
+/**
+ * Registers the backend. It hands tfjs the checked bytes: with `usePlatformFetch` tfjs asks `env().platform.fetch`, which answers
+ * from memory here. tfjs itself would take an HTML page for a binary, and refuse every later attempt after one that failed.
+ */
+export async function registerWasm(threads: number, { url, cache }: WasmAssets): Promise<void> {
+  const simd = await env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  const single: WasmBinary = simd ? "tfjs-backend-wasm-simd.wasm" : "tfjs-backend-wasm.wasm";
+  const name: WasmBinary = threads > 1 && simd ? "tfjs-backend-wasm-threaded-simd.wasm" : single;
+  const address = url(name);
+  if (!binaries.has(address)) binaries.set(address, await wasmBinary(name, address, cache));
+  if (!pathsAreSet) {
+    setWasmPaths(
+      {
+        "tfjs-backend-wasm.wasm": url("tfjs-backend-wasm.wasm"),
+        "tfjs-backend-wasm-simd.wasm": url("tfjs-backend-wasm-simd.wasm"),
+        "tfjs-backend-wasm-threaded-simd.wasm": url("tfjs-backend-wasm-threaded-simd.wasm"),
+      },
+      true,
+    );
+    const { platform } = env();
+    const fetchAsBefore = platform.fetch.bind(platform);
+    platform.fetch = (path, init) => {
+      const bytes = binaries.get(path);
+      return bytes ? Promise.resolve(new Response(bytes)) : fetchAsBefore(path, init);
+    };
+    pathsAreSet = true;
+  }
+  const start = findBackendFactory("wasm");
+  registerBackend(wasmName(threads), () => {
+    env().set("WASM_HAS_MULTITHREAD_SUPPORT", threads > 1);
+    setThreadsCount(threads);
+    liftThreadCap(threads);
+    return start();
+  });
+  // tfjs never forgets the kernels of a backend that was removed.
+  if (getKernelsForBackend(wasmName(threads)).length === 0) copyRegisteredKernels("wasm", wasmName(threads));
+}
+
+/**
+ * tfjs's wasm takes at most half of `navigator.hardwareConcurrency` as threads, which it reads when the backend starts: on two
+ * cores it would run on one. The number that is passed to tfjs is the one that was measured.
+ */
+function liftThreadCap(threads: number): void {
+  Object.defineProperty(navigator, "hardwareConcurrency", { value: Math.max(cores, 2 * threads), configurable: true });
+}

@@ -1,0 +1,69 @@
+// Starts tfjs's WebGPU backend on a device that is ours, and tells when that device is lost.
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { registerBackend } from "@tensorflow/tfjs-core";
+import { InsituError } from "../../../shared/errors.js";
+import type { BackendReport } from "../../../shared/types/model.js";
+
+export interface Gpu {
+  /** Set once the device is lost: why. It never comes back. */
+  lost?: string;
+  /** Rejects with `device_lost` as soon as it is. */
+  whenLost: Promise<never>;
+}
+
+async function requestAdapter(): Promise<GPUAdapter | null> {
+  return (await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
+}
+
+export async function probeWebGPU(): Promise<BackendReport> {
+  const refuse = (reason: string): BackendReport => ({ backend: "webgpu", available: false, reason });
+  if (!navigator.gpu) return refuse("the browser has no WebGPU");
+  try {
+    const adapter = await requestAdapter();
+    if (!adapter) return refuse("the browser has WebGPU, but no adapter for it");
+    const { isFallbackAdapter, vendor, architecture, device } = adapter.info;
+    const name = [vendor, architecture, device].filter(Boolean).join(" ");
+    if (!isFallbackAdapter) return { backend: "webgpu", available: true, adapter: name };
+    const reason = `software adapter ${vendor} ${architecture}`;
+    return { backend: "webgpu", available: true, software: true, adapter: name, reason };
+  } catch (error) {
+    // Firefox may throw here instead of answering null (mdn/content#42647).
+    return refuse(`asking for an adapter failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/**
+ * Registers tfjs's WebGPU backend on a new device. tfjs's own factory reads `adapter.features` of a null adapter (tfjs#8094), and
+ * a device that it made could not be watched: tfjs has no handler for its loss.
+ */
+export async function registerWebGPU(): Promise<Gpu> {
+  const adapter = await requestAdapter();
+  if (!adapter) throw new Error("no adapter");
+  const wanted: GPUFeatureName[] = ["timestamp-query", "bgra8unorm-storage"];
+  const { limits } = adapter;
+  const device = await adapter.requestDevice({
+    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+    // The limits that tfjs's kernels are written for; WebGPU grants the defaults only unless asked.
+    requiredLimits: {
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxBufferSize: limits.maxBufferSize,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    },
+  });
+  const gpu = {} as Gpu;
+  gpu.whenLost = device.lost.then(({ reason, message }) => {
+    gpu.lost = message || reason;
+    throw deviceLost(gpu.lost);
+  });
+  // Whether anybody waits or not.
+  gpu.whenLost.catch(() => undefined);
+  registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 3);
+  return gpu;
+}
+
+export function deviceLost(why: string): InsituError {
+  return new InsituError("device_lost", `The GPU device was lost: ${why}. Predict again.`, { reason: why });
+}

@@ -1,0 +1,166 @@
+// Turns a model's weights into tensors while their bytes arrive, so that they are never in memory twice.
+import { backend as currentBackend, dispose, type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import type { Backend } from "../../../shared/types/tensor.js";
+import { type WeightSpec, weightBytes } from "../../package/topology.js";
+import type { Constant } from "../graph/types.js";
+
+// tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; they cost nothing to copy.
+const SMALL = 1024;
+
+export interface Decoding {
+  /** Weights whose values are wanted as well. */
+  keep?: ReadonlySet<string>;
+  /** Weights that nobody needs. */
+  skip?: ReadonlySet<string>;
+}
+
+export interface Decoded {
+  tensors: NamedTensorMap;
+  values: Map<string, Constant>;
+}
+
+/**
+ * One tensor a weight, by name, on the backend that is set. `chunks` are the weights' bytes one after the other, cut anywhere;
+ * each is good until the next is asked for.
+ */
+export async function decodeWeights(
+  specs: WeightSpec[],
+  chunks: AsyncIterable<ArrayBuffer>,
+  backend: Backend,
+  { keep, skip }: Decoding = {},
+): Promise<Decoded> {
+  const tensors: NamedTensorMap = {};
+  const values: Decoded["values"] = new Map();
+  const reader = new ByteReader(chunks[Symbol.asyncIterator]());
+  try {
+    for (const spec of specs) {
+      const bytes = await reader.take(weightBytes(spec));
+      const { name, shape, dtype } = spec;
+      if (skip?.has(name)) continue;
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const decoded = decode(bytes, spec);
+      const isKept = keep?.has(name) === true;
+      // cpu keeps what it is given, webgpu what is small; a view into a chunk would be empty once that is freed.
+      const own =
+        decoded.buffer === bytes.buffer && (isKept || backend === "cpu" || (backend === "webgpu" && size < SMALL));
+      const data = own ? decoded.slice() : decoded;
+      if (isKept) values.set(name, { shape, dtype, values: data });
+      const result = tensor(data, shape, dtype);
+      tensors[name] = result;
+      if (backend === "webgpu" && size >= SMALL) upload(result);
+    }
+    await reader.end();
+    return { tensors, values };
+  } catch (error) {
+    dispose(tensors);
+    throw error;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Moves the values to the GPU now; tfjs would hold them until the first run. */
+function upload(weight: Tensor): void {
+  const gpu = currentBackend() as { uploadToGPU?: (dataId: object) => void };
+  gpu.uploadToGPU?.(weight.dataId);
+}
+
+/** Hands out a stream of chunks in pieces of any length. */
+class ByteReader {
+  private chunk = new Uint8Array(0);
+  private at = 0;
+
+  constructor(private readonly chunks: AsyncIterator<ArrayBuffer>) {}
+
+  /** A view into the chunk where it can be one, else a copy; good until the next call. */
+  async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.at === this.chunk.length && length > 0) await this.next();
+    const start = this.at;
+    // Typed arrays of numbers begin at multiples of their size.
+    if (start + length <= this.chunk.length && (this.chunk.byteOffset + start) % 4 === 0) {
+      this.at += length;
+      return this.chunk.subarray(start, start + length);
+    }
+    const bytes = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
+      if (this.at === this.chunk.length) await this.next();
+      const part = this.chunk.subarray(this.at, this.at + length - filled);
+      bytes.set(part, filled);
+      filled += part.length;
+      this.at += part.length;
+    }
+    return bytes;
+  }
+
+  /** Lets the source see that all was read, and throws when it has more. */
+  async end(): Promise<void> {
+    const rest = this.chunk.length - this.at;
+    if (rest > 0 || !(await this.chunks.next()).done) throw new Error("the weight files go on after the last weight");
+  }
+
+  async close(): Promise<void> {
+    await this.chunks.return?.();
+  }
+
+  private async next(): Promise<void> {
+    const { value, done } = await this.chunks.next();
+    if (done) throw new Error("the weight files end before the last weight");
+    this.chunk = new Uint8Array(value as ArrayBuffer);
+    this.at = 0;
+  }
+}
+
+type Values = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+function decode(bytes: Uint8Array<ArrayBuffer>, { dtype, quantization }: WeightSpec): Values {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (!quantization) {
+    if (dtype === "bool") return bytes;
+    return dtype === "int32"
+      ? new Int32Array(buffer, byteOffset, byteLength / 4)
+      : new Float32Array(buffer, byteOffset, byteLength / 4);
+  }
+  if (quantization.dtype === "float16") return decodeFloat16(bytes);
+  const stored = quantization.dtype === "uint8" ? bytes : new Uint16Array(buffer, byteOffset, byteLength / 2);
+  return dequantize(stored, dtype === "int32", quantization.scale ?? 1, quantization.min ?? 0);
+}
+
+/** As tfjs computes it (tfjs-core, io_utils.ts, decodeWeight): value = stored * scale + min. */
+function dequantize(stored: Uint8Array | Uint16Array, isInteger: boolean, scale: number, min: number): Values {
+  const values = isInteger ? new Int32Array(stored.length) : new Float32Array(stored.length);
+  for (let i = 0; i < stored.length; i += 1) {
+    const value = (stored[i] as number) * scale + min;
+    values[i] = isInteger ? Math.round(value) : value;
+  }
+  return values;
+}
+
+// ---- float16 -----------------------------------------------------------------------------------------------------
+
+type Float16ArrayConstructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayLike<number>;
+
+/** By the platform where it can (Chrome 135, Firefox 129, Safari 18.2), else by a table of all 65,536 values. */
+export function decodeFloat16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const platform = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array;
+  if (platform) return new Float32Array(new platform(buffer, byteOffset, byteLength / 2));
+  const stored = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  const values = new Float32Array(stored.length);
+  table ??= float16Table();
+  for (let i = 0; i < stored.length; i += 1) values[i] = table[stored[i] as number] as number;
+  return values;
+}
+
+let table: Float32Array | undefined;
+
+/** IEEE 754 binary16: 1 bit sign, 5 bits exponent with bias 15, 10 bits fraction. */
+function float16Table(): Float32Array {
+  return Float32Array.from({ length: 65_536 }, (_, bits) => {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 0x1f;
+    const fraction = bits & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+}

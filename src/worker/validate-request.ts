@@ -1,0 +1,138 @@
+// Lets only well-formed requests for the host's own methods through; what else arrives in the worker goes no further.
+import type { Endpoint } from "comlink";
+import { InsituError } from "../shared/errors.js";
+import type { Host, PersonalRequest, WireInput } from "../shared/protocol.js";
+
+type Check = (value: unknown) => boolean;
+
+const isNumber: Check = (value) => typeof value === "number";
+const isFlag: Check = (value) => typeof value === "boolean";
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+const isFunction: Check = (value) => typeof value === "function";
+const isUrl: Check = (value) => typeof value === "string" && /^https?:/.test(value) && URL.canParse(value);
+const isNumbers: Check = (value) =>
+  value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array;
+const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includes(value as undefined);
+
+const isInput: Check = (value) => {
+  if (!isRecord(value)) return false;
+  const input = value as { [K in keyof WireInput]: unknown } & { image?: unknown; size?: unknown; data?: unknown };
+  if (input.kind === "image") return isPicture(input.image) && (input.size === undefined || isSize(input.size));
+  if (input.kind === "tensor") return isNumbers(input.data);
+  return input.kind === "tensors" && isRecord(input.data) && Object.values(input.data).every(isNumbers);
+};
+
+const isSize: Check = (value) =>
+  isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
+
+/** By name, since a browser may lack a type. */
+const isPicture: Check = (value) =>
+  ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
+    const Type = (globalThis as Record<string, unknown>)[name];
+    return typeof Type === "function" && value instanceof Type;
+  });
+
+const isText: Check = (value) => typeof value === "string";
+const isName: Check = (value) => isText(value) && value !== "";
+const isMaybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+
+const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
+  state: {},
+  add: { id: isText, label: isName, keep: isFlag, input: isInput },
+  examples: {},
+  kept: { id: isText },
+  remove: { id: isMaybe(isText), label: isMaybe(isText) },
+  train: { budgetMs: isNumber, trigger: isText },
+  predict: { input: isInput },
+  evaluate: {},
+  versions: {},
+  revert: { version: isMaybe(isNumber) },
+  export: { kept: isFlag },
+  import: { file: (value) => value instanceof Blob },
+  forget: {},
+};
+
+const isPersonalRequest: Check = (value) => {
+  if (!isRecord(value) || typeof value.kind !== "string" || !Object.hasOwn(REQUESTS, value.kind)) return false;
+  const checks = REQUESTS[value.kind as PersonalRequest["kind"]];
+  return Object.entries(checks).every(([key, check]) => check(value[key]));
+};
+
+const ARGUMENTS: Record<keyof Host, Check[]> = {
+  connect: [isRecord, isFunction],
+  capabilities: [],
+  load: [isNumber, isUrl, isRecord],
+  predict: [isNumber, isNumber, isInput, isPriority],
+  personal: [isNumber, isNumber, isName, isPersonalRequest],
+  listPersonal: [],
+  forgetPersonal: [],
+  tuned: [isNumber],
+  ping: [],
+  stored: [isNumber],
+  unload: [isNumber],
+  listPackages: [],
+  storeUsage: [],
+  deletePackage: [isUrl],
+  clearStore: [],
+  pinPackage: [isUrl, isFlag],
+  abort: [isNumber],
+};
+
+/** The same host, which answers `input_invalid` to arguments of another kind and to a second `connect`. */
+export function guardHost(host: Host): Host {
+  let connected = false;
+  const methods = Object.entries(ARGUMENTS).map(([name, checks]) => {
+    const method = host[name as keyof Host] as (...given: unknown[]) => unknown;
+    const guarded = (...given: unknown[]) => {
+      const wrong = checks.findIndex((check, place) => !check(given[place]));
+      if (wrong >= 0) throw refused(name, `argument ${wrong + 1} is of another kind`);
+      if (name === "connect" && connected) throw refused(name, "it is connected");
+      connected ||= name === "connect";
+      return method.apply(host, given);
+    };
+    return [name, guarded];
+  });
+  return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(methods)));
+}
+
+function refused(method: string, why: string): InsituError {
+  return new InsituError("input_invalid", `The worker was asked to ${method}, but ${why}.`, { method });
+}
+
+/**
+ * comlink walks any path of properties that a message names, up to `constructor`, sets what it is told to, and an argument list that
+ * is none is an uncaught error, which ends the worker.
+ */
+export function guardEndpoint(endpoint: Endpoint): Endpoint {
+  return {
+    postMessage: endpoint.postMessage.bind(endpoint),
+    addEventListener(type, listener) {
+      endpoint.addEventListener(type, (event) => {
+        if (!isRequest((event as MessageEvent).data)) return;
+        if ("handleEvent" in listener) listener.handleEvent(event);
+        else listener(event);
+      });
+    },
+    // Of use to a release only, and that is no request.
+    removeEventListener: () => undefined,
+  };
+}
+
+function isRequest(data: unknown): boolean {
+  if (!isRecord(data)) return false;
+  const { id, type, path, argumentList } = data;
+  if (typeof id !== "string" || type !== "APPLY") return false;
+  if (!Array.isArray(path) || path.length !== 1 || typeof path[0] !== "string") return false;
+  return Object.hasOwn(ARGUMENTS, path[0]) && Array.isArray(argumentList) && argumentList.every(isArgument);
+}
+
+/** As comlink writes them: a value, or the port of a function of the page. */
+function isArgument(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  return (
+    value.type === "RAW" || (value.type === "HANDLER" && value.name === "proxy" && value.value instanceof MessagePort)
+  );
+}

@@ -1,0 +1,216 @@
+// The page Teach as a person walks it: classes taught from samples, files and a camera, tried, trained, reverted, saved, forgotten and loaded.
+// biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Chromium, launchChromium } from "../../support/chromium.js";
+
+const SLOW_MS = 20_000;
+// What the platform counts as a long task, and issue 6 forbids.
+const LONG_MS = 50;
+
+let folder: string;
+let server: ChildProcess;
+let url: string;
+let chromium: Chromium;
+let page: Page;
+const complaints: string[] = [];
+
+/** The demo's own script, without a collector. */
+function start(): Promise<string> {
+  server = spawn(process.execPath, ["--import", "tsx", "scripts/start.ts", "--port", "0", "--no-collector"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let printed = "";
+  return new Promise((done, refuse) => {
+    const read = (chunk: Buffer) => {
+      printed += chunk;
+      const demo = /Demo\s+(http\S+)/.exec(printed)?.[1];
+      if (demo) done(demo);
+    };
+    server.stdout?.on("data", read);
+    server.stderr?.on("data", read);
+    server.once("exit", (code) => refuse(new Error(`start.ts ended with ${code}:\n${printed}`)));
+  });
+}
+
+const text = (selector: string) => page.locator(selector).innerText();
+const said = (pattern: RegExp) => expect.poll(() => text("#status"), { timeout: SLOW_MS }).toMatch(pattern);
+const press = (name: string | RegExp) => page.getByRole("button", { name }).click();
+const answer = () => text("#said");
+const versions = () => page.locator("#versions th").allInnerTexts();
+const failure = () => page.locator("#failure").isVisible();
+
+async function open(): Promise<void> {
+  await page.goto(new URL("/teach.html", url).href);
+  await said(/^Ready/);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "insitu-teach-page-"));
+  url = await start();
+  chromium = await launchChromium({
+    userDataDir: join(folder, "profile"),
+    args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  });
+  page = await chromium.context.newPage();
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.addInitScript(() => {
+    const long: number[] = [];
+    Object.assign(window, { long });
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) long.push(duration);
+    }).observe({ type: "longtask", buffered: true });
+  });
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  server?.kill("SIGKILL");
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+test("an empty page says what to do, and a trial says that nothing is taught", async () => {
+  await open();
+  expect(await text("#empty")).toMatch(/^Nothing is taught yet/);
+  await press("New crop of brick");
+  await expect.poll(answer).toBe("Teach something first.");
+  expect(await failure()).toBe(false);
+});
+
+test("three surfaces are taught from crops; crops of the other halves are told apart, and coffee is unknown; no task is long", async () => {
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.evaluate(() => void (window as unknown as { long: number[] }).long.splice(0));
+  await press("Use three sample surfaces");
+  await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^15 pictures of 3 classes/);
+  // It trains by itself; how it is found out by its version.
+  await expect.poll(versions, { timeout: SLOW_MS }).not.toEqual([]);
+  await press("Add 5 crops of grass");
+  await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^20 pictures/);
+  for (const surface of ["brick", "grass", "gravel"]) {
+    await press(`New crop of ${surface}`);
+    await expect.poll(answer, { timeout: SLOW_MS }).toMatch(new RegExp(`^(${surface},|Unknown)`));
+  }
+  await press(/Coffee/);
+  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^Unknown/);
+  expect(await text("#how")).toMatch(/version \d+, in [\d.]+ m?s on wasm, [\d.]+ times as far/);
+  const long = await page.evaluate(() => (window as unknown as { long: number[] }).long);
+  expect(long.filter((duration) => duration > LONG_MS)).toEqual([]);
+});
+
+test("training by hand makes a version, judged on what was held out; another can be used again", async () => {
+  await expect.poll(() => text("#training"), { timeout: SLOW_MS }).not.toMatch(/Training\.|idle/);
+  const before = (await versions()).length;
+  await press("Train now");
+  await expect.poll(() => text("#training"), { timeout: SLOW_MS }).toMatch(/^Version \d+ took/);
+  await expect.poll(async () => (await versions()).length).toBe(before + 1);
+  const [newest] = await page.locator("#versions tr").allInnerTexts();
+  expect(newest).toMatch(/\d+ of \d+ \(\d+ % to 100 %\)/);
+  expect(await page.locator("#growth svg").getAttribute("aria-label")).toMatch(/^Accuracy over \d+ versions/);
+  await press("Use version 1");
+  await expect.poll(() => text("#training")).toBe("Version 1 is in use.");
+  await expect.poll(() => page.locator("#versions tr.active th").innerText()).toBe("1");
+});
+
+test("a class of one's own comes from files, by keyboard alone", async () => {
+  await page.locator("#class-name").focus();
+  await page.keyboard.type("coffee");
+  await page.keyboard.press("Enter");
+  await said(/The class coffee is there/);
+  await page.getByLabel("Choose pictures of coffee").setInputFiles([join("demo/public/photos", "coffee.jpg")]);
+  await said(/A picture of coffee learned/);
+  const remove = page.getByRole("button", { name: "Remove picture 1 of coffee" });
+  await expect.poll(() => remove.count()).toBe(1);
+  await remove.focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => remove.count()).toBe(0);
+  await page.getByRole("button", { name: "Remove the class coffee" }).press("Enter");
+  await expect.poll(() => page.getByRole("heading", { name: "coffee" }).count()).toBe(0);
+});
+
+test("a file that is no picture is told in words", async () => {
+  await page
+    .getByLabel("Choose pictures of brick")
+    .setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await expect.poll(failure).toBe(true);
+  expect(await text("#failure")).toMatch(/input_invalid/);
+  await page.getByRole("button", { name: "Close" }).click();
+});
+
+test("the camera teaches while a button is held, and is looked at frame by frame", async () => {
+  const before = Number((await text("#facts")).match(/^\d+/)?.[0]);
+  await press("Use the camera");
+  await expect.poll(answer, { timeout: SLOW_MS }).not.toBe("Teach something first.");
+  const hold = page.getByRole("button", { name: "Hold to take pictures of brick" });
+  await hold.press(" ");
+  await expect
+    .poll(async () => Number((await text("#facts")).match(/^\d+/)?.[0]), { timeout: SLOW_MS })
+    .toBeGreaterThan(before);
+  await press("Stop the camera");
+  await expect.poll(() => page.locator("#video").isVisible()).toBe(false);
+});
+
+test("the next visit has it all", async () => {
+  const facts = await text("#facts");
+  await open();
+  expect(await text("#facts")).toBe(facts);
+  expect((await versions()).length).toBeGreaterThan(1);
+  await press("New crop of gravel");
+  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^(gravel,|Unknown)/);
+});
+
+test.each([
+  ["light", 360],
+  ["light", 768],
+  ["light", 1280],
+  ["dark", 360],
+  ["dark", 1280],
+] as const)("no accessibility violations: %s, %i pixels wide", async (colorScheme, width) => {
+  await page.setViewportSize({ width, height: 800 });
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  if (process.env.SCREENSHOTS)
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/teach-${colorScheme}-${width}.png`, fullPage: true });
+});
+
+test("consent that is taken back stops learning", async () => {
+  await page.getByLabel("This page may learn from me").uncheck();
+  await press("Add 5 crops of grass");
+  await expect.poll(() => text("#failure"), { timeout: SLOW_MS }).toMatch(/without consent/);
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByLabel("This page may learn from me").check();
+});
+
+test("all is saved, forgotten after a question, and loaded again", async () => {
+  const facts = await text("#facts");
+  const download = page.waitForEvent("download");
+  await press("Save to a file");
+  const file = join(folder, "mine.insitu");
+  await (await download).saveAs(file);
+  expect((await stat(file)).size).toBeGreaterThan(100_000);
+  await press("Forget everything");
+  await page.getByRole("dialog").getByRole("button", { name: "Keep it" }).click();
+  expect(await text("#facts")).toBe(facts);
+  await press("Forget everything");
+  await page.getByRole("dialog").getByRole("button", { name: "Forget it" }).click();
+  await said(/^Everything is forgotten/);
+  await expect.poll(() => text("#facts")).toMatch(/^0 pictures/);
+  expect(await versions()).toEqual([]);
+  await page
+    .locator("#import")
+    .setInputFiles({ name: "x", mimeType: "text/plain", buffer: Buffer.from("x".repeat(99)) });
+  await expect.poll(() => text("#failure")).toMatch(/cannot be imported/);
+  await page.locator("#import").setInputFiles(file);
+  await said(/^Loaded \d+ pictures and \d+ versions/);
+  await expect.poll(() => text("#facts")).toMatch(new RegExp(`^${facts.split(",")[0]},`));
+});
+
+test("no script failed unheard meanwhile", () => {
+  expect(complaints).toEqual([]);
+});

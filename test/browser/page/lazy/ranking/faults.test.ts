@@ -1,0 +1,124 @@
+// A personal order under what happens to pages: a crash, a user who does not agree, everything forgotten at once, another model's file.
+import type { Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { catalogue } from "../../../../../models/ranker/catalogue.js";
+import type { Client, PersonalRanker } from "../../../../../src/index.js";
+import { crash } from "../../../../support/crash.js";
+import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+
+declare global {
+  interface Window {
+    rankers: Client;
+    order: PersonalRanker;
+  }
+}
+
+const films = catalogue().slice(0, 300);
+const western = films.filter(({ traits }) => traits.includes("genre:Western"));
+
+let library: LibraryPage;
+let page: Page;
+let stores = 0;
+
+beforeAll(async () => {
+  library = await openLibrary();
+});
+afterAll(() => library?.close());
+beforeEach(async () => {
+  page = await visit();
+});
+afterEach(async () => {
+  for (const open of library.chromium.context.pages().slice(1)) await open.close();
+});
+
+async function visit(): Promise<Page> {
+  const opened = await library.chromium.context.newPage();
+  await opened.goto(library.server.url);
+  await importLibrary(opened);
+  return opened;
+}
+
+async function open(on: Page, store = `r${++stores}`): Promise<string> {
+  const items = films.map(({ id, features, traits }) => ({ id, traits, features: [...features] }));
+  await on.evaluate(
+    async ([name, all]) => {
+      window.rankers = window.insitu.createClient({ backends: ["wasm"], storage: { name } });
+      const model = await window.rankers.load("/models/ranker/", { task: "ranking" });
+      window.order = await model.personalize("for-you");
+      await window.order.setItems(all.map((item) => ({ ...item, features: Float32Array.from(item.features) })));
+    },
+    [store, items] as const,
+  );
+  return store;
+}
+
+const first = (on: Page) => on.evaluate(() => window.order.rank({ top: 10 }).map(({ id }) => id));
+const click = (on: Page, ids: string[]) =>
+  on.evaluate(
+    (all) => window.order.record(all.map((item, position) => ({ kind: "clicked" as const, item, position }))),
+    ids,
+  );
+const likes = western.slice(0, 5).map(({ id }) => id);
+
+test("what was recorded outlives a crash of the tab, and gives the same order", async () => {
+  expect(western.length).toBeGreaterThan(5);
+  const store = await open(page);
+  const before = await first(page);
+  await click(page, likes);
+  const after = await first(page);
+  expect(after).not.toEqual(before);
+  await crash(page);
+  const next = await visit();
+  await open(next, store);
+  expect(await next.evaluate(() => window.order.events())).toBe(5);
+  expect(await first(next)).toEqual(after);
+});
+
+test("client.personal forgets rankers too, those that are open and those that are not", async () => {
+  const store = await open(page);
+  const before = await first(page);
+  await click(page, likes);
+  await page.evaluate(() => window.rankers.personal.forget());
+  expect(await first(page)).toEqual(before);
+  await click(page, likes);
+  const other = await visit();
+  await other.evaluate(async (name) => {
+    const client = window.insitu.createClient({ backends: ["wasm"], storage: { name } });
+    await client.personal.forget();
+    await client.dispose();
+  }, store);
+  const next = await visit();
+  await open(next, store);
+  expect(await next.evaluate(() => window.order.events())).toBe(0);
+});
+
+test("without consent nothing is recorded", async () => {
+  await open(page);
+  const code = await page.evaluate(async (id) => {
+    window.rankers.personal.setConsent("denied");
+    return window.order.record({ kind: "clicked", item: id, position: 0 }).then(
+      () => "recorded",
+      (error) => error.code,
+    );
+  }, likes[0] as string);
+  expect(code).toBe("aborted");
+  expect(await page.evaluate(() => window.order.events())).toBe(0);
+});
+
+test("a file that is none is refused, and the order stays", async () => {
+  await open(page);
+  await click(page, likes);
+  const before = await first(page);
+  for (const content of ["", "{}", '{"format":"insitu-ranking"}', "x".repeat(5_000)]) {
+    const code = await page.evaluate(
+      (text) =>
+        window.order.import(new Blob([text])).then(
+          () => "imported",
+          (error) => error.code,
+        ),
+      content,
+    );
+    expect(code, content).toBe("input_invalid");
+  }
+  expect(await first(page)).toEqual(before);
+});

@@ -1,0 +1,165 @@
+// What happens to predictions when a worker, a GPU or a page dies under them: they are made again, elsewhere if need be.
+import { afterEach, describe, expect, test } from "vitest";
+import type { ClientOptions } from "../../../../src/index.js";
+import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
+import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import { count, RIGGED_HARDWARE, RIGGED_WORKER, rig, riggedWorker } from "../../../support/rigged-worker.js";
+
+let library: LibraryPage;
+afterEach(() => library?.close());
+
+async function open(options: ClientOptions, args: string[] = [], worker = RIGGED_WORKER): Promise<void> {
+  library = await openLibrary({ args }, { routes: [riggedWorker] });
+  await library.page.evaluate(
+    async ({ options, worker }) => {
+      window.rigged = { client: window.insitu.createClient({ ...options, worker }) };
+      window.rigged.model = await window.rigged.client.load("/models/digits/");
+    },
+    { options, worker },
+  );
+}
+
+declare global {
+  interface Window {
+    rigged: {
+      client: import("../../../../src/index.js").Client;
+      model?: import("../../../../src/index.js").Model;
+    };
+  }
+}
+
+interface Answer {
+  backend?: string;
+  code?: string;
+  message?: string;
+  ms: number;
+}
+
+/** The outcomes of `count` predictions that are made at the same time; each must give the same where it gives something. */
+function predict(count = 1, timeout = 60_000): Promise<Answer[]> {
+  return library.page.evaluate(
+    async ({ count, timeout }) => {
+      const input = Float32Array.from({ length: 784 }, (_, index) => (index % 29) / 29);
+      const started = performance.now();
+      const one = async (): Promise<Answer> => {
+        try {
+          const { backend, outputs } = await (window.rigged.model as NonNullable<typeof window.rigged.model>).predict(
+            input,
+            { timeout },
+          );
+          const sum = Array.from(outputs.probabilities?.data ?? []).reduce((a, b) => a + b, 0);
+          return { backend: Math.abs(sum - 1) < 1e-3 ? backend : `wrong: ${sum}`, ms: performance.now() - started };
+        } catch (error) {
+          const { code, message } = error as { code: string; message: string };
+          return { code, message, ms: performance.now() - started };
+        }
+      };
+      return Promise.all(Array.from({ length: count }, one));
+    },
+    { count, timeout },
+  );
+}
+
+const info = () =>
+  library.page.evaluate(() => {
+    const { backend, refused, measured } = (window.rigged.model as NonNullable<typeof window.rigged.model>).info;
+    return { backend, refused, measured };
+  });
+
+describe("the GPU", () => {
+  const alone: ClientOptions = { backends: ["webgpu"] };
+  const crashGpu = async () => {
+    const session = await library.chromium.context.browser()?.newBrowserCDPSession();
+    await session?.send("Browser.crashGpuProcess").catch(() => undefined);
+    await session?.detach();
+  };
+
+  test("a device that is lost is made anew, and the model runs on", async () => {
+    await open(alone, SWIFTSHADER_WEBGPU);
+    expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
+    expect(await count(library.page)).toMatchObject({ devices: 1 });
+    await rig(library.page, "destroyDevice");
+    expect(await predict(3)).toMatchObject([{ backend: "webgpu" }, { backend: "webgpu" }, { backend: "webgpu" }]);
+    expect(await count(library.page)).toMatchObject({ devices: 2 });
+  });
+
+  test("a prediction that runs while the device is lost is made again", async () => {
+    await open(alone, SWIFTSHADER_WEBGPU);
+    const before = await count(library.page);
+    const running = predict(8);
+    await rig(library.page, "destroyDevice");
+    for (const answer of await running) expect(answer).toMatchObject({ backend: "webgpu" });
+    expect((await count(library.page)).tensors).toBe(before.tensors);
+  });
+
+  test("a GPU process that crashes is survived once; after the second crash the model runs on the next backend", async () => {
+    await open({ backends: ["webgpu", "cpu"] }, SWIFTSHADER_WEBGPU, RIGGED_HARDWARE);
+    await library.page.evaluate(() => window.rigged.model?.tuned);
+    expect(await info()).toMatchObject({ backend: "webgpu" });
+    await crashGpu();
+    expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
+    await crashGpu();
+    expect(await predict(2)).toMatchObject([{ backend: "cpu" }, { backend: "cpu" }]);
+    expect(await info()).toMatchObject({
+      backend: "cpu",
+      refused: [{ backend: "webgpu", reason: expect.stringMatching(/^its device was lost 2 times: /) }],
+    });
+  });
+
+  test("where nothing else is allowed, the error says what became of the GPU", async () => {
+    await open(alone, SWIFTSHADER_WEBGPU);
+    await crashGpu();
+    expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
+    await crashGpu();
+    expect(await predict()).toMatchObject([
+      { code: "backend_unavailable", message: expect.stringMatching(/webgpu \(its device was lost 2 times/) },
+    ]);
+  });
+});
+
+describe("the worker", () => {
+  test("one that hangs is ended, the late call rejected, and the others are answered by a new one", async () => {
+    await open({ backends: ["wasm"] });
+    expect(await predict()).toMatchObject([{ backend: "wasm" }]);
+    await rig(library.page, "hang");
+    const late = predict(1, 500);
+    const patient = await predict(3);
+    expect(await late).toMatchObject([{ code: "timeout" }]);
+    for (const answer of patient) expect(answer).toMatchObject({ backend: "wasm" });
+    expect(Math.max(...patient.map(({ ms }) => ms))).toBeLessThan(30_000);
+  });
+
+  test("one that dies during predictions is replaced, and they are made again", async () => {
+    await open({ backends: ["wasm"] });
+    const answers = predict(20);
+    await rig(library.page, "throw");
+    for (const answer of await answers) expect(answer).toMatchObject({ backend: "wasm" });
+    expect(await predict()).toMatchObject([{ backend: "wasm" }]);
+    await rig(library.page, "throw");
+    expect(await predict()).toMatchObject([{ backend: "wasm" }]);
+  });
+
+  test("a model of a worker that hangs can be disposed", async () => {
+    await open({ backends: ["wasm"] });
+    await rig(library.page, "hang");
+    const ms = await library.page.evaluate(async () => {
+      const started = performance.now();
+      await window.rigged.model?.dispose();
+      return performance.now() - started;
+    });
+    expect(ms).toBeLessThan(20_000);
+  });
+});
+
+describe("wrong numbers", () => {
+  test("NaN is an error that says so, and the next prediction is made by another backend", async () => {
+    await open({ backends: ["wasm", "cpu"] });
+    await library.page.evaluate(() => window.rigged.model?.tuned);
+    expect((await info()).backend).toBe("wasm");
+    await rig(library.page, "computeNaN");
+    expect(await predict()).toMatchObject([{ code: "output_invalid", message: expect.stringMatching(/NaN at 0/) }]);
+    expect(await predict()).toMatchObject([{ backend: "cpu" }]);
+    const { refused } = await info();
+    expect(refused).toEqual([{ backend: "wasm", reason: expect.stringMatching(/NaN/) }]);
+  });
+});

@@ -1,0 +1,58 @@
+// What Node recorded as right is what each backend of a real browser computes: else a self-test would refuse backends that are fine.
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { readSelfTests } from "../../../../../src/cli/self-tests.js";
+import { verifyPackage } from "../../../../../src/cli/verify.js";
+import type { Backend, DType, TensorData } from "../../../../../src/shared/types/tensor.js";
+import { compare } from "../../../../../src/worker/runtime/session/verify-session.js";
+import { SWIFTSHADER_WEBGPU } from "../../../../support/chromium.js";
+import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+
+let library: LibraryPage;
+
+beforeAll(async () => {
+  library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
+});
+afterAll(() => library?.close());
+beforeEach(() => library.visit());
+
+/** The model's outputs for its only input, which is float32. */
+async function run(name: string, backend: Backend, { data }: TensorData): Promise<Record<string, TensorData>> {
+  const encoded = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+  const outputs = await library.page.evaluate(
+    async ([path, use, text]) => {
+      const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+      const client = window.insitu.createClient({ backends: [use] });
+      const model = await client.load(path);
+      // A software GPU needs its time.
+      const prediction = await model.predict(new Float32Array(bytes.buffer), { timeout: 170_000 });
+      if (prediction.backend !== use) throw new Error(`${prediction.backend} ran it`);
+      return Object.entries(prediction.outputs).map(([key, { data: values, shape, dtype }]) => {
+        return { key, values: Array.from(values), shape, dtype: dtype as string };
+      });
+    },
+    [`/models/${name}/`, backend, encoded] as const,
+  );
+  return Object.fromEntries(
+    outputs.map(({ key, values, shape, dtype }) => [
+      key,
+      { data: new Float32Array(values), shape, dtype: dtype as DType },
+    ]),
+  );
+}
+
+const backends: Backend[] = ["cpu", "wasm", "webgpu"];
+const cases = ["digits", "objects"].flatMap((name) => backends.map((backend): [string, Backend] => [name, backend]));
+
+test.each(cases)("%s on %s gives what was recorded, with room to spare", async (name, backend) => {
+  const folder = `models/${name}/package`;
+  const { manifest } = await verifyPackage(folder);
+  const tests = await readSelfTests(manifest, folder);
+  expect(tests).toHaveLength(1);
+  for (const { inputs, outputs, tolerance } of tests) {
+    const [input] = Object.values(inputs);
+    const found = compare(outputs, await run(name, backend, input as TensorData), tolerance[backend]);
+    console.log(`${name} on ${backend}: the largest error is ${found.worst.toExponential(1)}`);
+    // Half of it, so that a browser with another rounding passes too.
+    expect(found.worst).toBeLessThan(tolerance[backend] / 2);
+  }
+});

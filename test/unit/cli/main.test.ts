@@ -1,0 +1,130 @@
+// The command `insitu` as a process: what it prints, and the exit codes 0, 1 (failed) and 2 (wrong usage).
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { republish } from "../../support/graphs.js";
+import { CENTERNET, DETECTIONS, flip, useRooms } from "../../support/packages.js";
+
+const rooms = useRooms();
+const require = createRequire(import.meta.url);
+const TSX = require.resolve("tsx/cli");
+const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
+
+function insitu(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [TSX, MAIN, ...args], { encoding: "utf8", timeout: 20_000 });
+}
+
+describe("the command insitu", () => {
+  it("packs, verifies and inspects; fails with 1 after a byte was flipped", () => {
+    const task = rooms.write("detections.json", DETECTIONS);
+    const labels = rooms.write("two.txt", "person\nbicycle\n");
+    const packed = insitu(
+      "pack",
+      CENTERNET,
+      "--out",
+      rooms.folder,
+      "--name",
+      "objects",
+      "--version",
+      "1.2.3",
+      "--release",
+      "3",
+      "--task",
+      task,
+      "--labels",
+      labels,
+      "--no-self-test",
+    );
+    expect(packed).toMatchObject({ status: 0, stderr: "" });
+    for (const words of [
+      "objects 1.2.3, release 3",
+      "4231963 bytes",
+      "tower_0/detections float32 [1, 100, 6]",
+      "detection, 2 labels",
+    ]) {
+      expect(packed.stdout).toContain(words);
+    }
+    const digest = /digest +([0-9a-f]{64})/.exec(packed.stdout)?.[1] ?? "none";
+    expect(insitu("verify", rooms.folder)).toMatchObject({
+      status: 0,
+      stderr: "",
+      stdout: expect.stringContaining(digest),
+    });
+    expect(JSON.parse(insitu("inspect", rooms.folder, "--json").stdout)).toMatchObject({
+      digest,
+      version: "1.2.3",
+      task: { labels: ["person", "bicycle"] },
+    });
+    flip(join(rooms.folder, "centernet.bin"), 0);
+    const failed = insitu("verify", rooms.folder);
+    expect(failed).toMatchObject({ status: 1, stdout: "" });
+    expect(failed.stderr).toMatch(/^insitu: .* centernet\.bin has another SHA-256/);
+  });
+
+  it("records a self-test and says so, runs it again, and fails with 1 for other weights", () => {
+    const model = fileURLToPath(new URL("../../../models/digits/package/model.json", import.meta.url));
+    const about = ["--name", "digits", "--version", "1.0.0"];
+    const packed = insitu("pack", model, "--out", rooms.folder, ...about);
+    expect(packed).toMatchObject({ status: 0, stdout: expect.stringContaining("selftest self-test-1.input.json") });
+    expect(packed.stderr).toMatch(
+      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\n$/,
+    );
+    const passed = insitu("verify", rooms.folder, "--self-test");
+    expect(passed).toMatchObject({ status: 0, stderr: "" });
+    expect(passed.stdout).toContain("passed   self-test 1 on cpu, the largest error is 0.0e+0");
+    // Its highest byte turns a weight of the first layer by a factor of 2^64 or more.
+    const weights = join(rooms.folder, "weights.bin");
+    const bytes = readFileSync(weights);
+    bytes[3] = (bytes[3] ?? 0) ^ 0x60;
+    writeFileSync(weights, bytes);
+    republish(rooms.folder, () => undefined);
+    expect(insitu("verify", rooms.folder).status).toBe(0);
+    const failed = insitu("verify", rooms.folder, "--self-test");
+    expect(failed).toMatchObject({ status: 1, stdout: "" });
+    expect(failed.stderr).toMatch(/^insitu: .*the self-test failed: cpu gave /);
+    expect(insitu("pack", model, "--out", rooms.folder, ...about, "--no-self-test")).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(insitu("verify", rooms.folder, "--self-test").stderr).toContain("has no self-test to run");
+  });
+
+  it.each([
+    ["no command", []],
+    ["an unknown command", ["bake"]],
+    ["an unknown option", ["verify", ".", "--fast"]],
+    ["no folder", ["verify"]],
+    ["no --out", ["pack", CENTERNET, "--name", "x", "--version", "1.0.0"]],
+    [
+      "a release that is no number",
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--release", "two"],
+    ],
+  ])("answers 2 to %s", (_why, args) => {
+    const { status, stdout, stderr } = insitu(...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(args.length > 0 ? /^insitu: / : /^Usage: insitu/);
+  });
+
+  it("answers 1, in one line, to what is not there", () => {
+    expect(insitu("verify", join(rooms.root, "none"))).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^insitu: [^\n]+\n$/),
+    });
+  });
+
+  it("explains each command with an example, and tells its version", () => {
+    for (const command of ["pack", "verify", "inspect"]) {
+      expect(insitu(command, "--help")).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(`Example:\n  insitu ${command} `),
+      });
+    }
+    const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
+    expect(insitu("--version")).toMatchObject({ status: 0, stdout: `${version}\n` });
+  });
+});

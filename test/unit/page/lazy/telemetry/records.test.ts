@@ -1,0 +1,305 @@
+// Records become figures and events: the books add up, official readers understand them, and nothing of a person is in them.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { isSampled, randomId } from "../../../../../src/page/lazy/telemetry/id.js";
+import { randomised, scrub } from "../../../../../src/page/lazy/telemetry/privacy.js";
+import { createRecorder, type RecorderParts } from "../../../../../src/page/lazy/telemetry/recorder.js";
+import type { TelemetryRecord } from "../../../../../src/page/lazy/telemetry/records.js";
+import { pack } from "../../../../../src/page/lazy/telemetry/requests.js";
+import { feedback, MODEL, predicted } from "../../../../support/telemetry-records.js";
+
+const RESOURCE = { "service.name": "shop" };
+const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.json", import.meta.url), "utf8")) as {
+  grr: { eps: number; k: number; p_true: number; p_other: number }[];
+};
+
+function recorder(parts: Partial<RecorderParts> = {}) {
+  const drops: string[] = [];
+  const made = createRecorder({
+    sumsOnly: false,
+    onDrop: (signal, reason) => drops.push(`${signal} ${reason}`),
+    ...parts,
+  });
+  return { ...made, drops };
+}
+
+const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
+  fc.nat(1000).map((n) => predicted(n)),
+  fc.nat(1000).map((n) => feedback(n)),
+  fc.tuple(fc.double(), fc.string()).map(
+    ([milliseconds, message]) =>
+      ({
+        ...{
+          kind: "failed",
+          stage: "predict",
+          errorType: "timeout",
+          model: MODEL,
+          backend: "wasm",
+          milliseconds,
+          message,
+        },
+      }) as TelemetryRecord,
+  ),
+  fc.double().map(
+    (milliseconds) =>
+      ({
+        ...{
+          kind: "loaded",
+          model: MODEL,
+          backend: "wasm",
+          source: "cache",
+          milliseconds,
+          warmupMs: milliseconds,
+          downloaded: 5,
+        },
+      }) as TelemetryRecord,
+  ),
+  fc.constant<TelemetryRecord>({ kind: "fellBack", from: "webgpu", to: "wasm", errorType: "device_lost" }),
+  fc.constant<TelemetryRecord>({ kind: "restarted", reason: "watchdog" }),
+  fc.constant<TelemetryRecord>({ kind: "cache", result: "hit" }),
+  fc.double().map((bytes): TelemetryRecord => ({ kind: "storage", bytes })),
+);
+
+test("what is recorded is what is cut, in requests of at most 48 KiB, whatever is recorded", () => {
+  fc.assert(
+    fc.property(
+      fc.array(kinds, { maxLength: 300 }),
+      fc.constantFrom("otlp" as const, "beacon" as const),
+      (all, protocol) => {
+        const { record, cut, drops } = recorder({ sampling: 1 });
+        let recorded = 0;
+        for (const one of all) recorded += record(one);
+        const taken = cut();
+        const parcels = taken ? pack(taken, RESOURCE, protocol) : [];
+        const inside = parcels.reduce((sum, { records }) => sum + records.metrics + records.events, 0);
+        const lost = drops.filter((drop) => drop.endsWith("queue_overflow")).length;
+        expect(inside + lost).toBe(recorded);
+        for (const { body } of parcels) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(48 * 1024);
+        expect(new Set(parcels.map(({ id }) => id)).size).toBe(parcels.length);
+        expect(cut()).toBeUndefined();
+      },
+    ),
+  );
+});
+
+test("a batch too large for one request is split, and no figure or event is lost", () => {
+  const { record, cut } = recorder({ sampling: 1 });
+  for (let n = 0; n < 400; n += 1) record(predicted(n, { model: { ...MODEL, name: `model ${n % 150}` } }));
+  const taken = cut();
+  const parcels = taken ? pack(taken, RESOURCE, "otlp") : [];
+  expect(parcels.length).toBeGreaterThan(4);
+  const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
+  const logs = parcels
+    .filter(({ path }) => path === "/v1/logs")
+    .map(({ body }) => body)
+    .join();
+  expect(count(logs, /"eventName":"ml.prediction"/g)).toBe(400);
+  const metrics = parcels.filter(({ path }) => path === "/v1/metrics");
+  const items = metrics.flatMap(({ body }) =>
+    JSON.parse(body).resourceMetrics[0].scopeMetrics[0].metrics.filter(
+      (m: { name: string }) => m.name === "ml.inference.items",
+    ),
+  );
+  const sums = items.flatMap((metric) => metric.sum.dataPoints.map((point: { asInt: string }) => Number(point.asInt)));
+  expect(sums.reduce((a, b) => a + b, 0)).toBe(400);
+});
+
+test("what was cut and taken back is cut again with what came meanwhile", () => {
+  const { record, cut, restore } = recorder({ sampling: 1 });
+  record(predicted(1));
+  const first = cut();
+  record(predicted(2));
+  if (first) restore(first);
+  const again = cut();
+  expect(again?.records).toEqual({ metrics: 2, events: 2 });
+  expect(again?.batch.start).toBeLessThanOrEqual(first?.batch.start as number);
+  const items = again?.batch.metrics.find(({ name }) => name === "ml.inference.items");
+  expect(items?.points).toMatchObject([{ value: 2 }]);
+});
+
+interface ProtoType {
+  verify(body: object): string | null;
+  fromObject(body: object): object;
+  encode(message: object): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): object;
+  toObject(message: object, options: object): never;
+}
+// The last release that ships the generated schema; a development dependency only.
+const { v1 } = (
+  createRequire(import.meta.url)("@opentelemetry/otlp-transformer/build/src/generated/root.js") as {
+    opentelemetry: { proto: { collector: Record<"metrics" | "logs", { v1: Record<string, ProtoType> }> } };
+  }
+).opentelemetry.proto.collector.metrics;
+const logs = (
+  createRequire(import.meta.url)("@opentelemetry/otlp-transformer/build/src/generated/root.js") as never as {
+    opentelemetry: { proto: { collector: { logs: { v1: Record<string, ProtoType> } } } };
+  }
+).opentelemetry.proto.collector.logs.v1;
+
+/** Through OpenTelemetry's own protobuf schema and back. */
+function asOfficial<T>(type: ProtoType | undefined, body: string): T {
+  if (!type) throw new Error("The official schema lacks the type.");
+  const bytes = type.encode(type.fromObject(JSON.parse(body))).finish();
+  return type.toObject(type.decode(bytes), { longs: String, enums: String, defaults: true });
+}
+
+test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema reads the figures (%s)", (histogram) => {
+  const { record, cut } = recorder({ histogram, sampling: 0 });
+  for (let n = 0; n < 5; n += 1) record(predicted(n));
+  const taken = cut();
+  const [parcel] = taken ? pack(taken, RESOURCE, "otlp") : [];
+  const read = asOfficial<{ resourceMetrics: { resource: object; scopeMetrics: { metrics: { name: string }[] }[] }[] }>(
+    v1.ExportMetricsServiceRequest,
+    parcel?.body as string,
+  );
+  expect(read.resourceMetrics[0]?.resource).toMatchObject({
+    attributes: [{ key: "service.name", value: { stringValue: "shop" } }],
+  });
+  const metrics = read.resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];
+  const duration = metrics.find(({ name }) => name === "ml.inference.duration");
+  const point = { count: "5", min: 0.021, max: 0.021 };
+  const field = histogram === "explicit" ? "histogram" : "exponentialHistogram";
+  expect(duration).toMatchObject({
+    unit: "s",
+    [field]: { aggregationTemporality: "AGGREGATION_TEMPORALITY_DELTA", dataPoints: [point] },
+  });
+  if (histogram === "exponential")
+    expect(duration).toMatchObject({
+      exponentialHistogram: { dataPoints: [{ scale: 20, positive: { bucketCounts: ["5"] } }] },
+    });
+  expect(metrics.find(({ name }) => name === "ml.inference.items")).toMatchObject({
+    sum: { isMonotonic: true, dataPoints: [{ asInt: "5" }] },
+  });
+});
+
+test("OpenTelemetry's own schema reads the events; eventName, which it does not know yet, is beside them", () => {
+  const { record, cut } = recorder({ sampling: 1, classes: true });
+  record(predicted(3));
+  record(feedback(3));
+  const taken = cut();
+  const parcel = taken && pack(taken, RESOURCE, "otlp").find(({ path }) => path === "/v1/logs");
+  const read = asOfficial<{
+    resourceLogs: { scopeLogs: { logRecords: { attributes: { key: string; value: object }[] }[] }[] }[];
+  }>(logs.ExportLogsServiceRequest, parcel?.body as string);
+  const [prediction, truth] = read.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [];
+  expect(prediction).toMatchObject({ severityNumber: "SEVERITY_NUMBER_INFO" });
+  const values = (list: { key: string; value: object }[] = []) => new Map(list.map(({ key, value }) => [key, value]));
+  expect(values(prediction?.attributes).get("ml.prediction.class")).toMatchObject({ intValue: "3" });
+  expect(values(prediction?.attributes).get("ml.inference.duration")).toMatchObject({ doubleValue: 0.021 });
+  expect(values(truth?.attributes).get("ml.prediction.outcome")).toMatchObject({ stringValue: "correct" });
+  const names = JSON.parse(parcel?.body as string).resourceLogs[0].scopeLogs[0].logRecords;
+  expect(names.map(({ eventName }: { eventName: string }) => eventName)).toEqual(["ml.prediction", "ml.feedback"]);
+});
+
+test("the same tenth of all predictions is chosen, and their feedback with them", () => {
+  const ids = Array.from({ length: 20_000 }, randomId);
+  const chosen = ids.filter((id) => isSampled(id, 0.1));
+  // Five standard deviations.
+  expect(Math.abs(chosen.length - 2000)).toBeLessThan(5 * Math.sqrt(20_000 * 0.1 * 0.9));
+  expect(chosen.every((id) => isSampled(id, 0.1) && isSampled(id, 0.5))).toBe(true);
+  const { record, cut } = recorder({ sampling: 0.5 });
+  for (let n = 0; n < 100; n += 1) {
+    record(predicted(n));
+    record(feedback(n));
+  }
+  const byName = (name: string) => cutEvents.filter((event) => event.name === name);
+  const cutEvents = cut()?.batch.events ?? [];
+  const idsOf = (name: string) => byName(name).map(({ attributes }) => attributes["ml.prediction.id"]);
+  expect(idsOf("ml.prediction")).toEqual(idsOf("ml.feedback"));
+  expect(byName("ml.prediction").length).toBeGreaterThan(10);
+  expect(byName("ml.prediction")[0]?.attributes["ml.sampling.probability"]).toBe(0.5);
+});
+
+test.each(golden.grr)(
+  "randomised response at epsilon $eps over $k answers has the odds of the paper",
+  ({ eps, k, p_true, p_other }) => {
+    // All that randomness can be, evenly: the share of each answer is its probability.
+    const steps = 2000;
+    const counts = new Array<number>(k).fill(0);
+    for (let i = 0; i < steps; i += 1)
+      for (let j = 0; j < k - 1; j += 1) {
+        const draws = [(i + 0.5) / steps, (j + 0.5) / (k - 1)];
+        const answer = randomised(1, k, eps, () => draws.shift() as number);
+        counts[answer] = (counts[answer] as number) + 1 / (steps * (k - 1));
+      }
+    expect(counts[1]).toBeCloseTo(p_true, 3);
+    expect(counts[0]).toBeCloseTo(p_other, 3);
+  },
+);
+
+test("with epsilon neither class nor outcome is told as it was, and what would give it away is left out", () => {
+  const { record, cut } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });
+  for (let n = 0; n < 400; n += 1) record(feedback(n, { correct: true, class: 3 }));
+  const taken = cut();
+  expect(taken?.batch.metrics.some(({ name }) => name === "ml.prediction.squared_error")).toBe(false);
+  const outcomes = taken?.batch.metrics.find(({ name }) => name === "ml.prediction.outcomes")?.points ?? [];
+  const wrong = outcomes.find(({ attributes }) => attributes["ml.prediction.outcome"] === "incorrect") as {
+    value: number;
+  };
+  // Half of them nearly: e^0.1 / (e^0.1 + 1) = 0.525 stay.
+  expect(wrong.value).toBeGreaterThan(100);
+  expect(outcomes.every(({ attributes }) => attributes["ml.privacy.epsilon"] === "0.1")).toBe(true);
+});
+
+test("sums only: no event is made, and every figure is", () => {
+  const { record, cut } = recorder({ sampling: 1, sumsOnly: true });
+  expect(record(predicted(1))).toBe(1);
+  expect(record({ kind: "fellBack", from: "webgpu", to: "wasm", errorType: "device_lost" })).toBe(1);
+  expect(cut()?.batch).toMatchObject({ events: [] });
+});
+
+test("what was dropped travels with the next batch, as a sum and as an event", () => {
+  const made = recorder();
+  made.dropped("events", "queue_overflow", 7);
+  const batch = made.cut()?.batch;
+  expect(batch?.events).toMatchObject([{ name: "ml.telemetry.report", attributes: { "events.queue_overflow": 7 } }]);
+  expect(batch?.metrics).toMatchObject([{ name: "ml.telemetry.dropped", points: [{ value: 7 }] }]);
+});
+
+const SECRETS = [
+  "https://shop.example/orders/4711?token=s3cr3t",
+  "file:///home/alice/pictures/passport.png",
+  "/home/alice/passport.png",
+  "C:\\Users\\alice\\passport.png",
+  "alice@example.org",
+  '"alice smith"',
+  "'alice'",
+  "4111 1111 1111 1111",
+  "2024-11-23",
+  "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+  "d41d8cd98f00b204e9800998ecf8427e",
+  "data:image/png;base64,iVBORw0KGgo",
+  "192.168.17.23",
+];
+
+test.each(SECRETS)("a message is sent without %s", (secret) => {
+  const scrubbed = scrub(`Loading ${secret} failed at ${secret}: not found`);
+  for (const part of secret
+    .split(/[\s/\\?=:@.,;'"-]+/)
+    .filter(
+      (word) =>
+        word.length > 3 && !/^(https?|file|data|home|Users|image|base64|shop|orders|pictures|example)$/.test(word),
+    ))
+    expect(scrubbed).not.toContain(part);
+  expect(scrubbed).toContain("failed at");
+});
+
+test("a message is at most 256 bytes, whatever it is", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 2000 }), (message) => {
+      expect(Buffer.byteLength(scrub(message))).toBeLessThanOrEqual(256);
+    }),
+  );
+  expect(scrub("ü".repeat(300))).toBe("ü".repeat(128));
+});
+
+test("however many predictions are recorded, what waits is bounded, and what goes for it is told", () => {
+  const { record, cut, drops } = recorder();
+  for (let n = 0; n < 20_000; n += 1) record(predicted(n, { id: randomId() }));
+  const taken = cut();
+  expect(taken?.batch.events.length).toBeLessThanOrEqual(501);
+  expect(taken?.batch.metrics.every(({ points }) => points.length <= 12)).toBe(true);
+  expect(drops.length).toBeGreaterThan(1000);
+});

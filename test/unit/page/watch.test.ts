@@ -1,0 +1,181 @@
+// Watching: one prediction at a time, the newest frame wins, the others are counted, and nothing is left behind at the end.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { PredictInput, PredictOptions, WatchSource } from "../../../src/page/api-types.js";
+import { watch } from "../../../src/page/watch.js";
+import { InsituError } from "../../../src/shared/errors.js";
+import type { Prediction } from "../../../src/shared/types/model.js";
+
+/** The page's repaints, which Node does not have: the test shows each frame. */
+class Canvas {}
+const repaints = new Map<number, () => void>();
+let handles = 0;
+const show = async (frames = 1) => {
+  for (let i = 0; i < frames; i += 1) {
+    const due = [...repaints.values()];
+    repaints.clear();
+    for (const paint of due) paint();
+    await turn();
+  }
+};
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const canvas = new Canvas() as WatchSource;
+
+beforeAll(() => {
+  vi.stubGlobal("HTMLCanvasElement", Canvas);
+  vi.stubGlobal("requestAnimationFrame", (paint: () => void) => {
+    handles += 1;
+    repaints.set(handles, paint);
+    return handles;
+  });
+  vi.stubGlobal("cancelAnimationFrame", (handle: number) => void repaints.delete(handle));
+});
+afterAll(() => void vi.unstubAllGlobals());
+
+const unhandled: unknown[] = [];
+process.on("unhandledRejection", (reason) => void unhandled.push(reason));
+beforeEach(() => void repaints.clear());
+afterEach(async () => {
+  await turn();
+  expect(unhandled.splice(0)).toEqual([]);
+  expect(repaints.size).toBe(0);
+});
+
+/** A model whose calls the test answers; like the real one it rejects when its signal aborts. */
+function manual() {
+  const calls: { options: PredictOptions; answer(): Promise<void>; fail(error: unknown): void }[] = [];
+  const predict = (input: PredictInput, options: PredictOptions) =>
+    new Promise<Prediction>((resolve, reject) => {
+      expect(input).toBe(canvas);
+      const id = String(calls.length);
+      options.signal?.addEventListener("abort", () => reject(new InsituError("aborted", "given up")));
+      const answer = () => {
+        resolve({ id } as Prediction);
+        return turn();
+      };
+      calls.push({ options, answer, fail: reject });
+    });
+  return { calls, predict };
+}
+
+test("frames during a prediction count as dropped but for the newest, which is predicted next", async () => {
+  const { calls, predict } = manual();
+  const watched = watch(predict, canvas, { timeout: 9 });
+  const walk = watched[Symbol.asyncIterator]();
+  const first = walk.next();
+  await show();
+  expect(calls.length).toBe(1);
+  expect(calls[0]?.options.timeout).toBe(9);
+  await show(4);
+  expect({ calls: calls.length, seen: watched.seen, dropped: watched.dropped }).toEqual({
+    calls: 1,
+    seen: 5,
+    dropped: 3,
+  });
+  await calls[0]?.answer();
+  expect((await first).value).toEqual({ id: "0" });
+  await turn();
+  expect({ calls: calls.length, dropped: watched.dropped }).toEqual({ calls: 2, dropped: 3 });
+  watched.stop();
+});
+
+test("while the caller is busy, one prediction is made and no more", async () => {
+  const { calls, predict } = manual();
+  const watched = watch(predict, canvas);
+  const walk = watched[Symbol.asyncIterator]();
+  const first = walk.next();
+  await show();
+  await calls[0]?.answer();
+  await first;
+  await show(3);
+  await calls[1]?.answer();
+  await show(5);
+  expect(calls.length).toBe(2);
+  expect((await walk.next()).value).toEqual({ id: "1" });
+  await turn();
+  // The newest of the five, at once.
+  expect(calls.length).toBe(3);
+  expect(watched.seen).toBe(9);
+  expect(watched.dropped).toBe(2 + 4);
+  watched.stop();
+});
+
+test("nothing happens before the walk, and stop() without one is safe", async () => {
+  const { calls, predict } = manual();
+  const watched = watch(predict, canvas);
+  await show(3);
+  watched.stop();
+  watched.stop();
+  expect(await watched[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined });
+  expect({ calls: calls.length, seen: watched.seen }).toEqual({ calls: 0, seen: 0 });
+});
+
+test.each(["stop", "return", "dispose"] as const)(
+  "%s ends a walk that waits, and its prediction, quietly",
+  async (how) => {
+    const { calls, predict } = manual();
+    const watched = watch(predict, canvas);
+    const walk = watched[Symbol.asyncIterator]();
+    const waiting = walk.next();
+    await show();
+    if (how === "stop") watched.stop();
+    if (how === "return") await walk.return?.();
+    if (how === "dispose") await watched[Symbol.asyncDispose]();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(calls[0]?.options.signal?.aborted).toBe(true);
+    await show(2);
+    expect({ calls: calls.length, seen: watched.seen }).toEqual({ calls: 1, seen: 1 });
+  },
+);
+
+test.each(["before", "during"])("a signal %s ends it with aborted", async (when) => {
+  const { calls, predict } = manual();
+  const controller = new AbortController();
+  if (when === "before") controller.abort("enough");
+  const walk = watch(predict, canvas, { signal: controller.signal })[Symbol.asyncIterator]();
+  const waiting = walk.next();
+  waiting.catch(() => undefined);
+  await show();
+  controller.abort("enough");
+  await expect(waiting).rejects.toMatchObject({ code: "aborted", cause: "enough" });
+  expect(calls.every(({ options }) => options.signal?.aborted)).toBe(true);
+  expect(await walk.next()).toEqual({ done: true, value: undefined });
+});
+
+test("a prediction that fails rejects the walk, after those that were ready", async () => {
+  const { calls, predict } = manual();
+  const walk = watch(predict, canvas)[Symbol.asyncIterator]();
+  const first = walk.next();
+  await show();
+  await calls[0]?.answer();
+  await first;
+  await show();
+  const fault = new InsituError("output_invalid", "NaN");
+  calls[1]?.fail(fault);
+  await expect(walk.next()).rejects.toBe(fault);
+});
+
+test("with an interval only frames that are due are seen, in the rhythm that was asked for", async () => {
+  const { predict } = manual();
+  let now = 1000;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const watched = watch(predict, canvas, { every: 100 });
+  const waiting = watched[Symbol.asyncIterator]().next();
+  // Ten seconds at 60 frames a second.
+  for (let frame = 0; frame < 600; frame += 1) {
+    await show();
+    now += 1000 / 60;
+  }
+  clock.mockRestore();
+  expect(watched.seen).toBeGreaterThanOrEqual(99);
+  expect(watched.seen).toBeLessThanOrEqual(101);
+  watched.stop();
+  await waiting;
+});
+
+test.each([0, -5, Number.NaN, "often"])("an interval of %s is refused", (every) => {
+  expect(() => watch(manual().predict, canvas, { every: every as number })).toThrowError(/every is/);
+});
+
+test.each([undefined, null, {}, "video"])("%s cannot be watched", (wrong) => {
+  expect(() => watch(manual().predict, wrong as unknown as WatchSource)).toThrowError(/a video or canvas element/);
+});

@@ -1,0 +1,63 @@
+// The package's description, the bundle check and the README check: what keeps a broken package from being published.
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { outsideReferences } from "../../../scripts/checks/bundle.js";
+import { snippetsOf } from "../../../scripts/checks/readme.js";
+
+const root = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const described = JSON.parse(readFileSync(root("package.json"), "utf8"));
+
+describe("package.json", () => {
+  test("installs nothing but itself", () => {
+    expect(described.dependencies).toBeUndefined();
+    expect(described.optionalDependencies).toBeUndefined();
+  });
+
+  test("is ESM and names the worker as the only file with side effects", () => {
+    expect(described.type).toBe("module");
+    expect(described.sideEffects).toEqual(["./dist/worker.js"]);
+    expect(JSON.stringify(described.exports)).not.toMatch(/require|\.cjs/);
+  });
+
+  test("every entry has a source file", () => {
+    const built: string[] = [
+      described.exports["."].default,
+      described.exports["./worker"].default,
+      described.bin.insitu,
+    ];
+    const sources = built.map((path) => path.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
+    expect(sources.filter((path) => !existsSync(root(path)))).toEqual([]);
+  });
+});
+
+describe("outsideReferences", () => {
+  test.each([
+    ['import x from "y"; x();', 'import x from "y";'],
+    ['export * from "y";', 'export * from "y";'],
+    ['export { x } from "y";', "export … from"],
+    ['const load = () => import("./chunk.js"); load();', "import(./chunk.js)"],
+    ['if (typeof process === "object") { const fs = require("fs"); fs.x(); }', "require()"],
+  ])("finds the reference in %s", (source, found) => {
+    expect(outsideReferences(source)).toEqual([found]);
+  });
+
+  test.each([
+    "class Table { async import(keys) { return keys; } } new Table().import([]);",
+    'const text = "require(\\"fs\\") and import(\\"x\\")"; console.log(text);',
+    "const here = new URL('./worker.js', import.meta.url); export { here };",
+  ])("finds none in %s", (source) => {
+    expect(outsideReferences(source)).toEqual([]);
+  });
+});
+
+describe("snippetsOf", () => {
+  test("takes the ts blocks alone and knows their lines", () => {
+    const markdown =
+      "# Title\n\n```sh\nnpm install\n```\n\n```ts\nconst a = 1;\n```\n\n```tsx\nno\n```\n\n```ts\nconst b = 2;\n```\n";
+    expect(snippetsOf(markdown)).toEqual([
+      { line: 8, code: "const a = 1;\n" },
+      { line: 16, code: "const b = 2;\n" },
+    ]);
+  });
+});

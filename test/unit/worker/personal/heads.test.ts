@@ -1,0 +1,201 @@
+// The heads of personal models: class means, the softmax layer, what is unknown, who is held out, who is right.
+import "@tensorflow/tfjs-backend-cpu";
+import { memory, setBackend } from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { seeded } from "../../../../models/digits/augment.js";
+import { evaluate, judge } from "../../../../src/worker/personal/evaluate.js";
+import { applyHead, type Sample } from "../../../../src/worker/personal/head.js";
+import { holdOut, stopSplit } from "../../../../src/worker/personal/hold-out.js";
+import { fitNearestMean } from "../../../../src/worker/personal/nearest-mean.js";
+import { studentPoint, unknownLimits } from "../../../../src/worker/personal/novelty.js";
+import { fitSoftmax, type Workbench } from "../../../../src/worker/personal/softmax-head.js";
+import { unit } from "../../../../src/worker/personal/vector-math.js";
+import type { Turns } from "../../../../src/worker/runtime/scheduling/scheduler.js";
+
+const SIZE = 24;
+const LABELS = ["a", "b", "c"];
+
+/** Points around one direction a class; the larger the spread, the more they overlap. */
+function samples(counts: number[], spread: number, seed: number): Sample[] {
+  const random = seeded(seed);
+  const normal = () => Math.sqrt(-2 * Math.log(random() || 1e-9)) * Math.cos(2 * Math.PI * random());
+  return counts.flatMap((count, index) =>
+    Array.from({ length: count }, () => ({
+      class: index,
+      vector: unit(Array.from({ length: SIZE }, (_, at) => (at % 3 === index ? 1 : 0) + spread * normal())),
+    })),
+  );
+}
+
+const labelled = (all: Sample[]) => all.map(({ vector, class: index }) => ({ vector, label: LABELS[index] as string }));
+
+const turns = { alone: (run: () => Promise<unknown>) => run() } as Turns;
+const bench = (over: Partial<Workbench> = {}): Workbench => ({
+  lease: { target: { backend: "cpu" }, run: (step) => step(), end: () => undefined },
+  turns,
+  signal: new AbortController().signal,
+  until: performance.now() + 60_000,
+  onProgress: () => undefined,
+  ...over,
+});
+
+describe("the nearest mean", () => {
+  it("finds classes that lie apart, from one example each", () => {
+    const head = fitNearestMean(samples([1, 1, 1], 0.05, 1), LABELS, SIZE);
+    const { correct, examples } = judge(head, labelled(samples([20, 20, 20], 0.05, 2)));
+    expect([correct, examples]).toEqual([60, 60]);
+    expect([...head.limits]).toEqual([Infinity, Infinity, Infinity]);
+  });
+
+  it("has scores that are as often right as they say", () => {
+    const head = fitNearestMean(samples([40, 40, 40], 0.9, 3), LABELS, SIZE);
+    const fresh = samples([200, 200, 200], 0.9, 4);
+    const said = fresh.map(({ vector, class: truth }) => ({ ...applyHead(head, vector), truth }));
+    const mean = said.reduce((sum, { scores, class: best }) => sum + (scores[best] as number), 0) / said.length;
+    const right = said.filter(({ class: best, truth }) => best === truth).length / said.length;
+    expect(right).toBeLessThan(0.99);
+    expect(Math.abs(mean - right)).toBeLessThan(0.06);
+  });
+
+  it("does not depend on how long embeddings are", () => {
+    const head = fitNearestMean(samples([5, 5, 5], 0.3, 5), LABELS, SIZE);
+    const [{ vector } = { vector: new Float32Array(SIZE) }] = samples([1, 0, 0], 0.3, 6);
+    const long = vector.map((value) => value * 1000);
+    expect(applyHead(head, long).distance).toBeCloseTo(applyHead(head, vector).distance, 4);
+  });
+});
+
+describe("the softmax layer", () => {
+  beforeAll(() => setBackend("cpu"));
+
+  it("learns what class means cannot: a class of two opposite kinds", async () => {
+    const random = seeded(7);
+    const make = (): Sample[] =>
+      Array.from({ length: 120 }, (_, index) => {
+        const [x, y] = [random() * 2 - 1, random() * 2 - 1];
+        // Beside a wide axis that both classes share, a narrow one that tells them apart.
+        return { class: y > 0 ? 1 : 0, vector: unit([3 * x, y * 0.5 + (y > 0 ? 0.2 : -0.2), 1, index % 2]) };
+      });
+    const nearest = fitNearestMean(make(), ["down", "up"], 4);
+    const softmax = await fitSoftmax(make(), nearest, bench());
+    const fresh = make().map(({ vector, class: index }) => ({ vector, label: ["down", "up"][index] as string }));
+    expect(judge(softmax, fresh).correct).toBeGreaterThanOrEqual(judge(nearest, fresh).correct);
+    expect(judge(softmax, fresh).accuracy).toBeGreaterThan(0.95);
+  });
+
+  it("weighs classes alike, however many examples they have", async () => {
+    const few = samples([60, 3, 3], 0.5, 8);
+    const softmax = await fitSoftmax(few, fitNearestMean(few, LABELS, SIZE), bench());
+    const fresh = labelled(samples([50, 50, 50], 0.5, 9));
+    const rows = [0, 1, 2].map((index) => judge(softmax, fresh.slice(index * 50, index * 50 + 50)).accuracy ?? 0);
+    for (const accuracy of rows) expect(accuracy).toBeGreaterThan(0.7);
+  });
+
+  it("leaves no tensor behind, also when it is aborted", async () => {
+    const some = samples([12, 12, 12], 0.4, 10);
+    const nearest = fitNearestMean(some, LABELS, SIZE);
+    const before = memory().numTensors;
+    await fitSoftmax(some, nearest, bench());
+    expect(memory().numTensors).toBe(before);
+    const controller = new AbortController();
+    const aborted = fitSoftmax(
+      some,
+      nearest,
+      bench({ signal: controller.signal, onProgress: () => controller.abort() }),
+    );
+    await expect(aborted).rejects.toMatchObject({ code: "aborted" });
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it("stops early, and takes what it has when time is up", async () => {
+    const steps: number[] = [];
+    const some = samples([12, 12, 12], 0.4, 11);
+    const nearest = fitNearestMean(some, LABELS, SIZE);
+    await fitSoftmax(some, nearest, bench({ onProgress: ({ done }) => steps.push(done) }));
+    expect(Math.max(...steps)).toBeLessThan(300);
+    const late = await fitSoftmax(some, nearest, bench({ until: 0 }));
+    expect(judge(late, labelled(samples([20, 20, 20], 0.4, 12))).accuracy).toBeGreaterThan(0.8);
+  });
+});
+
+describe("what is unknown", () => {
+  it("is about a twentieth of what does belong, over many draws", () => {
+    let unknown = 0;
+    let all = 0;
+    for (let seed = 0; seed < 60; seed += 1) {
+      const head = fitNearestMean(samples([8, 8, 8], 0.3, 100 + seed), LABELS, SIZE);
+      for (const { vector } of samples([20, 20, 20], 0.3, 500 + seed)) {
+        all += 1;
+        if (applyHead(head, vector).distance > 1) unknown += 1;
+      }
+    }
+    expect(unknown / all).toBeGreaterThan(0.01);
+    expect(unknown / all).toBeLessThan(0.1);
+  });
+
+  it("is what points elsewhere", () => {
+    const head = fitNearestMean(samples([8, 8, 0], 0.3, 13), LABELS.slice(0, 2), SIZE);
+    const others = samples([0, 0, 50], 0.3, 14).filter(({ vector }) => applyHead(head, vector).distance > 1);
+    expect(others.length).toBeGreaterThanOrEqual(48);
+  });
+
+  it("has Student's points: those of the tables", () => {
+    // Abramowitz & Stegun, table 26.10, one-sided 95 %.
+    for (const [freedom, point] of [
+      [1, 6.314],
+      [2, 2.92],
+      [3, 2.353],
+      [5, 2.015],
+      [10, 1.812],
+      [30, 1.697],
+      [120, 1.658],
+    ] as const)
+      expect(studentPoint(freedom)).toBeCloseTo(point, 1);
+    expect([...unknownLimits([], 2)]).toEqual([Infinity, Infinity]);
+  });
+});
+
+describe("who is held out", () => {
+  it("is one of four of each class, never one of the first three, and stays so", () => {
+    const arbitrary = fc.array(fc.constantFrom("x", "y", "z"), { maxLength: 60 });
+    fc.assert(
+      fc.property(arbitrary, fc.nat(60), (labels, cut) => {
+        const all = labels.map((label, index) => ({ id: String(index), label }));
+        const before = holdOut(all.slice(0, cut));
+        const seen = all.slice(0, cut).map((one) => ({ ...one, heldOut: before.has(one.id) }));
+        const after = holdOut([...seen, ...all.slice(cut)]);
+        for (const one of seen) expect(after.has(one.id)).toBe(one.heldOut);
+        for (const label of ["x", "y", "z"]) {
+          const mine = all.filter((one) => one.label === label);
+          expect(mine.filter(({ id }) => after.has(id)).length).toBe(Math.floor(mine.length / 4));
+          for (const { id } of mine.slice(0, 3)) expect(after.has(id)).toBe(false);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("leaves three of four of each class to be trained on before it stops", () => {
+    expect(stopSplit([0, 0, 0, 0, 1, 1, 1, 0])).toEqual([false, false, false, true, false, false, false, false]);
+  });
+});
+
+describe("judging", () => {
+  it("counts what is called unknown as wrong, and names classes that the head does not know", () => {
+    const head = fitNearestMean(samples([8, 8, 0], 0.2, 15), LABELS.slice(0, 2), SIZE);
+    const evaluation = evaluate(head, 3, labelled(samples([10, 10, 10], 0.2, 16)));
+    expect(evaluation.labels).toEqual(["a", "b", "c"]);
+    expect(evaluation.examples).toBe(30);
+    expect(evaluation.unknown).toBeGreaterThanOrEqual(9);
+    const cells = evaluation.confusion.reduce((sum, { count }) => sum + count, 0);
+    expect(cells + evaluation.unknown).toBe(30);
+    const diagonal = evaluation.confusion.filter(({ truth, predicted }) => truth === predicted);
+    expect(diagonal.reduce((sum, { count }) => sum + count, 0)).toBe(evaluation.correct);
+  });
+
+  it("says nothing of no examples", () => {
+    const head = fitNearestMean(samples([2, 2, 2], 0.2, 17), LABELS, SIZE);
+    expect(judge(head, [])).toEqual({ examples: 0, correct: 0, interval: [0, 1], loss: 0 });
+  });
+});
