@@ -16,7 +16,11 @@ const CHECKS: Check[] = [
   { name: "build", about: "library", run: command("npm", "run", "build") },
   { name: "build-collector", about: "collector", run: command("npm", "run", "build:collector") },
   { name: "models", about: "the model packages, built when missing", run: buildModels },
-  { name: "types", about: "library, tests and tools (tsc)", run: command("npx", "tsc", "-p", "tsconfig.json") },
+  {
+    name: "types",
+    about: "page (DOM), worker (WebWorker), tools and tests (Node)",
+    run: command("npx", "tsc", "--build"),
+  },
   { name: "types-collector", about: "collector (tsc)", run: command("npx", "tsc", "-p", "collector", "--noEmit") },
   { name: "unit", about: "pure rooms (vitest)", run: vitest("unit") },
   { name: "collector", about: "the collector (vitest)", run: vitest("collector") },

@@ -1,5 +1,5 @@
 // The worker's entry: exposes the host at once, then says that it is ready and which protocol it speaks.
-import { type Endpoint, expose } from "comlink";
+import { expose } from "comlink";
 import { keepErrorsWhole, PROTOCOL, type Ready } from "./shared/protocol.js";
 import { createHost } from "./worker/host.js";
 import { realPorts } from "./worker/package/platform.js";
@@ -31,6 +31,6 @@ const host = createHost({
       },
     }),
 });
-expose(guardHost(host), guardEndpoint(self as unknown as Endpoint));
+expose(guardHost(host), guardEndpoint(self));
 
 postMessage({ insitu: "ready", protocol: PROTOCOL } satisfies Ready);

@@ -19,9 +19,16 @@ export function snippetsOf(markdown: string): Snippet[] {
 }
 
 const CONFIG = {
-  extends: "../../tsconfig.json",
+  extends: "../../tsconfig.base.json",
   // A snippet may leave out what it does with a value.
-  compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, types: [] },
+  compilerOptions: {
+    lib: ["ES2023", "ESNext.Disposable", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    composite: false,
+    emitDeclarationOnly: false,
+    noEmit: true,
+  },
   include: ["*.ts"],
   exclude: [],
 };

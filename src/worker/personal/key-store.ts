@@ -70,17 +70,8 @@ export function openVault(storage: string): Vault {
   };
 }
 
-/** What the types of a page do not know. */
-interface WorkerFile {
-  createSyncAccessHandle(): Promise<{
-    write(bytes: Uint8Array, options: { at: number }): number;
-    flush(): void;
-    close(): void;
-  }>;
-}
-
 async function write(file: FileSystemFileHandle, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const access = await (file as unknown as WorkerFile).createSyncAccessHandle();
+  const access = await file.createSyncAccessHandle();
   try {
     access.write(bytes, { at: 0 });
     access.flush();

@@ -128,7 +128,7 @@ function embedderOf({ format, files, selfTest = [], inputs, embedding }: Manifes
 
 /** One at a time over all tabs. Where there are no Web Locks two may run; a version is kept whole or not at all then too. */
 async function exclusively<T>(name: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  const { locks } = navigator as Partial<Navigator>;
+  const { locks } = navigator as Partial<WorkerNavigator>;
   if (!locks) return run();
   try {
     return await (locks.request(name, { signal }, run) as Promise<T>);
