@@ -2,12 +2,12 @@
 import { seeded } from "../models/digits/augment.js";
 import { type Digit, heldOut, SIDE } from "../models/digits/data.js";
 import { useWasm } from "../models/digits/wasm.js";
-import { judge } from "../src/worker/personal/evaluate.js";
+import { measureAccuracy } from "../src/worker/personal/evaluate.js";
 import type { ExportedExample } from "../src/worker/personal/export-schema.js";
 import { applyHead } from "../src/worker/personal/head.js";
-import type { Workbench } from "../src/worker/personal/softmax-head.js";
+import type { TrainingBackend } from "../src/worker/personal/softmax-head.js";
 import { trainVersion } from "../src/worker/personal/training.js";
-import type { Turns } from "../src/worker/runtime/scheduling/scheduler.js";
+import type { Scheduler } from "../src/worker/runtime/scheduling/scheduler.js";
 import type { Crop } from "./page/personal.js";
 
 export const SHOTS = [1, 2, 5, 10, 20] as const;
@@ -114,7 +114,7 @@ export function intervalOf(values: number[]): Interval {
   return { mean, half: T19 * Math.sqrt(variance / values.length) };
 }
 
-const turns = { alone: (run: () => Promise<unknown>) => run() } as Turns;
+const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
 
 /** The library's own training, on tfjs's wasm backend in Node; the embeddings are those of the page. */
 export async function fewShot(
@@ -147,7 +147,7 @@ export async function fewShot(
       const unknown = (all: ExportedExample[]) =>
         all.filter(({ vector }) => applyHead(head, vector).distance > 1).length / Math.max(1, all.length);
       runs.push({
-        accuracy: judge(head, ask).accuracy ?? 0,
+        accuracy: measureAccuracy(head, ask).accuracy ?? 0,
         falseUnknown: unknown(ask),
         trueUnknown: unknown(other),
         softmax: head.kind === "softmax" ? 1 : 0,
@@ -166,7 +166,7 @@ export async function fewShot(
   return scores;
 }
 
-function workbench(): Workbench {
+function workbench(): TrainingBackend {
   return {
     lease: { target: { backend: "wasm" }, run: (step) => step(), end: () => undefined },
     turns,

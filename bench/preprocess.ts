@@ -45,10 +45,10 @@ export async function benchPreprocess({ rounds }: PreprocessOptions, report: Rep
       );
       const cells = (times: number[], wide: number) =>
         percentile(times, 0.5).toFixed(2).padStart(wide) + percentile(times, 0.95).toFixed(2).padStart(7);
-      const worker = seen.map(({ preprocess }) => preprocess);
+      const worker = seen.map(({ preprocessMs: preprocess }) => preprocess);
       const page = seen.map(({ held }) => held);
-      const way = seen.map(({ transfer }) => transfer);
-      const whole = seen.map(({ preprocess, transfer }) => preprocess + transfer);
+      const way = seen.map(({ transferMs: transfer }) => transfer);
+      const whole = seen.map(({ preprocessMs: preprocess, transferMs: transfer }) => preprocess + transfer);
       const p50 = percentile(whole, 0.5);
       const target = kind.endsWith("decoding") ? undefined : TARGET_MS;
       report.say(

@@ -62,11 +62,11 @@ async function nextClick({ ranker, user, seen, rest, ...session }: Session): Pro
     const wanted = seen.size + (page + 1) * PAGE_SIZE;
     const list = ranker.rank({ top: wanted }).filter(({ index }) => !seen.has(index));
     const shown = list.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
-    await ranker.record(shown.map(({ id }, position) => ({ kind: "shown", item: id, position })));
+    await ranker.recordEvents(shown.map(({ id }, position) => ({ kind: "shown", item: id, position })));
     let clicks = 0;
     for (const [position, { id, index }] of shown.entries()) {
       if (user.random() >= user.looks(position) || !user.clicks(index)) continue;
-      await ranker.record({ kind: "clicked", item: id, position });
+      await ranker.recordEvents({ kind: "clicked", item: id, position });
       seen.add(index);
       clicks += 1;
     }
@@ -213,7 +213,7 @@ async function costs(films: FilmItem[], base: Float32Array, report: Report): Pro
   const batch = () => list.slice(0, 10).map(({ id }, position) => ({ kind: "shown" as const, item: id, position }));
   show(
     "record ten shown",
-    times(() => void ranker.record(batch()), 50),
+    times(() => void ranker.recordEvents(batch()), 50),
     undefined,
     report,
   );
@@ -221,8 +221,8 @@ async function costs(films: FilmItem[], base: Float32Array, report: Report): Pro
     "record a click, and the next list",
     times(() => {
       place = (place + 1) % 40;
-      void ranker.record({ kind: "clicked", item: list[place]?.id ?? "", position: place % 10 });
-      void ranker.record(batch());
+      void ranker.recordEvents({ kind: "clicked", item: list[place]?.id ?? "", position: place % 10 });
+      void ranker.recordEvents(batch());
     }, 50),
     undefined,
     report,

@@ -17,7 +17,7 @@ export type {
 } from "./page/api-types.js";
 export { type Client, createClient } from "./page/client.js";
 export type {
-  Confusion,
+  ConfusionCount,
   Feedback,
   FeedbackResult,
   MonitoredVersion,
@@ -27,81 +27,81 @@ export type {
 export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/personal-model.js";
 export type {
   PersonalRanker,
-  Ranked,
+  RankedItem,
   RankingEvent,
   RankingItem,
   RankingOptions,
-  Taste,
+  TraitWeight,
 } from "./page/lazy/ranking/types.js";
 export type {
-  Attributes,
-  Consent,
-  CounterPoint,
-  EventRecord,
-  ExponentialPoint,
-  HistogramPoint,
   LoggerLike,
   MeterLike,
-  Metric,
+  TelemetryAttributes,
   TelemetryBatch,
+  TelemetryConsent,
+  TelemetryCounterPoint,
+  TelemetryEvent,
+  TelemetryExponentialPoint,
+  TelemetryHistogramPoint,
+  TelemetryMetric,
   TelemetryOptions,
-  TelemetryParcel,
+  TelemetryRequest,
   TelemetryStats,
 } from "./page/lazy/telemetry/types.js";
-export type { Model, Personal, PersonalOptions } from "./page/model.js";
+export type { Model, PersonalOf, PersonalOptionsOf } from "./page/model.js";
 export type { ModelMonitor } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
-export type { KeptPersonal } from "./shared/protocol.js";
+export type { StoredPersonalModel } from "./shared/protocol.js";
 export type {
   ClassificationTask,
   DetectionTask,
   ImageSpec,
   InputSpec,
   Manifest,
-  Task,
+  ModelTask,
   TaskKind,
   TensorSpec,
 } from "./shared/types/manifest.js";
 export type {
+  BackendMeasurement,
+  BackendRefusal,
   BackendReport,
   BatchingOptions,
-  Box,
+  BoundingBox,
   Capabilities,
   ClassScore,
   Detection,
   LoadPhase,
-  Measured,
+  LoadProgress,
   ModelInfo,
   ModelRef,
   Prediction,
-  Priority,
-  Progress,
-  Refusal,
-  Timings,
+  PredictionTimings,
+  PredictionValues,
+  PredictPriority,
   TrustedKey,
   TrustOptions,
-  Values,
 } from "./shared/types/model.js";
 export type {
-  Added,
-  AddOptions,
-  Evaluation,
-  Example,
-  Fired,
+  AddExampleOptions,
+  AddedExample,
+  HeadAccuracy,
   HeadKind,
-  Imported,
-  Judgement,
+  ImportResult,
+  PersonalEvaluation,
+  PersonalExample,
   PersonalizeOptions,
   PersonalPrediction,
   PersonalState,
   PersonalVersion,
   RetrainEvent,
+  RetrainTriggers,
   TrainingProgress,
   TrainingTrigger,
   TrainOptions,
-  Triggers,
+  TriggerOutcome,
 } from "./shared/types/personal.js";
 export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
 export type { Backend, DType, TensorData, TypedArray } from "./shared/types/tensor.js";

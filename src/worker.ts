@@ -1,13 +1,13 @@
 // The worker's entry: exposes the host at once, then says that it is ready and which protocol it speaks.
 import { expose } from "comlink";
-import { keepErrorsWhole, PROTOCOL, type Ready } from "./shared/protocol.js";
+import { PROTOCOL, type Ready, registerErrorTransfer } from "./shared/protocol.js";
 import { createHost } from "./worker/host.js";
-import { realPorts } from "./worker/package/platform.js";
-import { createSafeStore } from "./worker/package/store/fallback-store.js";
-import { openStore } from "./worker/package/store/indexeddb-store.js";
+import { browserPlatform } from "./worker/package/platform.js";
+import { createFallbackStore } from "./worker/package/store/fallback-store.js";
+import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
 import { tfjsEngine } from "./worker/runtime/tfjs/engine.js";
 import type { WasmBinary } from "./worker/runtime/tfjs/wasm-binary.js";
-import { guardEndpoint, guardHost } from "./worker/validate-request.js";
+import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
 
 // Each written out: the consumers' bundlers find a file to ship by such a literal alone, and rewrite it to where it went.
 const WASM: Record<WasmBinary, string> = {
@@ -16,11 +16,11 @@ const WASM: Record<WasmBinary, string> = {
   "tfjs-backend-wasm-threaded-simd.wasm": new URL("./wasm/tfjs-backend-wasm-threaded-simd.wasm", import.meta.url).href,
 };
 
-keepErrorsWhole();
+registerErrorTransfer();
 
 const host = createHost({
-  ports: realPorts,
-  openStore: ({ storage }, emit) => createSafeStore(openStore(storage, emit), emit),
+  ports: browserPlatform,
+  openStore: ({ storage }, emit) => createFallbackStore(openIndexedDbStore(storage, emit), emit),
   createEngine: ({ wasmBase }, store) =>
     tfjsEngine({
       url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
@@ -31,6 +31,6 @@ const host = createHost({
       },
     }),
 });
-expose(guardHost(host), guardEndpoint(self));
+expose(validateHostCalls(host), validateMessages(self));
 
 postMessage({ insitu: "ready", protocol: PROTOCOL } satisfies Ready);

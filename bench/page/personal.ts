@@ -40,7 +40,8 @@ async function exported(mine: PersonalModel): Promise<string> {
 
 export async function embedCrops(createClient: CreateClient, folder: string, crops: Crop[]): Promise<string> {
   const { mine } = await open(createClient, folder);
-  for (const [index, picture] of (await cut(crops)).entries()) await mine.add(picture, (crops[index] as Crop).label);
+  for (const [index, picture] of (await cut(crops)).entries())
+    await mine.addExample(picture, (crops[index] as Crop).label);
   return exported(mine);
 }
 
@@ -50,7 +51,7 @@ export async function embedDigits(createClient: CreateClient, digits: { pixels: 
   const read: number[] = [];
   for (const { pixels, label } of digits) {
     const image = Float32Array.from(pixels);
-    await mine.add(image, label);
+    await mine.addExample(image, label);
     read.push((await (model as Model<"classification">).predict(image)).value[0]?.index as number);
   }
   return { file: await exported(mine), read };
@@ -67,7 +68,7 @@ export async function addition(createClient: CreateClient, folder: string, crops
     for (const side of round % 2 === 0 ? (["predict", "add"] as const) : (["add", "predict"] as const)) {
       const started = performance.now();
       if (side === "predict") await model.predict(input(round));
-      else await mine.add(input(round), `class ${Math.abs(round) % 5}`);
+      else await mine.addExample(input(round), `class ${Math.abs(round) % 5}`);
       if (round >= 0) spent[side].push(performance.now() - started);
     }
   const { bytes, examples } = await mine.state();
@@ -83,7 +84,7 @@ export async function training(createClient: CreateClient, folder: string, crops
     for (const { duration } of list.getEntries()) held.push(duration);
   });
   observer.observe({ type: "longtask", buffered: false });
-  for (const [index, picture] of pictures.entries()) await mine.add(picture, (crops[index] as Crop).label);
+  for (const [index, picture] of pictures.entries()) await mine.addExample(picture, (crops[index] as Crop).label);
   const times: number[] = [];
   let heads: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -101,7 +102,7 @@ export async function training(createClient: CreateClient, folder: string, crops
 /** Bytes of an example whose photo is kept. */
 export async function keeping(createClient: CreateClient, folder: string, crops: Crop[]): Promise<number> {
   const { mine } = await open(createClient, folder);
-  for (const picture of await cut(crops)) await mine.add(picture, "kept", { keep: true });
+  for (const picture of await cut(crops)) await mine.addExample(picture, "kept", { keep: true });
   const { bytes, examples } = await mine.state();
   return bytes / examples;
 }

@@ -1,5 +1,5 @@
 // Turns a picture into the numbers of an input, for engines that bring no way of their own: insitu's pass, on this thread.
-import { place } from "../../src/shared/letterbox.js";
+import { letterbox } from "../../src/shared/letterbox.js";
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import { normalise } from "../../src/worker/runtime/image.js";
 
@@ -11,7 +11,7 @@ export function prepare(image: HTMLImageElement, { inputs }: Manifest): Float32A
   const [, height = 1, width = 1, channels = 3] = input?.shape ?? [];
   if (!input?.image) throw new Error(`The input ${input?.name} takes no picture.`);
   const { fit, border } = input.image;
-  const at = place(fit, { width: image.naturalWidth, height: image.naturalHeight }, { width, height });
+  const at = letterbox(fit, { width: image.naturalWidth, height: image.naturalHeight }, { width, height });
   const context = contextOf(width, height);
   context.fillStyle = `rgb(${border.join(" ")})`;
   context.fillRect(0, 0, width, height);

@@ -1,12 +1,12 @@
 // Runs in the benchmark's page: predictions on pictures of 1080p, each round another one.
-import type { createClient as CreateClient, ImageInput, Timings } from "../../src/index.js";
+import type { createClient as CreateClient, ImageInput, PredictionTimings } from "../../src/index.js";
 
 /** `held` is how long `predict` kept the thread before it first gave it back. */
 export async function measure(
   createClient: typeof CreateClient,
   kind: string,
   rounds: number,
-): Promise<(Timings & { held: number })[]> {
+): Promise<(PredictionTimings & { held: number })[]> {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1920, height: 1080 });
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   context.drawImage(await createImageBitmap(await (await fetch("/photos/chelsea.jpg")).blob()), 0, 0, 1920, 1080);
@@ -32,7 +32,7 @@ export async function measure(
   const client = createClient({ backends: ["wasm"] });
   const model = await client.load("/models/pictures/");
   await model.tuned;
-  const seen: (Timings & { held: number })[] = [];
+  const seen: (PredictionTimings & { held: number })[] = [];
   for (let round = -2; round < rounds; round += 1) {
     change();
     const input = (await makers[kind]?.()) as ImageInput;

@@ -93,5 +93,5 @@ export function length(ms: number): string {
 
 /** Attribute values are `out_of_memory`; people read `out of memory`. */
 export function words(value: string): string {
-  return value === "_OTHER" ? "other" : value.replaceAll("_", " ");
+  return value === "unknown" ? "other" : value.replaceAll("_", " ");
 }

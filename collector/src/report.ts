@@ -23,7 +23,7 @@ export interface ReportQuery extends Span {
   backend?: string;
 }
 
-export interface ReportParts {
+export interface ReportDeps {
   /** All series, each with its number. */
   series: readonly (Series & { id: number })[];
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
@@ -39,7 +39,7 @@ const VERSION = "ml.model.version";
 const ARM = "ml.rollout.arm";
 const BACKEND = "ml.runtime.backend";
 
-export async function makeReport(query: ReportQuery, parts: ReportParts): Promise<Report> {
+export async function makeReport(query: ReportQuery, parts: ReportDeps): Promise<Report> {
   const all = parts.series.map(({ id, metric, attributes }) => ({ id, metric, at: named(attributes) }));
   const items = all.filter(({ metric }) => metric.name === "ml.inference.items");
   const cells = await cellsOf(items, parts);
@@ -135,7 +135,7 @@ export async function makeReport(query: ReportQuery, parts: ReportParts): Promis
 
 const KEYS = [MODEL, VERSION, ARM, BACKEND];
 
-async function cellsOf(items: { id: number; at: Named }[], { batchCounts, minBatches }: ReportParts) {
+async function cellsOf(items: { id: number; at: Named }[], { batchCounts, minBatches }: ReportDeps) {
   const batches = await batchCounts(items.map(({ id }) => id));
   const cells = [...groupBy(items, ({ at }) => JSON.stringify(KEYS.map((key) => at[key]))).values()];
   // Series of a cell differ in their mode; one batch may have a point in each.

@@ -33,7 +33,7 @@ export function connectDigits(onPrediction: () => void): Digits {
       showChart(value);
       const [best] = value;
       if (best) {
-        said.textContent = `${best.label}, ${percent(best.score)} sure, in ${duration(timings.total)} on ${backend}.`;
+        said.textContent = `${best.label}, ${percent(best.score)} sure, in ${duration(timings.totalMs)} on ${backend}.`;
       }
       onPrediction();
     } catch (error) {

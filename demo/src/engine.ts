@@ -1,5 +1,5 @@
 // Opens insitu for the chosen backend, with the page's two models.
-import { type Backend, type Client, createClient, type Model, type Progress } from "insitu";
+import { type Backend, type Client, createClient, type LoadProgress, type Model } from "insitu";
 
 export type Choice = "auto" | Backend;
 
@@ -12,7 +12,7 @@ export interface Engine {
 export interface EngineOptions {
   choice: Choice;
   collector: string | null;
-  onProgress(model: string, progress: Progress): void;
+  onProgress(model: string, progress: LoadProgress): void;
 }
 
 export function openEngine({ choice, collector, onProgress }: EngineOptions): Engine {

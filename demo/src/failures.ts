@@ -11,6 +11,9 @@ const ROOM = "Free some space on this device; until then the model is downloaded
 const ADVICE: Record<InsituError["code"], string> = {
   timeout: "Try once more; if it repeats, choose another backend.",
   aborted: "Nothing is broken; start it again.",
+  disposed: RELOAD,
+  disabled: RELOAD,
+  consent_denied: "Allow learning on this page first.",
   overloaded: "Wait until the last pictures are done.",
   device_lost: OTHER_BACKEND,
   out_of_memory: "Close other tabs, or choose a smaller picture.",
@@ -31,7 +34,7 @@ const ADVICE: Record<InsituError["code"], string> = {
   storage_unavailable: "Leave private browsing, or allow this site to store data.",
   storage_corrupt: "Clear this site's data, then reload the page.",
   csp_blocked: "The page's Content-Security-Policy must allow the worker and its wasm.",
-  _OTHER: RELOAD,
+  unknown: RELOAD,
 };
 
 /** What the browser says when it denies a camera. */

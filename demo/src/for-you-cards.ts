@@ -1,10 +1,10 @@
 // Draws both orders: a card for each film of the personal one, with what raised it, and a line for each of the other.
-import type { Ranked } from "insitu";
+import type { RankedItem } from "insitu";
 import { make } from "./dom.js";
 import { colourOf, type Film, factsOf, traitInWords } from "./for-you-films.js";
 
 export interface Shown {
-  ranked: Ranked;
+  ranked: RankedItem;
   film: Film;
   /** Places from 1, in the order without the user. */
   before: number;
@@ -45,7 +45,7 @@ function moved(before: number, place: number): string {
   return "";
 }
 
-function why({ reasons }: Ranked): HTMLElement {
+function why({ reasons }: RankedItem): HTMLElement {
   const strong = reasons.filter(({ weight }) => weight >= LEAST_WEIGHT).slice(0, REASONS);
   if (strong.length === 0) return make("p", "why none", "Here by its expected rating.");
   const names = strong.map(({ trait }) => make("span", "reason", traitInWords(trait)));

@@ -55,14 +55,14 @@ function show(): void {
     return;
   }
   guarded(() =>
-    ranker.record(found.map(({ film }, position) => ({ kind: "shown", item: film.id, position }))).then(refresh),
+    ranker.recordEvents(found.map(({ film }, position) => ({ kind: "shown", item: film.id, position }))).then(refresh),
   );
 }
 
 function act({ film }: Shown, position: number, action: Action): void {
   leave();
   see(film.id);
-  guarded(() => ranker.record({ kind: action, item: film.id, position }));
+  guarded(() => ranker.recordEvents({ kind: action, item: film.id, position }));
   if (action === "clicked") open(film, position);
   show();
   // The card is gone; whoever works by keyboard goes on at the same place, with the same button.
@@ -95,7 +95,9 @@ function leave(): void {
   const { film, position, since } = watching;
   watching = undefined;
   guarded(() =>
-    ranker.record({ kind: "dwelled", item: film.id, position, ms: performance.now() - since }).then(refresh),
+    ranker
+      .recordEvents({ kind: "dwelled", item: film.id, position, durationMs: performance.now() - since })
+      .then(refresh),
   );
 }
 

@@ -1,5 +1,5 @@
 // Wires the page: the chosen backend's models to the pictures, the camera, the digit pad and the panels.
-import type { Backend, ModelInfo, Progress } from "insitu";
+import type { Backend, LoadProgress, ModelInfo } from "insitu";
 import { connectCamera } from "./camera.js";
 import { connectCheck } from "./check.js";
 import { readConfig } from "./config.js";
@@ -36,7 +36,7 @@ function open(choice: Choice): void {
   const mine = openEngine({
     choice,
     collector: config.collector,
-    onProgress(model: string, progress: Progress) {
+    onProgress(model: string, progress: LoadProgress) {
       if (engine !== mine) return;
       sizes.set(model, progress.total);
       showProgress(model, progress);

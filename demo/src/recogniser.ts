@@ -56,7 +56,7 @@ export function createRecogniser(stage: Stage, onPrediction: () => void): Recogn
       const prediction = await ready.predict(picture.content, { signal });
       if (signal.aborted) return;
       show(prediction);
-      say(`${picture.name}: ${inWords(prediction.value)}, in ${duration(prediction.timings.total)}.`);
+      say(`${picture.name}: ${inWords(prediction.value)}, in ${duration(prediction.timings.totalMs)}.`);
     } catch (error) {
       // A newer picture, the camera or another backend took its place.
       if (signal.aborted) return;

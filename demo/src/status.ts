@@ -1,5 +1,5 @@
 // Says what is going on now, in one line that screen readers announce, and how far a load is.
-import type { Progress } from "insitu";
+import type { LoadProgress } from "insitu";
 import { byId } from "./dom.js";
 import { progressInWords } from "./words.js";
 
@@ -10,7 +10,7 @@ export function say(text: string): void {
 }
 
 /** Bytes and phase of a model's load; not announced, for it changes many times a second. */
-export function showProgress(model: string, progress: Progress): void {
+export function showProgress(model: string, progress: LoadProgress): void {
   const words = progressInWords(model, progress);
   const bar = byId("progress", HTMLProgressElement);
   bar.setAttribute("aria-valuetext", words);

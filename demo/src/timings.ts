@@ -1,21 +1,21 @@
 // Shows where a prediction's time went: one bar of phases, and the same in numbers.
-import type { Backend, Timings } from "insitu";
+import type { Backend, PredictionTimings } from "insitu";
 import { byId, make } from "./dom.js";
 import { duration } from "./words.js";
 
-type Phase = Exclude<keyof Timings, "total">;
+type Phase = Exclude<keyof PredictionTimings, "totalMs">;
 
 // In the order they happen, though transfer is both ways. Colours differ in lightness too, for eyes that see no hue.
 const PHASES: [phase: Phase, colour: string][] = [
-  ["queue", "#8b95a1"],
-  ["transfer", "#c9a227"],
-  ["preprocess", "#e0734c"],
-  ["execute", "#2a8f86"],
-  ["readback", "#5b7fd6"],
-  ["postprocess", "#a06cc0"],
+  ["queueMs", "#8b95a1"],
+  ["transferMs", "#c9a227"],
+  ["preprocessMs", "#e0734c"],
+  ["executeMs", "#2a8f86"],
+  ["readbackMs", "#5b7fd6"],
+  ["postprocessMs", "#a06cc0"],
 ];
 
-export function showTimings(timings: Timings, backend: Backend): void {
+export function showTimings(timings: PredictionTimings, backend: Backend): void {
   const bar = make("div", "bar");
   bar.setAttribute("aria-hidden", "true");
   const list = make("dl");
@@ -27,10 +27,15 @@ export function showTimings(timings: Timings, backend: Backend): void {
     bar.append(part);
     const swatch = make("span", "swatch");
     swatch.style.background = colour;
-    const row = make("div", "", make("dt", "", swatch, phase), make("dd", "", duration(timings[phase])));
+    const row = make(
+      "div",
+      "",
+      make("dt", "", swatch, String(phase).replace("Ms", "")),
+      make("dd", "", duration(timings[phase])),
+    );
     list.append(row);
   }
-  const total = make("div", "total", make("dt", "", `total on ${backend}`), make("dd", "", duration(timings.total)));
+  const total = make("div", "total", make("dt", "", `total on ${backend}`), make("dd", "", duration(timings.totalMs)));
   list.append(total);
   byId("time", HTMLElement).replaceChildren(bar, list);
 }

@@ -1,5 +1,5 @@
 // Numbers and phases as a person reads them.
-import type { LoadPhase, Progress } from "insitu";
+import type { LoadPhase, LoadProgress } from "insitu";
 
 /** `12.3 ms`, `1.20 s`. */
 export function duration(ms: number): string {
@@ -29,7 +29,7 @@ const PHASES: Record<LoadPhase, string> = {
 };
 
 /** `Model objects: downloading, 1.2 of 4.2 MB.` */
-export function progressInWords(model: string, { phase, loaded, total }: Progress): string {
+export function progressInWords(model: string, { phase, loaded, total }: LoadProgress): string {
   const size = phase === "download" ? `, ${(loaded / 1e6).toFixed(1)} of ${bytes(total)}` : "";
   return `Model ${model}: ${PHASES[phase]}${size}.`;
 }

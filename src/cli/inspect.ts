@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, InputSpec, Manifest, SelfTestSpec, Task } from "../shared/types/manifest.js";
+import type { EmbeddingSpec, InputSpec, Manifest, ModelTask, SelfTestSpec } from "../shared/types/manifest.js";
 import { isObject, parseJson } from "../worker/package/json-fields.js";
 import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize, readText } from "./files.js";
@@ -20,7 +20,7 @@ export interface Inspection {
   /** A shape is missing where the model does not tell it. */
   inputs: (Guess & Pick<InputSpec, "image">)[];
   outputs: Guess[];
-  task?: Task;
+  task?: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
   metrics?: Record<string, number>;
@@ -164,6 +164,6 @@ export function passedText(number: number, worst: number): string {
   return row("passed", `self-test ${number} on cpu, the largest error is ${worst.toExponential(1)}`);
 }
 
-function taskText(task: Task): string {
+function taskText(task: ModelTask): string {
   return "labels" in task ? `${task.kind}, ${task.labels.length} labels` : task.kind;
 }

@@ -1,7 +1,7 @@
 // Turns a tfjs model into a model package: reads what the model says of itself, hashes its files and writes the manifest.
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, Task, TensorSpec } from "../shared/types/manifest.js";
+import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, ModelTask, TensorSpec } from "../shared/types/manifest.js";
 import { isObject, parseJson } from "../worker/package/json-fields.js";
 import { parseManifest, pathProblem } from "../worker/package/manifest.js";
 import { formatOf, parseModelJson, weightsOf } from "../worker/package/topology.js";
@@ -15,7 +15,7 @@ import { writePackage } from "./write.js";
 
 /** What `--task` may say; each part is checked when the manifest is. */
 export interface TaskFile {
-  task?: Task;
+  task?: ModelTask;
   /** By name, over what the model says. */
   inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec> })[];
   /** When given, the package has these outputs only, and only they are computed. */
@@ -38,7 +38,7 @@ export interface PackOptions {
   /** Counts up with each published version. Default 1. */
   release?: number;
   /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. Default: the task `raw`. */
-  task?: string | TaskFile | Task;
+  task?: string | TaskFile | ModelTask;
   /** Path of a text file with one label a line. Default: the task's own labels. */
   labels?: string;
   /** ISO 8601; give it for builds that come out the same each time. Default: now. */

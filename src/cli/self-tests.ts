@@ -5,7 +5,7 @@ import type { Manifest } from "../shared/types/manifest.js";
 import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "../worker/package/self-test-files.js";
 import type { ModelJson } from "../worker/package/topology.js";
 import type { Session } from "../worker/runtime/session/engine.js";
-import { type Comparison, compare, reasonText } from "../worker/runtime/session/verify-session.js";
+import { type Comparison, compareOutputs, reasonText } from "../worker/runtime/session/verify-session.js";
 import { readText, weightChunks } from "./files.js";
 
 /** Reads and parses the self-tests of the package in `folder`; throws `model_format` as a page would. */
@@ -34,7 +34,7 @@ export async function runSelfTests(manifest: Manifest, model: ModelJson, folder:
     const found: Comparison[] = [];
     for (const { inputs, outputs, tolerance } of tests) {
       const { outputs: actual } = await session.run(inputs);
-      const comparison = compare(outputs, actual, tolerance.cpu);
+      const comparison = compareOutputs(outputs, actual, tolerance.cpu);
       found.push(comparison);
       if (comparison.agrees) continue;
       const message = `${folder} does not compute what was recorded: ${reasonText(comparison, "cpu", tolerance.cpu)}. Its weights are not those of the model that was tested; pack the right ones.`;

@@ -1,7 +1,13 @@
 // Options and inputs of the public API that only the page needs.
 
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { BatchingOptions, Prediction, Priority, Progress, TrustOptions } from "../shared/types/model.js";
+import type {
+  BatchingOptions,
+  LoadProgress,
+  Prediction,
+  PredictPriority,
+  TrustOptions,
+} from "../shared/types/model.js";
 import type { Backend, TypedArray } from "../shared/types/tensor.js";
 import type { TelemetryOptions } from "./lazy/telemetry/types.js";
 
@@ -28,7 +34,7 @@ export interface PredictOptions {
   /** Milliseconds until the call is rejected with code `timeout`. Default 60,000. */
   timeout?: number;
   /** Of the calls that wait, those of a higher priority run first. Default `normal`. */
-  priority?: Priority;
+  priority?: PredictPriority;
 }
 
 export interface PredictAllOptions {
@@ -80,7 +86,7 @@ export interface Watch<K extends TaskKind = TaskKind> extends AsyncIterable<Pred
 export interface LoadOptions<K extends TaskKind = TaskKind> {
   /** Refuses a package of another task with `model_format`, and types `value`. */
   task?: K;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: LoadProgress) => void;
   signal?: AbortSignal;
   /** Milliseconds until the whole load is rejected with code `timeout`. Default 600,000. */
   timeout?: number;

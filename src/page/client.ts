@@ -2,22 +2,22 @@
 
 import type { HostEvent, HostLoadOptions, LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { Capabilities, Progress } from "../shared/types/model.js";
+import type { Capabilities, LoadProgress } from "../shared/types/model.js";
 import type { TrainingProgress } from "../shared/types/personal.js";
 import type { ClientOptions, LoadOptions } from "./api-types.js";
 import type { TelemetryRecord } from "./lazy/telemetry/records.js";
-import type { Consent, TelemetryStats } from "./lazy/telemetry/types.js";
-import { type Limits, limited } from "./lib/with-timeout.js";
+import type { TelemetryConsent, TelemetryStats } from "./lazy/telemetry/types.js";
+import { type CallLimits, withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, refOf } from "./model.js";
 import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
 import { createPersonalPrivacy, type PersonalPrivacy } from "./personal-privacy.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./storage/model-store.js";
-import { keptMarker } from "./storage/store-flag.js";
-import { createTelemetryHandle, failure } from "./telemetry.js";
-import { targetHint } from "./workers/backend-hint.js";
+import { createStoreFlag } from "./storage/store-flag.js";
+import { createTelemetryHandle, describeFailure } from "./telemetry.js";
+import { createBackendHint } from "./workers/backend-hint.js";
 import type { Ask } from "./workers/connection.js";
-import { createWorkers, type StartedWorker, type Trouble } from "./workers/pool.js";
-import { closedMarker } from "./workers/shutdown-log.js";
+import { createWorkerPool, type PooledWorker, type WorkerIncident } from "./workers/pool.js";
+import { createShutdownLog } from "./workers/shutdown-log.js";
 
 export interface Client {
   /**
@@ -30,13 +30,13 @@ export interface Client {
   readonly store: ModelStore;
   readonly telemetry: {
     /** `pending` keeps records in memory, `denied` drops them and all later ones. */
-    setConsent(consent: Consent): void;
+    setConsent(consent: TelemetryConsent): void;
     /** Sends what is waiting; resolves when it was sent or could not be. Never rejects. */
     flush(): Promise<void>;
     stats(): TelemetryStats;
   };
   readonly personal: PersonalPrivacy;
-  /** Ends the worker; open calls reject with `aborted`. Twice is safe. */
+  /** Ends the worker; open calls reject with `disposed`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -53,12 +53,12 @@ export function createClient(options: ClientOptions = {}): Client {
   const watches = options.monitor !== false;
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const telemetry = createTelemetryHandle(options.telemetry ?? {}, config.storage.name);
-  const listeners = new Map<number, (progress: Progress) => void>();
+  const listeners = new Map<number, (progress: LoadProgress) => void>();
   const trainings = new Map<number, (progress: TrainingProgress) => void>();
   let disposed = false;
   let calls = 0;
-  const kept = keptMarker(config.storage.name);
-  const hint = targetHint(config.storage.name);
+  const kept = createStoreFlag(config.storage.name);
+  const hint = createBackendHint(config.storage.name);
 
   const onEvent = (event: Exclude<HostEvent, { kind: "residence" }>) => {
     switch (event.kind) {
@@ -74,12 +74,12 @@ export function createClient(options: ClientOptions = {}): Client {
         return event satisfies never;
     }
   };
-  const workers = createWorkers({
+  const workers = createWorkerPool({
     source: options.worker,
     config: () => ({ ...config, storage: { ...config.storage, expected: kept.isSet() }, hint: hint.get() }),
     pool,
     maxHeldBytes,
-    closed: closedMarker(config.storage.name),
+    closed: createShutdownLog(config.storage.name),
     onEvent,
     onTrouble: (trouble) => telemetry.record(troubleRecord(trouble)),
   });
@@ -93,7 +93,7 @@ export function createClient(options: ClientOptions = {}): Client {
   };
 
   const askStore: AskHost = (what, run) =>
-    limited({ timeout: STORE_MS, what }, async (signal) => ask(await home.worker(), signal, (host) => run(host)));
+    withTimeout({ timeout: STORE_MS, what }, async (signal) => ask(await home.worker(), signal, (host) => run(host)));
   const storeHandle = createStoreHandle(askStore, kept.remove);
 
   const onTraining = (call: number, listener: (progress: TrainingProgress) => void) => {
@@ -108,11 +108,11 @@ export function createClient(options: ClientOptions = {}): Client {
   };
 
   const loadInto = async (
-    worker: StartedWorker,
+    worker: PooledWorker,
     folder: string,
     options: Omit<HostLoadOptions, "progress">,
     signal: AbortSignal,
-    onProgress?: (progress: Progress) => void,
+    onProgress?: (progress: LoadProgress) => void,
   ): Promise<LoadedModel> => {
     let number = 0;
     try {
@@ -129,20 +129,20 @@ export function createClient(options: ClientOptions = {}): Client {
   const load = async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
     const folder = packageUrl(url);
     const options = checkLoadOptions(given);
-    const limits: Limits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
-    const again: Limits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
+    const limits: CallLimits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
+    const again: CallLimits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
     const started = performance.now();
     telemetry.begin();
     // A few kilobytes that come while the model does; without them the model runs all the same.
     const monitoring = watches ? import("./lazy/monitor/monitor.js").catch(() => undefined) : undefined;
     try {
-      return await limited(limits, async (signal) => {
+      return await withTimeout(limits, async (signal) => {
         const worker = await home.worker();
         const loaded = await loadInto(worker, folder, options, signal, given.onProgress);
         const { info, cost } = loaded;
         telemetry.record({
           ...{ kind: "loaded", model: refOf(info), backend: info.backend, source: info.source },
-          ...{ milliseconds: performance.now() - started, ...cost },
+          ...{ durationMs: performance.now() - started, ...cost },
         });
         const model = createModel<K>({
           ...{
@@ -160,13 +160,19 @@ export function createClient(options: ClientOptions = {}): Client {
             onTraining,
           },
           // Without asking the host: the version that ran is in the store.
-          reload: (into) => limited(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
+          reload: (into) =>
+            withTimeout(again, (signal) => loadInto(into, folder, { ...options, refresh: false }, signal)),
         });
         if (telemetry.isOn) void model.stored.then(measureStore).catch(() => undefined);
         return model;
       });
     } catch (error) {
-      telemetry.record({ kind: "failed", stage: "load", milliseconds: performance.now() - started, ...failure(error) });
+      telemetry.record({
+        kind: "failed",
+        stage: "load",
+        durationMs: performance.now() - started,
+        ...describeFailure(error),
+      });
       throw error;
     }
   };
@@ -182,7 +188,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return {
     load,
     capabilities: () =>
-      limited({ timeout: CAPABILITIES_MS, what: "Asking for capabilities" }, async (signal) =>
+      withTimeout({ timeout: CAPABILITIES_MS, what: "Asking for capabilities" }, async (signal) =>
         ask<Capabilities>(await home.worker(), signal, (host) => host.capabilities()),
       ),
     store: storeHandle.store,
@@ -193,7 +199,7 @@ export function createClient(options: ClientOptions = {}): Client {
   };
 }
 
-function troubleRecord(trouble: Trouble): TelemetryRecord {
+function troubleRecord(trouble: WorkerIncident): TelemetryRecord {
   switch (trouble.kind) {
     case "moved": {
       const { from, code } = trouble.moved;

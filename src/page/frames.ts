@@ -1,24 +1,24 @@
 // Tells when a video or canvas shows a new picture, at most as often as is wanted, and when there will be no more.
 import { InsituError } from "../shared/errors.js";
 import type { WatchOptions, WatchSource } from "./api-types.js";
-import { isA } from "./input/capture-image.js";
+import { isInstanceOf } from "./input/capture-image.js";
 
-export interface Frames {
+export interface FrameSource {
   picture: WatchSource;
   /** Calls back until what it returns is called; `onEnd` is called once at most, with why when the source failed. */
   open(onFrame: () => void, onEnd: (error?: InsituError) => void): () => void;
 }
 
 /** Throws `input_invalid`. A page that is hidden shows no frames: browsers pause both kinds of callback there. */
-export function framesOf(source: WatchSource, every: NonNullable<WatchOptions["every"]>): Frames {
+export function openFrames(source: WatchSource, every: NonNullable<WatchOptions["every"]>): FrameSource {
   if (every !== "frame" && !(every > 0)) {
     const message = `every is ${every}; pass "frame", or milliseconds over 0.`;
     throw new InsituError("input_invalid", message, { every });
   }
-  const open = isA(source, "HTMLVideoElement")
+  const open = isInstanceOf(source, "HTMLVideoElement")
     ? (onFrame: () => void, onEnd: (error?: InsituError) => void) =>
         openVideo(source as HTMLVideoElement, onFrame, onEnd)
-    : isA(source, "HTMLCanvasElement") && repaints;
+    : isInstanceOf(source, "HTMLCanvasElement") && repaints;
   if (!open) {
     const message = "watch takes a video or canvas element. A MediaStreamTrack goes into a video by its srcObject.";
     throw new InsituError("input_invalid", message);
@@ -51,7 +51,7 @@ function openVideo(video: HTMLVideoElement, onFrame: () => void, onEnd: (error?:
   /** Chromium does not end a video whose stream has no live track any more, as the standard says. */
   const follow = () => {
     const stream = video.srcObject;
-    if (!isA(stream, "MediaStream")) return;
+    if (!isInstanceOf(stream, "MediaStream")) return;
     const onInactive = () => void (video.srcObject === stream && !(stream as MediaStream).active && onEnd());
     (stream as MediaStream).addEventListener("inactive", onInactive, { signal });
     onInactive();

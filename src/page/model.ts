@@ -3,27 +3,34 @@ import { transfer } from "comlink";
 import { asInsituError, fromWire, InsituError, isInsituError, type WireError } from "../shared/errors.js";
 import type { HostPrediction, LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { BatchingOptions, ModelInfo, ModelRef, Prediction, Timings, Values } from "../shared/types/model.js";
+import type {
+  BatchingOptions,
+  ModelInfo,
+  ModelRef,
+  Prediction,
+  PredictionTimings,
+  PredictionValues,
+} from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
-import { type Crossing, toWireInput } from "./input/wire-input.js";
+import { type TransferableInput, toWireInput } from "./input/wire-input.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/personal-model.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
-import { limited } from "./lib/with-timeout.js";
+import { withTimeout } from "./lib/with-timeout.js";
 import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor.js";
-import { type AskModel, createPersonalHandle, type PersonalHandleParts } from "./personal.js";
-import type { Learning } from "./personal-privacy.js";
+import { type AskModel, createPersonalHandle, type PersonalHandleDeps } from "./personal.js";
+import type { LearningConsent } from "./personal-privacy.js";
 import { predictAll } from "./predict-all.js";
-import { failure, type TelemetryHandle } from "./telemetry.js";
+import { describeFailure, type TelemetryHandle } from "./telemetry.js";
 import { watch } from "./watch.js";
 import type { Ask } from "./workers/connection.js";
-import type { Slot, StartedWorker } from "./workers/pool.js";
+import type { PooledWorker, WorkerSlot } from "./workers/pool.js";
 import { createReplicas } from "./workers/replicas.js";
 
 /** What a model of a task becomes when it learns from its user. */
-export type Personal<K extends TaskKind = TaskKind> = [K] extends ["ranking"] ? PersonalRanker : PersonalModel;
-export type PersonalOptions<K extends TaskKind = TaskKind> = [K] extends ["ranking"]
+export type PersonalOf<K extends TaskKind = TaskKind> = [K] extends ["ranking"] ? PersonalRanker : PersonalModel;
+export type PersonalOptionsOf<K extends TaskKind = TaskKind> = [K] extends ["ranking"]
   ? RankingOptions
   : PersonalizeOptions;
 
@@ -70,20 +77,20 @@ export interface Model<K extends TaskKind = TaskKind> {
    * model whose task is `ranking` a ranker that learns from clicks; of others, which must name an `embedding` in their manifest, classes that the
    * user teaches. Rejects with `input_invalid` for a name that is none.
    */
-  personalize(name: string, options?: PersonalOptions<K>): Promise<Personal<K>>;
+  personalize(name: string, options?: PersonalOptionsOf<K>): Promise<PersonalOf<K>>;
   readonly monitor: ModelMonitor;
-  /** Frees the model; later predictions reject with `aborted`. Twice is safe. */
+  /** Frees the model; later predictions reject with `disposed`. Twice is safe. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-interface Parts {
+interface ModelDeps {
   loaded: LoadedModel;
   /** The one that loaded it. */
-  worker: StartedWorker;
-  slots: Slot[];
+  worker: PooledWorker;
+  slots: WorkerSlot[];
   ask: Ask;
-  reload(into: StartedWorker): Promise<LoadedModel>;
+  reload(into: PooledWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
   /** Undefined where monitoring is off, or could not be fetched. */
   monitoring: MonitorModule | undefined;
@@ -93,8 +100,8 @@ interface Parts {
   /** Called when the model runs, and when it runs elsewhere. */
   onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
-  learning: Learning;
-  onTraining: PersonalHandleParts["onTraining"];
+  learning: LearningConsent;
+  onTraining: PersonalHandleDeps["onTraining"];
 }
 
 /** Of a prediction that was asked for by itself, or as one of many. */
@@ -105,7 +112,7 @@ const PREDICT_MS = 60_000;
 // As long as a load may take; only ends what hangs.
 const STORED_MS = 600_000;
 
-export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
+export function createModel<K extends TaskKind>(parts: ModelDeps): Model<K> {
   const { loaded, worker, slots, ask, telemetry, reload, onMove } = parts;
   const info: ModelInfo = loaded.info;
   onMove(info);
@@ -127,7 +134,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   const admit = () => {
     if (disposed) {
       const message = `${info.name} was disposed; load it again before predicting.`;
-      throw new InsituError("aborted", message, { reason: "disposed" });
+      throw new InsituError("disposed", message);
     }
     if (open < most) return;
     const message = `${info.name} has ${open} predictions waiting, which is the most. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
@@ -141,7 +148,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
       open += 1;
       const depth = open;
       try {
-        const { memory, decided, value, outputs, backend, timings: measured } = await askFor(input, options);
+        const { memory, topClass: decided, value, outputs, backend, timings: measured } = await askFor(input, options);
         const timings = toTimings(measured, performance.now() - started);
         const id = randomId();
         const model = refOf(info);
@@ -150,7 +157,7 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
           ...{ kind: "predicted", id, model, arm: "stable", backend, mode, timings, depth, decided },
           memory: { tensor: memory.used, wasm: memory.held },
         });
-        return { id, value: value as Values[K], outputs, backend, timings, model };
+        return { id, value: value as PredictionValues[K], outputs, backend, timings, model };
       } finally {
         open -= 1;
       }
@@ -162,8 +169,8 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
         stage: "predict",
         model: refOf(info),
         backend,
-        milliseconds,
-        ...failure(error),
+        durationMs: milliseconds,
+        ...describeFailure(error),
       });
       throw error;
     }
@@ -173,10 +180,10 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   /** `request` is given the input as it crosses, undefined where there is none to cross: where it is null. */
   const askModel: AskModel = async (limits, input, request) => {
     try {
-      return await limited(limits, (signal) => {
+      return await withTimeout(limits, (signal) => {
         const cross = () => (input === null ? Promise.resolve(undefined) : toWireInput(input, info.inputs));
         // Before anything is waited for: the caller may draw the next picture meanwhile.
-        let crossing: Promise<Crossing | undefined> | undefined = cross();
+        let crossing: Promise<TransferableInput | undefined> | undefined = cross();
         // Looked at when the worker is there, which may be late.
         crossing.catch(() => undefined);
         return replicas.ask(signal, async (worker, handle) => {
@@ -190,14 +197,14 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
         });
       });
     } catch (error) {
-      if (isInsituError(error) && error.code === "timeout") replicas.suspect();
+      if (isInsituError(error) && error.code === "timeout") replicas.checkResponsive();
       throw error;
     }
   };
 
   const askFor = (input: PredictInput, { signal, timeout = PREDICT_MS, priority }: PredictOptions) =>
     askModel({ signal, timeout, what: `The prediction of ${info.name}` }, input, (host, call, handle, crossed) => {
-      const { input, transfer: moved } = crossed as Crossing;
+      const { input, transfer: moved } = crossed as TransferableInput;
       return host.predict(call, handle, transfer(input, moved), priority) as Promise<HostPrediction>;
     });
 
@@ -228,10 +235,10 @@ export function createModel<K extends TaskKind>(parts: Parts): Model<K> {
   };
 }
 
-async function watchStoring({ loaded, worker, onStored }: Parts, info: ModelInfo): Promise<void> {
+async function watchStoring({ loaded, worker, onStored }: ModelDeps, info: ModelInfo): Promise<void> {
   try {
     const limits = { timeout: STORED_MS, what: `Storing ${info.name}` };
-    const problem = await limited(limits, () =>
+    const problem = await withTimeout(limits, () =>
       worker.call<WireError | undefined>((host) => host.stored(loaded.model)),
     );
     if (problem) info.storeError = fromWire(problem) as InsituError;
@@ -243,11 +250,25 @@ async function watchStoring({ loaded, worker, onStored }: Parts, info: ModelInfo
 }
 
 /** What the worker did not measure of the whole is the way there and back. */
-function toTimings(worker: HostPrediction["timings"], total: number): Timings {
-  const { queue, preprocess, execute, readback, postprocess } = worker;
+function toTimings(worker: HostPrediction["timings"], total: number): PredictionTimings {
+  const {
+    queueMs: queue,
+    preprocessMs: preprocess,
+    executeMs: execute,
+    readbackMs: readback,
+    postprocessMs: postprocess,
+  } = worker;
   const transferred = total - (queue + preprocess + execute + readback + postprocess);
   // The two clocks may differ by their resolution.
-  return { queue, transfer: Math.max(0, transferred), preprocess, execute, readback, postprocess, total };
+  return {
+    queueMs: queue,
+    transferMs: Math.max(0, transferred),
+    preprocessMs: preprocess,
+    executeMs: execute,
+    readbackMs: readback,
+    postprocessMs: postprocess,
+    totalMs: total,
+  };
 }
 
 export function refOf({ name, version, release, digest }: ModelInfo | LoadedModel["info"]): ModelRef {

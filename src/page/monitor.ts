@@ -59,7 +59,7 @@ export function createMonitorHandle(
       clear: async () => watching?.clear(),
     },
     retrain(event) {
-      fired.set(event.time + event.personal, event);
+      fired.set(event.firedAt + event.personal, event);
       if (fired.size > MOST_FIRED) fired.delete(fired.keys().next().value as string);
       events.dispatchEvent(new CustomEvent("retrain", { detail: event }));
     },

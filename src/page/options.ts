@@ -11,7 +11,7 @@ const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
 const STORE_BYTES = 500e6;
 
 /** What of the workers' configuration is the same each time one is started, and how many there may be. */
-export interface FixedConfig extends Pick<HostConfig, "backends" | "wasmBase" | "trust"> {
+export interface ClientConfig extends Pick<HostConfig, "backends" | "wasmBase" | "trust"> {
   storage: Omit<HostConfig["storage"], "expected">;
   pool: number;
   /** Bytes of WebAssembly memory that a worker may hold in vain. */
@@ -29,10 +29,10 @@ function isIos(): boolean {
 }
 
 // Each holds its own copy of the models.
-const MOST_WORKERS = 32;
+const MAX_WORKERS = 32;
 
 /** Throws `input_invalid` that names the option. */
-export function checkOptions(options: ClientOptions): FixedConfig {
+export function checkOptions(options: ClientOptions): ClientConfig {
   const backends = options.backends ?? ALL_BACKENDS;
   const unknown = backends.filter((backend) => !ALL_BACKENDS.includes(backend));
   if (backends.length === 0 || unknown.length > 0) {
@@ -44,8 +44,8 @@ export function checkOptions(options: ClientOptions): FixedConfig {
     throw new InsituError("input_invalid", `storage.maxBytes is ${maxBytes}; pass bytes, 0 or more.`, { maxBytes });
   const wasm = options.assets?.wasm;
   const { pool = 1 } = options;
-  if (!Number.isInteger(pool) || pool < 1 || pool > MOST_WORKERS)
-    throw new InsituError("input_invalid", `pool is ${pool}; pass a whole number from 1 to ${MOST_WORKERS}.`, { pool });
+  if (!Number.isInteger(pool) || pool < 1 || pool > MAX_WORKERS)
+    throw new InsituError("input_invalid", `pool is ${pool}; pass a whole number from 1 to ${MAX_WORKERS}.`, { pool });
   const maxHeldBytes = options.memory?.maxBytes ?? (isIos() ? IOS_BYTES : HELD_BYTES);
   if (!(maxHeldBytes > 0))
     throw new InsituError("input_invalid", `memory.maxBytes is ${maxHeldBytes}; pass bytes, over 0.`, { maxHeldBytes });
@@ -60,7 +60,7 @@ export function checkOptions(options: ClientOptions): FixedConfig {
 }
 
 /** By default 256 predictions of a model may wait: as many as 32 at a time run in some seconds. */
-const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeoutMs: 0, maxEnqueuedBatches: 8 };
+const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeout: 0, maxEnqueuedBatches: 8 };
 
 /** Throws `input_invalid` that names the option. */
 export function checkLoadOptions({ task, refresh, batching: given = {} }: LoadOptions): {
@@ -70,7 +70,7 @@ export function checkLoadOptions({ task, refresh, batching: given = {} }: LoadOp
 } {
   const batching = { ...BATCHING, ...given };
   for (const [name, value] of Object.entries(batching)) {
-    const least = name === "batchTimeoutMs" ? 0 : 1;
+    const least = name === "batchTimeout" ? 0 : 1;
     const fits = typeof value === "number" && value >= least && (least === 0 || Number.isInteger(value));
     if (!fits || value === Number.POSITIVE_INFINITY)
       throw new InsituError("input_invalid", `batching.${name} is ${value}; pass ${least} or more.`, { [name]: value });

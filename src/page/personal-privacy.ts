@@ -1,21 +1,21 @@
 // `client.personal`: what was learned from this user on this site, their consent to it, and the way to forget all of it.
 import { InsituError } from "../shared/errors.js";
-import type { KeptPersonal } from "../shared/protocol.js";
+import type { StoredPersonalModel } from "../shared/protocol.js";
 import type { PersonalConsent } from "./api-types.js";
 import type { AskHost } from "./storage/model-store.js";
 
 export interface PersonalPrivacy {
-  /** `denied`: nothing new is learned, and calls that would reject with `aborted`; what was learned stays until it is forgotten, and still answers. */
+  /** `denied`: nothing new is learned, and calls that would reject with `consent_denied`; what was learned stays until it is forgotten, and still answers. */
   readonly consent: PersonalConsent;
   setConsent(consent: PersonalConsent): void;
   /** The personal models with classes that are kept here; rankers are not listed. */
-  list(): Promise<KeptPersonal[]>;
+  list(): Promise<StoredPersonalModel[]>;
   /** Removes all of them and all rankers, also those that no page has open, and destroys the keys that their remains on the disk are encrypted with. */
   forget(): Promise<void>;
 }
 
 /** What personal models share with their client. */
-export interface Learning {
+export interface LearningConsent {
   /** Throws `aborted` where consent was denied. */
   assertConsent(): void;
   /** One that must forget too when all do. */
@@ -40,11 +40,11 @@ export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: 
       await (await import("./lazy/ranking/ranker.js")).forgetRankers(storeName);
     },
   };
-  const learning: Learning = {
+  const learning: LearningConsent = {
     assertConsent() {
       if (consent === "granted") return;
       const message = "Nothing is learned without consent: see client.personal.setConsent.";
-      throw new InsituError("aborted", message, { reason: "consent" });
+      throw new InsituError("consent_denied", message);
     },
     opened: (model) => void all.add(model),
   };

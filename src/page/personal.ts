@@ -8,26 +8,26 @@ import {
   InsituError,
   isInsituError,
 } from "../shared/errors.js";
-import type { Asked, Host, HostPrediction, PersonalAnswers, PersonalRequest } from "../shared/protocol.js";
-import type { ModelInfo, Prediction, Timings } from "../shared/types/model.js";
+import type { Host, HostPrediction, PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
+import type { ModelInfo, Prediction, PredictionTimings } from "../shared/types/model.js";
 import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "../shared/types/personal.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
-import type { Crossing } from "./input/wire-input.js";
-import type { AskOptions, PersonalModel } from "./lazy/personal/personal-model.js";
+import type { TransferableInput } from "./input/wire-input.js";
+import type { PersonalCallOptions, PersonalModel } from "./lazy/personal/personal-model.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
-import type { Limits } from "./lib/with-timeout.js";
+import type { CallLimits } from "./lib/with-timeout.js";
 import type { MonitorModule } from "./monitor.js";
-import type { Learning } from "./personal-privacy.js";
+import type { LearningConsent } from "./personal-privacy.js";
 import type { TelemetryHandle } from "./telemetry.js";
 
 /** Asks a worker that has the model. */
 export type AskModel = <T>(
-  limits: Limits,
+  limits: CallLimits,
   input: PredictInput | null,
-  request: (host: Remote<Host>, call: number, handle: number, crossed: Crossing | undefined) => Promise<T>,
+  request: (host: Remote<Host>, call: number, handle: number, crossed: TransferableInput | undefined) => Promise<T>,
 ) => Promise<T>;
 
-export interface PersonalHandleParts {
+export interface PersonalHandleDeps {
   info: ModelInfo;
   askModel: AskModel;
   /** Hears of trainings by the number of their call, until the answer is called. */
@@ -35,9 +35,9 @@ export interface PersonalHandleParts {
   monitoring: MonitorModule | undefined;
   storeName: string;
   telemetry: TelemetryHandle;
-  learning: Learning;
+  learning: LearningConsent;
   predict(input: PredictInput, options?: PredictOptions): Promise<Prediction>;
-  toTimings(measured: HostPrediction["timings"], total: number): Timings;
+  toTimings(measured: HostPrediction["timings"], total: number): PredictionTimings;
   randomId(): string;
   isBusy(): boolean;
   retrain(event: RetrainEvent): void;
@@ -54,7 +54,7 @@ function refuse(code: ErrorCode, message: string, data?: ErrorData, cause?: unkn
   throw new InsituError(code, message, data, { cause });
 }
 
-export function createPersonalHandle(parts: PersonalHandleParts) {
+export function createPersonalHandle(parts: PersonalHandleDeps) {
   const { info, askModel, onTraining, learning, monitoring, storeName } = parts;
   const opened: (PersonalModel | PersonalRanker)[] = [];
 
@@ -62,23 +62,27 @@ export function createPersonalHandle(parts: PersonalHandleParts) {
     const { createPersonalModel } = await fetched(import("./lazy/personal/personal-model.js"));
     return createPersonalModel({
       ...{ ...parts, ...options, name, model: info.name },
-      ask<K extends PersonalRequest["kind"]>(request: Asked<K>, what: string, options: AskOptions) {
+      ask<K extends PersonalRequest["kind"]>(
+        request: PersonalArguments<K>,
+        what: string,
+        options: PersonalCallOptions,
+      ) {
         const { input, onTraining: listener, ...limits } = options;
         let quiet: (() => void) | undefined;
-        return askModel<PersonalAnswers[K]>(
+        return askModel<PersonalResults[K]>(
           { ...limits, what: `${what} ${name}` },
           input ?? null,
           (host, call, handle, crossed) => {
             if (listener) quiet = onTraining(call, listener);
             const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
             return host.personal(call, handle, name, transfer(full, crossed?.transfer ?? [])) as Promise<
-              PersonalAnswers[K]
+              PersonalResults[K]
             >;
           },
         ).finally(() => quiet?.());
       },
       refuse,
-      codeOf: (error) => (isInsituError(error) ? error.code : "_OTHER"),
+      codeOf: (error) => (isInsituError(error) ? error.code : "unknown"),
       revive: (error) => fromWire(error) as InsituError,
       assertConsent: learning.assertConsent,
       monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),

@@ -4,12 +4,12 @@ import { asInsituError, InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
 import type { PredictAllOptions, PredictInput, PredictOptions } from "./api-types.js";
-import { createBell } from "./lib/notifier.js";
+import { createNotifier } from "./lib/notifier.js";
 
 type Inputs = Iterable<PredictInput> | AsyncIterable<PredictInput>;
 type Results<K extends TaskKind> = AsyncGenerator<Prediction<K>, void, undefined>;
 
-export interface PredictAllParts<K extends TaskKind> {
+export interface PredictAllDeps<K extends TaskKind> {
   predict(input: PredictInput, options: PredictOptions): Promise<Prediction<K>>;
   /** How many workers can predict at a time. */
   workers: number;
@@ -26,7 +26,7 @@ interface Place<K extends TaskKind> {
 
 /** Begins with the first `next()`; `Model.predictAll` says what it rejects with. */
 export function predictAll<K extends TaskKind>(
-  parts: PredictAllParts<K>,
+  parts: PredictAllDeps<K>,
   inputs: Inputs,
   options: PredictAllOptions = {},
 ): Results<K> {
@@ -42,7 +42,7 @@ export function predictAll<K extends TaskKind>(
 }
 
 async function* run<K extends TaskKind>(
-  { predict, workers, most }: PredictAllParts<K>,
+  { predict, workers, most }: PredictAllDeps<K>,
   inputs: Inputs,
   { batchSize = BATCH_SIZE, signal, timeout, onProgress }: PredictAllOptions,
   stop: AbortController,
@@ -53,7 +53,7 @@ async function* run<K extends TaskKind>(
   const window = Math.min(batchSize * workers, most);
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
   const places: Place<K>[] = [];
-  const bell = createBell();
+  const bell = createNotifier();
   const source = openSource(inputs);
   let taken = 0;
   let done = 0;
@@ -65,7 +65,7 @@ async function* run<K extends TaskKind>(
     } catch (error) {
       place.outcome = { error: atIndex(error, index) };
     }
-    bell.ring();
+    bell.notify();
   };
   const onInput = (input: PredictInput) => {
     if (stop.signal.aborted) return;
@@ -78,14 +78,14 @@ async function* run<K extends TaskKind>(
   // Also while the caller is busy with a result, and nobody waits here.
   const onAbort = () => stop.abort();
   signal?.addEventListener("abort", onAbort);
-  stop.signal.addEventListener("abort", bell.ring);
+  stop.signal.addEventListener("abort", bell.notify);
   try {
     while (!stop.signal.aborted && !signal?.aborted) {
-      if (source.isFree() && places.length < window) void source.fetch(onInput, onError).then(bell.ring);
+      if (source.isFree() && places.length < window) void source.fetch(onInput, onError).then(bell.notify);
       const outcome = places[0]?.outcome;
       if (!outcome) {
         if (places.length === 0 && source.isOver()) return;
-        await bell.heard();
+        await bell.wait();
         continue;
       }
       if ("error" in outcome) throw outcome.error;
@@ -106,7 +106,7 @@ async function* run<K extends TaskKind>(
 
 /** The same error, which also says of which input it is. */
 function atIndex(error: unknown, index: number): InsituError {
-  const { code, message, data } = asInsituError(error, "_OTHER", "The prediction failed");
+  const { code, message, data } = asInsituError(error, "unknown", "The prediction failed");
   return new InsituError(code, `Input ${index}: ${message}`, { ...data, index }, { cause: error });
 }
 

@@ -3,7 +3,7 @@
 import { isInsituError } from "../shared/errors.js";
 import type { FailedRecord, TelemetryRecord } from "./lazy/telemetry/records.js";
 import type { Telemetry } from "./lazy/telemetry/telemetry.js";
-import type { Consent, TelemetryOptions, TelemetryStats } from "./lazy/telemetry/types.js";
+import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./lazy/telemetry/types.js";
 
 export interface TelemetryHandle {
   readonly isOn: boolean;
@@ -11,14 +11,14 @@ export interface TelemetryHandle {
   begin(): void;
   /** Never throws, never waits; does nothing where telemetry is off. */
   record(record: TelemetryRecord): void;
-  setConsent(consent: Consent): void;
+  setConsent(consent: TelemetryConsent): void;
   flush(): Promise<void>;
   stats(): TelemetryStats;
   close(): Promise<void>;
 }
 
 // What a page may tell in the moment that fetching a few kilobytes takes; more is counted as dropped.
-const MOST_WAITING = 1_000;
+const MAX_WAITING = 1_000;
 
 export function createTelemetryHandle(options: TelemetryOptions, storeName: string): TelemetryHandle {
   const isOn = Boolean(options.endpoint || options.exporter || options.otel);
@@ -53,7 +53,7 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
     record(record) {
       if (!isOn) return;
       if (telemetry) return telemetry.record(record);
-      if (waiting.length < MOST_WAITING) waiting.push(record);
+      if (waiting.length < MAX_WAITING) waiting.push(record);
       else dropped += 1;
       void arrived();
     },
@@ -95,8 +95,8 @@ function unwatched(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
 const NOTHING: TelemetryStats = { recorded: 0, sent: 0, pending: 0, dropped: {} };
 
 /** What is told of an error: its message without the facts that it names, which are addresses and the page's own words. */
-export function failure(error: unknown): Pick<FailedRecord, "errorType" | "message"> {
-  if (!isInsituError(error)) return { errorType: "_OTHER", message: "" };
+export function describeFailure(error: unknown): Pick<FailedRecord, "errorType" | "message"> {
+  if (!isInsituError(error)) return { errorType: "unknown", message: "" };
   const facts = Object.values(error.data).flat();
   const message = facts.reduce<string>(
     (text, fact) => (typeof fact === "string" && fact.length > 1 ? text.replaceAll(fact, "…") : text),

@@ -4,8 +4,8 @@ import { InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
-import { type Frames, framesOf } from "./frames.js";
-import { createBell } from "./lib/notifier.js";
+import { type FrameSource, openFrames } from "./frames.js";
+import { createNotifier } from "./lib/notifier.js";
 
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
 
@@ -17,7 +17,7 @@ export function watch<K extends TaskKind>(
 ): Watch<K> {
   const counts = { seen: 0, dropped: 0 };
   const stop = new AbortController();
-  const results = run(predict, framesOf(source, options.every ?? "frame"), options, counts, stop);
+  const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);
   const end = async () => {
     // A generator that waits would hear of it only with the next frame.
     stop.abort();
@@ -38,12 +38,12 @@ export function watch<K extends TaskKind>(
 
 async function* run<K extends TaskKind>(
   predict: Predict<K>,
-  frames: Frames,
+  frames: FrameSource,
   { signal, timeout }: WatchOptions,
   counts: { seen: number; dropped: number },
   stop: AbortController,
 ): AsyncGenerator<Prediction<K>, undefined, undefined> {
-  const bell = createBell();
+  const bell = createNotifier();
   let isFresh = false;
   let isOver = false;
   let failure: { error: unknown } | undefined;
@@ -61,7 +61,7 @@ async function* run<K extends TaskKind>(
       failure = { error };
     }
     calling = false;
-    bell.ring();
+    bell.notify();
   };
   const onFrame = () => {
     counts.seen += 1;
@@ -73,11 +73,11 @@ async function* run<K extends TaskKind>(
   const onEnd = (error?: InsituError) => {
     isOver = true;
     if (error) failure ??= { error };
-    bell.ring();
+    bell.notify();
   };
   const onAbort = () => stop.abort();
   signal?.addEventListener("abort", onAbort);
-  stop.signal.addEventListener("abort", bell.ring);
+  stop.signal.addEventListener("abort", bell.notify);
   const close = stop.signal.aborted || signal?.aborted ? undefined : frames.open(onFrame, onEnd);
   try {
     while (!stop.signal.aborted && !signal?.aborted) {
@@ -92,7 +92,7 @@ async function* run<K extends TaskKind>(
       if (failure) throw failure.error;
       if (isOver && !calling && !isFresh) return;
       void begin();
-      if (!ready) await bell.heard();
+      if (!ready) await bell.wait();
     }
     // What the caller ended with `stop()` or by leaving the loop ends quietly.
     if (signal?.aborted)

@@ -4,6 +4,9 @@
 export const ERROR_CODES = [
   "timeout",
   "aborted",
+  "disposed",
+  "disabled",
+  "consent_denied",
   "overloaded",
   "device_lost",
   "out_of_memory",
@@ -24,7 +27,7 @@ export const ERROR_CODES = [
   "storage_unavailable",
   "storage_corrupt",
   "csp_blocked",
-  "_OTHER",
+  "unknown",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -33,11 +36,14 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 export type ErrorData = Record<string, unknown>;
 
 /**
- * Every failure of the library. `code` is stable and says what kind of failure it is, `data` holds the facts to act on,
- * `cause` the error below it. The same object arrives in the page when it was thrown in the worker.
+ * Every failure of the library. `code` is stable and names the kind of failure, `data` holds the facts to act on, `cause` the
+ * underlying error. An error that was thrown in the worker arrives in the page with all of them.
+ *
+ * `name` is `"InsituError"`, except for code `aborted`: there it is `"AbortError"` and `cause` is the signal's reason, so that
+ * code written for `fetch` works unchanged.
  */
 export class InsituError extends Error {
-  override readonly name = "InsituError";
+  override readonly name: "InsituError" | "AbortError";
 
   constructor(
     readonly code: ErrorCode,
@@ -46,12 +52,13 @@ export class InsituError extends Error {
     options?: { cause?: unknown },
   ) {
     super(message, options);
+    this.name = code === "aborted" ? "AbortError" : "InsituError";
   }
 }
 
-/** True for an {@link InsituError} of any realm; `instanceof` fails for errors of another copy of the library. */
+/** True for an {@link InsituError} of any copy of the library, where `instanceof` fails. A DOMException `AbortError` is none. */
 export function isInsituError(error: unknown): error is InsituError {
-  return error instanceof Error && error.name === "InsituError" && "code" in error;
+  return error instanceof Error && "code" in error && (error.name === "InsituError" || error.code === "aborted");
 }
 
 /** Returns `error` itself when it is ours, else wraps it under `code` with the original as `cause`. */

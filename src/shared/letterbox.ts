@@ -7,7 +7,7 @@ export interface Size {
 }
 
 /** Where the picture lies in the model's input: `input = picture * scale + offset`, in pixels, for each axis. */
-export interface Placement extends Size {
+export interface Letterbox extends Size {
   scaleX: number;
   scaleY: number;
   offsetX: number;
@@ -15,7 +15,7 @@ export interface Placement extends Size {
 }
 
 /** `width` and `height` of the answer are the picture's. */
-export function place(fit: ImageSpec["fit"], { width, height }: Size, into: Size): Placement {
+export function letterbox(fit: ImageSpec["fit"], { width, height }: Size, into: Size): Letterbox {
   let scaleX = into.width / width;
   let scaleY = into.height / height;
   if (fit !== "stretch") {
@@ -33,7 +33,7 @@ export function place(fit: ImageSpec["fit"], { width, height }: Size, into: Size
  * is whole pixels, which leaves nothing to resize later. A fraction is rounded here and resized once more, which blurs (mean error
  * 2.1 of 255 instead of 1.2, for 1500 x 1000 on 224 x 149.3), but not at 1.5 times the size (1.2).
  */
-export function shrunk({ width, height, scaleX, scaleY }: Placement, times?: number): Size | undefined {
+export function reducedSize({ width, height, scaleX, scaleY }: Letterbox, times?: number): Size | undefined {
   const isWhole = [width * scaleX, height * scaleY].every((side) => Math.abs(side - Math.round(side)) < 1e-6);
   const factor = times ?? (isWhole ? 1 : 1.5);
   if (scaleX * factor >= 1 || scaleY * factor >= 1) return undefined;

@@ -6,18 +6,18 @@ import type { TaskKind } from "./types/manifest.js";
 import type {
   BatchingOptions,
   Capabilities,
+  LoadProgress,
   ModelInfo,
   Prediction,
-  Priority,
-  Progress,
-  Timings,
+  PredictionTimings,
+  PredictPriority,
   TrustOptions,
 } from "./types/model.js";
 import type {
-  Added,
-  Evaluation,
-  Example,
-  Imported,
+  AddedExample,
+  ImportResult,
+  PersonalEvaluation,
+  PersonalExample,
   PersonalPrediction,
   PersonalState,
   PersonalVersion,
@@ -54,9 +54,9 @@ export interface HostConfig {
   /** Most threads that this worker may use; those of a pool share the cores. */
   maxThreads: number;
   /** Workers of this site that ended in peace: whatever they noted to be running did not crash. */
-  closed: string[];
+  shutDownWorkers: string[];
   /** This worker's own name among them. */
-  me: string;
+  workerId: string;
   /** Where the last model ran: this backend is started at once. */
   hint?: { backend: Backend; threads?: number };
 }
@@ -68,17 +68,17 @@ export type WireInput =
   | { kind: "tensors"; data: Record<string, TypedArray> };
 
 /** Durations that the worker measured, in milliseconds; time stamps never cross, the two clocks differ. */
-export type WorkerTimings = Omit<Timings, "transfer" | "total">;
+export type WorkerTimings = Omit<PredictionTimings, "transferMs" | "totalMs">;
 
 export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "model"> {
   memory: WorkerMemory;
   /** For tasks that have classes. */
-  decided?: Decided;
+  topClass?: TopClass;
   timings: WorkerTimings;
 }
 
 /** The class that a prediction decided for, and how sure it was. */
-export interface Decided {
+export interface TopClass {
   /** Index of the class. */
   class: number;
   /** Its score, 0 to 1. */
@@ -117,7 +117,7 @@ export interface LoadCost {
 export type Residence = Pick<ModelInfo, "backend" | "threads" | "refused" | "measured">;
 
 /** A model's session failed and was opened again: on another backend, or anew on the same. */
-export interface Moved {
+export interface BackendChange {
   from: Backend;
   code: ErrorCode;
 }
@@ -130,7 +130,7 @@ export type PersonalRequest =
   | { kind: "examples" }
   | { kind: "kept"; id: string }
   | { kind: "remove"; id?: string; label?: string }
-  | { kind: "train"; budgetMs: number; trigger: TrainingTrigger }
+  | { kind: "train"; budget: number; trigger: TrainingTrigger }
   | { kind: "predict"; input: WireInput }
   | { kind: "evaluate" }
   | { kind: "versions" }
@@ -140,29 +140,29 @@ export type PersonalRequest =
   | { kind: "forget" };
 
 /** What each request is answered with; the page adds the rest of the timings. */
-export interface PersonalAnswers {
+export interface PersonalResults {
   state: Omit<PersonalState, "storeError"> & { storeError?: WireError };
-  add: Omit<Added, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  examples: Example[];
+  add: Omit<AddedExample, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
+  examples: PersonalExample[];
   kept: Blob | undefined;
   remove: number;
   train: PersonalVersion;
   predict: Omit<PersonalPrediction, "id" | "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  evaluate: Evaluation;
+  evaluate: PersonalEvaluation;
   versions: PersonalVersion[];
   revert: PersonalVersion;
   export: Blob;
-  import: Imported;
+  import: ImportResult;
   forget: undefined;
 }
 
-export type PersonalAnswer<R extends PersonalRequest = PersonalRequest> = PersonalAnswers[R["kind"]];
+export type PersonalResult<R extends PersonalRequest = PersonalRequest> = PersonalResults[R["kind"]];
 
 /** As the page's room asks it, which leaves the input to those who send it. */
-export type Asked<K extends PersonalRequest["kind"]> = Omit<Extract<PersonalRequest, { kind: K }>, "input">;
+export type PersonalArguments<K extends PersonalRequest["kind"]> = Omit<Extract<PersonalRequest, { kind: K }>, "input">;
 
 /** A personal model that is kept, for those that list them. */
-export interface KeptPersonal {
+export interface StoredPersonalModel {
   model: string;
   name: string;
   examples: number;
@@ -173,10 +173,10 @@ export interface KeptPersonal {
 
 /** What the worker tells unasked. `moved` is absent where a model went on for being faster. */
 export type HostEvent =
-  | { kind: "progress"; call: number; progress: Progress }
+  | { kind: "progress"; call: number; progress: LoadProgress }
   | { kind: "training"; call: number; progress: TrainingProgress }
   | { kind: "store"; event: StoreEvent }
-  | { kind: "residence"; models: number[]; residence: Residence; moved?: Moved };
+  | { kind: "residence"; models: number[]; residence: Residence; moved?: BackendChange };
 
 /** Across the wall it answers once the page has heard. */
 export type OnHostEvent = (event: HostEvent) => void | Promise<void>;
@@ -196,15 +196,15 @@ export interface Host {
   capabilities(): Promise<Capabilities>;
   /** `url` is absolute and names the package's folder, with a closing slash. */
   load(call: number, url: string, options: HostLoadOptions): Promise<LoadedModel>;
-  predict(call: number, model: number, input: WireInput, priority?: Priority): Promise<HostPrediction>;
+  predict(call: number, model: number, input: WireInput, priority?: PredictPriority): Promise<HostPrediction>;
   /** Asks a personal model on top of `model`. */
   personal<R extends PersonalRequest>(
     call: number,
     model: number,
     name: string,
     request: R,
-  ): Promise<PersonalAnswer<R>>;
-  listPersonal(): Promise<KeptPersonal[]>;
+  ): Promise<PersonalResult<R>>;
+  listPersonal(): Promise<StoredPersonalModel[]>;
   /** Removes all personal models, and what could read them. */
   forgetPersonal(): Promise<void>;
   /** Once the model's fastest backend was found. */
@@ -229,7 +229,7 @@ export interface Host {
  * comlink keeps only message, name and stack of a thrown error (comlink#514); both sides call this once so that
  * `code`, `data` and `cause` survive too.
  */
-export function keepErrorsWhole(): void {
+export function registerErrorTransfer(): void {
   const native = transferHandlers.get("throw");
   if (!native) throw new Error("comlink has no handler named throw: its version does not fit.");
   transferHandlers.set("throw", {

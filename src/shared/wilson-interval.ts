@@ -7,7 +7,7 @@ const Z = 1.959963984540054;
  * Wilson's score interval for `successes` of `n` (Wilson 1927, doi 10.2307/2276774): [0, 1] for none of none. It keeps within 0 and 1,
  * and is right for few and for shares near the ends, where the usual p +- z * sqrt(p(1 - p) / n) is not.
  */
-export function wilson(successes: number, n: number, z = Z): [low: number, high: number] {
+export function wilsonInterval(successes: number, n: number, z = Z): [low: number, high: number] {
   if (n === 0) return [0, 1];
   const p = successes / n;
   const square = z * z;

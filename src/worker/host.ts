@@ -1,36 +1,36 @@
 // The worker's desk: loads packages, keeps their models by handle, and passes on what is asked of them.
 import { InsituError, toWire } from "../shared/errors.js";
 import type {
+  BackendChange,
   Host,
   HostConfig,
   HostLoadOptions,
   LoadCost,
   LoadedModel,
-  Moved,
   OnHostEvent,
   Residence,
 } from "../shared/protocol.js";
 import type { Manifest, TaskKind } from "../shared/types/manifest.js";
-import type { ModelRef, Progress } from "../shared/types/model.js";
+import type { LoadProgress, ModelRef } from "../shared/types/model.js";
 import type { TrainingProgress } from "../shared/types/personal.js";
 import type { StoredPackage } from "../shared/types/store.js";
 import { loadPackage } from "./package/load.js";
 import type { Package } from "./package/package.js";
-import type { Ports } from "./package/platform.js";
-import { steadily } from "./package/progress.js";
-import type { SafeStore } from "./package/store/fallback-store.js";
+import type { Platform } from "./package/platform.js";
+import { throttleProgress } from "./package/progress.js";
+import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
-import { createPersonalDesk, type PersonalDesk } from "./personal/registry.js";
-import { type LiveModel, openLiveModel } from "./runtime/model-runner.js";
-import { createTurns } from "./runtime/scheduling/scheduler.js";
+import { createPersonalRegistry, type PersonalRegistry } from "./personal/registry.js";
+import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
+import { createScheduler } from "./runtime/scheduling/scheduler.js";
 import type { Engine, Target } from "./runtime/session/engine.js";
-import { announceLife, createSentinel, lives, type Notes } from "./runtime/tuning/tuning-cache.js";
+import { announceLife, createCrashSentinel, lives, type TuningCache } from "./runtime/tuning/tuning-cache.js";
 
 /** What the host is made of; the worker passes the real ones. */
-export interface HostParts {
-  createEngine(config: HostConfig, store: SafeStore): Engine;
-  openStore(config: HostConfig, emit: OnStoreEvent): SafeStore;
-  ports: Ports;
+export interface HostDeps {
+  createEngine(config: HostConfig, store: FallbackStore): Engine;
+  openStore(config: HostConfig, emit: OnStoreEvent): FallbackStore;
+  ports: Platform;
 }
 
 /** A model that is open, shared by all handles on the same package. */
@@ -39,7 +39,7 @@ interface Entry {
   manifest: Manifest;
   /** As it was loaded; where it runs is the live model's to say. */
   info: LoadedModel["info"];
-  live: LiveModel;
+  live: ModelRunner;
   /** Settles with why the package is not kept, if so. */
   kept: Promise<InsituError | undefined>;
   handles: number;
@@ -54,37 +54,37 @@ interface Ready {
 /** What a load of a package hears and says. */
 interface Call {
   signal: AbortSignal;
-  onProgress: (progress: Progress) => void;
+  onProgress: (progress: LoadProgress) => void;
   /** Hears of bytes that came over the network. */
   onReceived: (bytes: number) => void;
   /** Hears how long the runs took that compile and check a backend. */
   onWarmup: (milliseconds: number) => void;
 }
 
-export function createHost(parts: HostParts): Host {
+export function createHost(parts: HostDeps): Host {
   let config: HostConfig;
-  let store: SafeStore | undefined;
+  let store: FallbackStore | undefined;
   let engine: Engine;
-  let desk: PersonalDesk;
+  let desk: PersonalRegistry;
   let emit: OnHostEvent = () => undefined;
   let nextHandle = 1;
   const handles = new Map<number, Entry>();
   const byUrl = new Map<string, Entry>();
   const running = new Map<number, AbortController>();
   // tfjs has one global backend and no notion of a request: runs follow each other, and a failed one never stops the next.
-  const turns = createTurns();
+  const turns = createScheduler();
   const loadTurns = new Map<string, ReturnType<typeof queue>>();
   const onStoreEvent: OnStoreEvent = (event) => void emit({ kind: "store", event });
 
-  const connectedStore = (): SafeStore => {
-    if (!store) throw new InsituError("_OTHER", "The worker was asked before it was connected.");
+  const connectedStore = (): FallbackStore => {
+    if (!store) throw new InsituError("unknown", "The worker was asked before it was connected.");
     return store;
   };
 
   const entryOf = (model: number): Entry => {
     const entry = handles.get(model);
     if (entry) return entry;
-    throw new InsituError("aborted", "The model was disposed; load it again.", { reason: "disposed" });
+    throw new InsituError("disposed", "The model was disposed; load it again.");
   };
 
   const abortable = async <T>(call: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
@@ -98,23 +98,23 @@ export function createHost(parts: HostParts): Host {
     }
   };
 
-  const open = (found: Package, batching: HostLoadOptions["batching"], call: Call): Promise<LiveModel> => {
+  const open = (found: Package, batching: HostLoadOptions["batching"], call: Call): Promise<ModelRunner> => {
     const { manifest, digest, model, weights } = found;
     const { name, version, inputs, outputs, embedding, files } = manifest;
     const { signal, onProgress, onWarmup } = call;
     const total = files.reduce((sum, file) => sum + file.size, 0);
     const kept = connectedStore();
     // What cannot be noted is found out again.
-    const notes: Notes = {
+    const notes: TuningCache = {
       read: (kind) => kept.readNote(digest, kind).catch(() => undefined),
       write: (kind, value) => kept.writeNote(digest, kind, value).catch(() => undefined),
     };
-    const { backends, maxThreads, me, closed } = config;
+    const { backends, maxThreads, workerId: me, shutDownWorkers: closed } = config;
     const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
     const source = { model, weights, inputs, outputs, embedding, rewrites };
     let tests: ReturnType<Package["selfTests"]> | undefined;
-    return turns.alone(async () => {
-      const live: LiveModel = await openLiveModel(
+    return turns.runExclusive(async () => {
+      const live: ModelRunner = await openModelRunner(
         {
           ...{
             engine,
@@ -126,7 +126,7 @@ export function createHost(parts: HostParts): Host {
             batching,
             notes,
           },
-          ...{ name: `${name} ${version}`, maxThreads, sentinel: createSentinel(notes, me, lives(closed)) },
+          ...{ name: `${name} ${version}`, maxThreads, sentinel: createCrashSentinel(notes, me, lives(closed)) },
           selfTests: () => {
             tests ??= found.selfTests();
             return tests;
@@ -141,14 +141,14 @@ export function createHost(parts: HostParts): Host {
     });
   };
 
-  const tell = (live: LiveModel, residence: Residence, moved?: Moved) => {
+  const tell = (live: ModelRunner, residence: Residence, moved?: BackendChange) => {
     const models = [...handles].filter(([, entry]) => entry.live === live).map(([model]) => model);
     if (models.length > 0) void emit({ kind: "residence", models, residence, ...(moved && { moved }) });
   };
 
   const openPackage = async (url: string, { task, refresh, batching }: HostLoadOptions, call: Call): Promise<Ready> => {
     const { storage, trust } = config;
-    const loaded = await loadPackage<Entry | LiveModel>(url, refresh === true, {
+    const loaded = await loadPackage<Entry | ModelRunner>(url, refresh === true, {
       ...{ store: connectedStore(), storeName: storage.name, ports: parts.ports, trust, emit: onStoreEvent, ...call },
       async open(found) {
         checkTask(task, found.manifest, url);
@@ -168,7 +168,7 @@ export function createHost(parts: HostParts): Host {
     const known = options.refresh ? undefined : byUrl.get(url);
     if (known) checkTask(options.task, known.manifest, url);
     let heard: unknown;
-    const onProgress = steadily((progress) => {
+    const onProgress = throttleProgress((progress) => {
       if (options.progress) heard = emit({ kind: "progress", call: number, progress });
     });
     const cost: LoadCost = { downloaded: 0, warmupMs: 0 };
@@ -201,13 +201,13 @@ export function createHost(parts: HostParts): Host {
     connect(given, onEvent) {
       config = given;
       emit = onEvent;
-      announceLife(given.me);
+      announceLife(given.workerId);
       store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
-      desk = createPersonalDesk(given.storage.name, engine, turns);
+      desk = createPersonalRegistry(given.storage.name, engine, turns);
       const { hint } = given;
       // While the package is looked up. What cannot be started is found out again, and told, by the load.
-      if (hint) void turns.alone(() => startEarly(engine, hint, given)).catch(() => undefined);
+      if (hint) void turns.runExclusive(() => prewarmBackend(engine, hint, given)).catch(() => undefined);
     },
 
     async capabilities() {
@@ -252,7 +252,7 @@ export function createHost(parts: HostParts): Host {
     },
 
     unload: (model) =>
-      turns.alone(async () => {
+      turns.runExclusive(async () => {
         const entry = handles.get(model);
         if (!entry) return;
         handles.delete(model);
@@ -291,7 +291,7 @@ function queue(): <T>(run: () => Promise<T>) => Promise<T> {
 }
 
 /** The hint is from another visit: the page may have other rights now. */
-async function startEarly(engine: Engine, hint: Target, { backends, maxThreads }: HostConfig): Promise<void> {
+async function prewarmBackend(engine: Engine, hint: Target, { backends, maxThreads }: HostConfig): Promise<void> {
   if (!backends.includes(hint.backend) || !((hint.threads ?? 1) >= 1)) return;
   const { available, software, threads = 1 } = await engine.probe(hint.backend);
   if (available && !software && (hint.threads ?? 1) <= Math.min(threads, maxThreads)) await engine.start(hint);
@@ -315,7 +315,7 @@ function checkTask(wanted: TaskKind | undefined, manifest: Manifest, url: string
   });
 }
 
-function describe({ manifest, digest, source }: Package, live: LiveModel): LoadedModel["info"] {
+function describe({ manifest, digest, source }: Package, live: ModelRunner): LoadedModel["info"] {
   const { name, version, release, inputs, outputs, task } = manifest;
   const labels = "labels" in task ? task.labels : [];
   return { name, version, release, digest, ...live.residence(), inputs, outputs, task: task.kind, labels, source };

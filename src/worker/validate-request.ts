@@ -45,7 +45,7 @@ const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
   examples: {},
   kept: { id: isText },
   remove: { id: isMaybe(isText), label: isMaybe(isText) },
-  train: { budgetMs: isNumber, trigger: isText },
+  train: { budget: isNumber, trigger: isText },
   predict: { input: isInput },
   evaluate: {},
   versions: {},
@@ -82,7 +82,7 @@ const ARGUMENTS: Record<keyof Host, Check[]> = {
 };
 
 /** The same host, which answers `input_invalid` to arguments of another kind and to a second `connect`. */
-export function guardHost(host: Host): Host {
+export function validateHostCalls(host: Host): Host {
   let connected = false;
   const methods = Object.entries(ARGUMENTS).map(([name, checks]) => {
     const method = host[name as keyof Host] as (...given: unknown[]) => unknown;
@@ -106,7 +106,7 @@ function refused(method: string, why: string): InsituError {
  * comlink walks any path of properties that a message names, up to `constructor`, sets what it is told to, and an argument list that
  * is none is an uncaught error, which ends the worker.
  */
-export function guardEndpoint(endpoint: Endpoint): Endpoint {
+export function validateMessages(endpoint: Endpoint): Endpoint {
   return {
     postMessage: endpoint.postMessage.bind(endpoint),
     addEventListener(type, listener) {

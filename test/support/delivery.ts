@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, vi } from "vitest";
 import type { ClientOptions, LoadOptions } from "../../src/page/api-types.js";
-import type { Progress } from "../../src/shared/types/model.js";
+import type { LoadProgress } from "../../src/shared/types/model.js";
 import type { StoreEvent } from "../../src/shared/types/store.js";
 import { importLibrary, type LibraryPage, openLibrary } from "./page.js";
 import type { Fault, LoggedRequest, ServerOptions, TestServer } from "./server.js";
@@ -40,7 +40,7 @@ export interface Outcome {
   storeError?: string;
   /** The first three numbers of the answer, or the code of the failed prediction. */
   answer?: number[] | string;
-  progress: Progress[];
+  progress: LoadProgress[];
   events: StoreEvent[];
   /** Milliseconds until the load ended, one way or the other. */
   ms: number;
@@ -138,14 +138,14 @@ async function loadInPage(given: Given): Promise<Outcome> {
   const { url, store, trust, backends = ["cpu"], refresh, timeout, abortAfter, id = 3 } = given;
   const { worker } = given;
   const client = window.insitu.createClient({ backends, trust, storage: { name: store }, worker });
-  const progress: Progress[] = [];
+  const progress: LoadProgress[] = [];
   const events: StoreEvent[] = [];
   for (const type of ["hit", "miss", "corrupt", "evicted", "unavailable", "reset"] as const)
     client.store.addEventListener(type, ({ detail }) => events.push(detail));
   const stop = new AbortController();
   if (abortAfter !== undefined) setTimeout(() => stop.abort(), abortAfter);
   const started = performance.now();
-  const onProgress = (step: Progress) => void progress.push(step);
+  const onProgress = (step: LoadProgress) => void progress.push(step);
   try {
     const model = await client.load(url, { task: "raw", onProgress, refresh, timeout, signal: stop.signal });
     const ms = performance.now() - started;

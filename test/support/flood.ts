@@ -1,5 +1,5 @@
 // A host that never stops sending, and a count of how much of an answer was taken.
-import type { Ports } from "../../src/worker/package/platform.js";
+import type { Platform } from "../../src/worker/package/platform.js";
 import type { Answering } from "./byte-host.js";
 import { eagerPorts } from "./ports.js";
 
@@ -14,7 +14,7 @@ export const flood: Answering = (_req, res) => {
 };
 
 /** Counts the decoded bytes that are taken out of answers. */
-export function counting(): { taken: { bytes: number }; ports: Ports } {
+export function counting(): { taken: { bytes: number }; ports: Platform } {
   const taken = { bytes: 0 };
   const fetchCounted = async (url: string, init: RequestInit) => {
     const response = await fetch(url, init);

@@ -1,11 +1,11 @@
 // A published package, its host and a store, each new in every test, and loads of the one into the other.
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import type { InsituError } from "../../src/shared/errors.js";
-import type { ModelInfo, Progress } from "../../src/shared/types/model.js";
+import type { LoadProgress, ModelInfo } from "../../src/shared/types/model.js";
 import type { StoreEvent } from "../../src/shared/types/store.js";
 import { type LoadContext, loadPackage } from "../../src/worker/package/load.js";
 import type { Package } from "../../src/worker/package/package.js";
-import { createSafeStore } from "../../src/worker/package/store/fallback-store.js";
+import { createFallbackStore } from "../../src/worker/package/store/fallback-store.js";
 import { createMemoryStore } from "../../src/worker/package/store/memory-store.js";
 import type { Store } from "../../src/worker/package/store/store.js";
 import { type ByteHost, serve, startHost } from "./byte-host.js";
@@ -29,7 +29,7 @@ export interface Loading {
   /** What the store keeps packages in. */
   database: Store;
   events: StoreEvent[];
-  progress: Progress[];
+  progress: LoadProgress[];
   url(): string;
   context(changes?: Partial<Context>): Context;
   /** Resolves when all is kept, or cannot be. */
@@ -44,7 +44,7 @@ export function useLoading(): Loading {
     context(changes = {}) {
       const emit = (event: StoreEvent) => void at.events.push(event);
       return {
-        store: createSafeStore(at.database, emit),
+        store: createFallbackStore(at.database, emit),
         storeName: "test",
         ports: eagerPorts,
         signal: new AbortController().signal,

@@ -1,17 +1,17 @@
 // Ports for tests of delivery: the real ones without waiting, and ones on a clock that moves only when everybody sleeps.
 import { InsituError } from "../../src/shared/errors.js";
-import { type Ports, realPorts } from "../../src/worker/package/platform.js";
+import { browserPlatform, type Platform } from "../../src/worker/package/platform.js";
 
 /** The real network; the first, second and third retry follow at once. */
-export const eagerPorts: Ports = { ...realPorts, random: () => 0 };
+export const eagerPorts: Platform = { ...browserPlatform, random: () => 0 };
 
-export interface FakePorts extends Ports {
+export interface FakePorts extends Platform {
   /** Milliseconds of every sleep, in the order in which they began. */
   slept: number[];
 }
 
 /** Chance comes from `seed`, so a failing case fails again. */
-export function fakePorts(seed: number, changes: Partial<Ports> = {}): FakePorts {
+export function fakePorts(seed: number, changes: Partial<Platform> = {}): FakePorts {
   const start = Date.UTC(2026, 0, 31, 12);
   const sleepers: { at: number; wake: () => void }[] = [];
   const slept: number[] = [];

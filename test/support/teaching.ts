@@ -41,7 +41,7 @@ export async function teach(on: Page, examples: Digit[], keep = false): Promise<
     async ([items, kept]) => {
       const ids: string[] = [];
       for (const { pixels, label } of items)
-        ids.push((await window.mine.add(Float32Array.from(pixels), label, { keep: kept })).id);
+        ids.push((await window.mine.addExample(Float32Array.from(pixels), label, { keep: kept })).id);
       return ids;
     },
     [examples.map(({ pixels, label }) => ({ pixels: [...pixels], label: NAMES[label] as string })), keep] as const,

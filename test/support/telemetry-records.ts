@@ -17,7 +17,15 @@ export const idOf = (n: number): string =>
     .repeat(4);
 
 export function predicted(n: number, changes: Partial<PredictedRecord> = {}): PredictedRecord {
-  const timings = { queue: 1, transfer: 2, preprocess: 3, execute: 4, readback: 5, postprocess: 6, total: 21 };
+  const timings = {
+    queueMs: 1,
+    transferMs: 2,
+    preprocessMs: 3,
+    executeMs: 4,
+    readbackMs: 5,
+    postprocessMs: 6,
+    totalMs: 21,
+  };
   return {
     ...{
       kind: "predicted",

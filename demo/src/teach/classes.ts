@@ -1,5 +1,5 @@
 // The classes that are taught: their cards, their pictures, and the ways that pictures come in.
-import type { Example, PersonalModel } from "insitu";
+import type { PersonalExample, PersonalModel } from "insitu";
 import { byId, make } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import { say } from "../status.js";
@@ -33,7 +33,7 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
     hideFailure();
     try {
       for (const input of inputs) {
-        const { id } = await model().add(input, label, { keep: keep.checked });
+        const { id } = await model().addExample(input, label, { keep: keep.checked });
         pictures.set(id, await thumbnail(input));
       }
       say(`${inputs.length === 1 ? "A picture" : `${inputs.length} pictures`} of ${label} learned.`);
@@ -48,7 +48,7 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
   const addCrops = async (surface: (typeof SURFACES)[number]) =>
     teach(surface, await Promise.all(Array.from({ length: CROPS }, () => cropOf(surface, "left"))));
 
-  const card = (label: string, examples: Example[], thumbs: (string | undefined)[]) => {
+  const card = (label: string, examples: PersonalExample[], thumbs: (string | undefined)[]) => {
     const title = make("h3", "", label);
     const count = make("span", "count", words(examples));
     const shown = make("ul", "thumbs");
@@ -108,7 +108,7 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
     return hold;
   };
 
-  const pictureButton = ({ id, label, heldOut }: Example, index: number, url: string | undefined) => {
+  const pictureButton = ({ id, label, heldOut }: PersonalExample, index: number, url: string | undefined) => {
     const what = `Remove picture ${index + 1} of ${label}${heldOut ? ", held out from training" : ""}`;
     const inside = url ? make("img") : make("span", "blank", String(index + 1));
     if (inside instanceof HTMLImageElement) {
@@ -125,7 +125,7 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
     return remove;
   };
 
-  const thumbOf = async ({ id, kept }: Example): Promise<string | undefined> => {
+  const thumbOf = async ({ id, kept }: PersonalExample): Promise<string | undefined> => {
     if (!pictures.has(id) && kept) {
       const blob = await model().kept(id);
       if (blob) pictures.set(id, await thumbnail(blob));
@@ -182,7 +182,7 @@ export function connectClasses(model: () => PersonalModel, onChange: () => void)
   };
 }
 
-function words(examples: Example[]): string {
+function words(examples: PersonalExample[]): string {
   const held = examples.filter(({ heldOut }) => heldOut).length;
   const many = examples.length === 1 ? "1 picture" : `${examples.length} pictures`;
   return held > 0 ? `${many}, ${held} held out` : many;

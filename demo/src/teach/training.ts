@@ -16,7 +16,7 @@ const SAID: Record<RetrainEvent["outcome"], string> = {
   waiting: "It will train as soon as the page is idle.",
   training: "Training.",
   trained: "Trained by itself, and in use.",
-  "not better": "Trained by itself, but not better: the version before stays.",
+  not_better: "Trained by itself, but not better: the version before stays.",
   failed: "The training did not work; what was in use stays.",
 };
 
@@ -43,7 +43,11 @@ export function connectTraining(model: () => PersonalModel, onChange: () => void
     line.textContent = "Training.";
     hideFailure();
     try {
-      const { version, activated, milliseconds } = await model().train({
+      const {
+        version,
+        activated,
+        durationMs: milliseconds,
+      } = await model().train({
         signal: running.signal,
         onProgress({ phase, done, total }) {
           if (phase === "train" && total > 0) bar.value = done / total;

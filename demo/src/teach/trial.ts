@@ -149,5 +149,5 @@ function show({ label, value, head, version, distance, timings, backend }: Perso
   byId("bars", HTMLOListElement).replaceChildren(...bars);
   const by = version === 0 ? "before the first training" : `version ${version}`;
   const far = distance > 1 ? `, ${distance.toFixed(1)} times as far as what belongs` : "";
-  byId("how", HTMLElement).textContent = `${HEADS[head]}, ${by}, in ${duration(timings.total)} on ${backend}${far}.`;
+  byId("how", HTMLElement).textContent = `${HEADS[head]}, ${by}, in ${duration(timings.totalMs)} on ${backend}${far}.`;
 }

@@ -4,9 +4,9 @@ import type { WireInput } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
 import type { PredictInput } from "../api-types.js";
-import { type Drawable, isA, type Snapshot, snapshot } from "./capture-image.js";
+import { type CapturedImage, captureImage, type Drawable, isInstanceOf } from "./capture-image.js";
 
-export interface Crossing {
+export interface TransferableInput {
   input: WireInput;
   /** What moves instead of being copied; all of it is ours. */
   transfer: Transferable[];
@@ -16,14 +16,14 @@ export interface Crossing {
  * Pictures much larger than the model's input cross smaller, where that saves work. Throws `input_invalid` for anything that is
  * neither a picture nor numbers, and for pictures that are not loaded.
  */
-export async function toWireInput(input: PredictInput, specs: InputSpec[]): Promise<Crossing> {
-  if (isA(input, "VideoFrame")) {
+export async function toWireInput(input: PredictInput, specs: InputSpec[]): Promise<TransferableInput> {
+  if (isInstanceOf(input, "VideoFrame")) {
     const image = (input as VideoFrame).clone();
     return { input: { kind: "image", image }, transfer: [image] };
   }
   // It crosses by reference and is decoded in the worker.
-  if (isA(input, "Blob")) return { input: { kind: "image", image: nonEmpty(input as Blob) }, transfer: [] };
-  if (DRAWABLE.some((type) => isA(input, type))) {
+  if (isInstanceOf(input, "Blob")) return { input: { kind: "image", image: nonEmpty(input as Blob) }, transfer: [] };
+  if (DRAWABLE.some((type) => isInstanceOf(input, type))) {
     const spec = specs.find(({ image }) => image);
     const taken = await take(input as Drawable, spec);
     return { input: { kind: "image", ...taken }, transfer: [taken.image] };
@@ -45,9 +45,9 @@ const DRAWABLE = [
   "OffscreenCanvas",
 ] as const;
 
-async function take(source: Drawable, spec?: InputSpec): Promise<Snapshot> {
+async function take(source: Drawable, spec?: InputSpec): Promise<CapturedImage> {
   try {
-    return await snapshot(source, spec);
+    return await captureImage(source, spec);
   } catch (error) {
     throw asInsituError(
       error,

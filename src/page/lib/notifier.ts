@@ -1,26 +1,26 @@
 // Lets one loop wait until something has happened, without a promise that outlives the wait.
 
-export interface Bell {
+export interface Notifier {
   /** Ends the wait; without one it ends the next at once. */
-  ring(): void;
+  notify(): void;
   /** Resolves with the next ring. One waits at a time. */
-  heard(): Promise<void>;
+  wait(): Promise<void>;
 }
 
 /**
  * `Promise.race` on a promise that stays open, such as that of an abort, keeps something of every race for as long as that
  * promise lives: a sequence without an end would fill the memory.
  */
-export function createBell(): Bell {
+export function createNotifier(): Notifier {
   let rung = false;
   let wake: (() => void) | undefined;
   return {
-    ring() {
+    notify() {
       rung = true;
       wake?.();
       wake = undefined;
     },
-    async heard() {
+    async wait() {
       if (!rung)
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -1,7 +1,7 @@
 // Gives a call its end: the caller's abort signal and a deadline.
 import { InsituError } from "../../shared/errors.js";
 
-export interface Limits {
+export interface CallLimits {
   signal?: AbortSignal;
   /** Milliseconds; `Infinity` for none. */
   timeout: number;
@@ -18,7 +18,10 @@ const ASLEEP_MS = 65_000;
  * Runs `run`; rejects with `aborted` or `timeout` as soon as a limit is reached, and aborts the signal that `run` was given. Time
  * that the page was asleep does not count, and an answer that is there when the deadline has passed is taken.
  */
-export function limited<T>({ signal, timeout, what }: Limits, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function withTimeout<T>(
+  { signal, timeout, what }: CallLimits,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   if (!(timeout > 0)) {
     return Promise.reject(
       new InsituError("input_invalid", `timeout is ${timeout}; pass milliseconds over 0, or leave it out.`, {

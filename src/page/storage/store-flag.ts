@@ -1,7 +1,7 @@
 // Remembers outside of the database that packages were kept in it: a database that is empty then was lost by the browser.
 
 /** Browsers recreate a damaged database empty and without a word; localStorage is another file. */
-export function keptMarker(storeName: string): { isSet(): boolean; set(): void; remove(): void } {
+export function createStoreFlag(storeName: string): { isSet(): boolean; set(): void; remove(): void } {
   const key = `${storeName}:kept`;
   return {
     isSet: () => use((storage) => storage.getItem(key) !== null) ?? false,

@@ -3,18 +3,18 @@
 import type { ModelInfo } from "../../shared/types/model.js";
 import type { Backend } from "../../shared/types/tensor.js";
 
-export interface TargetHint {
+export interface BackendHint {
   backend: Backend;
   threads?: number;
 }
 
 /** `localStorage` is there before a worker could have opened a database. A wrong or missing hint costs a start, nothing else. */
-export function targetHint(storeName: string): { get(): TargetHint | undefined; set(info: ModelInfo): void } {
+export function createBackendHint(storeName: string): { get(): BackendHint | undefined; set(info: ModelInfo): void } {
   const key = `${storeName}:target`;
   return {
     get() {
       try {
-        const { backend, threads } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<TargetHint>;
+        const { backend, threads } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<BackendHint>;
         return backend && { backend, threads };
       } catch {
         return undefined;

@@ -6,13 +6,13 @@ import {
   type HostConfig,
   type HostEvent,
   isReady,
-  keepErrorsWhole,
   PROTOCOL,
+  registerErrorTransfer,
 } from "../../shared/protocol.js";
 import type { WorkerSource } from "../api-types.js";
-import { type MadeWorker, startWorker } from "./create-worker.js";
+import { type CreatedWorker, createWorker } from "./create-worker.js";
 
-export interface Spawned {
+export interface WorkerConnection {
   /** False once the worker has died or was ended. */
   alive(): boolean;
   /** Asks the host; rejects when the worker dies before it answers. */
@@ -28,25 +28,25 @@ const NO_SCRIPT =
 
 /**
  * Resolves when the worker is ready and connected; `onDeath` is called when it can no longer be asked. When `end` aborts, also
- * before it is ready, it is ended, and open and later calls reject with `aborted`. Throws `worker_crashed`, `csp_blocked` or
+ * before it is ready, it is ended, and open and later calls reject with `disposed`. Throws `worker_crashed`, `csp_blocked` or
  * `timeout`.
  */
 /** Asks a worker under a fresh call number; when `signal` aborts, the worker is told. */
 export type Ask = <T>(
-  worker: Spawned,
+  worker: WorkerConnection,
   signal: AbortSignal,
   run: (host: Remote<Host>, call: number) => Promise<T>,
 ) => Promise<T>;
 
-export async function spawn(
+export async function connectWorker(
   source: WorkerSource | undefined,
   config: HostConfig,
   onEvent: (event: HostEvent) => void,
   onDeath: (why: InsituError) => void,
   end: AbortSignal,
-): Promise<Spawned> {
-  keepErrorsWhole();
-  const made = startWorker(source);
+): Promise<WorkerConnection> {
+  registerErrorTransfer();
+  const made = createWorker(source);
   const { worker } = made;
   const host = wrap<Host>(worker);
   // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
@@ -72,13 +72,12 @@ export async function spawn(
       open.add(reject);
       ask(host)
         // comlink's own errors, such as for an answer that cannot be cloned, have no code.
-        .then(resolve, (error: unknown) => reject(asInsituError(error, "_OTHER", "The worker could not be asked")))
+        .then(resolve, (error: unknown) => reject(asInsituError(error, "unknown", "The worker could not be asked")))
         .finally(() => open.delete(reject));
     });
 
   worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
-  const onEnd = () =>
-    die(new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" }));
+  const onEnd = () => die(new InsituError("disposed", "The client was disposed; create a new one."));
   end.addEventListener("abort", onEnd);
   try {
     const connect = () => call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
@@ -92,9 +91,9 @@ export async function spawn(
 
 /** Waits for the worker's first message and connects; afterwards an uncaught error in it is its death. */
 async function ready(
-  { worker, blocked, settled }: MadeWorker,
+  { worker, blocked, settled }: CreatedWorker,
   die: (error: InsituError) => void,
-  call: Spawned["call"],
+  call: WorkerConnection["call"],
   connect: () => Promise<void>,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -2,7 +2,7 @@
 import { InsituError } from "../../shared/errors.js";
 import type { WorkerSource } from "../api-types.js";
 
-export interface MadeWorker {
+export interface CreatedWorker {
   worker: Worker;
   /** Why the browser refuses to run the script, where it has said so. */
   blocked(): InsituError | undefined;
@@ -11,7 +11,7 @@ export interface MadeWorker {
 }
 
 /** Throws `worker_crashed` or `csp_blocked`. */
-export function startWorker(source: WorkerSource | undefined): MadeWorker {
+export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   if (typeof Worker === "undefined") {
     throw new InsituError(
       "worker_crashed",

@@ -1,16 +1,16 @@
 // The workers of a client: started when first needed, replaced when they die, more than one while there is work for them.
 
 import { InsituError } from "../../shared/errors.js";
-import type { HostConfig, HostEvent, Moved, Residence, WorkerMemory } from "../../shared/protocol.js";
+import type { BackendChange, HostConfig, HostEvent, Residence, WorkerMemory } from "../../shared/protocol.js";
 import type { Backend } from "../../shared/types/tensor.js";
 import type { WorkerSource } from "../api-types.js";
-import { type Spawned, spawn } from "./connection.js";
-import type { ClosedMarker } from "./shutdown-log.js";
+import { connectWorker, type WorkerConnection } from "./connection.js";
+import type { ShutdownLog } from "./shutdown-log.js";
 
 /** What each worker is started with; the rest is its own. */
-export type SharedConfig = Omit<HostConfig, "me" | "closed" | "maxThreads">;
+export type SharedConfig = Omit<HostConfig, "workerId" | "shutDownWorkers" | "maxThreads">;
 
-export interface WorkersParts {
+export interface WorkerPoolDeps {
   source: WorkerSource | undefined;
   /** Asked at each start. */
   config(): SharedConfig;
@@ -18,15 +18,17 @@ export interface WorkersParts {
   pool: number;
   /** Bytes of WebAssembly memory that a worker may hold in vain. */
   maxHeldBytes: number;
-  closed: ClosedMarker;
+  closed: ShutdownLog;
   onEvent(event: Exclude<HostEvent, { kind: "residence" }>): void;
-  onTrouble(trouble: Trouble): void;
+  onTrouble(trouble: WorkerIncident): void;
 }
 
 /** A model's backend failed, or a worker ended that nobody had ended. */
-export type Trouble = { kind: "moved"; moved: Moved; to: Backend } | { kind: "died"; error: InsituError };
+export type WorkerIncident =
+  | { kind: "moved"; moved: BackendChange; to: Backend }
+  | { kind: "died"; error: InsituError };
 
-export interface StartedWorker extends Spawned {
+export interface PooledWorker extends WorkerConnection {
   /** What it holds. One that holds much in vain is ended once it is idle. */
   holds(memory: WorkerMemory): void;
   /** Hears where a model of this worker runs, whenever that changes. */
@@ -34,33 +36,33 @@ export interface StartedWorker extends Spawned {
 }
 
 /** A place for one worker. */
-export interface Slot {
+export interface WorkerSlot {
   /** The running worker, or a new one when there is none yet or the last one died. */
-  worker(): Promise<StartedWorker>;
+  worker(): Promise<PooledWorker>;
   /** Calls that have not been answered. */
   calls(): number;
   /** Counts a call as long as it runs. */
   during<T>(run: () => Promise<T>): Promise<T>;
 }
 
-export interface Workers {
+export interface WorkerPool {
   /** The worker of the first stays; those of the others end when they have been idle for half a minute. */
-  readonly slots: [Slot, ...Slot[]];
-  /** Ends all; open and later calls reject with `aborted`. */
+  readonly slots: [WorkerSlot, ...WorkerSlot[]];
+  /** Ends all; open and later calls reject with `disposed`. */
   end(): void;
 }
 
 // Outlives a pause between two batches; a worker costs some 50 MB and its copies of the models.
 const IDLE_MS = 30_000;
 
-export function createWorkers(parts: WorkersParts): Workers {
+export function createWorkerPool(parts: WorkerPoolDeps): WorkerPool {
   const ended = new AbortController();
   const spares = Array.from({ length: parts.pool - 1 }, () => createSlot(parts, true, ended.signal));
   return { slots: [createSlot(parts, false, ended.signal), ...spares], end: () => ended.abort() };
 }
 
-function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): Slot {
-  let worker: Promise<StartedWorker> | undefined;
+function createSlot(parts: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal): WorkerSlot {
+  let worker: Promise<PooledWorker> | undefined;
   let calls = 0;
   let idle: ReturnType<typeof setTimeout> | undefined;
   let isSwollen = false;
@@ -68,15 +70,14 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
     isSwollen = held > parts.maxHeldBytes && used < held / 2;
   };
 
-  const running = async (): Promise<StartedWorker> => {
-    if (ended.aborted)
-      throw new InsituError("aborted", "The client was disposed; create a new one.", { reason: "disposed" });
+  const running = async (): Promise<PooledWorker> => {
+    if (ended.aborted) throw new InsituError("disposed", "The client was disposed; create a new one.");
     // Without a wait before it is set, or two calls at once would start two.
     worker ??= begin();
     return worker;
   };
 
-  const begin = (): Promise<StartedWorker> => {
+  const begin = (): Promise<PooledWorker> => {
     const forget = () => {
       if (worker === mine) worker = undefined;
     };
@@ -88,7 +89,7 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
 
   const release = () =>
     void worker?.then(
-      ({ end }) => end(new InsituError("aborted", "The worker had no work and was ended.")),
+      ({ end }) => end(new InsituError("disposed", "The worker was idle and was shut down.")),
       () => 0,
     );
 
@@ -110,10 +111,10 @@ function createSlot(parts: WorkersParts, isSpare: boolean, ended: AbortSignal): 
 }
 
 async function start(
-  { source, config, pool, closed, onEvent, onTrouble, holds }: WorkersParts & Pick<StartedWorker, "holds">,
+  { source, config, pool, closed, onEvent, onTrouble, holds }: WorkerPoolDeps & Pick<PooledWorker, "holds">,
   onDeath: () => void,
   ended: AbortSignal,
-): Promise<StartedWorker> {
+): Promise<PooledWorker> {
   const me = `insitu:alive:${Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-")}`;
   // An event may overtake the answer that names the model.
   const residences = new Map<number, Residence>();
@@ -131,11 +132,17 @@ async function start(
   closed.open(me);
   const died = (error: InsituError) => {
     // Ended by us; what died on its own is not in peace.
-    if (error.code === "aborted") closed.close(me);
+    if (error.code === "disposed") closed.close(me);
     else onTrouble({ kind: "died", error });
     onDeath();
   };
-  const spawned = await spawn(source, { ...config(), me, maxThreads, closed: closed.names() }, hear, died, ended);
+  const spawned = await connectWorker(
+    source,
+    { ...config(), workerId: me, maxThreads, shutDownWorkers: closed.names() },
+    hear,
+    died,
+    ended,
+  );
   return {
     ...spawned,
     holds,

@@ -2,12 +2,12 @@
 import type { Remote } from "comlink";
 import { InsituError, isInsituError } from "../../shared/errors.js";
 import type { Host, LoadedModel, Residence } from "../../shared/protocol.js";
-import { limited } from "../lib/with-timeout.js";
-import type { Slot, StartedWorker } from "./pool.js";
+import { withTimeout } from "../lib/with-timeout.js";
+import type { PooledWorker, WorkerSlot } from "./pool.js";
 
 /** The model in one worker. */
 export interface Replica {
-  worker: StartedWorker;
+  worker: PooledWorker;
   /** The worker's number for it. */
   handle: number;
 }
@@ -17,18 +17,18 @@ export interface Replicas {
    * Asks a worker that has the model, which is loaded again where it died. `run` is called a second time when the worker dies
    * before it answers, unless `signal` has aborted.
    */
-  ask<T>(signal: AbortSignal, run: (worker: StartedWorker, handle: number) => Promise<T>): Promise<T>;
+  ask<T>(signal: AbortSignal, run: (worker: PooledWorker, handle: number) => Promise<T>): Promise<T>;
   /** A call of the model was late: a worker that does not answer within five seconds hangs, and is ended. */
-  suspect(): void;
+  checkResponsive(): void;
   /** Unloads the model everywhere. Never rejects. */
   dispose(): Promise<void>;
 }
 
-export interface ReplicasParts {
-  slots: Slot[];
+export interface ReplicasDeps {
+  slots: WorkerSlot[];
   first: Replica;
   /** Loads the model into a worker that does not have it; from the store, as a rule. */
-  load(worker: StartedWorker): Promise<LoadedModel>;
+  load(worker: PooledWorker): Promise<LoadedModel>;
   /** Hears what the worker of the first slot found out. */
   onResidence(residence: Residence): void;
   /** A worker died, and the model is in another now. */
@@ -38,7 +38,7 @@ export interface ReplicasParts {
 // A run of a large model on cpu takes seconds, in which a worker cannot answer although it is well.
 const HANG_MS = 5_000;
 
-export function createReplicas({ slots, first, load, onResidence, onReload }: ReplicasParts): Replicas {
+export function createReplicas({ slots, first, load, onResidence, onReload }: ReplicasDeps): Replicas {
   const replicas: (Promise<Replica> | undefined)[] = [Promise.resolve(first)];
   /** Whether the replica can be asked at once. */
   const ready: boolean[] = [true];
@@ -54,7 +54,7 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
 
   // Counted as a call: a worker that was made ready for nothing ends when it has been idle.
   const open = (index: number): Promise<Replica> => {
-    const slot = slots[index] as Slot;
+    const slot = slots[index] as WorkerSlot;
     return slot.during(async () => {
       const worker = await slot.worker();
       const { model, info } = await load(worker);
@@ -71,8 +71,8 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
   const choose = (): number => {
     let best = 0;
     for (const [index, slot] of slots.entries())
-      if (ready[index] && slot.calls() < (slots[best] as Slot).calls()) best = index;
-    const spare = (slots[best] as Slot).calls() > 0 ? slots.findIndex((_, index) => !replicas[index]) : -1;
+      if (ready[index] && slot.calls() < (slots[best] as WorkerSlot).calls()) best = index;
+    const spare = (slots[best] as WorkerSlot).calls() > 0 ? slots.findIndex((_, index) => !replicas[index]) : -1;
     // What fails there is told by the calls that go there.
     if (spare > 0) void replicaIn(spare).catch(() => undefined);
     return best;
@@ -89,7 +89,7 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
   return {
     async ask(signal, run) {
       const index = choose();
-      return (slots[index] as Slot).during(async () => {
+      return (slots[index] as WorkerSlot).during(async () => {
         const { worker, handle } = await living(index);
         try {
           return await run(worker, handle);
@@ -101,7 +101,7 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
         }
       });
     },
-    suspect() {
+    checkResponsive() {
       for (const replica of replicas) void replica?.then(({ worker }) => endIfHung(worker)).catch(() => undefined);
     },
     async dispose() {
@@ -110,7 +110,7 @@ export function createReplicas({ slots, first, load, onResidence, onReload }: Re
   };
 }
 
-async function endIfHung(worker: StartedWorker): Promise<void> {
+async function endIfHung(worker: PooledWorker): Promise<void> {
   if (!worker.alive() || (await answers(worker, (host) => host.ping()))) return;
   const message = `The worker did not answer for ${HANG_MS / 1000} s and was ended. Its models are loaded again with the next call.`;
   worker.end(new InsituError("worker_crashed", message, { reason: "hung" }));
@@ -123,9 +123,9 @@ async function unload({ worker, handle }: Replica): Promise<void> {
 }
 
 /** False when the worker did not answer in time. */
-async function answers(worker: StartedWorker, ask: (host: Remote<Host>) => Promise<void>): Promise<boolean> {
+async function answers(worker: PooledWorker, ask: (host: Remote<Host>) => Promise<void>): Promise<boolean> {
   try {
-    await limited({ timeout: HANG_MS, what: "Asking the worker" }, () => worker.call(ask));
+    await withTimeout({ timeout: HANG_MS, what: "Asking the worker" }, () => worker.call(ask));
     return true;
   } catch {
     return !worker.alive();

@@ -1,6 +1,6 @@
 // Remembers across visits which workers ended in peace, so that those that did not are known to have crashed.
 
-export interface ClosedMarker {
+export interface ShutdownLog {
   /** Names of the last workers that were ended, or whose page was left or put into the background. */
   names(): string[];
   /** The worker lives from now on until `close`, or until its page goes. */
@@ -12,7 +12,7 @@ export interface ClosedMarker {
 const KEPT = 32;
 
 /** `localStorage` is written before a page goes, where IndexedDB would be too late. Without it no crash is told from a goodbye. */
-export function closedMarker(store: string): ClosedMarker {
+export function createShutdownLog(store: string): ShutdownLog {
   const key = `insitu:${store}:closed`;
   const living = new Set<string>();
   const names = (): string[] => {

@@ -72,9 +72,9 @@ export interface RawTask {
   kind: "raw";
 }
 
-export type Task = ClassificationTask | DetectionTask | EmbeddingTask | RegressionTask | RankingTask | RawTask;
+export type ModelTask = ClassificationTask | DetectionTask | EmbeddingTask | RegressionTask | RankingTask | RawTask;
 
-export type TaskKind = Task["kind"];
+export type TaskKind = ModelTask["kind"];
 
 export interface ChunkSpec {
   size: number;
@@ -129,7 +129,7 @@ export interface Manifest {
   files: FileSpec[];
   inputs: InputSpec[];
   outputs: TensorSpec[];
-  task: Task;
+  task: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
   signatures?: SignatureSpec[];

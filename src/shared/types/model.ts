@@ -12,7 +12,7 @@ export interface ClassScore {
 }
 
 /** Pixels of the picture that was passed in; `x`, `y` is the top left corner. */
-export interface Box {
+export interface BoundingBox {
   x: number;
   y: number;
   width: number;
@@ -20,11 +20,11 @@ export interface Box {
 }
 
 export interface Detection extends ClassScore {
-  box: Box;
+  box: BoundingBox;
 }
 
 /** What `value` is for each kind of task. */
-export interface Values {
+export interface PredictionValues {
   classification: ClassScore[];
   detection: Detection[];
   embedding: Float32Array;
@@ -35,19 +35,19 @@ export interface Values {
 }
 
 /** Milliseconds a phase; `total` is what the caller waited. */
-export interface Timings {
+export interface PredictionTimings {
   /** Waiting for earlier predictions. */
-  queue: number;
+  queueMs: number;
   /** Between the page and the worker, both ways, the copy of the picture included. */
-  transfer: number;
-  preprocess: number;
-  execute: number;
-  readback: number;
-  postprocess: number;
-  total: number;
+  transferMs: number;
+  preprocessMs: number;
+  executeMs: number;
+  readbackMs: number;
+  postprocessMs: number;
+  totalMs: number;
 }
 
-export type Priority = "high" | "normal" | "low";
+export type PredictPriority = "high" | "normal" | "low";
 
 /** Which model made a prediction. */
 export interface ModelRef {
@@ -59,7 +59,7 @@ export interface ModelRef {
 
 export type LoadPhase = "download" | "verify" | "store" | "compile" | "warmup";
 
-export interface Progress {
+export interface LoadProgress {
   phase: LoadPhase;
   /** Bytes; in `compile` and `warmup` the whole model's bytes once the phase is over, 0 before. */
   loaded: number;
@@ -72,18 +72,18 @@ export interface BatchingOptions {
   /** Most items in one run; rounded down to a power of two. Default 32. */
   maxBatchSize?: number;
   /** Milliseconds that a lone prediction waits for others. Default 0: only those run together that waited anyway. */
-  batchTimeoutMs?: number;
+  batchTimeout?: number;
   /** Batches that may wait; with `maxBatchSize` the most predictions that do. A further one rejects with `overloaded`. Default 8. */
   maxEnqueuedBatches?: number;
 }
 
-export interface Refusal {
+export interface BackendRefusal {
   backend: Backend;
   reason: string;
 }
 
 /** How fast a backend ran the model here: the median of a few runs on one item, read-back included. */
-export interface Measured {
+export interface BackendMeasurement {
   backend: Backend;
   /** Threads that computed; wasm only. */
   threads?: number;
@@ -97,9 +97,9 @@ export interface ModelInfo extends ModelRef {
   /** Threads that compute; wasm only. */
   threads?: number;
   /** Backends that were allowed, were not used, and why. */
-  refused: Refusal[];
+  refused: BackendRefusal[];
   /** The backends that were tried and are right, in the order in which they were measured. */
-  measured: Measured[];
+  measured: BackendMeasurement[];
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: TaskKind;
@@ -150,10 +150,10 @@ export interface TrustOptions {
 export interface Prediction<K extends TaskKind = TaskKind> {
   /** 128 random bits in hex: the handle for later feedback. */
   id: string;
-  value: Values[K];
+  value: PredictionValues[K];
   /** The outputs that the manifest names, as the model computed them. */
   outputs: Record<string, TensorData>;
   backend: Backend;
-  timings: Timings;
+  timings: PredictionTimings;
   model: ModelRef;
 }

@@ -1,6 +1,6 @@
 // The plain data of a model that learns its user's own classes: examples, versions, predictions, triggers.
 import type { ErrorCode, InsituError } from "../errors.js";
-import type { ClassScore, ModelRef, Timings } from "./model.js";
+import type { ClassScore, ModelRef, PredictionTimings } from "./model.js";
 import type { Backend } from "./tensor.js";
 
 /** What starts a training. */
@@ -10,12 +10,12 @@ export type TrainingTrigger = "asked" | "age" | "accuracy" | "examples" | "updat
 export type HeadKind = "nearest-mean" | "softmax";
 
 /** One thing that was taught. Its picture is not kept unless asked. */
-export interface Example {
+export interface PersonalExample {
   /** 128 random bits in hex. */
   id: string;
   label: string;
   /** Milliseconds since 1970. */
-  time: number;
+  addedAt: number;
   /** True when what was passed in is kept beside its embedding. */
   kept: boolean;
   /** True when it is never trained on, so that versions can be judged by it; every fourth of a class. */
@@ -24,7 +24,7 @@ export interface Example {
   usable: boolean;
 }
 
-export interface AddOptions {
+export interface AddExampleOptions {
   /** Keep the input too, so that it outlives an update of the model, and can be shown. Default false: only the embedding is kept. */
   keep?: boolean;
   /** Aborting rejects with `aborted`; what is stored already stays. */
@@ -34,9 +34,9 @@ export interface AddOptions {
 }
 
 /** What an `add` did, and cost. */
-export interface Added extends Example {
+export interface AddedExample extends PersonalExample {
   backend: Backend;
-  timings: Timings;
+  timings: PredictionTimings;
 }
 
 export interface TrainOptions {
@@ -44,7 +44,7 @@ export interface TrainOptions {
   /** Aborting rejects with `aborted`; examples and versions stay as they were. */
   signal?: AbortSignal;
   /** Milliseconds of training; what is best by then is taken. Default 10,000. */
-  budgetMs?: number;
+  budget?: number;
 }
 
 export interface TrainingProgress {
@@ -57,7 +57,7 @@ export interface TrainingProgress {
 }
 
 /** How right a head is on examples that it was not trained on. */
-export interface Judgement {
+export interface HeadAccuracy {
   examples: number;
   correct: number;
   /** `correct / examples`; undefined of none. */
@@ -73,16 +73,16 @@ export interface PersonalVersion {
   /** The one that was used when this was trained. */
   parent?: number;
   /** Milliseconds since 1970. */
-  time: number;
+  trainedAt: number;
   trigger: TrainingTrigger;
   head: HeadKind;
   labels: string[];
   /** Examples by label that it was trained on, and judged by. */
   counts: Record<string, { trained: number; heldOut: number }>;
   /** Each head that was trained, on the examples that were held out; the one that was taken is `head`. */
-  judged: Partial<Record<HeadKind, Judgement>>;
+  judged: Partial<Record<HeadKind, HeadAccuracy>>;
   /** The version that was used before, on the same examples. */
-  before?: Judgement;
+  before?: HeadAccuracy;
   /** False when it was worse than `before` and was not taken into use. */
   activated: boolean;
   /** In words: why this head, and why it is used or not. */
@@ -92,7 +92,7 @@ export interface PersonalVersion {
   /** False when this model cannot use it, for it was trained on another one's embeddings. */
   usable: boolean;
   /** Milliseconds that the training took. */
-  milliseconds: number;
+  durationMs: number;
   backend: Backend;
 }
 
@@ -109,10 +109,10 @@ export interface PersonalPrediction {
   /** 0: no training yet, nearest class means of the examples so far. */
   version: number;
   backend: Backend;
-  timings: Timings;
+  timings: PredictionTimings;
 }
 
-export interface Evaluation extends Judgement {
+export interface PersonalEvaluation extends HeadAccuracy {
   version: number;
   labels: string[];
   /** How often an example of the class `truth` was taken for `predicted`; indices into `labels`. */
@@ -122,7 +122,7 @@ export interface Evaluation extends Judgement {
 }
 
 /** When to train without being asked. What is left out is off. */
-export interface Triggers {
+export interface RetrainTriggers {
   /** New examples since the last training. Default off. */
   examples?: number;
   /** Milliseconds since the last training, if there are new examples. Default off. */
@@ -135,17 +135,17 @@ export interface Triggers {
   /** Milliseconds between two trainings that were not asked for. Default 30,000. */
   coolDown?: number;
   /** Milliseconds that such a training may take. Default 2,000. */
-  budgetMs?: number;
+  budget?: number;
 }
 
 /** A trigger that fired, and what came of it. */
-export interface Fired {
+export interface TriggerOutcome {
   trigger: Exclude<TrainingTrigger, "asked">;
   /** Milliseconds since 1970. */
-  time: number;
+  firedAt: number;
   /** In words, with the figures. */
   why: string;
-  outcome: "waiting" | "training" | "trained" | "not better" | "failed";
+  outcome: "waiting" | "training" | "trained" | "not_better" | "failed";
   /** That was trained. */
   version?: number;
   /** Why it failed. */
@@ -153,17 +153,17 @@ export interface Fired {
 }
 
 /** A trigger of one of a model's personal models, as the model's monitor tells it. */
-export interface RetrainEvent extends Fired {
+export interface RetrainEvent extends TriggerOutcome {
   /** The personal model's name. */
   personal: string;
 }
 
 export interface PersonalizeOptions {
-  triggers?: Triggers;
+  triggers?: RetrainTriggers;
 }
 
 /** What an `import` took over. */
-export interface Imported {
+export interface ImportResult {
   /** Those that were new. */
   examples: number;
   /** Those that were new; they follow the ones that were here. */

@@ -5,13 +5,13 @@ import { type Deferred, deferred } from "../lib/deferred.js";
 import { chunksOf } from "./download/chunks.js";
 import { downloadChunks, type WantedFile } from "./download/download.js";
 import { resolveFile } from "./manifest.js";
-import type { Ports } from "./platform.js";
+import type { Platform } from "./platform.js";
 import type { OnStoreEvent, Store } from "./store/store.js";
-import { createKeeper } from "./store/write-behind.js";
+import { createWriteBehind } from "./store/write-behind.js";
 
 export interface ContentContext {
   store: Store;
-  ports: Ports;
+  ports: Platform;
   signal: AbortSignal;
   emit: OnStoreEvent;
   /** Hears of bytes that came over the network. */
@@ -50,7 +50,7 @@ export function createContent(url: string, manifest: Manifest, context: ContentC
   /** On their way, or arrived: what is compiled at once need not be read back. */
   const coming = new Map<string, Deferred<ArrayBuffer>>();
   const handedOut = new Set<string>();
-  const keeper = createKeeper(url, store);
+  const keeper = createWriteBehind(url, store);
   let downloading: Promise<void> = Promise.resolve();
 
   const arrived = async (chunk: ChunkSpec, bytes: ArrayBuffer, onStored: OnBytes): Promise<void> => {

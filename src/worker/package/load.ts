@@ -50,7 +50,7 @@ export async function loadPackage<T>(url: string, refresh: boolean, context: Loa
     if (!refresh) load.emit({ type: "miss", url, reason: reason?.message ?? "it is not stored" });
     return await fromHostOrElse(load);
   } catch (error) {
-    throw asInsituError(error, load.signal.aborted ? "aborted" : "_OTHER", `Loading ${url} stopped`, { url });
+    throw asInsituError(error, load.signal.aborted ? "aborted" : "unknown", `Loading ${url} stopped`, { url });
   }
 }
 

@@ -1,11 +1,11 @@
 // One version of a package on its way to an engine: its description checked first, its weights as they come, kept meanwhile.
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { FileSpec, Manifest } from "../../shared/types/manifest.js";
-import type { LoadPhase, Progress } from "../../shared/types/model.js";
+import type { LoadPhase, LoadProgress } from "../../shared/types/model.js";
 import { type Content, type ContentContext, createContent } from "./content.js";
 import { resolveFile } from "./manifest.js";
 import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "./self-test-files.js";
-import type { SafeStore } from "./store/fallback-store.js";
+import type { FallbackStore } from "./store/fallback-store.js";
 import type { NewRow } from "./store/store.js";
 import { type ModelJson, parseModelJson } from "./topology.js";
 
@@ -35,8 +35,8 @@ export interface Accepted {
 }
 
 export interface PackageContext extends ContentContext {
-  store: SafeStore;
-  onProgress: (progress: Progress) => void;
+  store: FallbackStore;
+  onProgress: (progress: LoadProgress) => void;
 }
 
 // The largest public graphs have 10 MB; it is parsed as one text.

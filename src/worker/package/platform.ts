@@ -1,7 +1,7 @@
 // What delivery needs of the outside world: the network, the clock, chance. Tests hand in others.
 import { InsituError } from "../../shared/errors.js";
 
-export interface Ports {
+export interface Platform {
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Milliseconds since 1970. */
   now(): number;
@@ -15,7 +15,7 @@ export interface Ports {
   online(): boolean;
 }
 
-export const realPorts: Ports = {
+export const browserPlatform: Platform = {
   fetch: (url, init) => fetch(url, init),
   now: () => Date.now(),
   elapsed: () => performance.now(),

@@ -1,5 +1,5 @@
 // Makes the progress of a load fit to be shown: only ever forward, and not more often than a screen can show it.
-import type { LoadPhase, Progress } from "../../shared/types/model.js";
+import type { LoadPhase, LoadProgress } from "../../shared/types/model.js";
 
 const PHASES: LoadPhase[] = ["download", "verify", "store", "compile", "warmup"];
 // Progress crosses to the page at most this often; each message costs both threads.
@@ -9,7 +9,7 @@ const STEP_MS = 50;
  * Lets a phase's first and last step through, and of those between one every 50 ms. Bytes that turned out useless, a second
  * backend that reads the weights again, and an older version that is loaded instead move nothing back.
  */
-export function steadily(send: (progress: Progress) => void): (progress: Progress) => void {
+export function throttleProgress(send: (progress: LoadProgress) => void): (progress: LoadProgress) => void {
   let phase = -1;
   let loaded = -1;
   let sentAt = 0;

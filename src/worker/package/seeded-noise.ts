@@ -32,7 +32,7 @@ const BLOCKS = 16;
  * blocks a side, each of one value a channel, drawn row by row; else each value is drawn by itself. Whole numbers are rounded
  * down, so they stay under `high`; a bool is true where that is not 0.
  */
-export function noise({ seed, low, high }: Noise, shape: number[], dtype: DType): TypedArray {
+export function seededNoise({ seed, low, high }: Noise, shape: number[], dtype: DType): TypedArray {
   const next = mulberry32(seed);
   const draw = () => {
     const value = low + next() * (high - low);

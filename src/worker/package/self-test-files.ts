@@ -18,7 +18,7 @@ import {
   text,
   under,
 } from "./json-fields.js";
-import { noise } from "./seeded-noise.js";
+import { seededNoise } from "./seeded-noise.js";
 
 /** An output as it was recorded. */
 export interface ExpectedOutput {
@@ -126,7 +126,7 @@ function values(given: Record<string, unknown>, dtype: DType, sizes: number[], l
   const high = finite(own(from, "high"), under(here, "high"), low, most);
   const seed = integer(own(from, "seed"), under(here, "seed"), 0);
   if (seed >= 2 ** 32) refuse(under(here, "seed"), `must be under 2^32, it is ${seed}`);
-  return noise({ seed, low, high }, sizes, dtype);
+  return seededNoise({ seed, low, high }, sizes, dtype);
 }
 
 /** The part that inputs and outputs have in common. */

@@ -1,5 +1,5 @@
 // Checks the two parts of a manifest that say what numbers mean: the task, and how a picture becomes an input.
-import type { DetectionColumn, ImageSpec, Task, TensorSpec } from "../../shared/types/manifest.js";
+import type { DetectionColumn, ImageSpec, ModelTask, TensorSpec } from "../../shared/types/manifest.js";
 import {
   type At,
   compact,
@@ -18,7 +18,7 @@ import {
 const KINDS = ["classification", "detection", "embedding", "regression", "ranking", "raw"] as const;
 const COLUMNS = ["left", "top", "right", "bottom", "score", "class"] as const satisfies readonly DetectionColumn[];
 
-export function parseTask(value: unknown, outputs: TensorSpec[], at: At): Task {
+export function parseTask(value: unknown, outputs: TensorSpec[], at: At): ModelTask {
   const given = object(value, at);
   const kind = oneOf(own(given, "kind"), KINDS, under(at, "kind"));
   if (kind === "raw") return { kind };

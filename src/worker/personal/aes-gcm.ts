@@ -1,7 +1,7 @@
 // Packs what is kept of an example or a version into encrypted bytes, and takes it out again.
 
 /** Plain facts and arrays of numbers; `parts` are whatever bytes go with them. */
-export interface Content {
+export interface PlainContent {
   facts: unknown;
   parts: Uint8Array[];
 }
@@ -9,7 +9,7 @@ export interface Content {
 const IV_BYTES = 12;
 
 /** `context` names the row, so that one row's bytes are refused in another. */
-export async function seal(key: CryptoKey, context: string, content: Content): Promise<ArrayBuffer> {
+export async function encrypt(key: CryptoKey, context: string, content: PlainContent): Promise<ArrayBuffer> {
   const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
   const sealed = await crypto.subtle.encrypt(algorithm(iv, context), key, packed(content));
   const box = new Uint8Array(IV_BYTES + sealed.byteLength);
@@ -19,7 +19,7 @@ export async function seal(key: CryptoKey, context: string, content: Content): P
 }
 
 /** Undefined when the bytes were altered, belong to another row, or were sealed with another key. */
-export async function unseal(key: CryptoKey, context: string, box: ArrayBuffer): Promise<Content | undefined> {
+export async function decrypt(key: CryptoKey, context: string, box: ArrayBuffer): Promise<PlainContent | undefined> {
   try {
     const bytes = new Uint8Array(box);
     const iv = bytes.slice(0, IV_BYTES);
@@ -36,7 +36,7 @@ const algorithm = (iv: Uint8Array<ArrayBuffer>, context: string) => ({
 });
 
 /** The length of the facts, the facts, the length of each part, the parts: numbers of 32 bits, the lowest byte first. */
-function packed({ facts, parts }: Content): Uint8Array<ArrayBuffer> {
+function packed({ facts, parts }: PlainContent): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify({ facts, sizes: parts.map((part) => part.byteLength) }));
   const total = parts.reduce((sum, part) => sum + part.byteLength, 0);
   const bytes = new Uint8Array(4 + text.length + total);
@@ -51,7 +51,7 @@ function packed({ facts, parts }: Content): Uint8Array<ArrayBuffer> {
 }
 
 /** Only what `packed` wrote gets here: the seal says so. */
-function unpacked(bytes: Uint8Array<ArrayBuffer>): Content {
+function unpacked(bytes: Uint8Array<ArrayBuffer>): PlainContent {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const { facts, sizes } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as {
     facts: unknown;

@@ -1,7 +1,7 @@
 // Keeps the rows of personal models in a database of their own: in IndexedDB, in memory where that cannot be opened.
 import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
 import { asInsituError, InsituError, isInsituError } from "../../shared/errors.js";
-import { deadline } from "../lib/with-deadline.js";
+import { withDeadline } from "../lib/with-deadline.js";
 
 /** A personal model: its two names are those that the page gave. */
 export interface ModelRow {
@@ -49,23 +49,23 @@ export interface Rows {
   versions: VersionRow;
 }
 
-export type Place = keyof Rows;
+export type TableName = keyof Rows;
 export type Key = (string | number)[];
 
 /** What can be done within one change; nothing else may be waited for meanwhile. */
 export interface Change {
-  get<P extends Place>(place: P, key: Key): Promise<Rows[P] | undefined>;
-  put<P extends Place>(place: P, row: Rows[P]): Promise<void>;
-  delete(place: Place, key: Key): Promise<void>;
+  get<P extends TableName>(place: P, key: Key): Promise<Rows[P] | undefined>;
+  put<P extends TableName>(place: P, row: Rows[P]): Promise<void>;
+  delete(place: TableName, key: Key): Promise<void>;
   /** The rows whose keys begin so. */
-  all<P extends Place>(place: P, start: Key): Promise<Rows[P][]>;
-  keys(place: Place, start: Key): Promise<Key[]>;
-  count(place: Place, start: Key): Promise<number>;
+  all<P extends TableName>(place: P, start: Key): Promise<Rows[P][]>;
+  keys(place: TableName, start: Key): Promise<Key[]>;
+  count(place: TableName, start: Key): Promise<number>;
 }
 
 export type Mode = "read" | "relaxed" | "strict";
 
-export interface Records {
+export interface PersonalDatabase {
   /** All of it or nothing. Rejects with `storage_quota`, `storage_unavailable`, or what `run` throws. */
   change<T>(what: string, mode: Mode, run: (change: Change) => Promise<T>): Promise<T>;
   /** Why rows are in memory only; undefined while IndexedDB works. */
@@ -80,19 +80,19 @@ interface Schema extends DBSchema {
   versions: { key: Key; value: VersionRow };
 }
 
-const KEYS: Record<Place, string[]> = {
+const KEYS: Record<TableName, string[]> = {
   models: ["model", "name"],
   examples: ["model", "name", "id"],
   versions: ["model", "name", "version"],
 };
-const PLACES = Object.keys(KEYS) as Place[];
+const PLACES = Object.keys(KEYS) as TableName[];
 const SCHEMA = 1;
 // An import of ten thousand examples takes seconds on a slow phone; what takes this long will not come.
 const STEP_MS = 30_000;
 // A connection that was lost heals with the next one; what does not in three stays broken.
 const TRIES = 3;
 
-export function openRecords(database: string): Records {
+export function openPersonalDatabase(database: string): PersonalDatabase {
   let opening: Promise<IDBPDatabase<Schema>> | undefined;
   let opened = false;
   let memory: Map<string, unknown> | undefined;
@@ -119,9 +119,9 @@ export function openRecords(database: string): Records {
     let left = TRIES;
     for (;;) {
       try {
-        const db = await deadline(opening ?? open(), STEP_MS, what);
+        const db = await withDeadline(opening ?? open(), STEP_MS, what);
         opened = true;
-        return await deadline(inTransaction(db, mode, run), STEP_MS, what);
+        return await withDeadline(inTransaction(db, mode, run), STEP_MS, what);
       } catch (error) {
         const told = storageError(error, what);
         if (told.code !== "storage_unavailable") throw told;
@@ -152,7 +152,7 @@ export function openRecords(database: string): Records {
       if (problem) return;
       await opening?.then((db) => db.close()).catch(() => undefined);
       opening = undefined;
-      await deadline(deleteDB(database), STEP_MS, "delete what was learned");
+      await withDeadline(deleteDB(database), STEP_MS, "delete what was learned");
     },
   };
 }
@@ -166,7 +166,7 @@ function storageError(error: unknown, what: string): InsituError {
   return asInsituError(error, "storage_unavailable", `IndexedDB could not ${what}`, { what });
 }
 
-type Writing = IDBPTransaction<Schema, Place[], "readwrite">;
+type Writing = IDBPTransaction<Schema, TableName[], "readwrite">;
 
 async function inTransaction<T>(db: IDBPDatabase<Schema>, mode: Mode, run: (change: Change) => Promise<T>): Promise<T> {
   const isRead = mode === "read";
@@ -212,7 +212,7 @@ function changeIn(tx: Writing): Change {
 
 /** Without a way back: nothing here can fail halfway. */
 function changeOf(memory: Map<string, unknown>): Change {
-  const text = (place: Place, key: Key) => JSON.stringify([place, ...key]);
+  const text = (place: TableName, key: Key) => JSON.stringify([place, ...key]);
   const startsWith = (start: string) => [...memory].filter(([key]) => key.startsWith(`${start.slice(0, -1)},`));
   return {
     get: async (place, key) => memory.get(text(place, key)) as never,
@@ -227,6 +227,6 @@ function changeOf(memory: Map<string, unknown>): Change {
     },
     count: async (place, start) => startsWith(text(place, start)).length,
     keys: async (place, start) =>
-      startsWith(text(place, start)).map(([key]) => (JSON.parse(key) as [Place, ...Key]).slice(1)),
+      startsWith(text(place, start)).map(([key]) => (JSON.parse(key) as [TableName, ...Key]).slice(1)),
   };
 }

@@ -1,6 +1,6 @@
 // How right a head is on examples that it was not trained on; pure.
-import type { Evaluation, Judgement } from "../../shared/types/personal.js";
-import { wilson } from "../../shared/wilson-interval.js";
+import type { HeadAccuracy, PersonalEvaluation } from "../../shared/types/personal.js";
+import { wilsonInterval } from "../../shared/wilson-interval.js";
 import { applyHead, type Head } from "./head.js";
 
 export interface Labelled {
@@ -8,7 +8,7 @@ export interface Labelled {
   label: string;
 }
 
-export interface Judged extends Judgement {
+export interface EvaluatedHead extends HeadAccuracy {
   /** Mean cross-entropy in nats; a class that the head does not know costs as much as a probability of one in a million. */
   loss: number;
 }
@@ -16,7 +16,7 @@ export interface Judged extends Judgement {
 const LEAST_SCORE = 1e-6;
 
 /** What it calls unknown is not looked at here: the best class counts. */
-export function judge(head: Head, examples: Labelled[]): Judged {
+export function measureAccuracy(head: Head, examples: Labelled[]): EvaluatedHead {
   let correct = 0;
   let loss = 0;
   for (const { vector, label } of examples) {
@@ -27,11 +27,11 @@ export function judge(head: Head, examples: Labelled[]): Judged {
   }
   const n = examples.length;
   const accuracy = n > 0 ? { accuracy: correct / n } : {};
-  return { examples: n, correct, ...accuracy, interval: wilson(correct, n), loss: n > 0 ? loss / n : 0 };
+  return { examples: n, correct, ...accuracy, interval: wilsonInterval(correct, n), loss: n > 0 ? loss / n : 0 };
 }
 
 /** As a user meets it: an example that is called unknown is wrong. */
-export function evaluate(head: Head, version: number, examples: Labelled[]): Evaluation {
+export function evaluate(head: Head, version: number, examples: Labelled[]): PersonalEvaluation {
   const labels = [...new Set([...head.labels, ...examples.map(({ label }) => label)])];
   const cells = new Map<number, number>();
   let correct = 0;
@@ -54,7 +54,7 @@ export function evaluate(head: Head, version: number, examples: Labelled[]): Eva
     examples: n,
     correct,
     ...(n > 0 && { accuracy: correct / n }),
-    interval: wilson(correct, n),
+    interval: wilsonInterval(correct, n),
     confusion: [...cells].map(([cell, count]) => ({
       truth: Math.floor(cell / labels.length),
       predicted: cell % labels.length,

@@ -1,14 +1,14 @@
 // One personal model as it is kept: examples and versions in rows that only its key opens.
 import { InsituError, isInsituError } from "../../shared/errors.js";
-import type { Change, ExampleRow, Key, ModelRow, Records, VersionRow } from "./database.js";
-import type { Vault } from "./key-store.js";
+import type { Change, ExampleRow, Key, ModelRow, PersonalDatabase, VersionRow } from "./database.js";
+import type { KeyStore } from "./key-store.js";
 import {
-  createSealing,
-  type KeptVersion,
-  type Learned,
+  createRecordCipher,
+  type DecryptedModel,
   type NewExample,
   type NewVersion,
   type OpenedInput,
+  type StoredVersion,
 } from "./record-cipher.js";
 import { unit } from "./vector-math.js";
 
@@ -18,19 +18,19 @@ interface Begun {
   key: CryptoKey;
 }
 
-export interface Book {
+export interface ExampleStore {
   /** Undefined when nothing was taught yet, or all was forgotten. */
   state(): Promise<(ModelRow & { examples: number }) | undefined>;
   /** In the order of teaching. What cannot be read is left out, and counted in `damaged`. */
-  examples(): Promise<{ examples: Learned[]; damaged: number }>;
+  examples(): Promise<{ examples: DecryptedModel[]; damaged: number }>;
   /** Keeps all of them or none; one that is there already is left as it is. Answers how many were new. */
   add(examples: NewExample[]): Promise<number>;
   /** Another embedding for an example that was kept with its input. */
   embedAgain(id: string, embedder: string, vector: Float32Array): Promise<void>;
   input(id: string): Promise<OpenedInput | undefined>;
   remove(ids: string[]): Promise<number>;
-  versions(): Promise<KeptVersion[]>;
-  version(number: number): Promise<KeptVersion | undefined>;
+  versions(): Promise<StoredVersion[]>;
+  version(number: number): Promise<StoredVersion | undefined>;
   /**
    * Keeps a new version with the roles that its examples got, and takes it into use if it says so; all or nothing, and durably. Answers its number.
    */
@@ -44,12 +44,17 @@ export interface Book {
 /** Versions that are kept; older ones go, but for the one in use. */
 const MOST_VERSIONS = 20;
 
-export function openBook(records: Records, vault: Vault, model: string, name: string): Book {
+export function openExampleStore(
+  records: PersonalDatabase,
+  vault: KeyStore,
+  model: string,
+  name: string,
+): ExampleStore {
   const mine: Key = [model, name];
-  const sealing = createSealing(model, name);
+  const sealing = createRecordCipher(model, name);
   const keys = new Map<string, CryptoKey>();
-  const cache = new Map<string, Learned>();
-  const heads = new Map<number, KeptVersion>();
+  const cache = new Map<string, DecryptedModel>();
+  const heads = new Map<number, StoredVersion>();
   let cachedKey: string | undefined;
   let places = 0;
   let begun: Begun | undefined;
@@ -101,7 +106,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
     const row = await change.get("models", mine);
     if (row?.keyId === keyId) return row;
     const message = `${name} was forgotten meanwhile, in this tab or another; nothing was kept. Teach it again.`;
-    throw new InsituError("aborted", message, { reason: "forgotten" });
+    throw new InsituError("disposed", message, { reason: "forgotten" });
   };
 
   const write = async ({ row, key }: Begun, examples: NewExample[]): Promise<number> => {
@@ -128,7 +133,7 @@ export function openBook(records: Records, vault: Vault, model: string, name: st
     });
   };
 
-  const opened = async (key: CryptoKey, row: VersionRow): Promise<KeptVersion | undefined> => {
+  const opened = async (key: CryptoKey, row: VersionRow): Promise<StoredVersion | undefined> => {
     const found = heads.get(row.version) ?? (await sealing.openVersion(key, row));
     if (found) heads.set(row.version, found);
     return found;

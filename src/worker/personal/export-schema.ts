@@ -14,8 +14,8 @@ import {
   under,
 } from "../package/json-fields.js";
 import type { Head } from "./head.js";
-import type { KeptVersion } from "./record-cipher.js";
-import { ARRAYS, type KeptInput } from "./stored-input.js";
+import type { StoredVersion } from "./record-cipher.js";
+import { ARRAYS, type StoredInput } from "./stored-input.js";
 
 export interface ExportedExample {
   id: string;
@@ -24,17 +24,17 @@ export interface ExportedExample {
   heldOut?: boolean;
   embedder: string;
   vector: Float32Array;
-  input?: { kept: KeptInput; parts: Uint8Array[] };
+  input?: { kept: StoredInput; parts: Uint8Array[] };
 }
 
 export interface ExportedVersion {
-  facts: KeptVersion["facts"];
+  facts: StoredVersion["facts"];
   embedder: string;
   head: Head;
 }
 
 /** Of a label, in UTF-16 units. */
-export const MOST_LABEL = 200;
+export const MAX_LABEL_LENGTH = 200;
 const MOST_LABELS = 10_000;
 /** Numbers of an embedding; the largest model that we know has 4,096. */
 const MOST_SIZE = 2 ** 16;
@@ -49,7 +49,9 @@ const LATEST = 1e14;
 
 function label(value: unknown, at: At): string {
   const found = text(value, at);
-  return found !== "" && found.length <= MOST_LABEL ? found : refuse(at, `must have 1 to ${MOST_LABEL} characters`);
+  return found !== "" && found.length <= MAX_LABEL_LENGTH
+    ? found
+    : refuse(at, `must have 1 to ${MAX_LABEL_LENGTH} characters`);
 }
 
 const time = (value: unknown, at: At) => finite(value, at, 0, LATEST);
@@ -132,16 +134,16 @@ export function readVersion(value: unknown, at: At, take: Take): ExportedVersion
 const TRIGGERS = ["asked", "age", "accuracy", "examples", "update"] as const;
 const MOST_REASON = 1_000;
 
-function readFacts(given: Record<string, unknown>, at: At): Omit<KeptVersion["facts"], "head" | "labels"> {
+function readFacts(given: Record<string, unknown>, at: At): Omit<StoredVersion["facts"], "head" | "labels"> {
   const get = (key: string) => own(given, key);
   const parent = get("parent");
   const before = get("before");
   const base = object(get("base"), under(at, "base"));
-  const word = (key: string) => text(own(base, key), under(under(at, "base"), key)).slice(0, MOST_LABEL);
+  const word = (key: string) => text(own(base, key), under(under(at, "base"), key)).slice(0, MAX_LABEL_LENGTH);
   return {
     version: integer(get("version"), under(at, "version"), 1),
     ...(parent !== undefined && { parent: integer(parent, under(at, "parent"), 1) }),
-    time: time(get("time"), under(at, "time")),
+    trainedAt: time(get("trainedAt"), under(at, "trainedAt")),
     trigger: oneOf(get("trigger"), TRIGGERS, under(at, "trigger")),
     counts: readCounts(get("counts"), under(at, "counts")),
     judged: readJudged(get("judged"), under(at, "judged")),
@@ -154,12 +156,12 @@ function readFacts(given: Record<string, unknown>, at: At): Omit<KeptVersion["fa
       digest: word("digest"),
       release: integer(own(base, "release"), under(under(at, "base"), "release"), 0),
     },
-    milliseconds: finite(get("milliseconds"), under(at, "milliseconds"), 0),
+    durationMs: finite(get("durationMs"), under(at, "durationMs"), 0),
     backend: oneOf(get("backend"), ["webgpu", "wasm", "cpu"] as const, under(at, "backend")),
   };
 }
 
-function readCounts(value: unknown, at: At): KeptVersion["facts"]["counts"] {
+function readCounts(value: unknown, at: At): StoredVersion["facts"]["counts"] {
   const entries = Object.entries(object(value, at)).map(([key, count]) => {
     const here = under(at, key);
     const given = object(count, here);
@@ -169,7 +171,7 @@ function readCounts(value: unknown, at: At): KeptVersion["facts"]["counts"] {
   return Object.fromEntries(entries);
 }
 
-function readJudged(value: unknown, at: At): KeptVersion["facts"]["judged"] {
+function readJudged(value: unknown, at: At): StoredVersion["facts"]["judged"] {
   const given = object(value, at);
   const kinds = (["nearest-mean", "softmax"] as const).filter((kind) => isObject(own(given, kind)));
   return Object.fromEntries(kinds.map((kind) => [kind, judgement(own(given, kind), under(at, kind))]));

@@ -25,7 +25,7 @@ export interface Head {
   limits: Float32Array;
 }
 
-export interface Said {
+export interface HeadOutput {
   /** One a label; they add up to 1. */
   scores: number[];
   /** Index of the best score. */
@@ -34,7 +34,7 @@ export interface Said {
   distance: number;
 }
 
-export function applyHead(head: Head, embedding: ArrayLike<number>): Said {
+export function applyHead(head: Head, embedding: ArrayLike<number>): HeadOutput {
   const { labels, size, weights, bias, means, limits } = head;
   const vector = unit(embedding);
   const logits = labels.map((_, index) => dot(vector, weights, index * size) + (bias[index] as number));

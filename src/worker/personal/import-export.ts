@@ -1,13 +1,13 @@
 // Takes a personal model out into a file, and a file's content in, beside what is there already.
 import { InsituError } from "../../shared/errors.js";
 import type { ModelRef } from "../../shared/types/model.js";
-import type { Imported } from "../../shared/types/personal.js";
-import type { Book } from "./example-store.js";
+import type { ImportResult } from "../../shared/types/personal.js";
+import type { ExampleStore } from "./example-store.js";
 import { fromFile, toFile } from "./export-format.js";
 import type { ExportedExample, ExportedVersion } from "./export-schema.js";
 
 /** `kept`: with the inputs that were kept. */
-export async function exportModel(book: Book, { name }: ModelRef, kept: boolean): Promise<Blob> {
+export async function exportModel(book: ExampleStore, { name }: ModelRef, kept: boolean): Promise<Blob> {
   const [state, { examples }, versions] = await Promise.all([book.state(), book.examples(), book.versions()]);
   const all: ExportedExample[] = [];
   for (const { id, label, time, heldOut, embedder, vector, kept: hasInput } of examples) {
@@ -21,10 +21,10 @@ export async function exportModel(book: Book, { name }: ModelRef, kept: boolean)
 
 /** Rejects with `input_invalid` for a file that cannot be, and changes nothing then. */
 export async function importModel(
-  book: Book,
+  book: ExampleStore,
   { ref, embedder: mine }: { ref: ModelRef; embedder: string },
   file: Blob,
-): Promise<Imported> {
+): Promise<ImportResult> {
   const { model, examples, versions, active } = await fromFile(new Uint8Array(await file.arrayBuffer()));
   if (model !== ref.name) {
     const message = `The file cannot be imported: it was taught on the model ${model}, this is ${ref.name}.`;
@@ -50,14 +50,16 @@ export async function importModel(
 }
 
 /** Under numbers of their own, behind those that are here; answers how many were new. */
-async function importVersions(book: Book, versions: ExportedVersion[], active: number): Promise<number> {
+async function importVersions(book: ExampleStore, versions: ExportedVersion[], active: number): Promise<number> {
   const [before, here] = await Promise.all([book.state(), book.versions()]);
   const numbers = new Map<number, number>();
   let added = 0;
   for (const { facts, embedder, head } of versions) {
     const { version, parent, ...rest } = facts;
     // To the microsecond: no two trainings take the same time at the same time.
-    const same = here.find((one) => one.facts.time === facts.time && one.facts.milliseconds === facts.milliseconds);
+    const same = here.find(
+      (one) => one.facts.trainedAt === facts.trainedAt && one.facts.durationMs === facts.durationMs,
+    );
     if (same?.embedder === embedder) {
       numbers.set(version, same.facts.version);
       continue;

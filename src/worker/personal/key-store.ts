@@ -5,7 +5,7 @@
 // NIST SP 800-88 rev. 1, section 2.6). A file of the origin's private file system can be overwritten and unlinked at once.
 import { InsituError, isInsituError } from "../../shared/errors.js";
 
-export interface Vault {
+export interface KeyStore {
   /** A new key, kept under a name of its own. */
   create(): Promise<{ id: string; key: CryptoKey }>;
   /** Undefined when it was erased, or lost. */
@@ -18,7 +18,7 @@ export interface Vault {
 const KEY_BYTES = 32;
 
 /** Rejects with `storage_unavailable` where the browser has no private files. */
-export function openVault(storage: string): Vault {
+export function openKeyStore(storage: string): KeyStore {
   const folder = async () => {
     try {
       const root = await navigator.storage.getDirectory();
@@ -84,13 +84,13 @@ function imported(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
-export interface SafeVault extends Vault {
+export interface FallbackKeyStore extends KeyStore {
   /** Why keys live no longer than the worker; undefined while they are kept. */
   problem(): InsituError | undefined;
 }
 
 /** A vault that always works: keys live as long as the worker where the browser keeps none. */
-export function createSafeVault(files: Vault): SafeVault {
+export function createFallbackKeyStore(files: KeyStore): FallbackKeyStore {
   const keys = new Map<string, CryptoKey>();
   let problem: InsituError | undefined;
   return {

@@ -1,6 +1,6 @@
 // The head of the first examples: the nearest class mean, by cosine.
 import type { Head, Sample } from "./head.js";
-import { unknownLimits } from "./novelty.js";
+import { noveltyThresholds } from "./novelty.js";
 import { addTo, dot, unit } from "./vector-math.js";
 
 // Where no class has two examples, nothing tells how sure to be; a middle of what the search below finds.
@@ -24,7 +24,7 @@ export function fitNearestMean(samples: Sample[], labels: string[], size: number
     weights: means.map((value) => value / temperature),
     bias: new Float32Array(labels.length),
     means,
-    limits: unknownLimits(leaveOneOut(samples, sums), labels.length),
+    limits: noveltyThresholds(leaveOneOut(samples, sums), labels.length),
   };
 }
 

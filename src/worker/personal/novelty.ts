@@ -15,7 +15,7 @@ const LEAST = 1e-3;
  * distances follow more nearly than a normal distribution themselves; the spread is pooled over classes, so that three examples of one do not
  * decide (the interval of Student's t, as in Hahn & Meeker 1991, section 4.3). Infinite while no class has three examples.
  */
-export function unknownLimits(distances: { class: number; distance: number }[], classes: number): Float32Array {
+export function noveltyThresholds(distances: { class: number; distance: number }[], classes: number): Float32Array {
   const limits = new Float32Array(classes).fill(Number.POSITIVE_INFINITY);
   const logs = distances.map(({ class: index, distance }) => ({ index, log: Math.log(Math.max(distance, LEAST)) }));
   const groups = Array.from({ length: classes }, (_, index) => logs.filter((entry) => entry.index === index));

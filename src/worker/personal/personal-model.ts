@@ -1,30 +1,36 @@
 // A personal model in the worker: what is asked of it, on top of a base model that makes the embeddings.
 import { InsituError, toWire } from "../../shared/errors.js";
-import type { PersonalAnswers, PersonalRequest, WireInput } from "../../shared/protocol.js";
+import type { PersonalRequest, PersonalResults, WireInput } from "../../shared/protocol.js";
 import type { ModelRef } from "../../shared/types/model.js";
-import type { Evaluation, Example, Imported, PersonalVersion, TrainingProgress } from "../../shared/types/personal.js";
+import type {
+  ImportResult,
+  PersonalEvaluation,
+  PersonalExample,
+  PersonalVersion,
+  TrainingProgress,
+} from "../../shared/types/personal.js";
 import type { Embedded } from "../runtime/model-runner.js";
-import type { Turns } from "../runtime/scheduling/scheduler.js";
+import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Lease } from "../runtime/session/engine.js";
 import { evaluate } from "./evaluate.js";
-import type { Book } from "./example-store.js";
-import { MOST_LABEL } from "./export-schema.js";
+import type { ExampleStore } from "./example-store.js";
+import { MAX_LABEL_LENGTH } from "./export-schema.js";
 import { applyHead, type Head } from "./head.js";
 import { exportModel, importModel } from "./import-export.js";
 import { fitNearestMean } from "./nearest-mean.js";
-import type { KeptVersion, Learned } from "./record-cipher.js";
-import { keepInput, keptBlob, keptInput } from "./stored-input.js";
+import type { DecryptedModel, StoredVersion } from "./record-cipher.js";
+import { fromStoredInput, storedInputBlob, toStoredInput } from "./stored-input.js";
 import { trainVersion } from "./training.js";
 
 /** The base model, as far as learning needs it. */
-export interface Base {
+export interface BaseModel {
   ref: ModelRef;
   /** Names what computes the embedding: the same for two releases whose embeddings are the same. */
   embedder: string;
   embed(input: WireInput, signal: AbortSignal): Promise<Embedded>;
   /** Its backend, to train on. */
   lease(): Promise<Lease>;
-  turns: Turns;
+  turns: Scheduler;
 }
 
 export interface Call {
@@ -32,19 +38,19 @@ export interface Call {
   onProgress(progress: TrainingProgress): void;
 }
 
-export interface Personal {
-  state(): Promise<PersonalAnswers["state"]>;
-  add(request: Extract<PersonalRequest, { kind: "add" }>, call: Call): Promise<PersonalAnswers["add"]>;
-  examples(): Promise<Example[]>;
+export interface PersonalModel {
+  state(): Promise<PersonalResults["state"]>;
+  add(request: Extract<PersonalRequest, { kind: "add" }>, call: Call): Promise<PersonalResults["add"]>;
+  examples(): Promise<PersonalExample[]>;
   kept(id: string): Promise<Blob | undefined>;
   remove(what: { id?: string; label?: string }): Promise<number>;
   train(request: Extract<PersonalRequest, { kind: "train" }>, call: Call): Promise<PersonalVersion>;
-  predict(input: WireInput, call: Call): Promise<PersonalAnswers["predict"]>;
-  evaluate(): Promise<Evaluation>;
+  predict(input: WireInput, call: Call): Promise<PersonalResults["predict"]>;
+  evaluate(): Promise<PersonalEvaluation>;
   versions(): Promise<PersonalVersion[]>;
   revert(version?: number): Promise<PersonalVersion>;
   export(kept: boolean): Promise<Blob>;
-  import(file: Blob): Promise<Imported>;
+  import(file: Blob): Promise<ImportResult>;
   forget(): Promise<void>;
 }
 
@@ -54,27 +60,27 @@ interface Using {
   version: number;
 }
 
-export function createPersonal(
-  book: Book,
-  base: Base,
+export function createPersonalModel(
+  book: ExampleStore,
+  base: BaseModel,
   name: string,
   problem: () => InsituError | undefined,
   lock: <T>(signal: AbortSignal, run: () => Promise<T>) => Promise<T>,
-): Personal {
+): PersonalModel {
   let using: (Using & { revision: number; keyId: string; examples: number }) | undefined;
 
-  const usable = async (): Promise<{ examples: Learned[]; unusable: number }> => {
+  const usable = async (): Promise<{ examples: DecryptedModel[]; unusable: number }> => {
     const { examples, damaged } = await book.examples();
     const mine = examples.filter(({ embedder }) => embedder === base.embedder);
     return { examples: mine, unusable: examples.length - mine.length + damaged };
   };
 
-  const told = ({ facts, embedder }: KeptVersion): PersonalVersion => ({
+  const told = ({ facts, embedder }: StoredVersion): PersonalVersion => ({
     ...facts,
     usable: embedder === base.embedder,
   });
 
-  const running = async (active: number): Promise<KeptVersion | undefined> => {
+  const running = async (active: number): Promise<StoredVersion | undefined> => {
     const version = active > 0 ? await book.version(active) : undefined;
     return version?.embedder === base.embedder ? version : undefined;
   };
@@ -112,7 +118,7 @@ export function createPersonal(
       onProgress({ phase: "embed", done: index, total: others.length });
       const input = await book.input(id);
       if (!input) continue;
-      const { vector } = await base.embed(keptInput(input.kept, input.parts), signal);
+      const { vector } = await base.embed(fromStoredInput(input.kept, input.parts), signal);
       await book.embedAgain(id, base.embedder, vector);
     }
   };
@@ -139,42 +145,42 @@ export function createPersonal(
         again,
         version: version?.facts.version ?? 0,
         accuracy: version?.facts.judged[version.facts.head]?.accuracy,
-        trainedAt: versions.at(-1)?.facts.time,
+        trainedAt: versions.at(-1)?.facts.trainedAt,
         bytes: [...all, ...versions].reduce((sum, { bytes }) => sum + bytes, 0),
         ...(storeError && { storeError: toWire(storeError) }),
       };
     },
     async add({ id, label, keep, input }, { signal }) {
-      if (label.length > MOST_LABEL) {
-        const message = `The label has ${label.length} characters, ${MOST_LABEL} are the most.`;
-        throw new InsituError("input_invalid", message, { length: label.length, most: MOST_LABEL });
+      if (label.length > MAX_LABEL_LENGTH) {
+        const message = `The label has ${label.length} characters, ${MAX_LABEL_LENGTH} are the most.`;
+        throw new InsituError("input_invalid", message, { length: label.length, most: MAX_LABEL_LENGTH });
       }
       // Before the run, which closes the picture.
-      const content = keep ? await keepInput(input) : undefined;
+      const content = keep ? await toStoredInput(input) : undefined;
       const { vector, backend, timings, memory } = await base.embed(input, signal);
       const time = Date.now();
       const started = performance.now();
       const example = { id, label, time, embedder: base.embedder, vector, ...(content && { input: content }) };
       await book.add([example]);
-      timings.postprocess += performance.now() - started;
-      return { id, label, time, kept: keep, heldOut: false, usable: true, backend, timings, memory };
+      timings.postprocessMs += performance.now() - started;
+      return { id, label, addedAt: time, kept: keep, heldOut: false, usable: true, backend, timings, memory };
     },
     async examples() {
       const { examples } = await book.examples();
       return examples.map(({ id, label, time, kept, heldOut = false, embedder }) => {
-        return { id, label, time, kept, heldOut, usable: embedder === base.embedder };
+        return { id, label, addedAt: time, kept, heldOut, usable: embedder === base.embedder };
       });
     },
     async kept(id) {
       const input = await book.input(id);
-      return input && keptBlob(input.kept, input.parts);
+      return input && storedInputBlob(input.kept, input.parts);
     },
     async remove({ id, label }) {
       if (id !== undefined) return book.remove([id]);
       const { examples } = await book.examples();
       return book.remove(examples.filter((example) => example.label === label).map((example) => example.id));
     },
-    train: ({ budgetMs, trigger }, call) =>
+    train: ({ budget, trigger }, call) =>
       // Two tabs that train at once would each judge by what the other learns from.
       lock(call.signal, async () => {
         await embedAgain(call);
@@ -182,7 +188,7 @@ export function createPersonal(
         const { examples } = await usable();
         const lease = await base.lease();
         try {
-          const until = performance.now() + budgetMs;
+          const until = performance.now() + budget;
           const { made, heldOut } = await trainVersion({
             examples,
             running: state && (await running(state.active)),
@@ -191,7 +197,7 @@ export function createPersonal(
             trigger,
             bench: { lease, turns: base.turns, until, ...call },
           });
-          if (call.signal.aborted) throw new InsituError("aborted", "The training was aborted.", { reason: "aborted" });
+          if (call.signal.aborted) throw new InsituError("aborted", "The training was aborted.", {});
           call.onProgress({ phase: "store", done: 0, total: 1 });
           const version = await book.commit(made, heldOut);
           call.onProgress({ phase: "store", done: 1, total: 1 });
@@ -211,7 +217,7 @@ export function createPersonal(
       const value = head.labels
         .map((label, index) => ({ label, index, score: scores[index] as number }))
         .sort((a, b) => b.score - a.score);
-      timings.postprocess += performance.now() - started;
+      timings.postprocessMs += performance.now() - started;
       const label = distance > 1 ? undefined : head.labels[best];
       return { value, label, distance, head: head.kind, version, backend, timings, memory };
     },

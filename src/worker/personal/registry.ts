@@ -1,57 +1,57 @@
 // The worker's desk for personal models: one for each base model and name, on one database and one vault.
 import { InsituError } from "../../shared/errors.js";
-import type { KeptPersonal, PersonalAnswer, PersonalRequest } from "../../shared/protocol.js";
+import type { PersonalRequest, PersonalResult, StoredPersonalModel } from "../../shared/protocol.js";
 import { sha256 } from "../../shared/sha256.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { ModelRef } from "../../shared/types/model.js";
 import { canonicalJson } from "../package/canonical-json.js";
-import type { LiveModel } from "../runtime/model-runner.js";
-import type { Turns } from "../runtime/scheduling/scheduler.js";
+import type { ModelRunner } from "../runtime/model-runner.js";
+import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Engine } from "../runtime/session/engine.js";
-import { openRecords } from "./database.js";
-import { openBook } from "./example-store.js";
-import { createSafeVault, openVault } from "./key-store.js";
-import { type Base, type Call, createPersonal, type Personal } from "./personal-model.js";
+import { openPersonalDatabase } from "./database.js";
+import { openExampleStore } from "./example-store.js";
+import { createFallbackKeyStore, openKeyStore } from "./key-store.js";
+import { type BaseModel, type Call, createPersonalModel, type PersonalModel } from "./personal-model.js";
 
-export interface Taught {
-  live: LiveModel;
+export interface PersonalBase {
+  live: ModelRunner;
   manifest: Manifest;
   ref: ModelRef;
 }
 
-export interface PersonalDesk {
-  ask<R extends PersonalRequest>(base: Taught, name: string, request: R, call: Call): Promise<PersonalAnswer<R>>;
-  list(): Promise<KeptPersonal[]>;
+export interface PersonalRegistry {
+  ask<R extends PersonalRequest>(base: PersonalBase, name: string, request: R, call: Call): Promise<PersonalResult<R>>;
+  list(): Promise<StoredPersonalModel[]>;
   forgetAll(): Promise<void>;
 }
 
-export function createPersonalDesk(storage: string, engine: Engine, turns: Turns): PersonalDesk {
+export function createPersonalRegistry(storage: string, engine: Engine, turns: Scheduler): PersonalRegistry {
   const database = `${storage}-personal`;
-  const records = openRecords(database);
-  const vault = createSafeVault(openVault(storage));
+  const records = openPersonalDatabase(database);
+  const vault = createFallbackKeyStore(openKeyStore(storage));
   // By the open model: another version of it embeds otherwise.
-  const desks = new WeakMap<LiveModel, Map<string, Promise<Personal>>>();
+  const desks = new WeakMap<ModelRunner, Map<string, Promise<PersonalModel>>>();
   const problem = () => records.problem() ?? vault.problem();
 
-  const open = async ({ live, manifest, ref }: Taught, name: string): Promise<Personal> => {
+  const open = async ({ live, manifest, ref }: PersonalBase, name: string): Promise<PersonalModel> => {
     if (!manifest.embedding) {
       const message = `${ref.name} cannot learn: its manifest names no embedding. Pack it again with "embedding": { "node": … } in the --task file.`;
       throw new InsituError("model_format", message, { field: "embedding" });
     }
-    const base: Base = {
+    const base: BaseModel = {
       ref,
       embedder: await embedderOf(manifest),
       turns,
       embed: (input, signal) => live.embed(input, { signal }),
-      lease: () => turns.alone(() => engine.lease(live.target())),
+      lease: () => turns.runExclusive(() => engine.lease(live.target())),
     };
     const lock = <T>(signal: AbortSignal, run: () => Promise<T>) =>
       exclusively(`${database}:${JSON.stringify([ref.name, name])}`, signal, run);
-    return createPersonal(openBook(records, vault, ref.name, name), base, name, problem, lock);
+    return createPersonalModel(openExampleStore(records, vault, ref.name, name), base, name, problem, lock);
   };
 
-  const personalOf = (base: Taught, name: string): Promise<Personal> => {
-    const mine = desks.get(base.live) ?? new Map<string, Promise<Personal>>();
+  const personalOf = (base: PersonalBase, name: string): Promise<PersonalModel> => {
+    const mine = desks.get(base.live) ?? new Map<string, Promise<PersonalModel>>();
     desks.set(base.live, mine);
     const found = mine.get(name) ?? open(base, name);
     mine.set(name, found);
@@ -62,11 +62,11 @@ export function createPersonalDesk(storage: string, engine: Engine, turns: Turns
   return {
     async ask(base, name, request, call) {
       const answer = await answered(await personalOf(base, name), request, call);
-      return answer as PersonalAnswer<typeof request>;
+      return answer as PersonalResult<typeof request>;
     },
     async list() {
       const rows = await records.change("list what was learned", "read", (change) => change.all("models", []));
-      const all: KeptPersonal[] = [];
+      const all: StoredPersonalModel[] = [];
       for (const { model, name } of rows) {
         const [examples, versions] = await records.change("list what was learned", "read", async (change) => [
           await change.all("examples", [model, name]),
@@ -85,7 +85,7 @@ export function createPersonalDesk(storage: string, engine: Engine, turns: Turns
   };
 }
 
-async function answered(personal: Personal, request: PersonalRequest, call: Call): Promise<PersonalAnswer> {
+async function answered(personal: PersonalModel, request: PersonalRequest, call: Call): Promise<PersonalResult> {
   switch (request.kind) {
     case "state":
       return personal.state();
@@ -134,7 +134,7 @@ async function exclusively<T>(name: string, signal: AbortSignal, run: () => Prom
     return await (locks.request(name, { signal }, run) as Promise<T>);
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError" && signal.aborted)
-      throw new InsituError("aborted", "The training was aborted before it began.", { reason: "aborted" });
+      throw new InsituError("aborted", "The training was aborted before it began.", {});
     throw error;
   }
 }

@@ -22,15 +22,15 @@ import {
 } from "@tensorflow/tfjs-core";
 import { InsituError } from "../../shared/errors.js";
 import type { TrainingProgress } from "../../shared/types/personal.js";
-import type { Turns } from "../runtime/scheduling/scheduler.js";
+import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Lease } from "../runtime/session/engine.js";
 import type { Head, Sample } from "./head.js";
 import { stopSplit } from "./hold-out.js";
-import { type Layer, type Row, standardise, unscaled } from "./standardize.js";
+import { type Layer, type Row, standardize, unstandardize } from "./standardize.js";
 
-export interface Workbench {
+export interface TrainingBackend {
   lease: Lease;
-  turns: Turns;
+  turns: Scheduler;
   signal: AbortSignal;
   /** `performance.now()` at which what is best is taken. */
   until: number;
@@ -59,8 +59,8 @@ const BETTER_BY = 1e-4;
  * stop; then all are trained on for as many steps. The gradient is written out, since it is `x'(p - y)`: it needs forward kernels only, which
  * every backend has. Rejects with `aborted`, or as `Lease.run` does.
  */
-export async function fitSoftmax(samples: Sample[], base: Head, bench: Workbench): Promise<Head> {
-  const scaled = standardise(samples, base.size);
+export async function fitSoftmax(samples: Sample[], base: Head, bench: TrainingBackend): Promise<Head> {
+  const scaled = standardize(samples, base.size);
   const classes = base.labels.length;
   const stops = stopSplit(samples.map((sample) => sample.class));
   const watched = stops.some(Boolean);
@@ -72,7 +72,7 @@ export async function fitSoftmax(samples: Sample[], base: Head, bench: Workbench
     steps = (await descend(shown, held, classes, base.size, MOST_STEPS, { ...bench, until: half })).steps;
   }
   const { layer } = await descend(scaled.rows, [], classes, base.size, steps, bench);
-  return { ...base, kind: "softmax", ...unscaled(layer, scaled, base.size) };
+  return { ...base, kind: "softmax", ...unstandardize(layer, scaled, base.size) };
 }
 
 interface Descent {
@@ -86,11 +86,11 @@ async function descend(
   classes: number,
   size: number,
   most: number,
-  bench: Workbench,
+  bench: TrainingBackend,
 ): Promise<Descent> {
   const { lease, turns, signal, until, onProgress } = bench;
   // What was begun is ended in a turn too, so that the backend is the one that has the tensors.
-  const step = <T>(run: () => Promise<T>) => turns.alone(() => lease.run(run), { priority: "low" });
+  const step = <T>(run: () => Promise<T>) => turns.runExclusive(() => lease.run(run), { priority: "low" });
   let state: State | undefined;
   try {
     state = await step(async () => createState(shown, held, classes, size));
@@ -99,7 +99,7 @@ async function descend(
     let done = 0;
     // At least one look, however late it is.
     while (done < most && (done === 0 || performance.now() < until)) {
-      if (signal.aborted) throw new InsituError("aborted", "The training was aborted.", { reason: "aborted" });
+      if (signal.aborted) throw new InsituError("aborted", "The training was aborted.", {});
       const count = Math.min(STEPS_A_LOOK, most - done);
       const loss = await step(() => look(mine, count, done));
       done += count;

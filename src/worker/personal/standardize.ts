@@ -18,7 +18,7 @@ export interface Scaled {
 }
 
 /** Around 0 with a mean variance of 1, so that one rate suits all embeddings. */
-export function standardise(samples: Sample[], size: number): Scaled {
+export function standardize(samples: Sample[], size: number): Scaled {
   const centre = new Float32Array(size);
   for (const { vector } of samples)
     for (let i = 0; i < size; i += 1) centre[i] = (centre[i] as number) + (vector[i] as number) / samples.length;
@@ -34,7 +34,7 @@ export function standardise(samples: Sample[], size: number): Scaled {
 }
 
 /** The same layer for embeddings as they are: w'(x - c) / s + b = (w / s)'x + (b - w'c / s). */
-export function unscaled({ weights, bias }: Layer, { centre, scale }: Scaled, size: number): Layer {
+export function unstandardize({ weights, bias }: Layer, { centre, scale }: Scaled, size: number): Layer {
   const own = weights.map((weight) => weight / scale);
   return {
     weights: own,

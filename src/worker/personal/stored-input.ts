@@ -2,10 +2,10 @@
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { WireInput } from "../../shared/protocol.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
-import { bytesOf, type Content } from "./aes-gcm.js";
+import { bytesOf, type PlainContent } from "./aes-gcm.js";
 
 /** Facts and bytes, as a box holds them. */
-export type KeptInput =
+export type StoredInput =
   | { kind: "image"; type: string }
   | { kind: "numbers"; arrays: { name?: string; of: ArrayKind }[] };
 
@@ -21,11 +21,11 @@ const QUALITY = 0.92;
  * A picture becomes a JPEG of its own, made of pixels only: what a file said beside them (place, camera, time) is not kept. The input can be used
  * afterwards.
  */
-export async function keepInput(input: WireInput): Promise<Content> {
+export async function toStoredInput(input: WireInput): Promise<PlainContent> {
   switch (input.kind) {
     case "image": {
       const blob = await toJpeg(input.image);
-      const kept: KeptInput = { kind: "image", type: blob.type };
+      const kept: StoredInput = { kind: "image", type: blob.type };
       return { facts: kept, parts: [new Uint8Array(await blob.arrayBuffer())] };
     }
     case "tensor":
@@ -37,8 +37,8 @@ export async function keepInput(input: WireInput): Promise<Content> {
   }
 }
 
-export function keptInput(kept: KeptInput, parts: Uint8Array[]): WireInput {
-  if (kept.kind === "image") return { kind: "image", image: keptBlob(kept, parts) };
+export function fromStoredInput(kept: StoredInput, parts: Uint8Array[]): WireInput {
+  if (kept.kind === "image") return { kind: "image", image: storedInputBlob(kept, parts) };
   const arrays = kept.arrays.map(({ name, of }, index): [string | undefined, TypedArray] => [
     name,
     new ARRAYS[of]((parts[index] as Uint8Array).slice().buffer as ArrayBuffer),
@@ -48,13 +48,13 @@ export function keptInput(kept: KeptInput, parts: Uint8Array[]): WireInput {
   return { kind: "tensors", data: Object.fromEntries(arrays as [string, TypedArray][]) };
 }
 
-export function keptBlob(kept: KeptInput, parts: Uint8Array[]): Blob {
+export function storedInputBlob(kept: StoredInput, parts: Uint8Array[]): Blob {
   const type = kept.kind === "image" ? kept.type : "application/octet-stream";
   return new Blob(parts as Uint8Array<ArrayBuffer>[], { type });
 }
 
-function numbers(arrays: [name: string | undefined, data: TypedArray][]): Content {
-  const kept: KeptInput = {
+function numbers(arrays: [name: string | undefined, data: TypedArray][]): PlainContent {
+  const kept: StoredInput = {
     kind: "numbers",
     arrays: arrays.map(([name, data]) => ({ ...(name !== undefined && { name }), of: kindOf(data) })),
   };

@@ -1,35 +1,35 @@
 // One training: examples to heads, the better of them by held-out examples, and whether it replaces the one in use.
 import { InsituError } from "../../shared/errors.js";
 import type { ModelRef } from "../../shared/types/model.js";
-import type { HeadKind, Judgement, TrainingTrigger } from "../../shared/types/personal.js";
-import { type Judged, judge } from "./evaluate.js";
+import type { HeadAccuracy, HeadKind, TrainingTrigger } from "../../shared/types/personal.js";
+import { type EvaluatedHead, measureAccuracy } from "./evaluate.js";
 import type { Head, Sample } from "./head.js";
 import { holdOut } from "./hold-out.js";
 import { fitNearestMean } from "./nearest-mean.js";
-import type { KeptVersion, Learned, NewVersion } from "./record-cipher.js";
-import { fitSoftmax, type Workbench } from "./softmax-head.js";
+import type { DecryptedModel, NewVersion, StoredVersion } from "./record-cipher.js";
+import { fitSoftmax, type TrainingBackend } from "./softmax-head.js";
 
 /** Fewer than this a class, and a thousand weights a class have nothing to be learned from. */
 const LEAST_A_CLASS = 2;
 
-export interface TrainingParts {
+export interface TrainingDeps {
   /** Those that can be used, in the order of teaching. */
-  examples: Learned[];
+  examples: DecryptedModel[];
   /** The version in use, where it can be used. */
-  running?: KeptVersion;
+  running?: StoredVersion;
   embedder: string;
   base: ModelRef;
   trigger: TrainingTrigger;
-  bench: Workbench;
+  bench: TrainingBackend;
 }
 
-export interface Trained {
+export interface TrainingResult {
   made: NewVersion;
   /** What each example is from now on. */
   heldOut: Map<string, boolean>;
 }
 
-export async function trainVersion(parts: TrainingParts): Promise<Trained> {
+export async function trainVersion(parts: TrainingDeps): Promise<TrainingResult> {
   const { examples, running, embedder, base, trigger, bench } = parts;
   const started = performance.now();
   const out = holdOut(examples);
@@ -46,26 +46,26 @@ export async function trainVersion(parts: TrainingParts): Promise<Trained> {
   const heads: Head[] = [nearest];
   if (canBeTrained(samples, labels.length)) heads.push(await fitSoftmax(samples, nearest, bench));
   bench.onProgress({ phase: "judge", done: 0, total: held.length });
-  const judged = heads.map((head) => ({ head, judged: judge(head, held) }));
+  const judged = heads.map((head) => ({ head, judged: measureAccuracy(head, held) }));
   const best = judged.reduce((a, b) => (isBetter(b.judged, a.judged) ? b : a));
-  const before = running && held.length > 0 ? judge(running.head, held) : undefined;
+  const before = running && held.length > 0 ? measureAccuracy(running.head, held) : undefined;
   const activated = !before || best.judged.correct >= before.correct;
   bench.onProgress({ phase: "judge", done: held.length, total: held.length });
   const facts = {
     ...(running && { parent: running.facts.version }),
-    time: Date.now(),
+    trainedAt: Date.now(),
     trigger,
     head: best.head.kind,
     labels,
     counts: countsOf(examples, out),
     judged: Object.fromEntries(judged.map(({ head, judged }) => [head.kind, told(judged)])) as Partial<
-      Record<HeadKind, Judgement>
+      Record<HeadKind, HeadAccuracy>
     >,
     ...(before && { before: told(before) }),
     activated,
     reason: reasonOf(judged, best.head.kind, before, activated),
     base,
-    milliseconds: performance.now() - started,
+    durationMs: performance.now() - started,
     backend: bench.lease.target.backend,
   };
   return {
@@ -80,16 +80,16 @@ function canBeTrained(samples: Sample[], classes: number): boolean {
 }
 
 /** Of two that are as often right, the one that is surer of the truth. Without held-out examples the simpler one stays. */
-function isBetter(one: Judged, other: Judged): boolean {
+function isBetter(one: EvaluatedHead, other: EvaluatedHead): boolean {
   if (one.examples === 0) return false;
   return one.correct === other.correct ? one.loss < other.loss : one.correct > other.correct;
 }
 
-function told({ loss: _, ...judgement }: Judged): Judgement {
+function told({ loss: _, ...judgement }: EvaluatedHead): HeadAccuracy {
   return judgement;
 }
 
-function countsOf(examples: Learned[], out: ReadonlySet<string>) {
+function countsOf(examples: DecryptedModel[], out: ReadonlySet<string>) {
   const counts = new Map<string, { trained: number; heldOut: number }>();
   for (const { id, label } of examples) {
     const count = counts.get(label) ?? { trained: 0, heldOut: 0 };
@@ -104,9 +104,9 @@ function countsOf(examples: Learned[], out: ReadonlySet<string>) {
 const NAMES: Record<HeadKind, string> = { "nearest-mean": "nearest class mean", softmax: "softmax layer" };
 
 function reasonOf(
-  judged: { head: Head; judged: Judged }[],
+  judged: { head: Head; judged: EvaluatedHead }[],
   taken: HeadKind,
-  before: Judged | undefined,
+  before: EvaluatedHead | undefined,
   activated: boolean,
 ): string {
   const [first] = judged;

@@ -1,6 +1,6 @@
 // Turns a picture into the numbers that a model reads, and remembers where in the input the picture lies.
 import { asInsituError, InsituError } from "../../shared/errors.js";
-import { type Placement, place, type Size, shrunk } from "../../shared/letterbox.js";
+import { type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
 import type { ImageSpec, InputSpec } from "../../shared/types/manifest.js";
 import type { TensorData } from "../../shared/types/tensor.js";
 import { giveBuffer, takeBuffer } from "./buffer-pool.js";
@@ -13,7 +13,7 @@ export interface Picture {
 
 export interface PlacedPicture {
   source: Drawable;
-  placement: Placement;
+  placement: Letterbox;
   image: ImageSpec;
 }
 
@@ -22,9 +22,9 @@ export interface PictureFeed extends TensorData {
   readonly picture?: PlacedPicture;
 }
 
-export interface Prepared {
+export interface PreparedImage {
   feed: PictureFeed;
-  placement: Placement;
+  placement: Letterbox;
   /** Keeps the feed's memory for later pictures; call it once nothing reads it any more, or never. */
   recycle(): void;
   /** Closes the picture; a second call does nothing. */
@@ -35,7 +35,7 @@ export interface Prepared {
  * Reads a picture into `[1, height, width, channels]`: at once, or where `stays` is set when the numbers are asked for, until
  * `close`. Throws `input_invalid` for what is no picture or an empty one.
  */
-export async function toFeed(picture: Picture, spec: InputSpec, stays = false): Promise<Prepared> {
+export async function toFeed(picture: Picture, spec: InputSpec, stays = false): Promise<PreparedImage> {
   const [, height = 0, width = 0, channels = 0] = spec.shape;
   const { image } = spec;
   if (!image) {
@@ -46,7 +46,7 @@ export async function toFeed(picture: Picture, spec: InputSpec, stays = false): 
     );
   }
   const opened = await open(picture);
-  const placement = place(image.fit, opened, { width, height });
+  const placement = letterbox(image.fit, opened, { width, height });
   let source: Drawable | undefined = opened.drawable;
   let data: Float32Array<ArrayBuffer> | undefined;
   const numbers = (drawable: Drawable): Float32Array<ArrayBuffer> => {
@@ -121,8 +121,8 @@ const RGB_FORMATS: readonly (string | null)[] = ["RGBA", "RGBX", "BGRA", "BGRX"]
  * A large frame of RGB made smaller: a canvas first copies all of it (8 ms for 1080p), `createImageBitmap` reads what it needs
  * (1.4 ms). For frames of YUV the canvas is the faster one (10 instead of 14 ms).
  */
-async function reduced(drawable: Drawable, placement: Placement): Promise<Drawable> {
-  const small = "format" in drawable && RGB_FORMATS.includes(drawable.format) ? shrunk(placement) : undefined;
+async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawable> {
+  const small = "format" in drawable && RGB_FORMATS.includes(drawable.format) ? reducedSize(placement) : undefined;
   if (!small) return drawable;
   const options = { resizeWidth: small.width, resizeHeight: small.height, resizeQuality: "medium" } as const;
   return createImageBitmap(drawable, options);
@@ -132,7 +132,7 @@ let context: OffscreenCanvasRenderingContext2D | undefined;
 
 function draw(
   picture: Drawable,
-  at: Placement,
+  at: Letterbox,
   [red, green, blue]: ImageSpec["border"],
   width: number,
   height: number,

@@ -1,6 +1,6 @@
 // Checks what a caller passed against the manifest's inputs and makes the tensors that a session is fed.
 import { InsituError } from "../../shared/errors.js";
-import type { Placement } from "../../shared/letterbox.js";
+import type { Letterbox } from "../../shared/letterbox.js";
 import type { WireInput } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
@@ -9,7 +9,7 @@ import { toFeed } from "./image.js";
 export interface Feeds {
   feeds: Record<string, TensorData>;
   /** Set when the input was a picture. */
-  placement?: Placement;
+  placement?: Letterbox;
   /** Keeps the feeds' memory for later pictures; call it once nothing reads them any more, or never. */
   recycle?: () => void;
   /** Closes the picture where it is open still; call it always. */

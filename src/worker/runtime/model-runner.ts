@@ -1,8 +1,8 @@
 // An open model as the host asks it: inputs to values, in batches, on the fastest backend that was found, watched for crashes.
 import { isInsituError } from "../../shared/errors.js";
 import type {
+  BackendChange,
   HostPrediction,
-  Moved,
   Residence,
   WireInput,
   WorkerMemory,
@@ -13,22 +13,22 @@ import type { BatchingOptions } from "../../shared/types/model.js";
 import type { Backend, TensorData } from "../../shared/types/tensor.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
-import { batchedLane } from "./scheduling/batcher.js";
-import type { Lane, Turn, Turns } from "./scheduling/scheduler.js";
+import { createBatchQueue } from "./scheduling/batcher.js";
+import type { BatchQueue, Scheduler, Turn } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
 import type { OpenOptions } from "./session/open-session.js";
-import { createResident, type RanOn, type ResidentParts } from "./session/resilient-session.js";
-import { decide } from "./top-class.js";
-import { improve } from "./tuning/autotune.js";
-import { createSpeedWatch } from "./tuning/slowdown-detector.js";
+import { createResilientSession, type ResilientRun, type ResilientSessionDeps } from "./session/resilient-session.js";
+import { topClassOf } from "./top-class.js";
+import { autotune } from "./tuning/autotune.js";
+import { createSlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
 
-export interface LiveModelParts extends ResidentParts {
+export interface ModelRunnerDeps extends ResilientSessionDeps {
   manifest: Manifest;
-  turns: Turns;
+  turns: Scheduler;
   batching?: BatchingOptions;
   /** `moved` is absent where the model went on for being faster. */
-  onChange(residence: Residence, moved?: Moved): void;
+  onChange(residence: Residence, moved?: BackendChange): void;
 }
 
 export interface Embedded {
@@ -40,7 +40,7 @@ export interface Embedded {
 
 type Feeds = Record<string, TensorData>;
 
-export interface LiveModel {
+export interface ModelRunner {
   residence(): Residence;
   target(): Target;
   predict(input: WireInput, turn: Turn): Promise<HostPrediction>;
@@ -56,13 +56,13 @@ export interface LiveModel {
 const BURST_MS = 1_000;
 
 /** In a turn: it uses the engine. Rejects as `openFirst` does. */
-export async function openLiveModel(parts: LiveModelParts, options: OpenOptions): Promise<LiveModel> {
+export async function openModelRunner(parts: ModelRunnerDeps, options: OpenOptions): Promise<ModelRunner> {
   const { manifest, turns, sentinel } = parts;
-  const resident = await createResident(parts, options);
+  const resident = await createResilientSession(parts, options);
   resident.onChange = (moved) => parts.onChange(resident.residence(), moved);
   const end = new AbortController();
-  const tune = () => improve(resident, turns, zeros(manifest.inputs), end.signal);
-  const watch = createSpeedWatch(
+  const tune = () => autotune(resident, turns, zeros(manifest.inputs), end.signal);
+  const watch = createSlowdownDetector(
     () => resident.residence(),
     () => forget(parts.notes).then(tune),
   );
@@ -86,14 +86,14 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     return ran;
   };
   const isRanking = manifest.task.kind === "ranking";
-  const lane = batchedLane(run, manifest, parts.batching ?? {});
+  const lane = createBatchQueue(run, manifest, parts.batching ?? {});
   const embed = (feeds: Feeds) => {
     burst();
     return resident.embed(feeds);
   };
   // Its first size is the batch wherever the inputs' is.
   const pooled = [{ name: "embedding", dtype: "float32" as const, shape: [-1, -1] }];
-  const embeddings = batchedLane(embed, { inputs: manifest.inputs, outputs: pooled }, parts.batching ?? {});
+  const embeddings = createBatchQueue(embed, { inputs: manifest.inputs, outputs: pooled }, parts.batching ?? {});
 
   const checked = async (feeds: Feeds, { outputs, backend }: Awaited<ReturnType<typeof run>>) => {
     try {
@@ -101,29 +101,29 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     } catch (error) {
       // NaN in, NaN out: no backend's fault.
       if (isInsituError(error) && !firstInvalid(feeds))
-        void turns.alone(() => resident.replaceInvalid(feeds, error.message)).catch(() => undefined);
+        void turns.runExclusive(() => resident.replaceInvalid(feeds, error.message)).catch(() => undefined);
       throw error;
     }
   };
 
-  const through = async (lane: Lane<Feeds, RanOn>, input: WireInput, turn: Turn) => {
+  const through = async (lane: BatchQueue<Feeds, ResilientRun>, input: WireInput, turn: Turn) => {
     const started = performance.now();
     const onGpu = resident.target().backend === "webgpu";
     const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu, isRanking);
     try {
       const prepared = performance.now();
-      const ran = await turns.item(lane, feeds, turn);
+      const ran = await turns.enqueue(lane, feeds, turn);
       const done = performance.now();
       await checked(feeds, ran);
       // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
       recycle?.();
       const { executeMs, readbackMs } = ran;
       const timings: WorkerTimings = {
-        queue: Math.max(0, done - prepared - executeMs - readbackMs),
-        preprocess: prepared - started,
-        execute: executeMs,
-        readback: readbackMs,
-        postprocess: 0,
+        queueMs: Math.max(0, done - prepared - executeMs - readbackMs),
+        preprocessMs: prepared - started,
+        executeMs: executeMs,
+        readbackMs: readbackMs,
+        postprocessMs: 0,
       };
       return { ran, placement, timings, done };
     } finally {
@@ -138,10 +138,10 @@ export async function openLiveModel(parts: LiveModelParts, options: OpenOptions)
     async predict(input, turn) {
       const { ran, placement, timings, done } = await through(lane, input, turn);
       const value = toValue(manifest, ran.outputs, placement);
-      const decided = decide(manifest, ran.outputs);
+      const decided = topClassOf(manifest, ran.outputs);
       const { outputs, backend } = ran;
-      timings.postprocess = performance.now() - done;
-      return { value, outputs, backend, timings, ...(decided && { decided }), memory: parts.engine.memory() };
+      timings.postprocessMs = performance.now() - done;
+      return { value, outputs, backend, timings, ...(decided && { topClass: decided }), memory: parts.engine.memory() };
     },
     async embed(input, turn) {
       const { ran, timings } = await through(embeddings, input, turn);

@@ -1,14 +1,18 @@
 // Turns a model's raw outputs into the value that its task promises; pure functions.
 import { InsituError } from "../../shared/errors.js";
-import type { Placement } from "../../shared/letterbox.js";
+import type { Letterbox } from "../../shared/letterbox.js";
 import type { ClassificationTask, DetectionTask, Manifest } from "../../shared/types/manifest.js";
-import type { ClassScore, Detection, Values } from "../../shared/types/model.js";
+import type { ClassScore, Detection, PredictionValues } from "../../shared/types/model.js";
 import type { TensorData } from "../../shared/types/tensor.js";
 
 type Outputs = Record<string, TensorData>;
 
 /** `placement` is where the picture lies in the input; without one (the caller passed numbers) boxes are in pixels of the input. */
-export function toValue(manifest: Manifest, outputs: Outputs, placement?: Placement): Values[keyof Values] {
+export function toValue(
+  manifest: Manifest,
+  outputs: Outputs,
+  placement?: Letterbox,
+): PredictionValues[keyof PredictionValues] {
   const { task } = manifest;
   const output = () => pick(outputs, "output" in task ? task.output : undefined, manifest);
   switch (task.kind) {
@@ -84,7 +88,7 @@ export function softmax(logits: ArrayLike<number>): number[] {
 const DEFAULT_MIN_SCORE = 0.3;
 const DEFAULT_MAX_OVERLAP = 0.5;
 
-export function detections(task: DetectionTask, output: TensorData, placement?: Placement): Detection[] {
+export function detections(task: DetectionTask, output: TensorData, placement?: Letterbox): Detection[] {
   const { data } = output;
   const width = task.columns.length;
   const column = Object.fromEntries(task.columns.map((name, index) => [name, index])) as Record<
@@ -107,7 +111,7 @@ export function detections(task: DetectionTask, output: TensorData, placement?: 
 type Box = Detection["box"];
 
 /** Corners in the input to a box in the picture, cut off at its edges; undefined when nothing of it is inside. */
-function toBox(left: number, top: number, right: number, bottom: number, at?: Placement): Box | undefined {
+function toBox(left: number, top: number, right: number, bottom: number, at?: Letterbox): Box | undefined {
   if (!at) return { x: left, y: top, width: right - left, height: bottom - top };
   const x1 = clamp((left - at.offsetX) / at.scaleX, at.width);
   const y1 = clamp((top - at.offsetY) / at.scaleY, at.height);

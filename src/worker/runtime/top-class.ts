@@ -1,11 +1,14 @@
 // The class that a classification decided for, and how sure it was; pure.
-import type { Decided } from "../../shared/protocol.js";
+import type { TopClass } from "../../shared/protocol.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { TensorData } from "../../shared/types/tensor.js";
 import { softmax } from "./outputs.js";
 
 /** Undefined where the task has no classes. Scores outside of 0 to 1 count as the nearer of the two. */
-export function decide({ task, outputs: specs }: Manifest, outputs: Record<string, TensorData>): Decided | undefined {
+export function topClassOf(
+  { task, outputs: specs }: Manifest,
+  outputs: Record<string, TensorData>,
+): TopClass | undefined {
   if (task.kind !== "classification") return undefined;
   const output = outputs[task.output ?? specs[0]?.name ?? ""];
   if (!output || output.data.length === 0) return undefined;

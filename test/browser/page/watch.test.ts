@@ -136,7 +136,7 @@ test("a caller that is slow gets a fresh frame, at most one call runs, and the r
     const queued: number[] = [];
     for await (const { timings } of watched) {
       got += 1;
-      queued.push(timings.queue);
+      queued.push(timings.queueMs);
       await window.wait(200);
       if (got === 6) break;
     }

@@ -21,9 +21,17 @@ test("an error keeps its name, code, data, stack and causes", () => {
   expect(arrivedCause.cause).toMatchObject({ code: "timeout", data: { ms: 5 } });
 });
 
+test("an aborted call's error passes for an AbortError, and is ours nevertheless", () => {
+  const reason = new Error("the caller left");
+  const arrived = cross(new InsituError("aborted", "x", {}, { cause: reason }));
+  expect(arrived).toMatchObject({ name: "AbortError", code: "aborted", cause: { message: "the caller left" } });
+  expect(isInsituError(arrived)).toBe(true);
+  expect(isInsituError(new DOMException("x", "AbortError"))).toBe(false);
+});
+
 test("data that cannot be cloned does not hide the error", () => {
-  const error = new InsituError("_OTHER", "x", { url: "u", retry: () => undefined });
-  expect(cross(error)).toMatchObject({ code: "_OTHER", data: { url: "u" } });
+  const error = new InsituError("unknown", "x", { url: "u", retry: () => undefined });
+  expect(cross(error)).toMatchObject({ code: "unknown", data: { url: "u" } });
 });
 
 test("a chain of causes that loops ends", () => {

@@ -1,28 +1,28 @@
 // Where a picture lies in the model's input, and at what size it is handed on.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { place, shrunk } from "../../../src/shared/letterbox.js";
+import { letterbox, reducedSize } from "../../../src/shared/letterbox.js";
 
 const INPUT = { width: 100, height: 100 };
 
 test("contain keeps the whole picture, in the middle", () => {
   const placement = { scaleX: 0.25, scaleY: 0.25, offsetX: 0, offsetY: 25, width: 400, height: 200 };
-  expect(place("contain", { width: 400, height: 200 }, INPUT)).toEqual(placement);
+  expect(letterbox("contain", { width: 400, height: 200 }, INPUT)).toEqual(placement);
 });
 
 test("cover fills the input, and cuts off what is over", () => {
   const placement = { scaleX: 0.5, scaleY: 0.5, offsetX: -50, offsetY: 0 };
-  expect(place("cover", { width: 400, height: 200 }, INPUT)).toMatchObject(placement);
+  expect(letterbox("cover", { width: 400, height: 200 }, INPUT)).toMatchObject(placement);
 });
 
 test("stretch fits both sides", () => {
   const placement = { scaleX: 0.25, scaleY: 0.5, offsetX: 0, offsetY: 0 };
-  expect(place("stretch", { width: 400, height: 200 }, INPUT)).toMatchObject(placement);
+  expect(letterbox("stretch", { width: 400, height: 200 }, INPUT)).toMatchObject(placement);
 });
 
 describe("shrunk", () => {
   const of = (width: number, height: number, times?: number) =>
-    shrunk(place("contain", { width, height }, { width: 224, height: 224 }), times);
+    reducedSize(letterbox("contain", { width, height }, { width: 224, height: 224 }), times);
 
   test("is the placed size where that is whole pixels", () => {
     expect(of(1920, 1080)).toEqual({ width: 224, height: 126 });
@@ -51,8 +51,8 @@ describe("shrunk", () => {
     const times = fc.constantFrom(undefined, 1, 1.5, 2);
     fc.assert(
       fc.property(fit, side, side, fc.integer({ min: 1, max: 1024 }), times, (how, width, height, input, factor) => {
-        const placement = place(how, { width, height }, { width: input, height: input });
-        const small = shrunk(placement, factor);
+        const placement = letterbox(how, { width, height }, { width: input, height: input });
+        const small = reducedSize(placement, factor);
         if (!small) return;
         expect(small.width).toBeGreaterThanOrEqual(1);
         expect(small.height).toBeGreaterThanOrEqual(1);

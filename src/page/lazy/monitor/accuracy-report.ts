@@ -1,10 +1,10 @@
 // Judges what a model predicted lately, version by version; pure.
 
-import { wilson } from "../../../shared/wilson-interval.js";
+import { wilsonInterval } from "../../../shared/wilson-interval.js";
 import { brier, ece, logLoss, mce } from "./calibration.js";
 import { estimateAccuracy } from "./estimate.js";
 import type { Outcome } from "./outcome-log.js";
-import type { Confusion, MonitoredVersion, MonitorWindow } from "./types.js";
+import type { ConfusionCount, MonitoredVersion, MonitorWindow } from "./types.js";
 
 // Fewer say nothing that an alarm should hang on.
 const ENOUGH = 100;
@@ -14,7 +14,7 @@ const DAY_MS = 24 * 3600 * 1000;
 type Judged = Outcome & Required<Pick<Outcome, "truth">>;
 
 /** `outcomes` are in the order of their times. */
-export function judge(outcomes: readonly Outcome[], now: number): MonitoredVersion[] {
+export function accuracyReport(outcomes: readonly Outcome[], now: number): MonitoredVersion[] {
   const versions = new Map<string, Outcome[]>();
   for (const outcome of outcomes) {
     const key = `${outcome.version}\n${outcome.arm}`;
@@ -50,11 +50,11 @@ function windowOf(judged: Judged[]): MonitorWindow {
   const labelled = judged.length;
   const correct = judged.filter(isRight).length;
   const accuracy = labelled > 0 ? correct / labelled : undefined;
-  return { labelled, correct, accuracy, interval: wilson(correct, labelled), enough: labelled >= ENOUGH };
+  return { labelled, correct, accuracy, interval: wilsonInterval(correct, labelled), enough: labelled >= ENOUGH };
 }
 
-function confusionOf(judged: Judged[]): Confusion[] {
-  const counts = new Map<string, Confusion>();
+function confusionOf(judged: Judged[]): ConfusionCount[] {
+  const counts = new Map<string, ConfusionCount>();
   for (const { truth, class: predicted } of judged) {
     if (truth.class === undefined || predicted === undefined) continue;
     const key = `${truth.class} ${predicted}`;

@@ -1,15 +1,15 @@
 // Watches one model: takes predictions and truths, joins them here, and says how right the model is.
 
 import { createTable } from "../../lib/idb-table.js";
-import { judge } from "./accuracy-report.js";
-import { createRing, type Outcome, type Truth } from "./outcome-log.js";
+import { accuracyReport } from "./accuracy-report.js";
+import { createOutcomeLog, type Outcome, type Truth } from "./outcome-log.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./types.js";
 
 export interface Monitor {
   predicted(outcome: Omit<Outcome, "model" | "truth">): void;
   /** `truth` was checked to be one. `joined` is set when it counts. */
-  feedback(id: string, truth: Truth | { class: number }): Promise<Answer>;
-  snapshot(): Judged;
+  feedback(id: string, truth: Truth | { class: number }): Promise<FeedbackOutcome>;
+  snapshot(): FeedbackSample;
   /** Resolves once what earlier pages kept was read. */
   readonly read: Promise<void>;
   clear(): Promise<void>;
@@ -18,15 +18,15 @@ export interface Monitor {
 }
 
 /** Without the triggers, which are its personal models' own. */
-export type Judged = Omit<MonitorSnapshot, "retrain">;
+export type FeedbackSample = Omit<MonitorSnapshot, "retrain">;
 
-export interface Answer {
+export interface FeedbackOutcome {
   result: FeedbackResult;
   joined?: Outcome & { truth: Truth };
 }
 
 export function createMonitor(model: string, storeName: string): Monitor {
-  const ring = createRing(model, createTable<Outcome>(`${storeName}-monitor`));
+  const ring = createOutcomeLog(model, createTable<Outcome>(`${storeName}-monitor`));
   let unmatched = 0;
   let corrected = 0;
   // What the page may not live to write a second later.
@@ -52,7 +52,7 @@ export function createMonitor(model: string, storeName: string): Monitor {
       corrected += 1;
       return { result: "corrected" };
     },
-    snapshot: () => ({ model, versions: judge(ring.all(), Date.now()), unmatched, corrected }),
+    snapshot: () => ({ model, versions: accuracyReport(ring.all(), Date.now()), unmatched, corrected }),
     clear: ring.clear,
     async close() {
       globalThis.document?.removeEventListener("visibilitychange", onHide);

@@ -24,7 +24,7 @@ export interface Truth {
   class?: number;
 }
 
-export interface Ring {
+export interface OutcomeLog {
   add(outcome: Outcome): void;
   /**
    * Keeps what `change` makes of one, if anything, also of one of an earlier page or another tab; answers what it was before,
@@ -45,7 +45,7 @@ const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 // One transaction for a burst of predictions.
 const WRITE_MS = 1_000;
 
-export function createRing(model: string, table: Table<Outcome>, now = Date.now): Ring {
+export function createOutcomeLog(model: string, table: Table<Outcome>, now = Date.now): OutcomeLog {
   const held = new Map<string, Outcome>();
   const unwritten = new Map<string, Outcome>();
   let timer: ReturnType<typeof setTimeout> | undefined;

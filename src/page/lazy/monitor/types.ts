@@ -28,7 +28,7 @@ export interface MonitorWindow {
 }
 
 /** How often a class was taken for another, or itself. */
-export interface Confusion {
+export interface ConfusionCount {
   /** Indices of classes. */
   truth: number;
   predicted: number;
@@ -46,7 +46,7 @@ export interface MonitoredVersion extends MonitorWindow {
   /** Of those of the last 24 hours. */
   lastDay: MonitorWindow;
   /** Where classes are known; the most frequent first. */
-  confusion: Confusion[];
+  confusion: ConfusionCount[];
   /** Mean squared error of the confidence; undefined without a truth, as the next three. */
   brier?: number;
   /** Nats. */

@@ -1,14 +1,13 @@
 // A personal model as the page holds it: calls to the worker, feedback on what it said, trainings that start by themselves.
 import type { ErrorCode, ErrorData, InsituError, WireError } from "../../../shared/errors.js";
-import type { Asked, PersonalAnswers, PersonalRequest, WorkerTimings } from "../../../shared/protocol.js";
-import type { Timings } from "../../../shared/types/model.js";
+import type { PersonalArguments, PersonalRequest, PersonalResults, WorkerTimings } from "../../../shared/protocol.js";
+import type { PredictionTimings } from "../../../shared/types/model.js";
 import type {
-  Added,
-  AddOptions,
-  Evaluation,
-  Example,
-  Fired,
-  Imported,
+  AddExampleOptions,
+  AddedExample,
+  ImportResult,
+  PersonalEvaluation,
+  PersonalExample,
   PersonalizeOptions,
   PersonalPrediction,
   PersonalState,
@@ -16,12 +15,13 @@ import type {
   TrainingProgress,
   TrainingTrigger,
   TrainOptions,
+  TriggerOutcome,
 } from "../../../shared/types/personal.js";
 import type { PredictInput, PredictOptions } from "../../api-types.js";
-import type { Judged, Monitor } from "../monitor/monitor.js";
+import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
-import { createWatchman } from "./retrain-scheduler.js";
+import { createRetrainScheduler } from "./retrain-scheduler.js";
 
 /** Classes that one user taught, on top of a model. All of it stays in this browser. */
 export interface PersonalModel {
@@ -29,11 +29,11 @@ export interface PersonalModel {
   state(): Promise<PersonalState>;
   /**
    * Learns that the input is of the class `label`: keeps its embedding, and the input only where asked. Resolves once it is kept.
-   * Rejects as the model's `predict` does, with `storage_quota` when there is no room, and with `aborted` where consent was denied.
+   * Rejects as the model's `predict` does, with `storage_quota` when there is no room, and with `consent_denied` where consent was denied.
    */
-  add(input: PredictInput, label: string, options?: AddOptions): Promise<Added>;
+  addExample(input: PredictInput, label: string, options?: AddExampleOptions): Promise<AddedExample>;
   /** In the order of teaching. */
-  examples(): Promise<Example[]>;
+  examples(): Promise<PersonalExample[]>;
   /** What was kept with an example: a JPEG of a picture; undefined where nothing was. */
   kept(id: string): Promise<Blob | undefined>;
   /** By its id, or all of a label; answers how many went. */
@@ -46,7 +46,7 @@ export interface PersonalModel {
   /** The classes of the version in use; before the first training the nearest class mean. Rejects as the model's `predict` does. */
   predict(input: PredictInput, options?: PredictOptions): Promise<PersonalPrediction>;
   /** The version in use on the examples that were held out. */
-  evaluate(): Promise<Evaluation>;
+  evaluate(): Promise<PersonalEvaluation>;
   /** The oldest first; the last 20 are kept. */
   versions(): Promise<PersonalVersion[]>;
   /** Uses another version again. Default: the parent of the one in use. Rejects with `input_invalid` when there is none. */
@@ -59,7 +59,7 @@ export interface PersonalModel {
   /** All of it as one file, which is not encrypted. `kept`: with the inputs that were kept. Default true. */
   export(options?: { kept?: boolean }): Promise<Blob>;
   /** Adds what a file holds. Rejects with `input_invalid` where it was altered, is none, or is of another model; nothing is changed then. */
-  import(file: Blob): Promise<Imported>;
+  import(file: Blob): Promise<ImportResult>;
   /** Removes examples, inputs, versions and feedback, and destroys the key that their remains on the disk are encrypted with. */
   forget(): Promise<void>;
   readonly monitor: PersonalMonitor;
@@ -70,26 +70,26 @@ export interface PersonalModel {
 
 export interface PersonalMonitor {
   /** How right its versions were by feedback, and which triggers fired since the page opened. */
-  snapshot(): Judged & { fired: Fired[] };
+  snapshot(): FeedbackSample & { fired: TriggerOutcome[] };
 }
 
-export interface AskOptions {
+export interface PersonalCallOptions {
   input?: PredictInput;
   signal?: AbortSignal;
   timeout: number;
   onTraining?: (progress: TrainingProgress) => void;
 }
 
-export interface PersonalParts extends PersonalizeOptions {
+export interface PersonalModelDeps extends PersonalizeOptions {
   name: string;
   /** Of the base model. */
   model: string;
   /** `what` is for messages; the input, where there is one, crosses with the request. */
   ask<K extends PersonalRequest["kind"]>(
-    request: Asked<K>,
+    request: PersonalArguments<K>,
     what: string,
-    options: AskOptions,
-  ): Promise<PersonalAnswers[K]>;
+    options: PersonalCallOptions,
+  ): Promise<PersonalResults[K]>;
   /** Throws; the class of errors is the page half's, which loads before this. */
   refuse(code: ErrorCode, message: string, data?: ErrorData): never;
   codeOf(error: unknown): ErrorCode;
@@ -97,12 +97,12 @@ export interface PersonalParts extends PersonalizeOptions {
   /** Throws where the user has not agreed. */
   assertConsent(): void;
   randomId(): string;
-  toTimings(measured: WorkerTimings, total: number): Timings;
+  toTimings(measured: WorkerTimings, total: number): PredictionTimings;
   /** Undefined where monitoring is off. */
   monitor: Monitor | undefined;
   telemetry: { record(record: TelemetryRecord): void };
   isBusy(): boolean;
-  onFired(fired: Fired): void;
+  onFired(fired: TriggerOutcome): void;
 }
 
 // What hangs ends; reading and decrypting ten thousand examples takes seconds.
@@ -113,13 +113,13 @@ const TRAIN_MS = 10_000;
 const TRAIN_EXTRA_MS = 600_000;
 const MOST_SAID = 1_000;
 
-export function createPersonalModel(parts: PersonalParts): PersonalModel {
+export function createPersonalModel(parts: PersonalModelDeps): PersonalModel {
   const { name, model, ask, refuse, revive, assertConsent, randomId, toTimings, monitor, telemetry, isBusy, onFired } =
     parts;
   /** What was predicted, for feedback that names a label. */
   const said = new Map<string, string | undefined>();
 
-  const read = <K extends PersonalRequest["kind"]>(request: Asked<K>, what: string) =>
+  const read = <K extends PersonalRequest["kind"]>(request: PersonalArguments<K>, what: string) =>
     ask<K>(request, what, { timeout: READ_MS });
   const given = (input: PredictInput): PredictInput =>
     input ?? refuse("input_invalid", `The input is ${input}; pass a picture or numbers, as to the model's predict.`);
@@ -128,18 +128,18 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
     return { ...found, ...(storeError && { storeError: revive(storeError) }) };
   };
 
-  const train = async (trigger: TrainingTrigger, budgetMs: number, options: TrainOptions = {}) => {
+  const train = async (trigger: TrainingTrigger, budget: number, options: TrainOptions = {}) => {
     assertConsent();
     const { signal, onProgress: onTraining } = options;
     const started = performance.now();
     try {
-      const limits = { signal, timeout: budgetMs + TRAIN_EXTRA_MS, onTraining };
-      const version = await ask<"train">({ kind: "train", budgetMs, trigger }, "Training", limits);
+      const limits = { signal, timeout: budget + TRAIN_EXTRA_MS, onTraining };
+      const version = await ask<"train">({ kind: "train", budget, trigger }, "Training", limits);
       const { judged, head, counts, activated, backend } = version;
       const examples = Object.values(counts).reduce((sum, { trained, heldOut }) => sum + trained + heldOut, 0);
       telemetry.record({
         ...{ kind: "trained", model, trigger, outcome: activated ? "activated" : "not_better", examples, backend },
-        ...{ accuracy: judged[head]?.accuracy, milliseconds: performance.now() - started },
+        ...{ accuracy: judged[head]?.accuracy, durationMs: performance.now() - started },
       });
       return version;
     } catch (error) {
@@ -148,7 +148,7 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
         model,
         trigger,
         outcome: "failed",
-        milliseconds: performance.now() - started,
+        durationMs: performance.now() - started,
       });
       throw error;
     }
@@ -161,10 +161,10 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
     return { state: now, feedback: { labelled, correct, upper: interval[1] } };
   };
 
-  const watchman = createWatchman({
+  const watchman = createRetrainScheduler({
     triggers: parts.triggers ?? {},
     see,
-    train: (trigger, budgetMs, signal) => train(trigger, budgetMs, { signal }),
+    train: (trigger, budget, signal) => train(trigger, budget, { signal }),
     isBusy,
     onFired,
     codeOf: parts.codeOf,
@@ -180,13 +180,13 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
   return {
     name,
     state,
-    async add(input, label, { keep = false, signal, timeout = PREDICT_MS } = {}) {
+    async addExample(input, label, { keep = false, signal, timeout = PREDICT_MS } = {}) {
       assertConsent();
       if (typeof label !== "string" || label === "")
         refuse("input_invalid", `The label is ${JSON.stringify(label)}; pass a text.`, { label });
       const started = performance.now();
       const limits = { input: given(input), signal, timeout };
-      const request: Asked<"add"> = { kind: "add", id: randomId(), label, keep };
+      const request: PersonalArguments<"add"> = { kind: "add", id: randomId(), label, keep };
       const { timings, memory: _, ...added } = await ask<"add">(request, "Teaching", limits);
       watchman.nudge();
       return { ...added, timings: toTimings(timings, performance.now() - started) };
@@ -198,7 +198,7 @@ export function createPersonalModel(parts: PersonalParts): PersonalModel {
         { kind: "remove", ...(typeof what === "string" ? { id: what } : { label: what.label }) },
         "Removing examples of",
       ),
-    train: (options = {}) => train("asked", options.budgetMs ?? TRAIN_MS, options),
+    train: (options = {}) => train("asked", options.budget ?? TRAIN_MS, options),
     async predict(input, { signal, timeout = PREDICT_MS } = {}) {
       const started = performance.now();
       const limits = { input: given(input), signal, timeout };

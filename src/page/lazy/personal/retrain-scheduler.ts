@@ -1,23 +1,23 @@
 // Looks at the triggers whenever something was learned or judged, and trains when the page is idle.
 import type { ErrorCode } from "../../../shared/errors.js";
-import type { Fired, PersonalVersion, Triggers } from "../../../shared/types/personal.js";
-import { look, type Seen, UNTOUCHED } from "./retrain-triggers.js";
+import type { PersonalVersion, RetrainTriggers, TriggerOutcome } from "../../../shared/types/personal.js";
+import { checkTriggers, INITIAL_STATE, type TriggerInputs } from "./retrain-triggers.js";
 
-export interface Watchman {
+export interface RetrainScheduler {
   /** Something changed that a trigger may wait for. */
   nudge(): void;
   /** The last of them, the oldest first. */
-  fired(): Fired[];
+  fired(): TriggerOutcome[];
   stop(): void;
 }
 
-export interface WatchmanParts {
-  triggers: Triggers;
-  see(): Promise<Seen>;
-  train(trigger: Fired["trigger"], budgetMs: number, signal: AbortSignal): Promise<PersonalVersion>;
+export interface RetrainSchedulerDeps {
+  triggers: RetrainTriggers;
+  see(): Promise<TriggerInputs>;
+  train(trigger: TriggerOutcome["trigger"], budget: number, signal: AbortSignal): Promise<PersonalVersion>;
   /** Something is being predicted. */
   isBusy(): boolean;
-  onFired(fired: Fired): void;
+  onFired(fired: TriggerOutcome): void;
   codeOf(error: unknown): ErrorCode;
 }
 
@@ -29,25 +29,25 @@ const IDLE_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 const MOST_KEPT = 20;
 
-export function createWatchman(parts: WatchmanParts): Watchman {
+export function createRetrainScheduler(parts: RetrainSchedulerDeps): RetrainScheduler {
   const { triggers, see, train, isBusy, onFired, codeOf } = parts;
   const isOn = [triggers.examples, triggers.age, triggers.accuracy].some((value) => value !== undefined);
   const end = new AbortController();
-  const history: Fired[] = [];
-  let memory = UNTOUCHED;
+  const history: TriggerOutcome[] = [];
+  let memory = INITIAL_STATE;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isTraining = false;
 
-  const tell = (fired: Fired) => onFired({ ...fired });
+  const tell = (fired: TriggerOutcome) => onFired({ ...fired });
 
-  const run = async (fired: Fired) => {
+  const run = async (fired: TriggerOutcome) => {
     isTraining = true;
     try {
       await idle(isBusy, end.signal);
       fired.outcome = "training";
       tell(fired);
-      const { version, activated } = await train(fired.trigger, triggers.budgetMs ?? BUDGET_MS, end.signal);
-      Object.assign(fired, { outcome: activated ? "trained" : "not better", version });
+      const { version, activated } = await train(fired.trigger, triggers.budget ?? BUDGET_MS, end.signal);
+      Object.assign(fired, { outcome: activated ? "trained" : "not_better", version });
     } catch (error) {
       Object.assign(fired, { outcome: "failed", code: codeOf(error) });
     } finally {
@@ -65,10 +65,10 @@ export function createWatchman(parts: WatchmanParts): Watchman {
     const now = Date.now();
     const seen = await see().catch(() => undefined);
     if (!seen || isTraining || end.signal.aborted) return;
-    const found = look(triggers, seen, memory, now);
+    const found = checkTriggers(triggers, seen, memory, now);
     memory = found.memory;
     if (found.fired) {
-      const fired: Fired = { ...found.fired, time: now, outcome: "waiting" };
+      const fired: TriggerOutcome = { ...found.fired, firedAt: now, outcome: "waiting" };
       history.push(fired);
       history.splice(0, history.length - MOST_KEPT);
       tell(fired);

@@ -1,15 +1,15 @@
 // When a personal model should be trained without being asked; pure.
-import type { Fired, PersonalState, Triggers } from "../../../shared/types/personal.js";
+import type { PersonalState, RetrainTriggers, TriggerOutcome } from "../../../shared/types/personal.js";
 
 /** What is looked at. */
-export interface Seen {
+export interface TriggerInputs {
   state: Pick<PersonalState, "version" | "fresh" | "again" | "accuracy" | "trainedAt">;
   /** Predictions of the version in use whose truth is known; `upper` is the upper bound of Wilson's 95 % interval of their accuracy. */
   feedback: { labelled: number; correct: number; upper: number };
 }
 
 /** What is remembered between looks. */
-export interface Memory {
+export interface TriggerState {
   /** Of the version and feedback that were last looked at. */
   version: number;
   labelled: number;
@@ -21,18 +21,29 @@ export interface Memory {
   firedAt: number;
 }
 
-export const UNTOUCHED: Memory = { version: -1, labelled: 0, low: 0, armed: true, firedAt: Number.NEGATIVE_INFINITY };
+export const INITIAL_STATE: TriggerState = {
+  version: -1,
+  labelled: 0,
+  low: 0,
+  armed: true,
+  firedAt: Number.NEGATIVE_INFINITY,
+};
 
-export interface Look {
-  memory: Memory;
-  fired?: Pick<Fired, "trigger" | "why">;
+export interface TriggerCheck {
+  memory: TriggerState;
+  fired?: Pick<TriggerOutcome, "trigger" | "why">;
 }
 
 // One unlucky look must not start a training.
 const LOOKS = 3;
 const COOL_DOWN_MS = 30_000;
 
-export function look(triggers: Triggers, seen: Seen, before: Memory, now: number): Look {
+export function checkTriggers(
+  triggers: RetrainTriggers,
+  seen: TriggerInputs,
+  before: TriggerState,
+  now: number,
+): TriggerCheck {
   const memory = watchAccuracy(triggers, seen, before);
   const fired = due(triggers, seen, memory, now);
   // A new version of the model makes nothing of what was learned usable: that waits for nothing.
@@ -43,7 +54,11 @@ export function look(triggers: Triggers, seen: Seen, before: Memory, now: number
 }
 
 /** Under its baseline for sure: even the upper end of the interval of what feedback says is lower. */
-function watchAccuracy({ accuracy: delta }: Triggers, { state, feedback }: Seen, before: Memory): Memory {
+function watchAccuracy(
+  { accuracy: delta }: RetrainTriggers,
+  { state, feedback }: TriggerInputs,
+  before: TriggerState,
+): TriggerState {
   const fresh = state.version === before.version ? before : { ...before, low: 0, armed: true, labelled: 0 };
   const memory = { ...fresh, version: state.version, labelled: feedback.labelled };
   const isNews = feedback.labelled > fresh.labelled;
@@ -52,7 +67,12 @@ function watchAccuracy({ accuracy: delta }: Triggers, { state, feedback }: Seen,
   return isLow ? { ...memory, low: fresh.low + 1 } : { ...memory, low: 0, armed: true };
 }
 
-function due(triggers: Triggers, { state, feedback }: Seen, memory: Memory, now: number): Look["fired"] {
+function due(
+  triggers: RetrainTriggers,
+  { state, feedback }: TriggerInputs,
+  memory: TriggerState,
+  now: number,
+): TriggerCheck["fired"] {
   const { examples, age, accuracy: delta } = triggers;
   if (state.again > 0 && state.version === 0)
     return { trigger: "update", why: `The model was updated: ${state.again} kept inputs can be embedded by it again.` };

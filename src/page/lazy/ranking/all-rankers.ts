@@ -1,9 +1,9 @@
 // All rankers of this site in one place: which there are, and the end of all that they learned.
 import type { Table } from "../../lib/idb-table.js";
-import { type EventRow, tableOf } from "./event-log.js";
-import { openTabs } from "./tab-channel.js";
+import { type EventRow, eventTable } from "./event-log.js";
+import { openTabChannel } from "./tab-channel.js";
 
-export interface KeptRanker {
+export interface StoredRanker {
   model: string;
   name: string;
   events: number;
@@ -13,9 +13,9 @@ export interface KeptRanker {
 
 export async function listRankers(
   storeName: string,
-  table: Table<EventRow> = tableOf(storeName),
-): Promise<KeptRanker[]> {
-  const found = new Map<string, KeptRanker>();
+  table: Table<EventRow> = eventTable(storeName),
+): Promise<StoredRanker[]> {
+  const found = new Map<string, StoredRanker>();
   for (const row of await table.change((rows) => rows.all())) {
     const { model, name } = row;
     const key = JSON.stringify([model, name]);
@@ -26,14 +26,14 @@ export async function listRankers(
 }
 
 /** Also those that are open, in this page and in others. */
-export async function forgetRankers(storeName: string, table: Table<EventRow> = tableOf(storeName)): Promise<void> {
+export async function forgetRankers(storeName: string, table: Table<EventRow> = eventTable(storeName)): Promise<void> {
   const kept = await listRankers(storeName, table);
   await table.change(async (rows) => {
     for (const { id } of await rows.all()) await rows.remove(id);
   });
   const unheard = { recorded: () => undefined, forgotten: () => undefined, imported: () => undefined };
   for (const { model, name } of kept) {
-    const tabs = openTabs(`${storeName}-ranking`, model, name, unheard);
+    const tabs = openTabChannel(`${storeName}-ranking`, model, name, unheard);
     tabs.forgotten();
     tabs.close();
   }

@@ -28,13 +28,13 @@ export interface EventRow {
 export const MAX_EVENTS = 1_000;
 
 /** The oldest first; what two pages recorded is told apart by when, then by page. */
-export function inOrder(rows: Iterable<EventRow>): EventRow[] {
+export function sortEvents(rows: Iterable<EventRow>): EventRow[] {
   return [...rows].sort(
     (a, b) => a.time - b.time || (a.visit < b.visit ? -1 : a.visit > b.visit ? 1 : a.order - b.order),
   );
 }
 
-export function tableOf(storeName: string): Table<EventRow> {
+export function eventTable(storeName: string): Table<EventRow> {
   return createTable<EventRow>(`${storeName}-ranking`);
 }
 
@@ -46,12 +46,12 @@ export interface EventLog {
   clear(): Promise<void>;
 }
 
-export function createLog(table: Table<EventRow>, model: string, name: string): EventLog {
+export function createEventLog(table: Table<EventRow>, model: string, name: string): EventLog {
   const mine = (row: EventRow) => row.model === model && row.name === name;
   return {
     async read() {
       return table.change(async (rows) => {
-        const all = inOrder((await rows.all()).filter(mine));
+        const all = sortEvents((await rows.all()).filter(mine));
         // Two tabs that did not hear of each other may have stored more.
         for (const { id } of all.slice(0, -MAX_EVENTS)) await rows.remove(id);
         return all.slice(-MAX_EVENTS);

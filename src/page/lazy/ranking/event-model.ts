@@ -10,7 +10,7 @@ export const READINESS = "\nreadiness";
 export const BASE = "\nbase";
 
 /** Evidence for one weight after the other, and what is still open of each page's list. */
-export interface Learned {
+export interface LearnedEvent {
   posterior: Posterior;
   /** Milliseconds since 1970, up to which time has passed for the tastes. */
   time: number;
@@ -26,15 +26,17 @@ interface ShownList {
   first?: string;
 }
 
-export interface Learning {
+export interface EventModel {
   /** Share of a deviation from the prior that is left after a day, and after a click or dismissal. */
   keptPerDay: number;
   keptPerAction: number;
   examination(position: number): number;
 }
 
+const DAY_MS = 24 * 3600 * 1000;
+
 const DEFAULTS = {
-  halfLifeDays: 60,
+  halfLife: 60 * DAY_MS,
   // By the simulation of bench/ranking.ts on other seeds: 60 knows a lasting taste a little better, and an old one lingers for longer.
   halfLifeActions: 30,
   // As in the simulations of Joachims et al. 2017, "Unbiased Learning-to-Rank with Biased Feedback".
@@ -42,21 +44,20 @@ const DEFAULTS = {
 };
 
 /** Throws `input_invalid` for half-lives that are none. */
-export function learningOf(options: RankingOptions, refuse: Refuse): Learning {
-  const { halfLifeDays, halfLifeActions, examination } = { ...DEFAULTS, ...options };
-  if (!(halfLifeDays > 0) || !(halfLifeActions > 0)) {
-    const message = `A half-life must be over 0; got halfLifeDays ${halfLifeDays}, halfLifeActions ${halfLifeActions}.`;
-    refuse("input_invalid", message, { halfLifeDays, halfLifeActions });
+export function eventModelOf(options: RankingOptions, refuse: Refuse): EventModel {
+  const { halfLife, halfLifeActions, examination } = { ...DEFAULTS, ...options };
+  if (!(halfLife > 0) || !(halfLifeActions > 0)) {
+    const message = `halfLife is ${halfLife} and halfLifeActions is ${halfLifeActions}; pass numbers over 0 (milliseconds and actions).`;
+    refuse("input_invalid", message, { halfLife, halfLifeActions });
   }
   return {
-    keptPerDay: 2 ** (-1 / halfLifeDays),
+    keptPerDay: 2 ** (-DAY_MS / halfLife),
     keptPerAction: 2 ** (-1 / halfLifeActions),
     // What is no number is no look.
     examination: (position) => Math.min(1, Math.max(0, examination(position) || 0)),
   };
 }
 
-const DAY_MS = 24 * 3600 * 1000;
 // A minute changes nothing, and costs as much as an event.
 const STEP_DAYS = 1 / (24 * 60);
 
@@ -76,7 +77,7 @@ const LEAST_CHANCE = 0.02;
 
 export const priorOf = (name: string): Prior => (name === READINESS ? READY : name === BASE ? TRUSTED : TASTE);
 
-export function startLearning(): Learned {
+export function createEventModel(): LearnedEvent {
   return { posterior: createPosterior(priorOf), time: 0, lists: new Map() };
 }
 
@@ -90,7 +91,7 @@ export function termsOf({ base, traits }: Pick<EventRow, "base" | "traits">): Te
  * was passed over once its page shows another list after something of this one was clicked or dismissed. So looking again at the same list
  * says nothing, and what is clicked second was not passed over first.
  */
-export function learn(learned: Learned, row: EventRow, learning: Learning): string[] {
+export function learn(learned: LearnedEvent, row: EventRow, learning: EventModel): string[] {
   elapse(learned, row.time, learning);
   const list: ShownList = learned.lists.get(row.visit) ?? { open: new Map(), acted: false };
   learned.lists.set(row.visit, list);
@@ -128,17 +129,17 @@ export function learn(learned: Learned, row: EventRow, learning: Learning): stri
 }
 
 /** Counts what a page showed and did not get clicked as passed over. */
-export function settle(learned: Learned, visit: string, { examination }: Learning): void {
+export function settle(learned: LearnedEvent, visit: string, { examination }: EventModel): void {
   const list = learned.lists.get(visit);
   learned.lists.delete(visit);
   for (const row of list?.open.values() ?? []) {
     const chance = chanceOf(learned.posterior, termsOf(row));
-    weigh(learned.posterior, row, 0, lookedAt(examination(row.position), chance));
+    weigh(learned.posterior, row, 0, examinationOf(examination(row.position), chance));
   }
 }
 
 /** Time passes for tastes also while nothing happens. */
-export function elapse(learned: Learned, time: number, { keptPerDay }: Learning): void {
+export function elapse(learned: LearnedEvent, time: number, { keptPerDay }: EventModel): void {
   const days = (time - learned.time) / DAY_MS;
   if (learned.time > 0 && days < STEP_DAYS) return;
   if (learned.time > 0) relax(learned.posterior, keptPerDay ** days);
@@ -150,7 +151,7 @@ export function elapse(learned: Learned, time: number, { keptPerDay }: Learning)
  * click takes both a look, which the place decides, and appeal, which the item does; the rest is Bayes' rule, as in the expectation step of
  * Wang et al. 2018, "Position Bias Estimation for Unbiased Learning to Rank in Personal Search".
  */
-export function lookedAt(examined: number, appeal: number): number {
+export function examinationOf(examined: number, appeal: number): number {
   return (examined * (1 - appeal)) / (1 - examined * appeal);
 }
 

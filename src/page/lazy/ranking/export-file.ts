@@ -100,7 +100,7 @@ function problemOf(row: unknown, now: number): string | undefined {
 
 /** Throws `input_invalid` for an event that a page got wrong. */
 export function checkEvent(event: RankingEvent, refuse: Refuse): void {
-  const { kind, position, ms } = event ?? {};
+  const { kind, position, durationMs: ms } = event ?? {};
   const problem = !KINDS.includes(kind)
     ? `its kind is none of ${KINDS.join(", ")}`
     : !isWhole(position, MAX_POSITION)

@@ -3,9 +3,9 @@
 import { BASE, priorOf } from "./event-model.js";
 import { normalOf, type Posterior, sample } from "./posterior.js";
 import type { Refuse } from "./refuse.js";
-import type { Ranked, RankingItem } from "./types.js";
+import type { RankedItem, RankingItem } from "./types.js";
 
-export interface Shelf {
+export interface ItemIndex {
   ids: string[];
   places: Map<string, number>;
   /** What the base model said, and that in deviations from the mean of all. */
@@ -40,7 +40,7 @@ function problemOf(item: RankingItem, width: number | undefined): string | undef
 }
 
 /** The items' rows, one after the other. */
-export function joined(items: RankingItem[]): Float32Array {
+export function joinFeatures(items: RankingItem[]): Float32Array {
   const width = items[0]?.features.length ?? 0;
   const all = new Float32Array(items.length * width);
   for (const [index, { features }] of items.entries()) all.set(features, index * width);
@@ -62,7 +62,7 @@ export const isTraits = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= MAX_TRAITS && value.every(isName) && new Set(value).size === value.length;
 
 /** A trait of fewer than `least` items is left out: what is learned of it could raise next to nothing. */
-export function fillShelf(items: RankingItem[], raw: Float32Array, least: number): Shelf {
+export function createItemIndex(items: RankingItem[], raw: Float32Array, least: number): ItemIndex {
   const counts = new Map<string, number>();
   for (const { traits } of items) for (const trait of traits) counts.set(trait, (counts.get(trait) ?? 0) + 1);
   const traits = [...counts].filter(([, count]) => count >= least).map(([trait]) => trait);
@@ -89,7 +89,7 @@ function standardised(raw: Float32Array): Float64Array {
   return Float64Array.from(raw, (score) => (score - mean) / deviation);
 }
 
-export function traitsOf({ traits, held, starts }: Shelf, index: number): string[] {
+export function traitsOf({ traits, held, starts }: ItemIndex, index: number): string[] {
   return Array.from(held.subarray(starts[index], starts[index + 1]), (number) => traits[number] as string);
 }
 
@@ -110,13 +110,13 @@ interface Weights {
 const OPTIMISM = 1;
 
 /** `factor` is the posterior's, for `thompson`. */
-export function rankShelf(
-  shelf: Shelf,
+export function rankItems(
+  shelf: ItemIndex,
   posterior: Posterior,
   factor: Float64Array,
   random: () => number,
   { explore = "none", top = shelf.ids.length }: RankOptions,
-): Ranked[] {
+): RankedItem[] {
   const slots = Int32Array.from(shelf.traits, (trait) => posterior.slots.get(trait) ?? -1);
   const believed = meansOf(shelf, posterior, slots);
   const scores = sums(shelf, explore === "thompson" ? drawn(posterior, factor, slots, random) : believed);
@@ -142,7 +142,7 @@ export function rankShelf(
   }));
 }
 
-function meansOf(shelf: Shelf, { means, slots: known, prior }: Posterior, slots: Int32Array): Weights {
+function meansOf(shelf: ItemIndex, { means, slots: known, prior }: Posterior, slots: Int32Array): Weights {
   const base = known.get(BASE);
   return {
     base: base === undefined ? prior(BASE).mean : (means[base] as number),
@@ -168,7 +168,7 @@ function drawn(posterior: Posterior, factor: Float64Array, slots: Int32Array, ra
   };
 }
 
-function sums({ base, held, starts }: Shelf, weights: Weights): Float64Array {
+function sums({ base, held, starts }: ItemIndex, weights: Weights): Float64Array {
   return Float64Array.from(base, (own, index) => {
     let sum = own * weights.base;
     for (let at = starts[index] as number; at < (starts[index + 1] as number); at += 1) {
@@ -179,7 +179,7 @@ function sums({ base, held, starts }: Shelf, weights: Weights): Float64Array {
 }
 
 /** Of an item's score, by the covariance of the weights it is the sum of. */
-function deviationOf(shelf: Shelf, posterior: Posterior, slots: Int32Array): (index: number) => number {
+function deviationOf(shelf: ItemIndex, posterior: Posterior, slots: Int32Array): (index: number) => number {
   const { covariance, stride, prior } = posterior;
   const base = posterior.slots.get(BASE) ?? -1;
   const [trusted, taste] = [prior(BASE).variance, prior("").variance];
@@ -205,8 +205,8 @@ function deviationOf(shelf: Shelf, posterior: Posterior, slots: Int32Array): (in
   };
 }
 
-function reasonsOf({ traits, held, starts }: Shelf, weights: Weights, index: number): Ranked["reasons"] {
-  const reasons: Ranked["reasons"] = [];
+function reasonsOf({ traits, held, starts }: ItemIndex, weights: Weights, index: number): RankedItem["reasons"] {
+  const reasons: RankedItem["reasons"] = [];
   for (let at = starts[index] as number; at < (starts[index + 1] as number); at += 1) {
     const number = held[at] as number;
     const weight = weights.traits[number] as number;

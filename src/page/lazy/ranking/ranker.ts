@@ -1,20 +1,28 @@
 // A ranker as the page holds it: items in, an order out, and events that are learned from at once and stored.
 
 import type { Table } from "../../lib/idb-table.js";
-import { createLog, type EventRow, inOrder, MAX_EVENTS, tableOf } from "./event-log.js";
-import { type Learned, learn, learningOf, startLearning } from "./event-model.js";
+import { createEventLog, type EventRow, eventTable, MAX_EVENTS, sortEvents } from "./event-log.js";
+import { createEventModel, eventModelOf, type LearnedEvent, learn } from "./event-model.js";
 import { checkEvent, dwellOf, fromFile, toFile } from "./export-file.js";
-import { checkItems, checkScores, fillShelf, joined, rankShelf, type Shelf, traitsOf } from "./item-index.js";
+import {
+  checkItems,
+  checkScores,
+  createItemIndex,
+  type ItemIndex,
+  joinFeatures,
+  rankItems,
+  traitsOf,
+} from "./item-index.js";
 import { factorOf } from "./posterior.js";
 import type { Refuse } from "./refuse.js";
 import { catchUp, inSlices, nextTask, replay } from "./replay.js";
-import { openTabs } from "./tab-channel.js";
+import { openTabChannel } from "./tab-channel.js";
 import type { PersonalRanker, RankingEvent, RankingItem, RankingOptions } from "./types.js";
 
 // One file in dist/ for all of the room.
-export { forgetRankers, type KeptRanker, listRankers } from "./all-rankers.js";
+export { forgetRankers, listRankers, type StoredRanker } from "./all-rankers.js";
 
-export interface RankerParts {
+export interface RankerDeps {
   name: string;
   /** The base model's name: what was learned over one model's scores is not another's. */
   model: string;
@@ -36,15 +44,15 @@ export interface RankerParts {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-const EMPTY: Shelf = fillShelf([], new Float32Array(0), 1);
+const EMPTY: ItemIndex = createItemIndex([], new Float32Array(0), 1);
 
-export interface OpenParts extends Omit<RankerParts, "score"> {
+export interface OpenRankerDeps extends Omit<RankerDeps, "score"> {
   /** The base model's: one call is a list of candidates. */
   predict(input: Float32Array, options: { signal?: AbortSignal }): Promise<{ value: unknown }>;
 }
 
 /** A ranker whose items the base model scores. */
-export function openRanker({ predict, ...parts }: OpenParts): Promise<PersonalRanker> {
+export function openRanker({ predict, ...parts }: OpenRankerDeps): Promise<PersonalRanker> {
   return createRanker({
     ...parts,
     async score(features, count, signal) {
@@ -58,15 +66,15 @@ export function openRanker({ predict, ...parts }: OpenParts): Promise<PersonalRa
 }
 
 /** Resolves once what was learned before is known again. */
-export async function createRanker(parts: RankerParts): Promise<PersonalRanker> {
+export async function createRanker(parts: RankerDeps): Promise<PersonalRanker> {
   const { name, model, storeName, now = Date.now, random = Math.random } = parts;
   const refuse: Refuse = parts.refuse;
-  const learning = learningOf(parts.options ?? {}, refuse);
-  const leastItems = parts.options?.leastItems ?? 3;
+  const learning = eventModelOf(parts.options ?? {}, refuse);
+  const minItems = parts.options?.minItems ?? 3;
   const visit = randomHex(8);
-  const log = createLog(parts.table ?? tableOf(storeName), model, name);
+  const log = createEventLog(parts.table ?? eventTable(storeName), model, name);
   let rows = new Map<string, EventRow>();
-  let learned: Learned = startLearning();
+  let learned: LearnedEvent = createEventModel();
   let factor = factorOf(learned.posterior);
   let shelf = EMPTY;
   let filling = 0;
@@ -76,7 +84,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
   let disposed = false;
 
   const need = () => {
-    if (disposed) refuse("aborted", `The ranker ${name} was disposed.`, { reason: "disposed" });
+    if (disposed) refuse("disposed", `The ranker ${name} was disposed.`);
   };
 
   /** Learns from rows that are newer than all that is known; answers those that need not be kept. */
@@ -87,7 +95,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
       for (const id of learn(learned, row, learning)) if (rows.delete(id)) gone.push(id);
     }
     if (rows.size > MAX_EVENTS) {
-      for (const { id } of inOrder(rows.values()).slice(0, -MAX_EVENTS)) if (rows.delete(id)) gone.push(id);
+      for (const { id } of sortEvents(rows.values()).slice(0, -MAX_EVENTS)) if (rows.delete(id)) gone.push(id);
     }
     factor = factorOf(learned.posterior);
     return gone;
@@ -98,7 +106,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
     turn += 1;
     const mine = turn;
     const before = new Set(rows.keys());
-    const again = await inSlices(replay(inOrder(all), visit, learning));
+    const again = await inSlices(replay(sortEvents(all), visit, learning));
     if (mine !== turn) return;
     // A page is not open for longer than a day.
     const idle = new Set(again.idle.filter(({ time }) => now() - time > DAY_MS).map(({ id }) => id));
@@ -108,17 +116,17 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
     const later = [...rows.values()].filter(({ id }) => !known.has(id));
     rows = new Map(stays.map((row) => [row.id, row]));
     learned = catchUp(again.learned, now(), learning);
-    take(inOrder(later));
+    take(sortEvents(later));
   };
 
   const reset = () => {
     turn += 1;
     rows.clear();
-    learned = startLearning();
+    learned = createEventModel();
     factor = factorOf(learned.posterior);
   };
 
-  const tabs = openTabs(`${storeName}-ranking`, model, name, {
+  const tabs = openTabChannel(`${storeName}-ranking`, model, name, {
     recorded: (added) => void take(added.filter(({ id }) => !rows.has(id))),
     forgotten: reset,
     imported: () => void log.read().then(relearn),
@@ -136,7 +144,7 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
     return {
       ...{ id: randomHex(16), model, name, kind, item, traits: traitsOf(shelf, index) },
       ...{ base: shelf.base[index] as number, position, time, visit, order },
-      ...(kind === "dwelled" && { ms: dwellOf(event.ms as number) }),
+      ...(kind === "dwelled" && { ms: dwellOf(event.durationMs as number) }),
     };
   };
 
@@ -155,20 +163,20 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
       };
       stopped();
       const scores =
-        items.length === 0 ? new Float32Array(0) : await parts.score(joined(items), items.length, options.signal);
+        items.length === 0 ? new Float32Array(0) : await parts.score(joinFeatures(items), items.length, options.signal);
       stopped();
       checkScores(scores, items.length, refuse);
       // A later call, which may have ended first, knows better.
       if (mine !== filling) return;
-      shelf = fillShelf(items, scores, leastItems);
+      shelf = createItemIndex(items, scores, minItems);
       // What the caller does next with so many items is a task of its own.
       await nextTask();
     },
     rank(options = {}) {
       need();
-      return rankShelf(shelf, learned.posterior, factor, random, options);
+      return rankItems(shelf, learned.posterior, factor, random, options);
     },
-    async record(events) {
+    async recordEvents(events) {
       need();
       parts.mayLearn?.();
       const time = now();
@@ -190,14 +198,14 @@ export async function createRanker(parts: RankerParts): Promise<PersonalRanker> 
         .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
     },
     events: () => rows.size,
-    export: async () => toFile(model, inOrder(rows.values())),
+    export: async () => toFile(model, sortEvents(rows.values())),
     async import(file) {
       need();
       parts.mayLearn?.();
       const given = await fromFile(file, { model, name, now: now() }, refuse);
       const fresh = given.filter(({ id }) => !rows.has(id));
       if (fresh.length > 0) {
-        const all = inOrder([...rows.values(), ...fresh]);
+        const all = sortEvents([...rows.values(), ...fresh]);
         const kept = new Set(all.slice(-MAX_EVENTS));
         await log.write(
           fresh.filter((row) => kept.has(row)),

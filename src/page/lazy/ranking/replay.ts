@@ -1,13 +1,13 @@
 // What was recorded, learned again from the first row to the last, in pieces that a page does not notice.
 
 import type { EventRow } from "./event-log.js";
-import { elapse, type Learned, type Learning, learn, settle, startLearning } from "./event-model.js";
+import { createEventModel, type EventModel, elapse, type LearnedEvent, learn, settle } from "./event-model.js";
 
 // A frame is 16 ms, and the page has work of its own in it.
 const SLICE_MS = 8;
 
-export interface Replayed {
-  learned: Learned;
+export interface ReplayStep {
+  learned: LearnedEvent;
   /** Of pages that are gone, what they showed last before anything was done; a page that is open still may yet learn from its own. */
   idle: EventRow[];
 }
@@ -16,8 +16,8 @@ export interface Replayed {
  * `rows` are in order. A page that recorded its last event is gone, but for `visit`, which is this one: what it showed and was not clicked
  * was passed over then.
  */
-export function* replay(rows: EventRow[], visit: string, learning: Learning): Generator<void, Replayed, void> {
-  const learned = startLearning();
+export function* replay(rows: EventRow[], visit: string, learning: EventModel): Generator<void, ReplayStep, void> {
+  const learned = createEventModel();
   const idle: EventRow[] = [];
   const last = new Map(rows.map((row, index) => [row.visit, index]));
   for (const [index, row] of rows.entries()) {
@@ -29,7 +29,7 @@ export function* replay(rows: EventRow[], visit: string, learning: Learning): Ge
 }
 
 /** The end of a visit; answers what it showed and never got to be evidence. */
-function leave(learned: Learned, visit: string, learning: Learning): EventRow[] {
+function leave(learned: LearnedEvent, visit: string, learning: EventModel): EventRow[] {
   const list = learned.lists.get(visit);
   if (list?.acted) settle(learned, visit, learning);
   learned.lists.delete(visit);
@@ -61,7 +61,7 @@ export function nextTask(): Promise<void> {
 }
 
 /** Brings what was learned up to now. */
-export function catchUp(learned: Learned, now: number, learning: Learning): Learned {
+export function catchUp(learned: LearnedEvent, now: number, learning: EventModel): LearnedEvent {
   if (learned.posterior.slots.size > 0) elapse(learned, now, learning);
   return learned;
 }

@@ -1,7 +1,7 @@
 // Tells the site's other open pages what was recorded here, so that one that stays open does not rank by less.
 import type { EventRow } from "./event-log.js";
 
-export interface Tabs {
+export interface TabChannel {
   recorded(rows: EventRow[]): void;
   forgotten(): void;
   /** Whoever hears it reads the log again. */
@@ -16,7 +16,12 @@ type Message = { model: string; name: string } & (
 );
 
 /** Without BroadcastChannel, or where a browser refuses it, nobody is told: the next page reads the log. */
-export function openTabs(channelName: string, model: string, name: string, heard: Omit<Tabs, "close">): Tabs {
+export function openTabChannel(
+  channelName: string,
+  model: string,
+  name: string,
+  heard: Omit<TabChannel, "close">,
+): TabChannel {
   const channel = open(channelName);
   if (channel) {
     channel.onmessage = ({ data }: MessageEvent<Message>) => {

@@ -22,11 +22,11 @@ export interface RankingEvent {
   /** Its place in the list, from 0. */
   position: number;
   /** Milliseconds; `dwelled` needs it. */
-  ms?: number;
+  durationMs?: number;
 }
 
 /** One item of the personal order. */
-export interface Ranked {
+export interface RankedItem {
   id: string;
   /** Its place in what was passed to `setItems`. */
   index: number;
@@ -41,7 +41,7 @@ export interface Ranked {
 }
 
 /** What is known of one trait. */
-export interface Taste {
+export interface TraitWeight {
   trait: string;
   /** Log-odds of a click that the trait adds; under 0 it takes. */
   weight: number;
@@ -50,14 +50,14 @@ export interface Taste {
 }
 
 export interface RankingOptions {
-  /** Days after which half of what was learned is forgotten. Default 60. */
-  halfLifeDays?: number;
+  /** Milliseconds after which half of what was learned is forgotten. Default 60 days. */
+  halfLife?: number;
   /** Clicks and dismissals after which half is, so that a new taste shows soon. Default 30. */
   halfLifeActions?: number;
   /** How likely it is, 0 to 1, that the place `position` of the list was looked at. Default `1 / (1 + position)`. */
   examination?: (position: number) => number;
   /** Traits of fewer items are not learned. Default 3. */
-  leastItems?: number;
+  minItems?: number;
 }
 
 /** A list that learns from one user what to put first. What it knows stays in this browser. */
@@ -69,14 +69,14 @@ export interface PersonalRanker {
    * All items, best first, at once. `explore` puts up what is not known well, by chance (`thompson`) or always (`ucb`); default `none`.
    * `top` is how many to answer; default all.
    */
-  rank(options?: { explore?: "none" | "thompson" | "ucb"; top?: number }): Ranked[];
+  rank(options?: { explore?: "none" | "thompson" | "ucb"; top?: number }): RankedItem[];
   /**
    * Learns from events in their order, before it returns; resolves once they are stored. Rejects with `input_invalid` for an item that was not
    * passed to `setItems`; then nothing was learned.
    */
-  record(event: RankingEvent | RankingEvent[]): Promise<void>;
+  recordEvents(event: RankingEvent | RankingEvent[]): Promise<void>;
   /** Of the traits that the user has met; the strongest first. */
-  tastes(): Taste[];
+  tastes(): TraitWeight[];
   /** How many events are kept; at most 1,000. */
   events(): number;
   /** All that was learned, as one JSON file. */

@@ -1,11 +1,11 @@
 // What became of each record: recorded is sent, pending and dropped together, at any time.
 
 import type { Signal } from "./recorder.js";
-import type { Parcel } from "./requests.js";
+import type { ExportRequest } from "./requests.js";
 import type { TelemetryStats } from "./types.js";
 
 /** Why records were given up. */
-export type Reason =
+export type DropReason =
   | "queue_overflow"
   | "outbox_overflow"
   | "outbox_expired"
@@ -17,31 +17,31 @@ export type Reason =
   | "non_finite";
 
 /** Of a request; without a count all of its records. */
-export interface Loss {
-  reason: Reason;
+export interface DroppedRecords {
+  reason: DropReason;
   count?: number;
 }
 
-export interface Books {
+export interface Accounting {
   recorded(count: number): void;
-  drop(signal: Signal, reason: Reason, count: number): void;
+  drop(signal: Signal, reason: DropReason, count: number): void;
   /** These are on their way. */
-  opened(parcels: Parcel[]): void;
+  opened(parcels: ExportRequest[]): void;
   /** Their records are recorded anew. */
-  recalled(parcels: Parcel[]): void;
+  recalled(parcels: ExportRequest[]): void;
   /** It has arrived, but for what was lost. The outbox holds requests of other pages too, which are not in these books. */
-  closed(parcel: Parcel, loss?: Loss): void;
+  closed(parcel: ExportRequest, loss?: DroppedRecords): void;
   stats(): TelemetryStats;
 }
 
 /** `onDrop` hears of every drop, also of other pages' records. */
-export function createBooks(onDrop: (signal: Signal, reason: Reason, count: number) => void): Books {
+export function createAccounting(onDrop: (signal: Signal, reason: DropReason, count: number) => void): Accounting {
   let recorded = 0;
   let sent = 0;
   const lost: Record<string, number> = {};
   const mine = new Set<string>();
 
-  const drop = (signal: Signal, reason: Reason, count: number) => {
+  const drop = (signal: Signal, reason: DropReason, count: number) => {
     if (count <= 0) return;
     lost[reason] = (lost[reason] ?? 0) + count;
     onDrop(signal, reason, count);

@@ -2,29 +2,35 @@
 
 import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
-import type { Attributes, CounterPoint, ExponentialPoint, HistogramPoint, Metric } from "./types.js";
+import type {
+  TelemetryAttributes,
+  TelemetryCounterPoint,
+  TelemetryExponentialPoint,
+  TelemetryHistogramPoint,
+  TelemetryMetric,
+} from "./types.js";
 
 // OpenTelemetry's own limit is 2000 streams an instrument; a page has a few models on a few backends.
 const MAX_STREAMS = 200;
 const MAX_CHARS = 128;
-const OVERFLOW: Attributes = { "otel.metric.overflow": "true" };
+const OVERFLOW: TelemetryAttributes = { "otel.metric.overflow": "true" };
 
 export interface Aggregate {
   /** False when the number is none that can be summed: not finite, or negative. */
-  add(instrument: Instrument, value: number, attributes?: Attributes): boolean;
+  add(instrument: Instrument, value: number, attributes?: TelemetryAttributes): boolean;
   /** Everything since the last call; the sums start again at nothing. */
-  take(): Metric[];
+  take(): TelemetryMetric[];
   /** Adds what was taken back to the sums. */
-  merge(metrics: readonly Metric[]): void;
+  merge(metrics: readonly TelemetryMetric[]): void;
 }
 
-type Point = HistogramPoint | ExponentialPoint | CounterPoint;
+type Point = TelemetryHistogramPoint | TelemetryExponentialPoint | TelemetryCounterPoint;
 
 export function createAggregate(isExponential: boolean): Aggregate {
-  let metrics = new Map<Instrument, Metric>();
+  let metrics = new Map<Instrument, TelemetryMetric>();
   let streams = new Map<string, Point>();
 
-  const metricOf = (name: Instrument): Metric => {
+  const metricOf = (name: Instrument): TelemetryMetric => {
     let metric = metrics.get(name);
     if (!metric) {
       metric = emptyMetric(name, isExponential);
@@ -33,7 +39,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
     return metric;
   };
 
-  const pointOf = (metric: Metric, attributes: Attributes): Point => {
+  const pointOf = (metric: TelemetryMetric, attributes: TelemetryAttributes): Point => {
     // Each place that records gives its attributes in one order.
     const key = [metric.name, ...Object.entries(attributes)].join("\n");
     const known = streams.get(key);
@@ -81,14 +87,14 @@ export function createAggregate(isExponential: boolean): Aggregate {
   };
 }
 
-function emptyMetric(name: Instrument, isExponential: boolean): Metric {
+function emptyMetric(name: Instrument, isExponential: boolean): TelemetryMetric {
   const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
   if (!bounds) return { kind: "counter", name, unit, points: [] };
   if (isExponential) return { kind: "exponential", name, unit, points: [] };
   return { kind: "histogram", name, unit, bounds, points: [] };
 }
 
-function emptyPoint(metric: Metric, attributes: Attributes): Point {
+function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes): Point {
   switch (metric.kind) {
     case "counter":
       return { attributes, value: 0 };
@@ -106,18 +112,18 @@ function emptyPoint(metric: Metric, attributes: Attributes): Point {
 /** Both are of one instrument. */
 function mergePoint(into: Point, from: Point): void {
   if ("value" in into) {
-    into.value += (from as CounterPoint).value;
+    into.value += (from as TelemetryCounterPoint).value;
     return;
   }
-  const other = from as HistogramPoint | ExponentialPoint;
+  const other = from as TelemetryHistogramPoint | TelemetryExponentialPoint;
   into.count += other.count;
   into.sum += other.sum;
   into.min = Math.min(into.min, other.min);
   into.max = Math.max(into.max, other.max);
-  if ("scale" in into) mergeExponential(into, other as ExponentialPoint);
+  if ("scale" in into) mergeExponential(into, other as TelemetryExponentialPoint);
   else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
 }
 
-function shortened(attributes: Attributes): Attributes {
+function shortened(attributes: TelemetryAttributes): TelemetryAttributes {
   return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.slice(0, MAX_CHARS)]));
 }

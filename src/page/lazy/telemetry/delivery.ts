@@ -1,27 +1,27 @@
 // Gets requests to the collector: one at a time, again later when that may help, from the outbox when it does not.
-import type { Loss } from "./accounting.js";
+import type { DroppedRecords } from "./accounting.js";
 import { createOutbox } from "./outbox.js";
-import type { Parcel } from "./requests.js";
-import type { Answer, Post } from "./transport.js";
+import type { ExportRequest } from "./requests.js";
+import type { Transport, TransportResult } from "./transport.js";
 
 export interface Delivery {
   /** Sends them, and what waits from before; resolves when that was done or cannot be done now. Never rejects. */
-  deliver(parcels: Parcel[]): Promise<void>;
+  deliver(parcels: ExportRequest[]): Promise<void>;
   /** Gives up all that waits. */
   clear(): Promise<void>;
   /** Nothing more is sent; what was not is in the outbox. */
   close(): Promise<void>;
 }
 
-export interface DeliveryParts {
-  post: Post;
+export interface DeliveryDeps {
+  post: Transport;
   storeName: string;
   /** It has arrived, but for what was lost. */
-  onEnd(parcel: Parcel, loss?: Loss): void;
+  onEnd(parcel: ExportRequest, loss?: DroppedRecords): void;
 }
 
 /** What an answer that is final leaves out. */
-export function lossOf(answer: Exclude<Answer, { kind: "retry" }>): Loss | undefined {
+export function droppedRecordsOf(answer: Exclude<TransportResult, { kind: "retry" }>): DroppedRecords | undefined {
   if (answer.kind === "refused") return { reason: "rejected" };
   return answer.rejected > 0 ? { reason: "partial", count: answer.rejected } : undefined;
 }
@@ -33,9 +33,9 @@ const MAX_FAILURES = 5;
 // A collector that is being restarted refuses at once too, for a moment.
 const MAX_BLOCKED = 3;
 
-export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Delivery {
+export function createDelivery({ post, storeName, onEnd }: DeliveryDeps): Delivery {
   const outbox = createOutbox(storeName);
-  const fresh: Parcel[] = [];
+  const fresh: ExportRequest[] = [];
   let running: Promise<void> = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
@@ -44,11 +44,11 @@ export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Deliv
   let isQuiet = false;
   let isClosed = false;
 
-  const keep = async (parcel: Parcel) => {
+  const keep = async (parcel: ExportRequest) => {
     for (const gone of await outbox.put(parcel)) onEnd(gone, { reason: "outbox_overflow" });
   };
 
-  const wait = ({ after, atOnce }: Extract<Answer, { kind: "retry" }>) => {
+  const wait = ({ after, atOnce }: Extract<TransportResult, { kind: "retry" }>) => {
     failures += 1;
     // What never leaves the page, although nothing says that there is no network, is blocked: more tries would only fill the console.
     isQuiet = failures >= (atOnce && !hasReached ? MAX_BLOCKED : MAX_FAILURES);
@@ -59,7 +59,7 @@ export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Deliv
   };
 
   /** False when it must be tried again later. */
-  const attempt = async (parcel: Parcel): Promise<boolean> => {
+  const attempt = async (parcel: ExportRequest): Promise<boolean> => {
     const answer = await post.send(parcel);
     if (answer.kind === "retry") {
       wait(answer);
@@ -67,7 +67,7 @@ export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Deliv
     }
     hasReached = true;
     failures = 0;
-    onEnd(parcel, lossOf(answer));
+    onEnd(parcel, droppedRecordsOf(answer));
     return true;
   };
 
@@ -82,7 +82,7 @@ export function createDelivery({ post, storeName, onEnd }: DeliveryParts): Deliv
   };
 
   const drainOutbox = async () => {
-    const expired = (parcel: Parcel) => onEnd(parcel, { reason: "outbox_expired" });
+    const expired = (parcel: ExportRequest) => onEnd(parcel, { reason: "outbox_expired" });
     for (let parcel = await outbox.oldest(expired); parcel && maySend(); parcel = await outbox.oldest(expired)) {
       if (!(await attempt(parcel))) return;
       // Not before: a page that dies in between sends it again, and the collector counts it once.

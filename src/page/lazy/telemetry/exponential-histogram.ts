@@ -1,5 +1,5 @@
 // OpenTelemetry's exponential histogram: buckets that grow by one factor, coarser the wider the values spread.
-import type { Attributes, ExponentialPoint } from "./types.js";
+import type { TelemetryAttributes, TelemetryExponentialPoint } from "./types.js";
 
 // The specification's defaults: opentelemetry.io/docs/specs/otel/metrics/sdk, "Base2 Exponential Bucket Histogram Aggregation".
 const MAX_SCALE = 20;
@@ -24,7 +24,7 @@ function exponentOf(value: number): number {
   return 2 ** (exponent + 1) <= value ? exponent + 1 : exponent;
 }
 
-export function emptyExponential(attributes: Attributes): ExponentialPoint {
+export function emptyExponential(attributes: TelemetryAttributes): TelemetryExponentialPoint {
   return {
     attributes,
     count: 0,
@@ -39,13 +39,13 @@ export function emptyExponential(attributes: Attributes): ExponentialPoint {
 }
 
 /** Adds a number of 0 or more. */
-export function addExponential(point: ExponentialPoint, value: number): void {
+export function addExponential(point: TelemetryExponentialPoint, value: number): void {
   if (value === 0) point.zeroCount += 1;
   else addAt(point, bucketIndex(value, point.scale), 1);
 }
 
 /** Adds the buckets of another point, at the coarser scale of the two. */
-export function mergeExponential(into: ExponentialPoint, from: ExponentialPoint): void {
+export function mergeExponential(into: TelemetryExponentialPoint, from: TelemetryExponentialPoint): void {
   while (into.scale > from.scale) halve(into);
   into.zeroCount += from.zeroCount;
   for (const [i, count] of from.buckets.entries())
@@ -53,7 +53,7 @@ export function mergeExponential(into: ExponentialPoint, from: ExponentialPoint)
 }
 
 /** `index` is of the point's scale. */
-function addAt(point: ExponentialPoint, at: number, count: number): void {
+function addAt(point: TelemetryExponentialPoint, at: number, count: number): void {
   const { buckets } = point;
   let index = at;
   if (buckets.length === 0) point.offset = index;
@@ -70,7 +70,7 @@ function addAt(point: ExponentialPoint, at: number, count: number): void {
 }
 
 /** Each pair of neighbours becomes one bucket: perfect subsetting, no value is counted elsewhere than it was. */
-function halve(point: ExponentialPoint): void {
+function halve(point: TelemetryExponentialPoint): void {
   const { offset } = point;
   const merged: number[] = [];
   for (const [i, count] of point.buckets.entries()) {

@@ -1,15 +1,15 @@
 // Tells an OpenTelemetry SDK that the page runs anyway what is recorded, by the same names.
 
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
-import type { EventRecord, TelemetryOptions } from "./types.js";
+import type { TelemetryEvent, TelemetryOptions } from "./types.js";
 
-export interface Bridge {
+export interface OtelBridge {
   add(instrument: Instrument, value: number, attributes: Record<string, string>): void;
-  emit(event: EventRecord): void;
+  emit(event: TelemetryEvent): void;
 }
 
 /** Whatever the page's SDK throws stays here. */
-export function createBridge({ meter, logger }: NonNullable<TelemetryOptions["otel"]>): Bridge {
+export function createOtelBridge({ meter, logger }: NonNullable<TelemetryOptions["otel"]>): OtelBridge {
   const told = new Map<Instrument, (value: number, attributes: Record<string, string>) => void>();
   const make = (name: Instrument) => {
     const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
@@ -30,7 +30,7 @@ export function createBridge({ meter, logger }: NonNullable<TelemetryOptions["ot
         // Not ours to mend.
       }
     },
-    emit({ name, time, severity, attributes }) {
+    emit({ name, recordedAt: time, severity, attributes }) {
       try {
         logger?.emit({ eventName: name, timestamp: time, severityNumber: severity, attributes });
       } catch {

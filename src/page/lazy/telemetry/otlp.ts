@@ -1,5 +1,5 @@
 // Writes batches as OTLP/HTTP JSON, the form that an OpenTelemetry Collector and ours read; pure.
-import type { EventRecord, Metric, TelemetryBatch } from "./types.js";
+import type { TelemetryBatch, TelemetryEvent, TelemetryMetric } from "./types.js";
 
 type Values = Readonly<Record<string, string | number | boolean>>;
 type Times = { startTimeUnixNano: string; timeUnixNano: string };
@@ -9,15 +9,15 @@ const DELTA = 1;
 const SCOPE = { name: "insitu" };
 
 /** The body of `POST {endpoint}/v1/metrics`. */
-export function otlpMetrics({ metrics, start, end }: TelemetryBatch, resource: Values): object {
+export function otlpMetrics({ metrics, startedAt: start, endedAt: end }: TelemetryBatch, resource: Values): object {
   const times = { startTimeUnixNano: nanos(start), timeUnixNano: nanos(end) };
   const scopeMetrics = [{ scope: SCOPE, metrics: metrics.map((metric) => otlpMetric(metric, times)) }];
   return { resourceMetrics: [{ resource: { attributes: pairs(resource) }, scopeMetrics }] };
 }
 
 /** The body of `POST {endpoint}/v1/logs`. */
-export function otlpLogs(events: readonly EventRecord[], resource: Values): object {
-  const logRecords = events.map(({ name, time, severity, attributes }) => ({
+export function otlpLogs(events: readonly TelemetryEvent[], resource: Values): object {
+  const logRecords = events.map(({ name, recordedAt: time, severity, attributes }) => ({
     timeUnixNano: nanos(time),
     observedTimeUnixNano: nanos(time),
     severityNumber: severity,
@@ -28,7 +28,7 @@ export function otlpLogs(events: readonly EventRecord[], resource: Values): obje
   return { resourceLogs: [{ resource: { attributes: pairs(resource) }, scopeLogs }] };
 }
 
-function otlpMetric(metric: Metric, times: Times): object {
+function otlpMetric(metric: TelemetryMetric, times: Times): object {
   const { name, unit } = metric;
   switch (metric.kind) {
     case "counter": {

@@ -1,16 +1,16 @@
 // Requests that could not be sent, kept in this browser for another try, also by the site's next page.
 import { createTable } from "../../lib/idb-table.js";
-import type { Parcel } from "./requests.js";
+import type { ExportRequest } from "./requests.js";
 
 /** None of its methods rejects or hangs: where the browser keeps nothing, memory does as long as the page lives. */
 export interface Outbox {
   /** Answers what had to go for it: the oldest. */
-  put(parcel: Parcel): Promise<Parcel[]>;
+  put(parcel: ExportRequest): Promise<ExportRequest[]>;
   /** The oldest; those that are too old are removed, and handed to `onExpired`. */
-  oldest(onExpired: (parcel: Parcel) => void): Promise<Parcel | undefined>;
+  oldest(onExpired: (parcel: ExportRequest) => void): Promise<ExportRequest | undefined>;
   remove(id: string): Promise<void>;
   /** Removes all, and answers what that was. */
-  clear(): Promise<Parcel[]>;
+  clear(): Promise<ExportRequest[]>;
 }
 
 const MAX_PARCELS = 500;
@@ -18,16 +18,16 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 
 export function createOutbox(storeName: string): Outbox {
-  const table = createTable<Parcel>(`${storeName}-telemetry`);
+  const table = createTable<ExportRequest>(`${storeName}-telemetry`);
   return {
     put: (parcel) =>
       table.change(async (rows) => {
         await rows.put(parcel);
         const all = (await rows.all()).sort(byAge);
         let bytes = all.reduce((sum, { body }) => sum + body.length, 0);
-        const gone: Parcel[] = [];
+        const gone: ExportRequest[] = [];
         while (all.length - gone.length > MAX_PARCELS || bytes > MAX_BYTES) {
-          const oldest = all[gone.length] as Parcel;
+          const oldest = all[gone.length] as ExportRequest;
           bytes -= oldest.body.length;
           gone.push(oldest);
           await rows.remove(oldest.id);
@@ -54,7 +54,7 @@ export function createOutbox(storeName: string): Outbox {
   };
 }
 
-const byAge = (a: Parcel, b: Parcel) => a.at - b.at;
+const byAge = (a: ExportRequest, b: ExportRequest) => a.at - b.at;
 
 /** A clock that was set back must not make them live for ever. */
-const isOld = ({ at }: Parcel) => Math.abs(Date.now() - at) > MAX_AGE_MS;
+const isOld = ({ at }: ExportRequest) => Math.abs(Date.now() - at) > MAX_AGE_MS;

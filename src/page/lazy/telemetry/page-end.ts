@@ -3,8 +3,8 @@
 // No record may be in two requests of which both can arrive. So what the browser was handed for later is taken back whole before
 // it is sent another way, and what it has sent meanwhile is not: `activated` tells. A request has one `id` for good.
 
-import type { Parcel } from "./requests.js";
-import { type Answer, contentType, MAX_KEEPALIVE_BYTES, type Post } from "./transport.js";
+import type { ExportRequest } from "./requests.js";
+import { contentType, MAX_KEEPALIVE_BYTES, type Transport, type TransportResult } from "./transport.js";
 import type { TelemetryOptions } from "./types.js";
 
 interface Deferred {
@@ -16,22 +16,22 @@ export interface PageEnd {
   /** Whether the browser can be handed requests for later, which it sends also when the page crashes. */
   readonly canDefer: boolean;
   /** Hands them to the browser: all of them or, when it has no room, none. */
-  defer(parcels: Parcel[]): boolean;
+  defer(parcels: ExportRequest[]): boolean;
   /** Takes back what was handed over; answers what has gone meanwhile, and what has not. */
-  recall(): { gone: Parcel[]; back: Parcel[] };
+  recall(): { gone: ExportRequest[]; back: ExportRequest[] };
   /** Sends them at once, without a wait for any answer; answers those that could not be. */
-  leave(parcels: Parcel[]): Parcel[];
+  leave(parcels: ExportRequest[]): ExportRequest[];
 }
 
 /** `onAnswer` hears what came of a request that was sent by `leave`, should the page live on. */
 export function createPageEnd(
-  post: Post,
+  post: Transport,
   { keepalive = "auto", exporter }: TelemetryOptions,
-  onAnswer: (parcel: Parcel, answer: Answer) => void,
+  onAnswer: (parcel: ExportRequest, answer: TransportResult) => void,
 ): PageEnd {
   const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis);
   const canDefer = fetchLater !== undefined && !exporter && keepalive === "auto";
-  let deferred: { parcel: Parcel; result: Deferred; stop: AbortController }[] = [];
+  let deferred: { parcel: ExportRequest; result: Deferred; stop: AbortController }[] = [];
 
   const recall = () => {
     const gone = deferred.filter(({ result }) => result.activated).map(({ parcel }) => parcel);

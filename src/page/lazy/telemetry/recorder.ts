@@ -3,16 +3,16 @@
 import { createAggregate } from "./aggregate.js";
 import { isSampled } from "./id.js";
 import type { Instrument } from "./instruments.js";
-import type { Bridge } from "./otel-bridge.js";
+import type { OtelBridge } from "./otel-bridge.js";
 import { randomised, scrub, secureRandom } from "./privacy.js";
 import type { FeedbackRecord, PredictedRecord, TelemetryRecord, TrainedRecord } from "./records.js";
-import type { EventRecord, TelemetryBatch, TelemetryOptions } from "./types.js";
+import type { TelemetryBatch, TelemetryEvent, TelemetryOptions } from "./types.js";
 
 /** Figures that were added to sums, or events: each is dropped, and counted, by itself. */
 export type Signal = "metrics" | "events";
 
 /** A batch, and how many records of each kind are in it. */
-export interface Cut {
+export interface RecorderBatch {
   batch: TelemetryBatch;
   records: Record<Signal, number>;
 }
@@ -25,18 +25,18 @@ export interface Recorder {
   /** True when there are as many events as one batch should hold. */
   isFull(): boolean;
   /** What was recorded since the last call; undefined when that is nothing. */
-  cut(): Cut | undefined;
+  collect(): RecorderBatch | undefined;
   /** Takes back what was cut and did not go. */
-  restore(cut: Cut): void;
+  mergeBack(cut: RecorderBatch): void;
   /** Forgets all; answers how many records that were. */
   clear(): Record<Signal, number>;
 }
 
-export interface RecorderParts extends Pick<TelemetryOptions, "histogram" | "sampling" | "classes" | "messages"> {
+export interface RecorderDeps extends Pick<TelemetryOptions, "histogram" | "sampling" | "classes" | "messages"> {
   epsilon?: number;
   /** No events, whatever happens. */
   sumsOnly: boolean;
-  bridge?: Bridge;
+  bridge?: OtelBridge;
   onDrop(signal: Signal, reason: "non_finite" | "queue_overflow"): void;
 }
 
@@ -48,12 +48,12 @@ const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postp
 const INFO = 9;
 const ERROR = 17;
 
-export function createRecorder(parts: RecorderParts): Recorder {
+export function createRecorder(parts: RecorderDeps): Recorder {
   const { sampling = SAMPLING, classes, messages, epsilon, sumsOnly, bridge, onDrop } = parts;
   const aggregate = createAggregate(parts.histogram === "exponential");
   let start = Date.now();
   let figures = 0;
-  let events: EventRecord[] = [];
+  let events: TelemetryEvent[] = [];
   let drops: Record<string, number> = {};
   /** What the record at hand has become. */
   let isFigure = false;
@@ -67,9 +67,9 @@ export function createRecorder(parts: RecorderParts): Recorder {
     }
   };
 
-  const tell = (name: string, attributes: Record<string, unknown>, severity: EventRecord["severity"] = INFO) => {
+  const tell = (name: string, attributes: Record<string, unknown>, severity: TelemetryEvent["severity"] = INFO) => {
     if (sumsOnly) return;
-    const event: EventRecord = { name, time: Date.now(), severity, attributes: present(attributes) };
+    const event: TelemetryEvent = { name, recordedAt: Date.now(), severity, attributes: present(attributes) };
     bridge?.emit(event);
     told += 1;
     if (events.length >= MAX_EVENTS) {
@@ -85,11 +85,11 @@ export function createRecorder(parts: RecorderParts): Recorder {
 
   const predicted = ({ id, model, arm, backend, mode, timings, depth, decided, memory }: PredictedRecord) => {
     const ran = { ...versionOf(model, arm), "ml.runtime.backend": backend, "ml.inference.mode": mode };
-    add("ml.inference.duration", timings.total / 1000, ran);
+    add("ml.inference.duration", timings.totalMs / 1000, ran);
     add("ml.inference.items", 1, ran);
     for (const stage of STAGES) {
       const staged = { "ml.model.name": model.name, "ml.runtime.backend": backend, "ml.inference.stage": stage };
-      add("ml.inference.stage.duration", timings[stage] / 1000, staged);
+      add("ml.inference.stage.duration", timings[`${stage}Ms`] / 1000, staged);
     }
     add("ml.inference.queue.depth", depth, { "ml.model.name": model.name });
     // 0 where there is no such memory.
@@ -104,7 +104,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
         "ml.prediction.margin": decided.margin,
         "ml.prediction.entropy": decided.entropy,
       }),
-      ...{ "ml.inference.duration": timings.total / 1000, "ml.sampling.probability": sampling, ...privacy },
+      ...{ "ml.inference.duration": timings.totalMs / 1000, "ml.sampling.probability": sampling, ...privacy },
     });
   };
 
@@ -130,7 +130,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     });
   };
 
-  const trained = ({ model, trigger, outcome, milliseconds, examples, accuracy }: TrainedRecord) => {
+  const trained = ({ model, trigger, outcome, durationMs: milliseconds, examples, accuracy }: TrainedRecord) => {
     const base = { "ml.model.name": model };
     const training = { ...base, "ml.retrain.trigger": trigger, "ml.retrain.outcome": outcome };
     add("ml.personal.training.duration", milliseconds / 1000, training);
@@ -146,7 +146,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
       case "feedback":
         return feedback(record);
       case "failed": {
-        const { stage, errorType, model, backend, milliseconds = 0, message } = record;
+        const { stage, errorType, model, backend, durationMs: milliseconds = 0, message } = record;
         const type = { "error.type": errorType };
         add("ml.errors", 1, { ...type, "ml.inference.stage": stage });
         const version = model && versionOf(model, "stable");
@@ -158,7 +158,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
         return tell("ml.inference.exception", { ...type, ...ran, ...exception }, ERROR);
       }
       case "loaded": {
-        const { model, backend, source, milliseconds, warmupMs, downloaded } = record;
+        const { model, backend, source, durationMs: milliseconds, warmupMs, downloaded } = record;
         const version = { "ml.model.name": model.name, "ml.model.version": model.version };
         add("ml.model.load.duration", milliseconds / 1000, { ...version, "ml.model.source": source });
         if (warmupMs > 0)
@@ -212,25 +212,25 @@ export function createRecorder(parts: RecorderParts): Recorder {
       drops[`${signal}.${reason}`] = (drops[`${signal}.${reason}`] ?? 0) + count;
     },
     isFull: () => events.length >= BATCH_EVENTS,
-    cut() {
+    collect() {
       const metrics = aggregate.take();
       const now = Date.now();
       const records = { metrics: figures, events: events.length };
       const all = events;
       if (Object.keys(drops).length > 0 && !sumsOnly)
-        all.push({ name: "ml.telemetry.report", time: now, severity: INFO, attributes: drops });
+        all.push({ name: "ml.telemetry.report", recordedAt: now, severity: INFO, attributes: drops });
       // A clock that was set back must not make a batch end before it began.
-      const batch = { start: Math.min(start, now), end: now, metrics, events: all };
+      const batch = { startedAt: Math.min(start, now), endedAt: now, metrics, events: all };
       start = now;
       figures = 0;
       events = [];
       drops = {};
       return metrics.length + all.length > 0 ? { batch, records } : undefined;
     },
-    restore({ batch, records }) {
+    mergeBack({ batch, records }) {
       aggregate.merge(batch.metrics);
       events.unshift(...batch.events);
-      start = Math.min(start, batch.start);
+      start = Math.min(start, batch.startedAt);
       figures += records.metrics;
     },
     clear() {
@@ -250,8 +250,8 @@ function versionOf({ name, version }: { name: string; version: string }, arm: st
 const MAX_CHARS = 128;
 
 /** Without what is missing or not finite; texts cut. */
-function present(attributes: Record<string, unknown>): EventRecord["attributes"] {
-  const kept: EventRecord["attributes"] = {};
+function present(attributes: Record<string, unknown>): TelemetryEvent["attributes"] {
+  const kept: TelemetryEvent["attributes"] = {};
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "string") kept[key] = key === "exception.message" ? value : value.slice(0, MAX_CHARS);
     else if (typeof value === "boolean" || Number.isFinite(value)) kept[key] = value as number | boolean;

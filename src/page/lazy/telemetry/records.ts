@@ -1,6 +1,6 @@
 // What the library tells telemetry: plain figures and names, never an input, an output, an address or a person.
-import type { Decided } from "../../../shared/protocol.js";
-import type { ModelRef, Timings } from "../../../shared/types/model.js";
+import type { TopClass } from "../../../shared/protocol.js";
+import type { ModelRef, PredictionTimings } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 
 /** Which version of a model this browser was given. */
@@ -13,11 +13,11 @@ export interface PredictedRecord {
   arm: Arm;
   backend: Backend;
   mode: "online" | "batch";
-  timings: Timings;
+  timings: PredictionTimings;
   /** Predictions of the model that were open when this one came, itself included. */
   depth: number;
   /** For tasks that have classes. */
-  decided?: Decided;
+  decided?: TopClass;
   /** Bytes. */
   memory?: { tensor: number; wasm: number };
 }
@@ -30,7 +30,7 @@ export interface FailedRecord {
   model?: ModelRef;
   backend?: Backend;
   /** Until it failed. */
-  milliseconds?: number;
+  durationMs?: number;
   message: string;
 }
 
@@ -39,7 +39,7 @@ export interface LoadedRecord {
   model: ModelRef;
   backend: Backend;
   source: "network" | "cache" | "memory";
-  milliseconds: number;
+  durationMs: number;
   warmupMs: number;
   /** Bytes that came over the network. */
   downloaded: number;
@@ -71,7 +71,7 @@ export interface TrainedRecord {
   model: string;
   trigger: "asked" | "age" | "accuracy" | "examples" | "update";
   outcome: "activated" | "not_better" | "failed";
-  milliseconds: number;
+  durationMs: number;
   backend?: Backend;
   examples?: number;
   /** Of the new version on held-out examples. */

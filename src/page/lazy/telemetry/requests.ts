@@ -2,32 +2,32 @@
 
 import { randomId } from "./id.js";
 import { otlpLogs, otlpMetrics } from "./otlp.js";
-import type { Cut, Signal } from "./recorder.js";
-import type { TelemetryBatch, TelemetryOptions, TelemetryParcel } from "./types.js";
+import type { RecorderBatch, Signal } from "./recorder.js";
+import type { TelemetryBatch, TelemetryOptions, TelemetryRequest } from "./types.js";
 
 /** A request, and what is in it. */
-export interface Parcel extends TelemetryParcel {
+export interface ExportRequest extends TelemetryRequest {
   records: Record<Signal, number>;
   /** Milliseconds since 1970. */
   at: number;
 }
 
 // With its headers well under the 64 KiB that all requests of a closing page share.
-export const MAX_PARCEL_BYTES = 48 * 1024;
+export const MAX_REQUEST_BYTES = 48 * 1024;
 
 const byteLength = (text: string) => new TextEncoder().encode(text).length;
 
-export function pack(
-  { batch, records }: Cut,
+export function toRequests(
+  { batch, records }: RecorderBatch,
   resource: Record<string, string>,
   protocol: TelemetryOptions["protocol"],
-): Parcel[] {
-  const parcels: Parcel[] = [];
-  const add = (path: Parcel["path"], half: TelemetryBatch, inside: Parcel["records"]): void => {
+): ExportRequest[] {
+  const parcels: ExportRequest[] = [];
+  const add = (path: ExportRequest["path"], half: TelemetryBatch, inside: ExportRequest["records"]): void => {
     const body = JSON.stringify(bodyOf(path, half, resource));
-    const halves = byteLength(body) > MAX_PARCEL_BYTES ? split(half, inside) : undefined;
+    const halves = byteLength(body) > MAX_REQUEST_BYTES ? split(half, inside) : undefined;
     if (halves) for (const [part, its] of halves) add(path, part, its);
-    else parcels.push({ id: randomId(), path, body, records: inside, at: half.end });
+    else parcels.push({ id: randomId(), path, body, records: inside, at: half.endedAt });
   };
   const { metrics, events } = batch;
   if (protocol === "beacon") add("/v1/beacon", batch, records);
@@ -38,7 +38,7 @@ export function pack(
   return parcels;
 }
 
-function bodyOf(path: Parcel["path"], batch: TelemetryBatch, resource: Record<string, string>): object {
+function bodyOf(path: ExportRequest["path"], batch: TelemetryBatch, resource: Record<string, string>): object {
   switch (path) {
     case "/v1/metrics":
       return otlpMetrics(batch, resource);
@@ -51,10 +51,10 @@ function bodyOf(path: Parcel["path"], batch: TelemetryBatch, resource: Record<st
   }
 }
 
-type Part = [TelemetryBatch, Parcel["records"]];
+type Part = [TelemetryBatch, ExportRequest["records"]];
 
 /** Two halves; undefined when there is nothing left to halve. A figure is in many sums: the first half speaks for all of them. */
-function split(batch: TelemetryBatch, records: Parcel["records"]): Part[] | undefined {
+function split(batch: TelemetryBatch, records: ExportRequest["records"]): Part[] | undefined {
   const metrics = batch.metrics.flatMap((metric) => metric.points.map((point) => ({ ...metric, points: [point] })));
   const { events } = batch;
   if (metrics.length + events.length < 2) return undefined;

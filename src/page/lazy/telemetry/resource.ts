@@ -7,7 +7,7 @@ interface UserAgentData {
   platform?: string;
 }
 
-export function resourceOf({ service }: TelemetryOptions): Record<string, string> {
+export function createResource({ service }: TelemetryOptions): Record<string, string> {
   const { userAgentData } = (globalThis.navigator ?? {}) as { userAgentData?: UserAgentData };
   const { brands, mobile, platform } = userAgentData ?? {};
   return {

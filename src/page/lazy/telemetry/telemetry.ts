@@ -1,22 +1,22 @@
 // What the page reports of itself: records in, requests out, and books of what became of each record.
 
-import { createBooks } from "./accounting.js";
-import { createDelivery, lossOf } from "./delivery.js";
+import { createAccounting } from "./accounting.js";
+import { createDelivery, droppedRecordsOf } from "./delivery.js";
 import { createLongTasks } from "./long-tasks.js";
-import { createBridge } from "./otel-bridge.js";
+import { createOtelBridge } from "./otel-bridge.js";
 import { createPageEnd } from "./page-end.js";
 import { isPrivate } from "./privacy.js";
-import { type Cut, createRecorder } from "./recorder.js";
+import { createRecorder, type RecorderBatch } from "./recorder.js";
 import type { TelemetryRecord } from "./records.js";
-import { type Parcel, pack } from "./requests.js";
-import { resourceOf } from "./resource.js";
-import { type Answer, createPost } from "./transport.js";
-import type { Consent, TelemetryBatch, TelemetryOptions, TelemetryStats } from "./types.js";
+import { type ExportRequest, toRequests } from "./requests.js";
+import { createResource } from "./resource.js";
+import { createTransport, type TransportResult } from "./transport.js";
+import type { TelemetryBatch, TelemetryConsent, TelemetryOptions, TelemetryStats } from "./types.js";
 
 /** Never throws, never blocks, and carries figures and names of models only. */
 export interface Telemetry {
   record(record: TelemetryRecord): void;
-  setConsent(consent: Consent): void;
+  setConsent(consent: TelemetryConsent): void;
   flush(): Promise<void>;
   stats(): TelemetryStats;
   close(): Promise<void>;
@@ -39,25 +39,25 @@ export function createTelemetry(
 ): Telemetry {
   const { flushInterval = FLUSH_MS, beforeSend, protocol, otel } = options;
   const isOff = isPrivate() && options.globalPrivacyControl === "off";
-  const resource = resourceOf(options);
-  let consent: Consent = options.consent ?? "granted";
+  const resource = createResource(options);
+  let consent: TelemetryConsent = options.consent ?? "granted";
   let timer: ReturnType<typeof setTimeout> | undefined;
   let deferTimer: ReturnType<typeof setTimeout> | undefined;
   let allowance = BYTES_AN_HOUR;
   let allowedAt = performance.now();
   /** What the browser was handed for later. */
-  let handed: Cut | undefined;
+  let handed: RecorderBatch | undefined;
   let isFirst = true;
   let isClosed = false;
 
   const maySend = () => consent === "granted" && !isOff;
-  const books = createBooks((signal, reason, count) => recorder.dropped(signal, reason, count));
+  const books = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
   const { drop, closed } = books;
   const recorder = createRecorder({
     ...options,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
-    bridge: otel && createBridge(otel),
+    bridge: otel && createOtelBridge(otel),
     onDrop(signal, reason) {
       // One figure of a record, where the others count.
       if (reason === "non_finite") books.recorded(1);
@@ -65,11 +65,11 @@ export function createTelemetry(
     },
   });
 
-  const onAnswer = (parcel: Parcel, answer: Answer) => {
+  const onAnswer = (parcel: ExportRequest, answer: TransportResult) => {
     if (answer.kind === "retry") void delivery.deliver([parcel]);
-    else closed(parcel, lossOf(answer));
+    else closed(parcel, droppedRecordsOf(answer));
   };
-  const post = createPost(options, fetch);
+  const post = createTransport(options, fetch);
   const delivery = createDelivery({ post, storeName, onEnd: closed });
   const pageEnd = createPageEnd(post, options, onAnswer);
 
@@ -80,21 +80,21 @@ export function createTelemetry(
     allowedAt = now;
     return allowance > 0;
   };
-  const spend = (parcels: Parcel[]) => {
+  const spend = (parcels: ExportRequest[]) => {
     for (const { body } of parcels) allowance -= body.length;
   };
 
   /** What was recorded, as requests. While the hour has no bytes left the sums grow, and the oldest events go. */
-  const cut = (): { cut: Cut; parcels: Parcel[] } | undefined => {
-    const taken = mayCut() ? recorder.cut() : undefined;
+  const cut = (): { cut: RecorderBatch; parcels: ExportRequest[] } | undefined => {
+    const taken = mayCut() ? recorder.collect() : undefined;
     const given = taken && approved(taken);
     if (!given) return undefined;
-    const parcels = pack(given, resource, protocol);
+    const parcels = toRequests(given, resource, protocol);
     books.opened(parcels);
     return { cut: given, parcels };
   };
 
-  const approved = (taken: Cut): Cut | undefined => {
+  const approved = (taken: RecorderBatch): RecorderBatch | undefined => {
     if (!beforeSend) return taken;
     try {
       const batch = beforeSend(structuredClone(taken.batch));
@@ -108,7 +108,7 @@ export function createTelemetry(
   };
 
   /** What the page took out is dropped; the report on drops is no record. */
-  const withoutRemoved = ({ batch: before, records }: Cut, batch: TelemetryBatch): Cut => {
+  const withoutRemoved = ({ batch: before, records }: RecorderBatch, batch: TelemetryBatch): RecorderBatch => {
     const events = Math.min(records.events, Math.max(0, before.events.length - batch.events.length));
     const metrics = batch.metrics.length === 0 ? records.metrics : 0;
     drop("metrics", "before_send", metrics);
@@ -117,20 +117,20 @@ export function createTelemetry(
   };
 
   /** Nothing is with the browser any more; answers what must go another way under the name that it has. */
-  const recall = (): Parcel[] => {
+  const recall = (): ExportRequest[] => {
     const { gone, back } = pageEnd.recall();
     spend(gone);
     for (const parcel of gone) closed(parcel);
     if (gone.length === 0 && handed) {
       books.recalled(back);
-      recorder.restore(handed);
+      recorder.mergeBack(handed);
     }
     handed = undefined;
     return gone.length > 0 ? back : [];
   };
 
   /** Hands all to the browser; answers what it would not take. */
-  const defer = (): Parcel[] => {
+  const defer = (): ExportRequest[] => {
     const left = recall();
     const next = cut();
     if (!next) return left;
@@ -150,7 +150,7 @@ export function createTelemetry(
     }, DEFER_MS);
   };
 
-  const deliver = (parcels: Parcel[]): Promise<void> => {
+  const deliver = (parcels: ExportRequest[]): Promise<void> => {
     spend(parcels);
     return delivery.deliver(parcels);
   };
@@ -204,7 +204,7 @@ export function createTelemetry(
       }
       books.recorded(recorder.record(record));
       if (record.kind === "predicted")
-        for (const milliseconds of longTasks.during(record.timings.total))
+        for (const milliseconds of longTasks.during(record.timings.totalMs))
           books.recorded(recorder.record({ kind: "longTask", milliseconds, model: record.model.name }));
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();

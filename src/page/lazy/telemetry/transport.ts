@@ -1,25 +1,25 @@
 // One request to the collector, and what its answer means for the records in it.
 
-import type { Parcel } from "./requests.js";
+import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
 
-export type Answer =
+export type TransportResult =
   /** `rejected` records of it the collector did not take, and never will. */
   | { kind: "sent"; rejected: number }
   /** `after`: milliseconds that the collector asked for. `atOnce`: no request left the page. */
   | { kind: "retry"; after?: number; atOnce?: boolean }
   | { kind: "refused" };
 
-export interface Post {
+export interface Transport {
   /** Never rejects. At once: nothing is waited for before the request leaves, since the page is ending. */
-  send(parcel: Parcel, atOnce?: boolean): Promise<Answer>;
+  send(parcel: ExportRequest, atOnce?: boolean): Promise<TransportResult>;
   /** With the key in it, for whoever can set no header. */
-  address(parcel: Parcel): string;
+  address(parcel: ExportRequest): string;
   /** The request as it is, for whoever sends it otherwise. */
-  request(parcel: Parcel): RequestInit;
+  request(parcel: ExportRequest): RequestInit;
 }
 
-export const contentType = ({ path }: Parcel) => (path === "/v1/beacon" ? "text/plain" : "application/json");
+export const contentType = ({ path }: ExportRequest) => (path === "/v1/beacon" ? "text/plain" : "application/json");
 
 // A collector that hangs costs nothing but this.
 const SEND_MS = 10_000;
@@ -35,14 +35,14 @@ const BLOCKED_MS = 50;
 const RETRY = new Set([429, 502, 503, 504]);
 
 /** `fetch` is the browser's own. */
-export function createPost(options: TelemetryOptions, fetch: typeof globalThis.fetch): Post {
+export function createTransport(options: TelemetryOptions, fetch: typeof globalThis.fetch): Transport {
   const { endpoint = "", writeKey, exporter, keepalive = "auto" } = options;
   const base = endpoint.replace(/\/+$/, "");
-  const url = ({ path, id }: Parcel) => `${base}${path}?batch=${id}`;
-  const address = (parcel: Parcel) => url(parcel) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
+  const url = ({ path, id }: ExportRequest) => `${base}${path}?batch=${id}`;
+  const address = (parcel: ExportRequest) => url(parcel) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
   // Any header of our own would cost the beacon a preflight.
-  const hasHeaders = (parcel: Parcel) => parcel.path !== "/v1/beacon";
-  const request = (parcel: Parcel) => ({
+  const hasHeaders = (parcel: ExportRequest) => parcel.path !== "/v1/beacon";
+  const request = (parcel: ExportRequest) => ({
     ...{ method: "POST", body: parcel.body as string | Blob, credentials: "omit" as const },
     // To its own origin a browser would tell the page's whole address. "no-referrer" would make the Origin null there.
     referrerPolicy: "origin" as const,
@@ -54,7 +54,7 @@ export function createPost(options: TelemetryOptions, fetch: typeof globalThis.f
     keepalive: keepalive === "auto" && parcel.body.length <= MAX_KEEPALIVE_BYTES,
   });
 
-  const fetched = async (parcel: Parcel, atOnce: boolean): Promise<Answer> => {
+  const fetched = async (parcel: ExportRequest, atOnce: boolean): Promise<TransportResult> => {
     const init = request(parcel);
     const { body } = parcel;
     const zipped = !atOnce && hasHeaders(parcel) && body.length > GZIP_FROM_BYTES ? await gzip(body) : undefined;

@@ -1,12 +1,12 @@
 // The plain data of telemetry that a page passes in or is handed: options, batches, requests, books.
 
-export type Consent = "granted" | "pending" | "denied";
+export type TelemetryConsent = "granted" | "pending" | "denied";
 
 /** Attributes of a metric's stream; every value is of a closed set. */
-export type Attributes = Readonly<Record<string, string>>;
+export type TelemetryAttributes = Readonly<Record<string, string>>;
 
-export interface HistogramPoint {
-  attributes: Attributes;
+export interface TelemetryHistogramPoint {
+  attributes: TelemetryAttributes;
   count: number;
   sum: number;
   min: number;
@@ -16,8 +16,8 @@ export interface HistogramPoint {
 }
 
 /** OpenTelemetry's exponential histogram: bucket i counts values in (base^(offset+i), base^(offset+i+1)], base = 2^(2^-scale). */
-export interface ExponentialPoint {
-  attributes: Attributes;
+export interface TelemetryExponentialPoint {
+  attributes: TelemetryAttributes;
   count: number;
   sum: number;
   min: number;
@@ -28,22 +28,22 @@ export interface ExponentialPoint {
   buckets: number[];
 }
 
-export interface CounterPoint {
-  attributes: Attributes;
+export interface TelemetryCounterPoint {
+  attributes: TelemetryAttributes;
   value: number;
 }
 
 /** What was added up since the batch before: deltas, never totals. */
-export type Metric =
-  | { kind: "histogram"; name: string; unit: string; bounds: readonly number[]; points: HistogramPoint[] }
-  | { kind: "exponential"; name: string; unit: string; points: ExponentialPoint[] }
-  | { kind: "counter"; name: string; unit: string; points: CounterPoint[] };
+export type TelemetryMetric =
+  | { kind: "histogram"; name: string; unit: string; bounds: readonly number[]; points: TelemetryHistogramPoint[] }
+  | { kind: "exponential"; name: string; unit: string; points: TelemetryExponentialPoint[] }
+  | { kind: "counter"; name: string; unit: string; points: TelemetryCounterPoint[] };
 
-export interface EventRecord {
+export interface TelemetryEvent {
   /** `ml.prediction`, say. */
   name: string;
   /** Milliseconds since 1970. */
-  time: number;
+  recordedAt: number;
   /** OpenTelemetry's INFO or ERROR. */
   severity: 9 | 17;
   attributes: Record<string, string | number | boolean>;
@@ -52,14 +52,14 @@ export interface EventRecord {
 /** What is about to be sent. */
 export interface TelemetryBatch {
   /** Milliseconds since 1970: when its first and last record may have been made. */
-  start: number;
-  end: number;
-  metrics: Metric[];
-  events: EventRecord[];
+  startedAt: number;
+  endedAt: number;
+  metrics: TelemetryMetric[];
+  events: TelemetryEvent[];
 }
 
 /** One request. Whoever receives it must count an `id` once: what is not known to have arrived is sent again. */
-export interface TelemetryParcel {
+export interface TelemetryRequest {
   /** 128 random bits in hex. */
   id: string;
   path: "/v1/metrics" | "/v1/logs" | "/v1/beacon";
@@ -69,8 +69,11 @@ export interface TelemetryParcel {
 
 /** The part of OpenTelemetry's `Meter` that is used. */
 export interface MeterLike {
-  createHistogram(name: string, options: { unit: string }): { record(value: number, attributes: Attributes): void };
-  createCounter(name: string, options: { unit: string }): { add(value: number, attributes: Attributes): void };
+  createHistogram(
+    name: string,
+    options: { unit: string },
+  ): { record(value: number, attributes: TelemetryAttributes): void };
+  createCounter(name: string, options: { unit: string }): { add(value: number, attributes: TelemetryAttributes): void };
 }
 
 /** The part of OpenTelemetry's `Logger` that is used. */
@@ -93,13 +96,13 @@ export interface TelemetryOptions {
    */
   protocol?: "otlp" | "beacon";
   /** Sends a request in place of the library: `retry` is asked again later, `drop` is given up. */
-  exporter?: (parcel: TelemetryParcel) => Promise<"sent" | "retry" | "drop">;
+  exporter?: (parcel: TelemetryRequest) => Promise<"sent" | "retry" | "drop">;
   /** Instruments of an OpenTelemetry SDK that the page runs anyway: they are told each figure as it comes. */
   otel?: { meter?: MeterLike; logger?: LoggerLike };
   /** Sent as `service.name` and `service.version`. */
   service?: { name: string; version?: string };
   /** Default `granted`. `pending` keeps up to 50 events and the sums in memory, `denied` drops all and records nothing. */
-  consent?: Consent;
+  consent?: TelemetryConsent;
   /** The collector's public write key, sent as `X-Insitu-Key`; as `?key=` where a browser lets no header be set. */
   writeKey?: string;
   /** Milliseconds between two sends. Default 30,000. */

@@ -1,6 +1,6 @@
 // Decides whether and when a failed request is tried again; all requests of a load share the waiting.
 import { type InsituError, isInsituError } from "../../../shared/errors.js";
-import type { Ports } from "../platform.js";
+import type { Platform } from "../platform.js";
 
 // A try and three more: with the delays below a dead host is given up in some two seconds.
 const MAX_FAILURES = 4;
@@ -24,7 +24,7 @@ export interface Backoff {
 }
 
 /** Full jitter, doubling from 250 ms to 1 s ("Exponential Backoff And Jitter", AWS 2015); `Retry-After` wins. */
-export function createBackoff(ports: Ports, signal: AbortSignal): Backoff {
+export function createBackoff(ports: Platform, signal: AbortSignal): Backoff {
   // Shared: when a host asks one request to wait, the others must not go on asking it.
   let notBefore = 0;
   const wait = async () => {

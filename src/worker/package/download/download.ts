@@ -1,9 +1,9 @@
 // Fetches the chunks of a package that are missing: several requests at once, each resumed where it broke off.
 import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import type { Ports } from "../platform.js";
+import type { Platform } from "../platform.js";
 import { type Backoff, createBackoff } from "./backoff.js";
-import { type Answer, request } from "./http.js";
+import { type HttpResponse, request } from "./http.js";
 import { altered, receive, wrongLength } from "./receive.js";
 
 /** A file and which of its chunks are wanted. */
@@ -16,7 +16,7 @@ export interface WantedFile {
 
 export interface DownloadOptions {
   signal: AbortSignal;
-  ports: Ports;
+  ports: Platform;
   /** Called with the number of bytes of wanted chunks that just arrived; negative for bytes that turned out useless. */
   onBytes?: (bytes: number) => void;
   /** Gets each chunk once it is verified; that request goes on when it resolves. */
@@ -137,7 +137,7 @@ async function transfer(job: Job, backoff: Backoff, options: DownloadOptions): P
   }
 }
 
-async function ask(job: Job, { signal, ports }: DownloadOptions): Promise<Answer> {
+async function ask(job: Job, { signal, ports }: DownloadOptions): Promise<HttpResponse> {
   const { file } = job;
   const last = job.wanted.at(-1) as number;
   const from = file.offsets[job.wanted[0] as number] as number;

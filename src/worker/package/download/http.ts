@@ -1,6 +1,6 @@
 // One HTTP request for a file or a part of it: headers read, body streamed under an idle watchdog, failures typed.
 import { asInsituError, InsituError } from "../../../shared/errors.js";
-import type { Ports } from "../platform.js";
+import type { Platform } from "../platform.js";
 
 /** Milliseconds without a byte until a request is given up; apart from any limit on the whole. */
 export const IDLE_MS = 15_000;
@@ -13,7 +13,7 @@ export interface RequestOptions {
   ifRange?: string;
 }
 
-export interface Answer {
+export interface HttpResponse {
   /** Where the first byte of the body stands in the file; 0 unless the host kept to the range. */
   from: number;
   /** The whole file's size, when the host of a partial answer told it. */
@@ -29,7 +29,7 @@ export interface Answer {
 }
 
 /** Throws `network`, `http_4xx`, `http_5xx`, `timeout` (no byte for 15 s) or `aborted`; the body's generator the same. */
-export async function request(url: string, options: RequestOptions, ports: Ports): Promise<Answer> {
+export async function request(url: string, options: RequestOptions, ports: Platform): Promise<HttpResponse> {
   const watch = watchdog(url, options.signal);
   try {
     const response = await ports.fetch(url, {
@@ -57,7 +57,7 @@ function headersOf({ range, ifRange }: RequestOptions): Record<string, string> {
   return { Range: `bytes=${range.from}-${range.to - 1}`, ...(ifRange && { "If-Range": ifRange }) };
 }
 
-function describe({ status, headers }: Response, asked = 0): Omit<Answer, "body"> {
+function describe({ status, headers }: Response, asked = 0): Omit<HttpResponse, "body"> {
   const etag = headers.get("etag");
   const type = headers.get("content-type") ?? "";
   const strong = etag && !etag.startsWith("W/") ? etag : undefined;

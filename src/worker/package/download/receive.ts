@@ -2,7 +2,7 @@
 import { InsituError } from "../../../shared/errors.js";
 import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import type { Answer } from "./http.js";
+import type { HttpResponse } from "./http.js";
 
 export interface ChunkedFile {
   url: string;
@@ -18,7 +18,7 @@ export interface ChunkedFile {
  * `model_integrity` for an altered chunk and for a body that ends early; of one that goes on after the file's end no more is read.
  */
 export async function* receive(
-  answer: Answer,
+  answer: HttpResponse,
   file: ChunkedFile,
   indices: readonly number[],
   onBytes: (bytes: number) => void = () => undefined,

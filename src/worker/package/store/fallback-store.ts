@@ -3,7 +3,7 @@ import { type InsituError, isInsituError } from "../../../shared/errors.js";
 import { createMemoryStore } from "./memory-store.js";
 import type { OnStoreEvent, Store } from "./store.js";
 
-export interface SafeStore extends Store {
+export interface FallbackStore extends Store {
   /** Why packages are kept in memory only; undefined while IndexedDB works. */
   problem(): InsituError | undefined;
 }
@@ -13,7 +13,7 @@ export interface SafeStore extends Store {
 const TRIES = 3;
 
 /** Of its methods only those for notes reject with `storage_unavailable`. */
-export function createSafeStore(database: Store, emit: OnStoreEvent): SafeStore {
+export function createFallbackStore(database: Store, emit: OnStoreEvent): FallbackStore {
   const memory = createMemoryStore();
   let problem: InsituError | undefined;
 

@@ -3,9 +3,9 @@ import type { IDBPDatabase, IDBPTransaction } from "idb";
 import { asInsituError, InsituError } from "../../../shared/errors.js";
 import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import { deadline } from "../../lib/with-deadline.js";
+import { withDeadline } from "../../lib/with-deadline.js";
 import { bytesOf, evictable, victims } from "./eviction.js";
-import { createRoom } from "./retry-after-eviction.js";
+import { createEvictionRetry } from "./retry-after-eviction.js";
 import { abort, openDatabase, type Schema, STORES, type StoreName } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store } from "./store.js";
 
@@ -25,7 +25,7 @@ const STEP_MS = 30_000;
 // A download that nobody came back to in a week is no longer worth its space.
 const PENDING_MS = 7 * 24 * 3600 * 1000;
 
-export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent): Store {
+export function openIndexedDbStore({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent): Store {
   let opening: Promise<IDBPDatabase<Schema>> | undefined;
   let keeps = expected;
   const forget = () => {
@@ -45,7 +45,7 @@ export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnSt
 
   const step = async <T>(what: string, run: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T> => {
     try {
-      return await deadline(database().then(run), STEP_MS, what);
+      return await withDeadline(database().then(run), STEP_MS, what);
     } catch (error) {
       // A handle that Safari's storage process lost never works again (WebKit 277615): the next call opens another.
       const problem = storageError(error, what);
@@ -71,7 +71,7 @@ export function openStore({ name, maxBytes, expected }: StoreOptions, emit: OnSt
     await sweep(tx);
   };
 
-  const withRoom = createRoom(async (url, bytes) => {
+  const withRoom = createEvictionRetry(async (url, bytes) => {
     const gone = await write("make room", "strict", async (tx) => {
       const rows: PackageRow[] = [];
       for (const row of evictable(await tx.objectStore("packages").getAll(), url)) {

@@ -5,9 +5,9 @@ import { isInsituError } from "../../../shared/errors.js";
 export type Free = (url: string, bytes: number) => Promise<boolean>;
 
 /** Runs `write`, which needs `bytes` for the package at `url`, and again each time that room was made. */
-export type WithRoom = <T>(url: string, bytes: number, write: () => Promise<T>) => Promise<T>;
+export type RetryAfterEviction = <T>(url: string, bytes: number, write: () => Promise<T>) => Promise<T>;
 
-export function createRoom(free: Free): WithRoom {
+export function createEvictionRetry(free: Free): RetryAfterEviction {
   let timesMade = 0;
   let last: Promise<unknown> = Promise.resolve();
 

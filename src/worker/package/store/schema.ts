@@ -1,7 +1,7 @@
 // Opens the IndexedDB database of the store, within a deadline on every way that browsers leave it hanging.
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { InsituError } from "../../../shared/errors.js";
-import { deadline } from "../../lib/with-deadline.js";
+import { withDeadline } from "../../lib/with-deadline.js";
 import type { ReleaseFloor } from "../trust.js";
 import type { PackageRow } from "./store.js";
 
@@ -83,7 +83,7 @@ export async function openDatabase(name: string, { onLost, onCreated }: Database
     terminated: onLost,
   });
   try {
-    return await deadline(Promise.race([opened, refused]), OPEN_MS, "open the store");
+    return await withDeadline(Promise.race([opened, refused]), OPEN_MS, "open the store");
   } catch (error) {
     // Should it open after all, nobody uses it, and it must not block others.
     void opened.then((db) => db.close()).catch(() => undefined);

@@ -4,7 +4,7 @@ import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { deferred } from "../../lib/deferred.js";
 import type { Store } from "./store.js";
 
-export interface Keeper {
+export interface WriteBehind {
   /** Takes a verified chunk; waits where the store cannot follow. `onStored` is called once it is there. */
   keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void>;
   /** The bytes of a chunk that still waits for its turn. */
@@ -38,7 +38,7 @@ interface Waiting {
   isRead?: boolean;
 }
 
-export function createKeeper(url: string, store: Store): Keeper {
+export function createWriteBehind(url: string, store: Store): WriteBehind {
   const puts = new Map<string, Promise<void>>();
   const waiting = new Map<string, Waiting>();
   const flushed = deferred<void>();

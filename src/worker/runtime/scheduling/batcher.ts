@@ -1,23 +1,23 @@
 // Runs the predictions of one model that wait at the same time in one go, and each alone where that does not work.
 import { isInsituError } from "../../../shared/errors.js";
-import type { Task, TensorSpec } from "../../../shared/types/manifest.js";
+import type { ModelTask, TensorSpec } from "../../../shared/types/manifest.js";
 import type { BatchingOptions } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
-import type { RanOn } from "../session/resilient-session.js";
-import type { Lane } from "./scheduler.js";
+import type { ResilientRun } from "../session/resilient-session.js";
+import type { BatchQueue } from "./scheduler.js";
 import { agree, isBatched, join, split } from "./tensor-batch.js";
 
 type Feeds = Record<string, TensorData>;
-type Settled = PromiseSettledResult<RanOn>;
+type Settled = PromiseSettledResult<ResilientRun>;
 
 /** A measured middle: over 32 items a run of `digits` gains no more here, and each more is memory. */
 export const MAX_BATCH_SIZE = 32;
 
-export function batchedLane(
-  run: (feeds: Feeds) => Promise<RanOn>,
-  { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: Task },
-  { maxBatchSize = MAX_BATCH_SIZE, batchTimeoutMs = 0 }: BatchingOptions,
-): Lane<Feeds, RanOn> {
+export function createBatchQueue(
+  run: (feeds: Feeds) => Promise<ResilientRun>,
+  { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: ModelTask },
+  { maxBatchSize = MAX_BATCH_SIZE, batchTimeout = 0 }: BatchingOptions,
+): BatchQueue<Feeds, ResilientRun> {
   // A ranking's call is a batch already, of as many items as it likes.
   let most = isBatched(inputs, outputs) && task?.kind !== "ranking" ? maxBatchSize : 1;
   /** Whether a batch was seen to give each item what it gets alone: a model may mix its items. */
@@ -63,5 +63,5 @@ export function batchedLane(
   };
 
   // The first batch is the smallest that can be compared.
-  return { maxBatchSize: () => (isProven ? most : Math.min(most, 2)), batchTimeoutMs, run: runItems };
+  return { maxBatchSize: () => (isProven ? most : Math.min(most, 2)), batchTimeout, run: runItems };
 }

@@ -1,28 +1,28 @@
 // Lets one thing use the engine at a time: by priority, then in order, batches of one model together; a failure never reaches the next.
 import { InsituError } from "../../../shared/errors.js";
-import type { Priority } from "../../../shared/types/model.js";
+import type { PredictPriority } from "../../../shared/types/model.js";
 import { bucket } from "./tensor-batch.js";
 
 /** What runs the items of one model, at most `maxBatchSize` at once, which may change from run to run. */
-export interface Lane<Item, Result> {
+export interface BatchQueue<Item, Result> {
   maxBatchSize(): number;
   /** Milliseconds that a batch which is not full waits for more. */
-  batchTimeoutMs: number;
+  batchTimeout: number;
   /** One result or error an item. */
   run(items: Item[]): Promise<PromiseSettledResult<Result>[]>;
 }
 
 export interface Turn {
-  priority?: Priority;
+  priority?: PredictPriority;
   /** Drops what waits; what runs goes on, and its caller has been told already. */
   signal?: AbortSignal;
 }
 
-export interface Turns {
+export interface Scheduler {
   /** Waits for its turn among the lane's others and everybody else's. */
-  item<Item, Result>(lane: Lane<Item, Result>, item: Item, turn: Turn): Promise<Result>;
+  enqueue<Item, Result>(lane: BatchQueue<Item, Result>, item: Item, turn: Turn): Promise<Result>;
   /** Runs alone. */
-  alone<T>(run: () => Promise<T>, turn?: Turn): Promise<T>;
+  runExclusive<T>(run: () => Promise<T>, turn?: Turn): Promise<T>;
   /** Nothing runs or waits. */
   isIdle(): boolean;
 }
@@ -31,14 +31,14 @@ interface Waiting {
   rank: number;
   since: number;
   /** Undefined: runs alone. */
-  lane?: Lane<unknown, unknown>;
+  lane?: BatchQueue<unknown, unknown>;
   item?: unknown;
   run?: () => Promise<unknown>;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
-const RANKS: Record<Priority, number> = { high: 0, normal: 1, low: 2 };
+const RANKS: Record<PredictPriority, number> = { high: 0, normal: 1, low: 2 };
 
 // A message to oneself takes some 20 µs. Should one be lost, this is how long everybody waits.
 const LOST_MS = 50;
@@ -65,10 +65,10 @@ function inATask(): (run: () => void) => void {
   };
 }
 
-export function createTurns(
+export function createScheduler(
   now: () => number = () => performance.now(),
   afterMessages: (run: () => void) => void = inATask(),
-): Turns {
+): Scheduler {
   /** In the order in which they will run. */
   let waiting: Waiting[] = [];
   let busy = false;
@@ -141,7 +141,7 @@ export function createTurns(
       seen.add(lane);
       const most = lane?.maxBatchSize() ?? 1;
       const mates = lane ? waiting.filter((other) => other.lane === lane).slice(0, most) : [entry];
-      const left = lane && mates.length < most ? lane.batchTimeoutMs - (now() - entry.since) : 0;
+      const left = lane && mates.length < most ? lane.batchTimeout - (now() - entry.since) : 0;
       if (left > 0) {
         patience = Math.min(patience, left);
         continue;
@@ -154,8 +154,8 @@ export function createTurns(
   };
 
   return {
-    item: (lane, item, turn) => add({ lane: lane as Lane<unknown, unknown>, item }, turn),
-    alone: (run, turn = {}) => add({ run }, turn),
+    enqueue: (lane, item, turn) => add({ lane: lane as BatchQueue<unknown, unknown>, item }, turn),
+    runExclusive: (run, turn = {}) => add({ run }, turn),
     isIdle: () => !busy && waiting.length === 0,
   };
 }

@@ -35,7 +35,7 @@ export interface Target {
   threads?: number;
 }
 
-export interface Ran {
+export interface RunResult {
   outputs: Record<string, TensorData>;
   /** Milliseconds until the work was handed to the device; on a GPU it may still be running then. */
   executeMs: number;
@@ -51,9 +51,9 @@ export interface Session {
    * off that, without its `data`. Calls must not overlap. Rejects
    * with `device_lost` when the device died, `out_of_memory` when it had no room; a lost session never works again.
    */
-  run(feeds: Record<string, TensorData>): Promise<Ran>;
+  run(feeds: Record<string, TensorData>): Promise<RunResult>;
   /** Runs the part of the model that its embedding needs; answers one output, `embedding`, of shape `[batch, numbers]`. Otherwise as `run`. */
-  embed(feeds: Record<string, TensorData>): Promise<Ran>;
+  embed(feeds: Record<string, TensorData>): Promise<RunResult>;
   /** Frees what the model holds; a second call does nothing. */
   dispose(): void;
 }

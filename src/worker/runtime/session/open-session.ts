@@ -1,13 +1,13 @@
 // Opens a model on the first target that runs it rightly, and says why the others were not used.
 import { InsituError } from "../../../shared/errors.js";
 import type { InputSpec } from "../../../shared/types/manifest.js";
-import type { Refusal } from "../../../shared/types/model.js";
+import type { BackendRefusal } from "../../../shared/types/model.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import { zeros } from "../inputs.js";
-import type { Sentinel } from "../tuning/tuning-cache.js";
+import type { CrashSentinel } from "../tuning/tuning-cache.js";
 import { type Engine, type ModelSource, NO_REWRITES, type Session, type Target } from "./engine.js";
 import { tooLarge } from "./memory-need.js";
-import { selfTest } from "./verify-session.js";
+import { verifySession } from "./verify-session.js";
 
 export interface OpenContext {
   engine: Engine;
@@ -15,7 +15,7 @@ export interface OpenContext {
   inputs: InputSpec[];
   /** What messages call the model. */
   name: string;
-  sentinel: Sentinel;
+  sentinel: CrashSentinel;
   /** The package's golden inputs and outputs. */
   selfTests(): Promise<SelfTest[]>;
 }
@@ -44,7 +44,7 @@ class Unreadable extends Error {
 export async function openFirst(
   context: OpenContext,
   order: Target[],
-  refused: Refusal[],
+  refused: BackendRefusal[],
   options: OpenOptions = {},
 ): Promise<Session> {
   const { name, sentinel } = context;
@@ -120,7 +120,7 @@ async function checked(
     const started = performance.now();
     // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
     if (tests.length === 0) await session.run(zeros(inputs));
-    const wrong = await selfTest(session, tests, target.backend);
+    const wrong = await verifySession(session, tests, target.backend);
     if (wrong !== undefined) throw new WrongNumbers(wrong);
     onWarmup?.(performance.now() - started);
     return session;

@@ -1,28 +1,28 @@
 // A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
 import { type InsituError, isInsituError } from "../../../shared/errors.js";
-import type { Moved, Residence } from "../../../shared/protocol.js";
-import type { BackendReport, Measured } from "../../../shared/types/model.js";
+import type { BackendChange, Residence } from "../../../shared/protocol.js";
+import type { BackendMeasurement, BackendReport } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import { firstInvalid } from "../outputs.js";
-import { isSame, refusals, startOrder } from "../tuning/candidates.js";
-import { type Choice, environmentOf, type Notes, recall } from "../tuning/tuning-cache.js";
-import type { Ran, Session, Target } from "./engine.js";
+import { isSame, refusals, startCandidates } from "../tuning/candidates.js";
+import { type Choice, environmentOf, recall, type TuningCache } from "../tuning/tuning-cache.js";
+import type { RunResult, Session, Target } from "./engine.js";
 import { type OpenContext, type OpenOptions, openFirst, reasonOf } from "./open-session.js";
 
-export interface ResidentParts extends OpenContext {
+export interface ResilientSessionDeps extends OpenContext {
   backends: Backend[];
-  notes: Notes;
+  notes: TuningCache;
   /** Most threads that this worker may use. */
   maxThreads: number;
 }
 
-export interface RanOn extends Ran {
+export interface ResilientRun extends RunResult {
   backend: Backend;
 }
 
 /** `run`, `adopt` and `replaceInvalid` want the engine for themselves. */
-export interface Resident {
-  readonly parts: ResidentParts;
+export interface ResilientSession {
+  readonly parts: ResilientSessionDeps;
   /** What is known of the backends that have not been refused. */
   usable(): BackendReport[];
   /** True when the target was measured at an earlier visit, in the same environment. */
@@ -31,24 +31,27 @@ export interface Resident {
   target(): Target;
   residence(): Residence;
   /** Runs the model; where its device was lost meanwhile it is opened again, and the run repeated once. */
-  run(feeds: Record<string, TensorData>): Promise<RanOn>;
+  run(feeds: Record<string, TensorData>): Promise<ResilientRun>;
   /** Runs the part of it that its embedding needs; otherwise as `run`. */
-  embed(feeds: Record<string, TensorData>): Promise<RanOn>;
+  embed(feeds: Record<string, TensorData>): Promise<ResilientRun>;
   /** The outputs held NaN or infinity for these finite feeds: moves to a backend on which they do not, if there is one. */
   replaceInvalid(feeds: Record<string, TensorData>, reason: string): Promise<void>;
   /** What was measured since, and the session to go on with. */
-  adopt(session: Session, measured: Measured[]): void;
+  adopt(session: Session, measured: BackendMeasurement[]): void;
   /** The backend was tried and is not used. */
   refuse(backend: Backend, why: unknown): void;
   session(): Session;
-  onChange: ((moved?: Moved) => void) | undefined;
+  onChange: ((moved?: BackendChange) => void) | undefined;
   dispose(): void;
 }
 
 // A GPU process that crashed twice gives no adapter again.
 const LOSSES_TO_LEAVE = 2;
 
-export async function createResident(parts: ResidentParts, options: OpenOptions): Promise<Resident> {
+export async function createResilientSession(
+  parts: ResilientSessionDeps,
+  options: OpenOptions,
+): Promise<ResilientSession> {
   const { engine, backends, notes, sentinel, maxThreads } = parts;
   const probed = await Promise.all(backends.map((backend) => engine.probe(backend)));
   const reports = probed.map((report) => ({
@@ -61,7 +64,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     reports.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend)),
   );
   const choice = await recall(notes, environment);
-  const { order, refused } = startOrder(reports);
+  const { order, refused } = startCandidates(reports);
   const usable = order.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend));
   // A page that crashed on all of them may still be lucky with the last.
   const start = usable.length > 0 ? usable : order.slice(-1);
@@ -70,7 +73,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
   const first = known ? [known, ...start.filter((target) => !isSame(target, known))] : start;
   let session = await openFirst(parts, first, refused, { ...options, known });
   const recalled = session.target === known;
-  let measured: Measured[] = recalled ? (choice as Choice).measured : [];
+  let measured: BackendMeasurement[] = recalled ? (choice as Choice).measured : [];
   const losses = new Map<Backend, number>();
   let disposed = false;
   /** Set while no backend could be opened again; the next run tries once more. */
@@ -84,7 +87,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
       : left;
   };
 
-  const move = (next: Session, moved?: Moved) => {
+  const move = (next: Session, moved?: BackendChange) => {
     session = next;
     if (disposed) next.dispose();
     resident.onChange?.(moved);
@@ -109,7 +112,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     broken = undefined;
   };
 
-  const recovering = async (run: (session: Session) => Promise<Ran>): Promise<RanOn> => {
+  const recovering = async (run: (session: Session) => Promise<RunResult>): Promise<ResilientRun> => {
     try {
       if (broken) throw broken;
       return { ...(await run(session)), backend: session.target.backend };
@@ -125,7 +128,7 @@ export async function createResident(parts: ResidentParts, options: OpenOptions)
     }
   };
 
-  const resident: Resident = {
+  const resident: ResilientSession = {
     parts,
     usable: () => reports.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend)),
     recalled,

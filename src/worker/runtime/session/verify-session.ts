@@ -23,7 +23,7 @@ export interface Comparison {
  * for probabilities, relative to the output's size for pixels and logits. NaN and infinity never agree, wherever in the output
  * they are; nor does another shape. Places that the recording calls unstable are not compared.
  */
-export function compare(
+export function compareOutputs(
   expected: Record<string, ExpectedOutput>,
   actual: Record<string, TensorData>,
   tolerance: number,
@@ -72,10 +72,14 @@ function worstValue(output: string, { data, stride, unstable }: ExpectedOutput, 
  * Why this backend must not run the model, with the figures; undefined when it gives what is right in all tests. The tests run
  * one after the other, and the first that fails is told. Throws what `session.run` throws.
  */
-export async function selfTest(session: Session, tests: SelfTest[], backend: Backend): Promise<string | undefined> {
+export async function verifySession(
+  session: Session,
+  tests: SelfTest[],
+  backend: Backend,
+): Promise<string | undefined> {
   for (const { inputs, outputs, tolerance } of tests) {
     const { outputs: actual } = await session.run(inputs);
-    const found = compare(outputs, actual, tolerance[backend]);
+    const found = compareOutputs(outputs, actual, tolerance[backend]);
     if (!found.agrees) return reasonText(found, backend, tolerance[backend]);
   }
   return undefined;

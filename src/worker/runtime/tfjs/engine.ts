@@ -14,7 +14,7 @@ import type { Engine, ModelSource, Session, Target } from "../session/engine.js"
 import { createBackends, probe, type Running } from "./backends.js";
 import { openGraph } from "./graph-model.js";
 import { missingOps } from "./missing-kernels.js";
-import { createSession, guardedRun, type SessionParts } from "./session.js";
+import { createSession, guardedRun, type SessionDeps } from "./session.js";
 import type { WasmAssets } from "./wasm.js";
 
 export function tfjsEngine(assets: WasmAssets): Engine {
@@ -66,7 +66,7 @@ async function openLayers(source: ModelSource, target: Target, running: Running)
   });
 }
 
-function layersEmbed(from: LayersModel, { inputs, embedding }: ModelSource): SessionParts["embed"] {
+function layersEmbed(from: LayersModel, { inputs, embedding }: ModelSource): SessionDeps["embed"] {
   const layer = from.layers.find(({ name }) => name === embedding?.node);
   if (!layer) return undefined;
   // It shares the layers, and thereby the weights.

@@ -3,11 +3,11 @@ import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@
 import { asInsituError, InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import type { PictureFeed } from "../image.js";
-import type { ModelSource, Ran, Session, Target } from "../session/engine.js";
+import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
 import type { Running } from "./backends.js";
 import { type OnGpu, toGpu } from "./image.js";
 
-export interface SessionParts {
+export interface SessionDeps {
   source: ModelSource;
   target: Target;
   running: Running;
@@ -18,12 +18,12 @@ export interface SessionParts {
   free: () => void;
 }
 
-export function createSession(parts: SessionParts): Session {
+export function createSession(parts: SessionDeps): Session {
   const { target, running, free } = parts;
   let open = true;
   const release = running.hold();
-  const guarded = async (start: () => Promise<Ran>): Promise<Ran> => {
-    if (!open) throw new InsituError("aborted", "The model was disposed.", { reason: "disposed" });
+  const guarded = async (start: () => Promise<RunResult>): Promise<RunResult> => {
+    if (!open) throw new InsituError("disposed", "The model was disposed.");
     return guardedRun(running, target, start);
   };
   const { execute, source } = parts;
@@ -66,7 +66,7 @@ async function endIfLost({ whenLost }: Running): Promise<void> {
   if (whenLost) await Promise.race([whenLost, new Promise((resolve) => setTimeout(resolve, NEWS_MS))]);
 }
 
-function embedder({ source, embed }: SessionParts): SessionParts["execute"] {
+function embedder({ source, embed }: SessionDeps): SessionDeps["execute"] {
   const { node, pool } = source.embedding ?? { node: "", pool: "none" };
   if (!embed) {
     const message = `The model has no node ${node} to learn on. Name one as the manifest's embedding, and pack the model again.`;
@@ -83,11 +83,11 @@ function embedder({ source, embed }: SessionParts): SessionParts["execute"] {
 }
 
 async function run(
-  { target }: SessionParts,
+  { target }: SessionDeps,
   names: string[],
-  execute: SessionParts["execute"],
+  execute: SessionDeps["execute"],
   feeds: Record<string, TensorData>,
-): Promise<Ran> {
+): Promise<RunResult> {
   const started = performance.now();
   const inputs: NamedTensorMap = {};
   let results: Tensor[] = [];
@@ -139,5 +139,5 @@ function told(error: unknown, target: Target): InsituError {
   if (typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError) {
     return new InsituError("device_lost", `wasm trapped: ${message}. Predict again.`, { ...target }, { cause: error });
   }
-  return asInsituError(error, "_OTHER", `${target.backend} could not run the model`);
+  return asInsituError(error, "unknown", `${target.backend} could not run the model`);
 }

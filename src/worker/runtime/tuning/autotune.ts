@@ -1,12 +1,12 @@
 // Finds the fastest target of a model while nobody waits, moves the model there, and remembers it for the next visit.
-import type { Measured } from "../../../shared/types/model.js";
+import type { BackendMeasurement } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
-import type { Turns } from "../scheduling/scheduler.js";
+import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Session, Target } from "../session/engine.js";
 import { openTarget } from "../session/open-session.js";
-import type { Resident } from "../session/resilient-session.js";
-import { timeSession } from "./benchmark.js";
-import { fastest, isSame, nextTarget } from "./candidates.js";
+import type { ResilientSession } from "../session/resilient-session.js";
+import { benchmarkSession } from "./benchmark.js";
+import { fastest, isSame, nextCandidate } from "./candidates.js";
 import { remember } from "./tuning-cache.js";
 
 // Predictions come in bursts; what begins in a pause of this length seldom makes one wait.
@@ -18,25 +18,25 @@ const PATIENCE_MS = 3_000;
 const WORTH = 0.9;
 
 /** Resolves when the fastest target runs the model, or the model was disposed. Never rejects. */
-export async function improve(
-  resident: Resident,
-  turns: Turns,
+export async function autotune(
+  resident: ResilientSession,
+  turns: Scheduler,
   feeds: Record<string, TensorData>,
   end: AbortSignal,
 ): Promise<void> {
   const { environment, parts } = resident;
   const failed: Target[] = [];
-  const measured: Measured[] = [];
+  const measured: BackendMeasurement[] = [];
   const step = async <T>(run: () => Promise<T>): Promise<T> => {
     const priority = (await pause(turns, end)) ? "low" : "high";
-    return turns.alone(run, { priority, signal: end });
+    return turns.runExclusive(run, { priority, signal: end });
   };
   try {
-    const p50Ms = await step(() => timeSession(resident.session(), feeds));
+    const p50Ms = await step(() => benchmarkSession(resident.session(), feeds));
     measured.push({ ...resident.target(), p50Ms });
     resident.adopt(resident.session(), [...measured]);
     for (;;) {
-      const target = nextTarget(resident.usable(), measured, failed);
+      const target = nextCandidate(resident.usable(), measured, failed);
       if (!target) break;
       await step(() => tryTarget(resident, target, feeds, measured, failed));
     }
@@ -48,10 +48,10 @@ export async function improve(
 }
 
 async function tryTarget(
-  resident: Resident,
+  resident: ResilientSession,
   target: Target,
   feeds: Record<string, TensorData>,
-  measured: Measured[],
+  measured: BackendMeasurement[],
   failed: Target[],
 ): Promise<void> {
   const { engine, sentinel } = resident.parts;
@@ -60,7 +60,7 @@ async function tryTarget(
   try {
     session = await openTarget(resident.parts, target);
     const before = fastest(measured);
-    const p50Ms = await timeSession(session, feeds);
+    const p50Ms = await benchmarkSession(session, feeds);
     measured.push({ ...target, p50Ms });
     if (before && p50Ms < before.p50Ms * WORTH) {
       resident.adopt(session, [...measured]);
@@ -79,7 +79,7 @@ async function tryTarget(
 }
 
 /** False when there was none. */
-async function pause(turns: Turns, end: AbortSignal): Promise<boolean> {
+async function pause(turns: Scheduler, end: AbortSignal): Promise<boolean> {
   const started = performance.now();
   for (let idle = 0; idle < PAUSE_MS && !end.aborted; idle = turns.isIdle() ? idle + LOOK_MS : 0) {
     if (performance.now() - started > PATIENCE_MS) return false;

@@ -9,7 +9,7 @@ const BUDGET_MS = 400;
 const SLOW_MS = 1_000;
 
 /** The median of the milliseconds of up to seven runs, read-back included; the session has run before. */
-export async function timeSession(session: Session, feeds: Record<string, TensorData>): Promise<number> {
+export async function benchmarkSession(session: Session, feeds: Record<string, TensorData>): Promise<number> {
   const times: number[] = [];
   const started = performance.now();
   for (;;) {

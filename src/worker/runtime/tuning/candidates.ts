@@ -1,13 +1,13 @@
 // Decides on which target a model starts, which is measured next, and which is kept; pure functions.
 
-import type { BackendReport, Measured, Refusal } from "../../../shared/types/model.js";
+import type { BackendMeasurement, BackendRefusal, BackendReport } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { Target } from "../session/engine.js";
 
-export interface Start {
+export interface StartCandidates {
   /** To be tried in this order until one opens the model. */
   order: Target[];
-  refused: Refusal[];
+  refused: BackendRefusal[];
 }
 
 /**
@@ -15,8 +15,8 @@ export interface Start {
  * left: on SwiftShader tfjs's webgpu needs 100 to 270 times the time of wasm (3219 ms against 15 ms for `selfie`), and one run
  * of it cannot be stopped.
  */
-export function startOrder(reports: BackendReport[]): Start {
-  const refused: Refusal[] = reports
+export function startCandidates(reports: BackendReport[]): StartCandidates {
+  const refused: BackendRefusal[] = reports
     .filter((report) => !report.available)
     .map(({ backend, reason }) => ({ backend, reason: reason ?? "not available" }));
   const available = reports.filter((report) => report.available);
@@ -39,8 +39,12 @@ const CPU_WORTH_MS = 1;
 const NOISE = 1.05;
 
 /** What to measure next, given what was; undefined when nothing more could win. */
-export function nextTarget(reports: BackendReport[], measured: Measured[], failed: Target[] = []): Target | undefined {
-  const { order } = startOrder(reports);
+export function nextCandidate(
+  reports: BackendReport[],
+  measured: BackendMeasurement[],
+  failed: Target[] = [],
+): Target | undefined {
+  const { order } = startCandidates(reports);
   const known = (target: Target) => [...measured, ...failed].some((other) => isSame(other, target));
   const best = fastest(measured);
   for (const { backend } of order) {
@@ -56,7 +60,11 @@ export function nextTarget(reports: BackendReport[], measured: Measured[], faile
 }
 
 /** 1, 2, 4, … up to the most, as long as more threads help: one too many is 3 to 5 times slower. */
-function nextThreads(most: number, measured: Measured[], known: (target: Target) => boolean): number | undefined {
+function nextThreads(
+  most: number,
+  measured: BackendMeasurement[],
+  known: (target: Target) => boolean,
+): number | undefined {
   const steps: number[] = [];
   for (let threads = 1; threads < most; threads *= 2) steps.push(threads);
   steps.push(most);
@@ -71,8 +79,8 @@ function nextThreads(most: number, measured: Measured[], known: (target: Target)
   return undefined;
 }
 
-export function fastest(measured: Measured[]): Measured | undefined {
-  return measured.reduce<Measured | undefined>(
+export function fastest(measured: BackendMeasurement[]): BackendMeasurement | undefined {
+  return measured.reduce<BackendMeasurement | undefined>(
     (best, one) => (best && best.p50Ms <= one.p50Ms ? best : one),
     undefined,
   );
@@ -83,7 +91,12 @@ export function isSame(a: Target, b: Target): boolean {
 }
 
 /** Why each allowed backend other than the one that is used is not. */
-export function refusals(allowed: Backend[], used: Measured, measured: Measured[], refused: Refusal[]): Refusal[] {
+export function refusals(
+  allowed: Backend[],
+  used: BackendMeasurement,
+  measured: BackendMeasurement[],
+  refused: BackendRefusal[],
+): BackendRefusal[] {
   const others = allowed.filter((backend) => backend !== used.backend);
   return others.map((backend) => {
     const known = refused.find((refusal) => refusal.backend === backend);

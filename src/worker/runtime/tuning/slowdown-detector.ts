@@ -9,17 +9,17 @@ const SLOWER = 2;
 const LEAST_MS = 2;
 const PAUSE_MS = 10 * 60_000;
 
-export interface SpeedWatch {
+export interface SlowdownDetector {
   /** Milliseconds of one run on one item. */
   ran(ms: number): void;
 }
 
 /** Calls `onSlower` at most every ten minutes. */
-export function createSpeedWatch(
+export function createSlowdownDetector(
   residence: () => Residence,
   onSlower: () => void,
   now: () => number = () => performance.now(),
-): SpeedWatch {
+): SlowdownDetector {
   let times: number[] = [];
   let last = Number.NEGATIVE_INFINITY;
   return {

@@ -1,11 +1,11 @@
 // What a device remembers of a model between visits: which target was fastest, and which backends crashed the page.
 
-import type { BackendReport, Measured, Refusal } from "../../../shared/types/model.js";
+import type { BackendMeasurement, BackendRefusal, BackendReport } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { Target } from "../session/engine.js";
 
 /** Where notes are kept; neither call rejects: what cannot be kept is measured again. */
-export interface Notes {
+export interface TuningCache {
   read(kind: string): Promise<unknown>;
   write(kind: string, value: unknown): Promise<void>;
 }
@@ -14,8 +14,8 @@ export interface Choice {
   /** What must be the same for the choice to hold: browser, adapter, threads, what was allowed. */
   environment: string;
   target: Target;
-  measured: Measured[];
-  refused: Refusal[];
+  measured: BackendMeasurement[];
+  refused: BackendRefusal[];
 }
 
 const CHOICE = "choice";
@@ -29,17 +29,17 @@ export function environmentOf(reports: BackendReport[]): string {
 }
 
 /** Undefined where nothing fits; checked, for another version of the library may have written it. */
-export async function recall(notes: Notes, environment: string): Promise<Choice | undefined> {
+export async function recall(notes: TuningCache, environment: string): Promise<Choice | undefined> {
   const found = (await notes.read(CHOICE)) as Partial<Choice> | undefined;
   const fits = found?.environment === environment && found.target && Array.isArray(found.measured);
   return fits && Array.isArray(found.refused) ? (found as Choice) : undefined;
 }
 
-export function remember(notes: Notes, choice: Choice): Promise<void> {
+export function remember(notes: TuningCache, choice: Choice): Promise<void> {
   return notes.write(CHOICE, choice);
 }
 
-export function forget(notes: Notes): Promise<void> {
+export function forget(notes: TuningCache): Promise<void> {
   return notes.write(CHOICE, undefined);
 }
 
@@ -58,9 +58,9 @@ interface CrashRow {
 }
 
 /** Notes while a backend is at work that it is, so that a crash of the whole page is known at the next visit. */
-export interface Sentinel {
+export interface CrashSentinel {
   /** Backends that took the page with them twice within a day, and what to tell of it. */
-  refused(): Promise<Refusal[]>;
+  refused(): Promise<BackendRefusal[]>;
   /** Resolves when it is written: what follows may crash. */
   begin(backend: Backend): Promise<void>;
   end(): Promise<void>;
@@ -69,7 +69,12 @@ export interface Sentinel {
 /** Whether the worker that calls itself so still lives. */
 export type IsAlive = (by: string) => Promise<boolean>;
 
-export function createSentinel(notes: Notes, me: string, isAlive: IsAlive, now: () => number = Date.now): Sentinel {
+export function createCrashSentinel(
+  notes: TuningCache,
+  me: string,
+  isAlive: IsAlive,
+  now: () => number = Date.now,
+): CrashSentinel {
   // One after the other, or two of them would each write what they read.
   let turn: Promise<unknown> = Promise.resolve();
   const change = (make: (rows: CrashRow[]) => CrashRow[]): Promise<void> => {

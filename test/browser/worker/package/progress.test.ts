@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Progress } from "../../../../src/shared/types/model.js";
+import type { LoadProgress } from "../../../../src/shared/types/model.js";
 import { useDelivery } from "../../../support/delivery.js";
 import { makeGraph, republish, TABLE_BYTES } from "../../../support/graphs.js";
 
@@ -17,7 +17,7 @@ const delivery = useDelivery();
 beforeEach(() => makeGraph(delivery.folder, GRAPH));
 
 /** Checks what must hold for every load, and answers the first and last step of each phase that there was. */
-function check(progress: Progress[]): Record<string, [first: number, last: number]> {
+function check(progress: LoadProgress[]): Record<string, [first: number, last: number]> {
   const { files } = JSON.parse(readFileSync(join(delivery.folder, "insitu.json"), "utf8"));
   const total = files.reduce((sum: number, { size }: { size: number }) => sum + size, 0);
   expect(new Set(progress.map((step) => step.total))).toEqual(new Set([total]));

@@ -52,8 +52,8 @@ test("a detector is taught by its own backbone, and detects as before", async ()
     const photos: Record<string, Blob> = {};
     for (const name of ["coffee", "chelsea", "rocket"])
       photos[name] = await (await fetch(`/photos/${name}.jpg`)).blob();
-    await mine.add(photos.coffee as Blob, "my cup");
-    await mine.add(photos.rocket as Blob, "my rocket");
+    await mine.addExample(photos.coffee as Blob, "my cup");
+    await mine.addExample(photos.rocket as Blob, "my rocket");
     const { label } = await mine.predict(photos.coffee as Blob);
     const { value } = await model.predict(photos.chelsea as Blob);
     return { label, found: value.map((each) => each.label) };

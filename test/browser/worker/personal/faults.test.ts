@@ -63,8 +63,8 @@ test("what was taught cannot be read on the disk, and its key is gone from it on
     await open(tab, { store: "disk" });
     await tab.evaluate(
       async (pixels) => {
-        await window.mine.add(Float32Array.from(pixels), "my-secret-label", { keep: true });
-        await window.mine.add(new Float32Array(784).fill(0.123456789), "another-secret", { keep: true });
+        await window.mine.addExample(Float32Array.from(pixels), "my-secret-label", { keep: true });
+        await window.mine.addExample(new Float32Array(784).fill(0.123456789), "another-secret", { keep: true });
         await window.mine.train();
       },
       [...(digits(1, 0, 1)[0]?.pixels ?? [])],
@@ -120,7 +120,7 @@ test("a tab that crashes while it teaches keeps all that it was told was kept", 
       async (items) => {
         for (const pixels of items)
           (window as unknown as { kept(id: string): void }).kept(
-            (await window.mine.add(Float32Array.from(pixels), "one")).id,
+            (await window.mine.addExample(Float32Array.from(pixels), "one")).id,
           );
       },
       digits(1, 0, 100).map(({ pixels }) => [...pixels]),
@@ -155,7 +155,7 @@ test("without space an example is refused with storage_quota, and everything bef
     const { added, code } = await tab.evaluate(async () => {
       for (let added = 0; added < 40; added += 1) {
         try {
-          await window.mine.add((window as unknown as { noise: Blob }).noise, "noise", { keep: true });
+          await window.mine.addExample((window as unknown as { noise: Blob }).noise, "noise", { keep: true });
         } catch (error) {
           return { added, code: (error as { code: string }).code };
         }

@@ -105,8 +105,8 @@ test("a version that is worse on held-out examples is kept and not used; one can
   const wrong = await page.evaluate(
     async ([ones, sevens]) => {
       for (const { id, heldOut } of await window.mine.examples()) if (!heldOut) await window.mine.remove(id);
-      for (const pixels of ones) await window.mine.add(Float32Array.from(pixels), "seven");
-      for (const pixels of sevens) await window.mine.add(Float32Array.from(pixels), "one");
+      for (const pixels of ones) await window.mine.addExample(Float32Array.from(pixels), "seven");
+      for (const pixels of sevens) await window.mine.addExample(Float32Array.from(pixels), "one");
       return window.mine.train();
     },
     [1, 7].map((label) => digits(label, 20, 28).map(({ pixels }) => [...pixels])) as [number[][], number[][]],
@@ -177,7 +177,7 @@ test("a budget ends a training with what is best by then", async () => {
     page,
     [1, 4, 7].flatMap((label) => digits(label, 0, 16)),
   );
-  const version = await page.evaluate(() => window.mine.train({ budgetMs: 1 }));
+  const version = await page.evaluate(() => window.mine.train({ budget: 1 }));
   expect(version.activated).toBe(true);
   expect(version.judged.softmax?.examples).toBe(12);
 });
@@ -197,7 +197,7 @@ test("a kept photo is a small JPEG of its pixels alone", async () => {
   await open(page, { package: "/models/features/" });
   const kept = await page.evaluate(async () => {
     const photo = await (await fetch("/photos/coffee.jpg")).blob();
-    const { id } = await window.mine.add(photo, "cup", { keep: true });
+    const { id } = await window.mine.addExample(photo, "cup", { keep: true });
     const blob = (await window.mine.kept(id)) as Blob;
     const { width, height } = await createImageBitmap(blob);
     return { type: blob.type, longer: Math.max(width, height), head: (await blob.text()).includes("Exif") };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Box } from "../../../../src/shared/types/model.js";
+import type { BoundingBox } from "../../../../src/shared/types/model.js";
 import { type LibraryPage, openLibrary } from "../../../support/page.js";
 import { makePictureModel } from "../../../support/pictures.js";
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 
 interface Seen {
-  box: Box;
+  box: BoundingBox;
   /** Red, green, blue of the input's pixel at `x`, `y`. */
   at: Record<string, number[]>;
 }
@@ -83,7 +83,7 @@ function expectColour(seen: number[] | undefined, wanted: [number, number, numbe
     expect(Math.abs((seen?.[channel] as number) - value), `${seen} for ${wanted}`).toBeLessThanOrEqual(within);
 }
 
-function expectBox(box: Box, width: number, height: number): void {
+function expectBox(box: BoundingBox, width: number, height: number): void {
   expect(box.x).toBeCloseTo(0, 2);
   expect(box.y).toBeCloseTo(0, 2);
   expect(box.width).toBeCloseTo(width, 2);

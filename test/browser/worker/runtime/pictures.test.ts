@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ImageSpec } from "../../../../src/shared/types/manifest.js";
-import type { Box } from "../../../../src/shared/types/model.js";
+import type { BoundingBox } from "../../../../src/shared/types/model.js";
 import { type LibraryPage, openLibrary } from "../../../support/page.js";
 import { makePictureModel } from "../../../support/pictures.js";
 import { meanError, placed, SCENE } from "../../../support/scene.js";
@@ -40,7 +40,7 @@ beforeEach(async () => {
 const BORDER: [number, number, number] = [9, 99, 199];
 
 interface Seen {
-  box: Box;
+  box: BoundingBox;
   pixels: number[];
 }
 
@@ -59,7 +59,7 @@ function see(fit: ImageSpec["fit"], width: number, height: number) {
         if (pixels.some((pixel, index) => pixel !== first.outputs["pixels:0"]?.data[index]))
           throw new Error(`${kind} changed between two predictions`);
         if (value.length !== 1) throw new Error(`${kind}: ${value.length} boxes`);
-        seen[kind] = { box: value[0]?.box as Box, pixels };
+        seen[kind] = { box: value[0]?.box as BoundingBox, pixels };
       }
       await client.dispose();
       return { seen, mean: window.meanOf(canvas, size, at, border) };
@@ -69,7 +69,7 @@ function see(fit: ImageSpec["fit"], width: number, height: number) {
 }
 
 /** Where `BOX` lies in the picture. */
-function expectedBox(fit: ImageSpec["fit"], width: number, height: number): Box {
+function expectedBox(fit: ImageSpec["fit"], width: number, height: number): BoundingBox {
   const [x, y, across, down] = placed(fit, SIZE, width, height);
   const [left, top, right, bottom] = BOX;
   return {

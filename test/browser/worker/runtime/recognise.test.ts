@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { heldOut } from "../../../../models/digits/data.js";
 import manifest from "../../../../models/digits/package/insitu.json" with { type: "json" };
-import type { Detection, ModelInfo, Timings } from "../../../../src/shared/types/model.js";
+import type { Detection, ModelInfo, PredictionTimings } from "../../../../src/shared/types/model.js";
 import type { Backend } from "../../../../src/shared/types/tensor.js";
 import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
 import { type LibraryPage, openLibrary } from "../../../support/page.js";
@@ -20,7 +20,7 @@ interface Seen {
   info: ModelInfo;
   backend: Backend;
   value: Detection[];
-  timings: Timings;
+  timings: PredictionTimings;
   width: number;
   height: number;
 }
@@ -93,10 +93,10 @@ describe("objects", () => {
 
   test("every phase is timed, and together they are the total", () => {
     const { timings } = seen.get("chelsea") as Seen;
-    const { total, ...phases } = timings;
+    const { totalMs: total, ...phases } = timings;
     for (const duration of Object.values(phases)) expect(duration).toBeGreaterThanOrEqual(0);
     // The others may be shorter than the clock's step.
-    for (const phase of ["transfer", "preprocess", "execute"] as const) expect(phases[phase]).toBeGreaterThan(0);
+    for (const phase of ["transferMs", "preprocessMs", "executeMs"] as const) expect(phases[phase]).toBeGreaterThan(0);
     expect(Object.values(phases).reduce((a, b) => a + b, 0)).toBeCloseTo(total, 1);
   });
 

@@ -1,12 +1,12 @@
 // A call ends with its result, its deadline or its signal, whichever is first, and what it started is told.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { limited } from "../../../../src/page/lib/with-timeout.js";
+import { withTimeout } from "../../../../src/page/lib/with-timeout.js";
 
 const never = () => new Promise<never>(() => undefined);
 
 test("a result in time passes through, and its signal stays quiet", async () => {
   let inner: AbortSignal | undefined;
-  const result = await limited({ timeout: 1000, what: "It" }, async (signal) => {
+  const result = await withTimeout({ timeout: 1000, what: "It" }, async (signal) => {
     inner = signal;
     return 7;
   });
@@ -16,7 +16,7 @@ test("a result in time passes through, and its signal stays quiet", async () => 
 
 test("a deadline rejects with timeout and aborts what was started", async () => {
   let inner: AbortSignal | undefined;
-  const call = limited({ timeout: 5, what: "It" }, (signal) => {
+  const call = withTimeout({ timeout: 5, what: "It" }, (signal) => {
     inner = signal;
     return never();
   });
@@ -25,20 +25,24 @@ test("a deadline rejects with timeout and aborts what was started", async () => 
 });
 
 test("a signal rejects with aborted and its reason, before and during", async () => {
-  await expect(limited({ timeout: 1000, signal: AbortSignal.abort("why"), what: "It" }, never)).rejects.toMatchObject({
+  await expect(
+    withTimeout({ timeout: 1000, signal: AbortSignal.abort("why"), what: "It" }, never),
+  ).rejects.toMatchObject({
     code: "aborted",
     cause: "why",
   });
   const controller = new AbortController();
-  const call = limited({ timeout: 1000, signal: controller.signal, what: "It" }, never);
+  const call = withTimeout({ timeout: 1000, signal: controller.signal, what: "It" }, never);
   controller.abort("later");
   await expect(call).rejects.toMatchObject({ code: "aborted", cause: "later" });
 });
 
 test("no deadline at all is possible, one that is no number is refused", async () => {
-  await expect(limited({ timeout: Number.POSITIVE_INFINITY, what: "It" }, async () => 1)).resolves.toBe(1);
-  await expect(limited({ timeout: 1e12, what: "It" }, async () => 1)).resolves.toBe(1);
-  await expect(limited({ timeout: Number.NaN, what: "It" }, never)).rejects.toMatchObject({ code: "input_invalid" });
+  await expect(withTimeout({ timeout: Number.POSITIVE_INFINITY, what: "It" }, async () => 1)).resolves.toBe(1);
+  await expect(withTimeout({ timeout: 1e12, what: "It" }, async () => 1)).resolves.toBe(1);
+  await expect(withTimeout({ timeout: Number.NaN, what: "It" }, never)).rejects.toMatchObject({
+    code: "input_invalid",
+  });
 });
 
 describe("a clock that jumps", () => {
@@ -75,7 +79,7 @@ describe("a clock that jumps", () => {
 
   test("hours of sleep are no part of a call's time", async () => {
     const clock = useClock();
-    const call = outcome(limited({ timeout: 10_000, what: "It" }, never));
+    const call = outcome(withTimeout({ timeout: 10_000, what: "It" }, never));
     await clock.run(3_000);
     clock.sleep(3 * HOUR);
     await clock.run(6_000);
@@ -86,7 +90,7 @@ describe("a clock that jumps", () => {
 
   test("timers that are throttled to one a minute do not lengthen it", async () => {
     const clock = useClock();
-    const call = outcome(limited({ timeout: 60_000, what: "It" }, never));
+    const call = outcome(withTimeout({ timeout: 60_000, what: "It" }, never));
     clock.sleep(59_500);
     await clock.run(2_000);
     expect(call.code).toBe("timeout");
@@ -98,7 +102,7 @@ describe("a clock that jumps", () => {
     const answer = new Promise<unknown>((resolve) => {
       port1.onmessage = ({ data }) => resolve(data);
     });
-    const call = limited({ timeout: 800, what: "It" }, () => answer);
+    const call = withTimeout({ timeout: 800, what: "It" }, () => answer);
     port2.postMessage("ready");
     clock.sleep(30_000);
     // The late timer, before any message.

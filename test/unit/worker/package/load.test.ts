@@ -1,8 +1,8 @@
 // Loads of a real package from a real host: from the network or the store, and never one that is not what it says.
 import { describe, expect, it } from "vitest";
 import { InsituError } from "../../../../src/shared/errors.js";
-import type { Progress } from "../../../../src/shared/types/model.js";
-import { steadily } from "../../../../src/worker/package/progress.js";
+import type { LoadProgress } from "../../../../src/shared/types/model.js";
+import { throttleProgress } from "../../../../src/worker/package/progress.js";
 import { failure } from "../../../support/chunked.js";
 import { bytesOf, lasting, useLoading } from "../../../support/loading.js";
 import { editManifest, pack, publish, weightsOf } from "../../../support/published.js";
@@ -30,8 +30,8 @@ describe("a package", () => {
   it("tells its progress forward only, phase by phase, up to the package's size", async () => {
     for (const source of ["network", "cache"]) {
       at.progress.length = 0;
-      const shown: Progress[] = [];
-      const show = steadily((step) => void shown.push(step));
+      const shown: LoadProgress[] = [];
+      const show = throttleProgress((step) => void shown.push(step));
       const loaded = await at.load({
         onProgress: (step) => {
           at.progress.push(step);

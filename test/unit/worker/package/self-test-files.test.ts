@@ -6,7 +6,7 @@ import { InsituError } from "../../../../src/shared/errors.js";
 import type { TensorSpec } from "../../../../src/shared/types/manifest.js";
 import type { DType } from "../../../../src/shared/types/tensor.js";
 import { parseManifest } from "../../../../src/worker/package/manifest.js";
-import { mulberry32, noise } from "../../../../src/worker/package/seeded-noise.js";
+import { mulberry32, seededNoise } from "../../../../src/worker/package/seeded-noise.js";
 import { parseSelfTestInput, parseSelfTestOutputs } from "../../../../src/worker/package/self-test-files.js";
 import { HASH, type Json, refusal, valid, WHERE } from "../../../support/manifests.js";
 import { changes, damage, hostile, mutate, textOf } from "../../../support/mutations.js";
@@ -38,19 +38,19 @@ describe("noise", () => {
   it("is the same for the same seed, in every version: recorded outputs belong to it", () => {
     const next = mulberry32(1);
     expect([next(), next(), next()]).toEqual([0.6270739405881613, 0.002735721180215478, 0.5274470399599522]);
-    expect(sha256(noise({ seed: 1, low: 0, high: 255 }, [1, 512, 512, 3], "float32"))).toBe(
+    expect(sha256(seededNoise({ seed: 1, low: 0, high: 255 }, [1, 512, 512, 3], "float32"))).toBe(
       "8b204d9695b65835332d80236205d931df0d1ef43afb4920ab4547eeaaac686a",
     );
-    expect(sha256(noise({ seed: 7, low: -1, high: 1 }, [1, 100], "float32"))).toBe(
+    expect(sha256(seededNoise({ seed: 7, low: -1, high: 1 }, [1, 100], "float32"))).toBe(
       "045476904310f8a0c0428c8a52921b739b6249b738c4b56af1872eec23fac407",
     );
-    expect([...noise({ seed: 3, low: 0, high: 10 }, [8], "int32")]).toEqual([7, 0, 4, 0, 7, 4, 4, 1]);
-    expect([...noise({ seed: 3, low: 0, high: 2 }, [8], "bool")]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+    expect([...seededNoise({ seed: 3, low: 0, high: 10 }, [8], "int32")]).toEqual([7, 0, 4, 0, 7, 4, 4, 1]);
+    expect([...seededNoise({ seed: 3, low: 0, high: 2 }, [8], "bool")]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
   });
 
   it("fills a picture with at most 16 blocks a side, each of one colour", () => {
     const [height, width, channels] = [40, 33, 3];
-    const data = noise({ seed: 5, low: 0, high: 1 }, [1, height, width, channels], "float32");
+    const data = seededNoise({ seed: 5, low: 0, high: 1 }, [1, height, width, channels], "float32");
     const at = (y: number, x: number, channel: number) => data[(y * width + x) * channels + channel];
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
@@ -66,7 +66,7 @@ describe("the inputs of a self-test", () => {
   it("are numbers or noise, in the manifest's order, as fresh tensors", () => {
     expect(input(INPUT)).toEqual({
       x: { data: new Float32Array([1, -2.5, 3]), shape: [1, 3], dtype: "float32" },
-      ids: { data: noise({ seed: 3, low: 0, high: 10 }, [2], "int32"), shape: [2], dtype: "int32" },
+      ids: { data: seededNoise({ seed: 3, low: 0, high: 10 }, [2], "int32"), shape: [2], dtype: "int32" },
       mask: { data: new Uint8Array([1, 0]), shape: [2], dtype: "bool" },
     });
   });

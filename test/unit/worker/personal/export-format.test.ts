@@ -53,9 +53,9 @@ const exported: fc.Arbitrary<Exported> = fc
       embedder,
       head,
       facts: {
-        ...{ version: index + 1, time: 5, trigger: "asked" as const, head: head.kind, labels: head.labels },
+        ...{ version: index + 1, trainedAt: 5, trigger: "asked" as const, head: head.kind, labels: head.labels },
         ...{ counts: Object.fromEntries(head.labels.map((each) => [each, { trained: 3, heldOut: 1 }])) },
-        ...{ judged: { "nearest-mean": judgement }, activated: true, reason: "It was better.", milliseconds: 12.5 },
+        ...{ judged: { "nearest-mean": judgement }, activated: true, reason: "It was better.", durationMs: 12.5 },
         ...{ base: { name: "digits", version: "1.0.0", release: 1, digest: "d" }, backend: "wasm" as const },
       },
     })),

@@ -4,14 +4,14 @@ import { memory, setBackend } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { seeded } from "../../../../models/digits/augment.js";
-import { evaluate, judge } from "../../../../src/worker/personal/evaluate.js";
+import { evaluate, measureAccuracy } from "../../../../src/worker/personal/evaluate.js";
 import { applyHead, type Sample } from "../../../../src/worker/personal/head.js";
 import { holdOut, stopSplit } from "../../../../src/worker/personal/hold-out.js";
 import { fitNearestMean } from "../../../../src/worker/personal/nearest-mean.js";
-import { studentPoint, unknownLimits } from "../../../../src/worker/personal/novelty.js";
-import { fitSoftmax, type Workbench } from "../../../../src/worker/personal/softmax-head.js";
+import { noveltyThresholds, studentPoint } from "../../../../src/worker/personal/novelty.js";
+import { fitSoftmax, type TrainingBackend } from "../../../../src/worker/personal/softmax-head.js";
 import { unit } from "../../../../src/worker/personal/vector-math.js";
-import type { Turns } from "../../../../src/worker/runtime/scheduling/scheduler.js";
+import type { Scheduler } from "../../../../src/worker/runtime/scheduling/scheduler.js";
 
 const SIZE = 24;
 const LABELS = ["a", "b", "c"];
@@ -30,8 +30,8 @@ function samples(counts: number[], spread: number, seed: number): Sample[] {
 
 const labelled = (all: Sample[]) => all.map(({ vector, class: index }) => ({ vector, label: LABELS[index] as string }));
 
-const turns = { alone: (run: () => Promise<unknown>) => run() } as Turns;
-const bench = (over: Partial<Workbench> = {}): Workbench => ({
+const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
+const bench = (over: Partial<TrainingBackend> = {}): TrainingBackend => ({
   lease: { target: { backend: "cpu" }, run: (step) => step(), end: () => undefined },
   turns,
   signal: new AbortController().signal,
@@ -43,7 +43,7 @@ const bench = (over: Partial<Workbench> = {}): Workbench => ({
 describe("the nearest mean", () => {
   it("finds classes that lie apart, from one example each", () => {
     const head = fitNearestMean(samples([1, 1, 1], 0.05, 1), LABELS, SIZE);
-    const { correct, examples } = judge(head, labelled(samples([20, 20, 20], 0.05, 2)));
+    const { correct, examples } = measureAccuracy(head, labelled(samples([20, 20, 20], 0.05, 2)));
     expect([correct, examples]).toEqual([60, 60]);
     expect([...head.limits]).toEqual([Infinity, Infinity, Infinity]);
   });
@@ -80,15 +80,17 @@ describe("the softmax layer", () => {
     const nearest = fitNearestMean(make(), ["down", "up"], 4);
     const softmax = await fitSoftmax(make(), nearest, bench());
     const fresh = make().map(({ vector, class: index }) => ({ vector, label: ["down", "up"][index] as string }));
-    expect(judge(softmax, fresh).correct).toBeGreaterThanOrEqual(judge(nearest, fresh).correct);
-    expect(judge(softmax, fresh).accuracy).toBeGreaterThan(0.95);
+    expect(measureAccuracy(softmax, fresh).correct).toBeGreaterThanOrEqual(measureAccuracy(nearest, fresh).correct);
+    expect(measureAccuracy(softmax, fresh).accuracy).toBeGreaterThan(0.95);
   });
 
   it("weighs classes alike, however many examples they have", async () => {
     const few = samples([60, 3, 3], 0.5, 8);
     const softmax = await fitSoftmax(few, fitNearestMean(few, LABELS, SIZE), bench());
     const fresh = labelled(samples([50, 50, 50], 0.5, 9));
-    const rows = [0, 1, 2].map((index) => judge(softmax, fresh.slice(index * 50, index * 50 + 50)).accuracy ?? 0);
+    const rows = [0, 1, 2].map(
+      (index) => measureAccuracy(softmax, fresh.slice(index * 50, index * 50 + 50)).accuracy ?? 0,
+    );
     for (const accuracy of rows) expect(accuracy).toBeGreaterThan(0.7);
   });
 
@@ -115,7 +117,7 @@ describe("the softmax layer", () => {
     await fitSoftmax(some, nearest, bench({ onProgress: ({ done }) => steps.push(done) }));
     expect(Math.max(...steps)).toBeLessThan(300);
     const late = await fitSoftmax(some, nearest, bench({ until: 0 }));
-    expect(judge(late, labelled(samples([20, 20, 20], 0.4, 12))).accuracy).toBeGreaterThan(0.8);
+    expect(measureAccuracy(late, labelled(samples([20, 20, 20], 0.4, 12))).accuracy).toBeGreaterThan(0.8);
   });
 });
 
@@ -152,7 +154,7 @@ describe("what is unknown", () => {
       [120, 1.658],
     ] as const)
       expect(studentPoint(freedom)).toBeCloseTo(point, 1);
-    expect([...unknownLimits([], 2)]).toEqual([Infinity, Infinity]);
+    expect([...noveltyThresholds([], 2)]).toEqual([Infinity, Infinity]);
   });
 });
 
@@ -196,6 +198,6 @@ describe("judging", () => {
 
   it("says nothing of no examples", () => {
     const head = fitNearestMean(samples([2, 2, 2], 0.2, 17), LABELS, SIZE);
-    expect(judge(head, [])).toEqual({ examples: 0, correct: 0, interval: [0, 1], loss: 0 });
+    expect(measureAccuracy(head, [])).toEqual({ examples: 0, correct: 0, interval: [0, 1], loss: 0 });
   });
 });

@@ -83,7 +83,7 @@ test("feedback that says the accuracy fell starts one training, and not one afte
     await page.waitForTimeout(350);
   }
   await expect.poll(async () => (await snapshot()).fired.length, { timeout: 15_000 }).toBe(1);
-  await expect.poll(async () => (await snapshot()).fired[0]?.outcome).toMatch(/^trained|not better$/);
+  await expect.poll(async () => (await snapshot()).fired[0]?.outcome).toMatch(/^trained|not_better$/);
   const { fired } = await snapshot();
   expect(fired[0]).toMatchObject({ trigger: "accuracy" });
   expect(fired[0]?.why).toMatch(/at most .* at 95 %/);

@@ -55,7 +55,7 @@ async function open(on: Page, store = `r${++stores}`): Promise<string> {
 const first = (on: Page) => on.evaluate(() => window.order.rank({ top: 10 }).map(({ id }) => id));
 const click = (on: Page, ids: string[]) =>
   on.evaluate(
-    (all) => window.order.record(all.map((item, position) => ({ kind: "clicked" as const, item, position }))),
+    (all) => window.order.recordEvents(all.map((item, position) => ({ kind: "clicked" as const, item, position }))),
     ids,
   );
 const likes = western.slice(0, 5).map(({ id }) => id);
@@ -96,7 +96,7 @@ test("without consent nothing is recorded", async () => {
   await open(page);
   const code = await page.evaluate(async (id) => {
     window.rankers.personal.setConsent("denied");
-    return window.order.record({ kind: "clicked", item: id, position: 0 }).then(
+    return window.order.recordEvents({ kind: "clicked", item: id, position: 0 }).then(
       () => "recorded",
       (error) => error.code,
     );

@@ -1,7 +1,7 @@
 // The store: streamed with exact progress, verified, all or nothing, and the second load asks the network for nothing.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import manifest from "../../../../../models/digits/package/insitu.json" with { type: "json" };
-import type { Progress } from "../../../../../src/shared/types/model.js";
+import type { LoadProgress } from "../../../../../src/shared/types/model.js";
 import type { StoreEvent } from "../../../../../src/shared/types/store.js";
 import { flipStored } from "../../../../support/delivery.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
@@ -27,7 +27,7 @@ const total = manifest.files.reduce((sum, file) => sum + file.size, 0);
 function load(options: { backends?: ("wasm" | "cpu")[]; storage?: { name?: string; maxBytes?: number } } = {}) {
   return library.page.evaluate(async (given) => {
     const client = window.insitu.createClient({ backends: ["wasm"], ...given });
-    const progress: Progress[] = [];
+    const progress: LoadProgress[] = [];
     const corrupt: StoreEvent[] = [];
     client.store.addEventListener("corrupt", ({ detail }) => corrupt.push(detail));
     const model = await client.load("/models/digits/", {

@@ -64,7 +64,7 @@ test("calls that wait run in batches, and each gets what it would get alone", as
       together: answers.map(({ outputs }) => Array.from(outputs.probabilities?.data ?? [])),
       alone,
       // Those of one batch share its time to the last digit.
-      sizes: Object.values(Object.groupBy(answers, ({ timings }) => String(timings.execute))).map(
+      sizes: Object.values(Object.groupBy(answers, ({ timings }) => String(timings.executeMs))).map(
         (one) => one?.length ?? 0,
       ),
     };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { readSelfTests } from "../../../../../src/cli/self-tests.js";
 import { verifyPackage } from "../../../../../src/cli/verify.js";
 import type { Backend, DType, TensorData } from "../../../../../src/shared/types/tensor.js";
-import { compare } from "../../../../../src/worker/runtime/session/verify-session.js";
+import { compareOutputs } from "../../../../../src/worker/runtime/session/verify-session.js";
 import { SWIFTSHADER_WEBGPU } from "../../../../support/chromium.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
 
@@ -50,7 +50,7 @@ test.each(cases)("%s on %s gives what was recorded, with room to spare", async (
   expect(tests).toHaveLength(1);
   for (const { inputs, outputs, tolerance } of tests) {
     const [input] = Object.values(inputs);
-    const found = compare(outputs, await run(name, backend, input as TensorData), tolerance[backend]);
+    const found = compareOutputs(outputs, await run(name, backend, input as TensorData), tolerance[backend]);
     console.log(`${name} on ${backend}: the largest error is ${found.worst.toExponential(1)}`);
     // Half of it, so that a browser with another rounding passes too.
     expect(found.worst).toBeLessThan(tolerance[backend] / 2);

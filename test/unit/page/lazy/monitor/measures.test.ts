@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { brier, ece, eceEqualMass, logLoss, mce } from "../../../../../src/page/lazy/monitor/calibration.js";
 import { estimateAccuracy, estimateBinary } from "../../../../../src/page/lazy/monitor/estimate.js";
-import { wilson } from "../../../../../src/shared/wilson-interval.js";
+import { wilsonInterval } from "../../../../../src/shared/wilson-interval.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.json", import.meta.url), "utf8")) as {
   calibration: { y: number[]; p: number[] } & Record<string, number>;
@@ -38,13 +38,13 @@ describe("golden values", () => {
   ] as const)("CBPE %s", (ours, theirs) => close(estimate[ours], expected[theirs]));
 
   it.each(golden.wilson95)("Wilson $k of $n", ({ k, n, ci }) => {
-    const [low, high] = wilson(k, n);
+    const [low, high] = wilsonInterval(k, n);
     close(low, ci[0]);
     close(high, ci[1]);
   });
   it("Wilson of the research's other values", () => {
-    expect(wilson(950, 1000).map((end) => end.toFixed(4))).toEqual(["0.9347", "0.9619"]);
-    expect(wilson(0, 20).map((end) => end.toFixed(4))).toEqual(["0.0000", "0.1611"]);
+    expect(wilsonInterval(950, 1000).map((end) => end.toFixed(4))).toEqual(["0.9347", "0.9619"]);
+    expect(wilsonInterval(0, 20).map((end) => end.toFixed(4))).toEqual(["0.0000", "0.1611"]);
   });
 });
 
@@ -83,16 +83,16 @@ test("Wilson's interval holds the share, lies in 0 to 1, and narrows with more",
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0, max: 1, noNaN: true }), (n, share) => {
       const k = Math.round(share * n);
-      const [low, high] = wilson(k, n);
+      const [low, high] = wilsonInterval(k, n);
       expect(low).toBeGreaterThanOrEqual(0);
       expect(high).toBeLessThanOrEqual(1);
       expect(low - 1e-12).toBeLessThanOrEqual(k / n);
       expect(high + 1e-12).toBeGreaterThanOrEqual(k / n);
-      const [wider, than] = wilson(k * 4, n * 4);
+      const [wider, than] = wilsonInterval(k * 4, n * 4);
       expect(than - wider).toBeLessThan(high - low);
     }),
   );
-  expect(wilson(0, 0)).toEqual([0, 1]);
+  expect(wilsonInterval(0, 0)).toEqual([0, 1]);
 });
 
 test("an ECE's bin holds its upper border and not its lower one, also where a border is no exact number", () => {

@@ -1,20 +1,29 @@
 // When a personal model is trained without being asked: each trigger by itself, with cool-down and hysteresis.
 import { describe, expect, it } from "vitest";
-import { look, type Memory, type Seen, UNTOUCHED } from "../../../../../src/page/lazy/personal/retrain-triggers.js";
-import type { Triggers } from "../../../../../src/shared/types/personal.js";
-import { wilson } from "../../../../../src/shared/wilson-interval.js";
+import {
+  checkTriggers,
+  INITIAL_STATE,
+  type TriggerInputs,
+  type TriggerState,
+} from "../../../../../src/page/lazy/personal/retrain-triggers.js";
+import type { RetrainTriggers } from "../../../../../src/shared/types/personal.js";
+import { wilsonInterval } from "../../../../../src/shared/wilson-interval.js";
 
-const seen = (over: Partial<Seen["state"]> = {}, feedback = { labelled: 0, correct: 0 }): Seen => ({
+const seen = (over: Partial<TriggerInputs["state"]> = {}, feedback = { labelled: 0, correct: 0 }): TriggerInputs => ({
   state: { version: 1, fresh: 0, again: 0, accuracy: 0.95, trainedAt: 0, ...over },
-  feedback: { ...feedback, upper: wilson(feedback.correct, feedback.labelled)[1] },
+  feedback: { ...feedback, upper: wilsonInterval(feedback.correct, feedback.labelled)[1] },
 });
 
 /** What fires over these looks, a second apart. */
-function fires(triggers: Triggers, looks: Seen[], memory: Memory = UNTOUCHED): (string | undefined)[] {
+function fires(
+  triggers: RetrainTriggers,
+  looks: TriggerInputs[],
+  memory: TriggerState = INITIAL_STATE,
+): (string | undefined)[] {
   let now = 1_000_000;
   let held = memory;
   return looks.map((each) => {
-    const found = look(triggers, each, held, now);
+    const found = checkTriggers(triggers, each, held, now);
     held = found.memory;
     now += 1_000;
     return found.fired?.trigger;
@@ -41,11 +50,15 @@ describe("new examples", () => {
 describe("age", () => {
   it("fires where there is something new only", () => {
     const now = 1_000_000;
-    expect(look({ age: 1_000 }, seen({ trainedAt: now - 1_000 }), UNTOUCHED, now).fired).toBeUndefined();
-    const due = look({ age: 1_000 }, seen({ trainedAt: now - 1_000, fresh: 1 }), UNTOUCHED, now);
+    expect(checkTriggers({ age: 1_000 }, seen({ trainedAt: now - 1_000 }), INITIAL_STATE, now).fired).toBeUndefined();
+    const due = checkTriggers({ age: 1_000 }, seen({ trainedAt: now - 1_000, fresh: 1 }), INITIAL_STATE, now);
     expect(due.fired).toMatchObject({ trigger: "age" });
-    expect(look({ age: 1_000 }, seen({ trainedAt: now - 999, fresh: 1 }), UNTOUCHED, now).fired).toBeUndefined();
-    expect(look({ age: 1_000 }, seen({ trainedAt: undefined, fresh: 1 }), UNTOUCHED, now).fired).toBeUndefined();
+    expect(
+      checkTriggers({ age: 1_000 }, seen({ trainedAt: now - 999, fresh: 1 }), INITIAL_STATE, now).fired,
+    ).toBeUndefined();
+    expect(
+      checkTriggers({ age: 1_000 }, seen({ trainedAt: undefined, fresh: 1 }), INITIAL_STATE, now).fired,
+    ).toBeUndefined();
   });
 });
 

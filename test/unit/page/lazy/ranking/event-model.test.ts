@@ -2,12 +2,12 @@
 import { expect, test } from "vitest";
 import type { EventRow } from "../../../../../src/page/lazy/ranking/event-log.js";
 import {
-  type Learned,
+  createEventModel,
+  eventModelOf,
+  examinationOf,
+  type LearnedEvent,
   learn,
-  learningOf,
-  lookedAt,
   READINESS,
-  startLearning,
 } from "../../../../../src/page/lazy/ranking/event-model.js";
 import { factorOf, MAX_WEIGHTS, predict } from "../../../../../src/page/lazy/ranking/posterior.js";
 import { inSlices, replay } from "../../../../../src/page/lazy/ranking/replay.js";
@@ -15,7 +15,7 @@ import { seeded } from "../../../../support/ports.js";
 import { refuse } from "../../../../support/refuse.js";
 
 const DAY_MS = 24 * 3600 * 1000;
-const NEVER = { halfLifeActions: 1e12, halfLifeDays: 1e12 };
+const NEVER = { halfLifeActions: 1e12, halfLife: 1e20 };
 let rows = 0;
 
 function row(kind: EventRow["kind"], item: string, given: Partial<EventRow> = {}): EventRow {
@@ -26,14 +26,14 @@ function row(kind: EventRow["kind"], item: string, given: Partial<EventRow> = {}
   };
 }
 
-const weight = ({ posterior }: Learned, name: string) => predict(posterior, [{ name, factor: 1 }]).mean;
+const weight = ({ posterior }: LearnedEvent, name: string) => predict(posterior, [{ name, factor: 1 }]).mean;
 
 test("of what was not clicked, the part that was looked at is what makes the model's own clicks come out", () => {
   // Over many showings, clicks and looks without a click must stand as appeal to no appeal.
   for (const examined of [0.1, 0.5, 1]) {
     for (const appeal of [0.05, 0.4, 0.9]) {
       const clicks = examined * appeal;
-      const passed = (1 - clicks) * lookedAt(examined, appeal);
+      const passed = (1 - clicks) * examinationOf(examined, appeal);
       expect(clicks / (clicks + passed)).toBeCloseTo(appeal, 12);
     }
   }
@@ -41,8 +41,8 @@ test("of what was not clicked, the part that was looked at is what makes the mod
 
 /** Two kinds of films that appeal equally; one is always first, the other always sixth, where one in six looks. */
 function simulate(examination?: (position: number) => number): { first: number; sixth: number; readiness: number } {
-  const learning = learningOf({ ...NEVER, ...(examination && { examination }) }, refuse);
-  const learned = startLearning();
+  const learning = eventModelOf({ ...NEVER, ...(examination && { examination }) }, refuse);
+  const learned = createEventModel();
   const random = seeded(3);
   const appeal = 0.3;
   for (let n = 0; n < 6_000; n += 1) {
@@ -75,8 +75,8 @@ test("what stands low is not liked less for it; without the correction it is", (
 });
 
 test("a list is passed over once another one is shown after something was done, and not before", () => {
-  const learning = learningOf(NEVER, refuse);
-  const learned = startLearning();
+  const learning = eventModelOf(NEVER, refuse);
+  const learned = createEventModel();
   const shown = ["a", "b", "c"].map((item) => row("shown", item));
   for (const one of shown) expect(learn(learned, one, learning)).toEqual([]);
   // The same list again, after a reload say, is no evidence, and the first row of it need not be kept.
@@ -92,9 +92,9 @@ test("a list is passed over once another one is shown after something was done, 
 });
 
 test("a click that is dwelled on says more, one that is left at once no more; a dismissal says no", () => {
-  const learning = learningOf(NEVER, refuse);
+  const learning = eventModelOf(NEVER, refuse);
   const after = (...events: EventRow[]) => {
-    const learned = startLearning();
+    const learned = createEventModel();
     for (const event of events) learn(learned, event, learning);
     return weight(learned, "a");
   };
@@ -107,8 +107,8 @@ test("a click that is dwelled on says more, one that is left at once no more; a 
 });
 
 test("after a half-life a taste is half as strong", () => {
-  const learning = learningOf({ halfLifeActions: 1e12, halfLifeDays: 60 }, refuse);
-  const learned = startLearning();
+  const learning = eventModelOf({ halfLifeActions: 1e12, halfLife: 60 * DAY_MS }, refuse);
+  const learned = createEventModel();
   for (let n = 0; n < 5; n += 1) learn(learned, row("clicked", "a"), learning);
   const before = weight(learned, "a");
   // What is shown is no evidence yet, but the days have passed.
@@ -117,8 +117,8 @@ test("after a half-life a taste is half as strong", () => {
 });
 
 test("a taste that changes is the stronger one within 50 clicks, however long the old one lasted", () => {
-  const learning = learningOf({}, refuse);
-  const learned = startLearning();
+  const learning = eventModelOf({}, refuse);
+  const learned = createEventModel();
   const click = (liked: string, other: string) => {
     for (const item of [liked, other]) learn(learned, row("shown", item), learning);
     learn(learned, row("clicked", liked), learning);
@@ -131,9 +131,9 @@ test("a taste that changes is the stronger one within 50 clicks, however long th
 });
 
 test("learned again from the log it is the same", () => {
-  const learning = learningOf({}, refuse);
+  const learning = eventModelOf({}, refuse);
   const random = seeded(8);
-  const online = startLearning();
+  const online = createEventModel();
   const log = new Map<string, EventRow>();
   const kinds = ["shown", "shown", "shown", "clicked", "dwelled", "dismissed"] as const;
   for (let n = 0; n < 800; n += 1) {
@@ -158,8 +158,8 @@ test("learned again from the log it is the same", () => {
 });
 
 test("half-lives that are none are refused", () => {
-  expect(() => learningOf({ halfLifeDays: 0 }, refuse)).toThrow("half-life must be over 0");
-  expect(() => learningOf({ halfLifeActions: Number.NaN }, refuse)).toThrow("half-life must be over 0");
+  expect(() => eventModelOf({ halfLife: 0 }, refuse)).toThrow(/halfLife is .* pass numbers over 0/);
+  expect(() => eventModelOf({ halfLifeActions: Number.NaN }, refuse)).toThrow(/halfLife is .* pass numbers over 0/);
 });
 
 test("a thousand events of more traits than are kept are learned again in slices that leave the page its turns", async () => {
@@ -176,7 +176,7 @@ test("a thousand events of more traits than are kept are learned again in slices
   const ticking = setInterval(() => {
     turns += 1;
   });
-  const { learned } = await inSlices(replay(log, "another", learningOf({}, refuse)));
+  const { learned } = await inSlices(replay(log, "another", eventModelOf({}, refuse)));
   clearInterval(ticking);
   expect(turns).toBeGreaterThan(5);
   expect(learned.posterior.slots.size).toBe(MAX_WEIGHTS);

@@ -23,10 +23,10 @@ async function open(model = "ranker"): Promise<PersonalRanker> {
 
 async function taught(): Promise<PersonalRanker> {
   const ranker = await open();
-  await ranker.record(items.map(({ id }, position) => ({ kind: "shown" as const, item: id, position })));
-  await ranker.record([
+  await ranker.recordEvents(items.map(({ id }, position) => ({ kind: "shown" as const, item: id, position })));
+  await ranker.recordEvents([
     { kind: "clicked", item: "film 3", position: 3 },
-    { kind: "dwelled", item: "film 3", position: 3, ms: 31_000 },
+    { kind: "dwelled", item: "film 3", position: 3, durationMs: 31_000 },
     { kind: "dismissed", item: "film 4", position: 4 },
   ]);
   return ranker;

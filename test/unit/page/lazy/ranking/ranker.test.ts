@@ -6,7 +6,7 @@ import {
   forgetRankers,
   listRankers,
   openRanker,
-  type RankerParts,
+  type RankerDeps,
 } from "../../../../../src/page/lazy/ranking/ranker.js";
 import type { PersonalRanker, RankingItem } from "../../../../../src/page/lazy/ranking/types.js";
 import { createTable } from "../../../../../src/page/lib/idb-table.js";
@@ -25,7 +25,7 @@ const clicked = new WeakMap<PersonalRanker, Set<string>>();
 /** Without IndexedDB a table is memory: two rankers of one table are two pages of one browser. */
 const browser = () => createTable<EventRow>("none");
 
-async function open(given: Partial<RankerParts> = {}): Promise<PersonalRanker> {
+async function open(given: Partial<RankerDeps> = {}): Promise<PersonalRanker> {
   const ranker = await createRanker({
     ...{ name: "films", model: "ranker", storeName: `test ${Math.random()}`, refuse, random: seeded(4) },
     score: async (features) => features,
@@ -38,11 +38,11 @@ async function open(given: Partial<RankerParts> = {}): Promise<PersonalRanker> {
 /** Shows the first ten, clicks the first one of the genre that was not clicked before. */
 async function click(ranker: PersonalRanker, genre: string, before = clicked.get(ranker) ?? new Set()): Promise<void> {
   const list = ranker.rank().filter(({ id }) => !before.has(id));
-  await ranker.record(list.slice(0, 10).map(({ id }, position) => ({ kind: "shown", item: id, position })));
+  await ranker.recordEvents(list.slice(0, 10).map(({ id }, position) => ({ kind: "shown", item: id, position })));
   const position = list.findIndex(({ index }) => items[index]?.traits[0] === `genre:${genre}`);
   const item = list[position]?.id ?? "";
   clicked.set(ranker, before.add(item));
-  await ranker.record({ kind: "clicked", item, position });
+  await ranker.recordEvents({ kind: "clicked", item, position });
 }
 
 test("with nothing learned the order is the base model's", async () => {
@@ -128,9 +128,9 @@ test("two pages record at once: both know all of it, nothing is lost, and what o
   const [one, two] = [await open({ table, storeName }), await open({ table, storeName })];
   const other = await open({ table, storeName, name: "books" });
   await Promise.all([
-    ...Array.from({ length: 30 }, (_, n) => one.record({ kind: "clicked", item: `film ${n}`, position: n % 10 })),
+    ...Array.from({ length: 30 }, (_, n) => one.recordEvents({ kind: "clicked", item: `film ${n}`, position: n % 10 })),
     ...Array.from({ length: 30 }, (_, n) =>
-      two.record({ kind: "dismissed", item: `film ${n + 50}`, position: n % 10 }),
+      two.recordEvents({ kind: "dismissed", item: `film ${n + 50}`, position: n % 10 }),
     ),
   ]);
   expect((await table.change((rows) => rows.all())).length).toBe(60);
@@ -151,7 +151,8 @@ test("no more than the newest thousand events are kept", async () => {
   let time = 1e12;
   const now = () => (time += 1000);
   const ranker = await open({ table, now });
-  for (let n = 0; n < 1_200; n += 1) await ranker.record({ kind: "clicked", item: `film ${n % 200}`, position: 0 });
+  for (let n = 0; n < 1_200; n += 1)
+    await ranker.recordEvents({ kind: "clicked", item: `film ${n % 200}`, position: 0 });
   expect(ranker.events()).toBe(1_000);
   const stored = await table.change((rows) => rows.all());
   expect(stored.length).toBe(1_000);
@@ -170,7 +171,7 @@ test("what cannot be ranked or recorded is refused, and nothing of it is learned
   await expect(ranker.setItems([{ ...film, traits: ["a", "a"] }])).rejects.toMatchObject(refused);
   await expect(ranker.setItems(items, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
   await expect(
-    ranker.record([
+    ranker.recordEvents([
       { kind: "clicked", item: "film 1", position: 0 },
       { kind: "clicked", item: "nowhere", position: 0 },
     ]),
@@ -183,14 +184,14 @@ test("what cannot be ranked or recorded is refused, and nothing of it is learned
     { kind: "dwelled", ms: Number.NaN },
   ]) {
     const event = { kind: "clicked", item: "film 1", position: 0, ...wrong } as never;
-    await expect(ranker.record(event)).rejects.toMatchObject(refused);
+    await expect(ranker.recordEvents(event)).rejects.toMatchObject(refused);
   }
   expect([ranker.events(), ranker.tastes().length]).toEqual([0, 0]);
   // The items of before are ranked still.
   expect(ranker.rank().length).toBe(200);
   await ranker.dispose();
   await ranker.dispose();
-  expect(() => ranker.rank()).toThrow(expect.objectContaining({ code: "aborted" }));
+  expect(() => ranker.rank()).toThrow(expect.objectContaining({ code: "disposed" }));
 });
 
 test("a base model that computes no number is told of", async () => {
@@ -204,7 +205,7 @@ test("pages that only showed leave nothing behind once they are a day old", asyn
   const now = () => time;
   const page = async () => {
     const ranker = await open({ table, now });
-    await ranker.record({ kind: "shown", item: "film 1", position: 0 });
+    await ranker.recordEvents({ kind: "shown", item: "film 1", position: 0 });
     await ranker.dispose();
   };
   for (let n = 0; n < 5; n += 1) await page();
@@ -219,7 +220,7 @@ test("a site lists its rankers, and forgets all of them, the open ones too", asy
   const storeName = `site ${Math.random()}`;
   const [films, books] = [await open({ table, storeName }), await open({ table, storeName, name: "books" })];
   await click(films, "Drama");
-  await books.record({ kind: "clicked", item: "film 1", position: 0 });
+  await books.recordEvents({ kind: "clicked", item: "film 1", position: 0 });
   const kept = await listRankers(storeName, table);
   expect(kept.map(({ name, events }) => [name, events]).sort()).toEqual([
     ["books", 1],
@@ -233,10 +234,10 @@ test("a site lists its rankers, and forgets all of them, the open ones too", asy
 });
 
 test("where nothing may be learned nothing is, and the order is there all the same", async () => {
-  const mayLearn = () => refuse("aborted", "The user does not agree to being learned from.", { reason: "consent" });
+  const mayLearn = () => refuse("consent_denied", "The user does not agree to being learned from.");
   const ranker = await open({ mayLearn });
-  const denied = { code: "aborted", data: { reason: "consent" } };
-  await expect(ranker.record({ kind: "clicked", item: "film 1", position: 0 })).rejects.toMatchObject(denied);
+  const denied = { code: "consent_denied" };
+  await expect(ranker.recordEvents({ kind: "clicked", item: "film 1", position: 0 })).rejects.toMatchObject(denied);
   await expect(ranker.import(new Blob(["{}"]))).rejects.toMatchObject(denied);
   expect([ranker.events(), ranker.rank().length]).toEqual([0, 200]);
   await ranker.dispose();

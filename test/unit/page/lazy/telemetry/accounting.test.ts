@@ -1,10 +1,10 @@
 // The books add up whatever becomes of requests, and those of other pages are not in them.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createBooks, type Loss } from "../../../../../src/page/lazy/telemetry/accounting.js";
-import type { Parcel } from "../../../../../src/page/lazy/telemetry/requests.js";
+import { createAccounting, type DroppedRecords } from "../../../../../src/page/lazy/telemetry/accounting.js";
+import type { ExportRequest } from "../../../../../src/page/lazy/telemetry/requests.js";
 
-const parcel = (id: string, metrics: number, events: number): Parcel => ({
+const parcel = (id: string, metrics: number, events: number): ExportRequest => ({
   id,
   path: "/v1/beacon",
   body: "",
@@ -26,7 +26,7 @@ test("recorded is sent, pending and dropped, after each step", () => {
   fc.assert(
     fc.property(requests, (all) => {
       const drops: number[] = [];
-      const books = createBooks((_signal, _reason, count) => drops.push(count));
+      const books = createAccounting((_signal, _reason, count) => drops.push(count));
       let own = 0;
       let lost = 0;
       for (const [i, { metrics, events, isMine, end }] of all.entries()) {
@@ -36,7 +36,7 @@ test("recorded is sent, pending and dropped, after each step", () => {
           books.opened([one]);
           own += metrics + events;
         }
-        books.closed(one, end as Loss | undefined);
+        books.closed(one, end as DroppedRecords | undefined);
         const gone = end ? Math.min(metrics + events, end.count ?? metrics + events) : 0;
         if (isMine) lost += gone;
         const { recorded, sent, pending, dropped } = books.stats();
@@ -49,7 +49,7 @@ test("recorded is sent, pending and dropped, after each step", () => {
 });
 
 test("what is taken back is pending until it is sent under another name", () => {
-  const books = createBooks(() => undefined);
+  const books = createAccounting(() => undefined);
   books.recorded(5);
   const first = parcel("a", 3, 2);
   books.opened([first]);

@@ -10,7 +10,11 @@ import {
   mergeExponential,
 } from "../../../../../src/page/lazy/telemetry/exponential-histogram.js";
 import { INSTRUMENTS } from "../../../../../src/page/lazy/telemetry/instruments.js";
-import type { CounterPoint, ExponentialPoint, HistogramPoint } from "../../../../../src/page/lazy/telemetry/types.js";
+import type {
+  TelemetryCounterPoint,
+  TelemetryExponentialPoint,
+  TelemetryHistogramPoint,
+} from "../../../../../src/page/lazy/telemetry/types.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.json", import.meta.url), "utf8")) as {
   exp_histogram_index: { v: number; scale: number; index: number }[];
@@ -25,7 +29,7 @@ test("every value lands in the one bucket that holds it", () => {
     fc.property(durations, (values) => {
       const aggregate = createAggregate(false);
       for (const value of values) aggregate.add("ml.inference.duration", value);
-      const point = aggregate.take()[0]?.points[0] as HistogramPoint;
+      const point = aggregate.take()[0]?.points[0] as TelemetryHistogramPoint;
       const expected = new Array<number>(SECONDS.length + 1).fill(0);
       for (const value of values) {
         let bucket = 0;
@@ -50,7 +54,7 @@ test.each([false, true])("what is taken back is added to what came meanwhile (ex
       const taken = parts.take();
       for (const value of second) parts.add("ml.inference.duration", value, { a: "1" });
       parts.merge(taken);
-      const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as HistogramPoint[];
+      const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as TelemetryHistogramPoint[];
       expect(other).toEqual({ ...one, sum: other?.sum });
       expect(other?.sum).toBeCloseTo(one?.sum as number, 6);
     }),
@@ -79,7 +83,7 @@ test("attributes tell streams apart, and counters add up", () => {
 test("too many streams become one that says so, and no count is lost", () => {
   const aggregate = createAggregate(false);
   for (let n = 0; n < 1000; n += 1) aggregate.add("ml.errors", 1, { n: String(n) });
-  const points = aggregate.take()[0]?.points as CounterPoint[];
+  const points = aggregate.take()[0]?.points as TelemetryCounterPoint[];
   expect(points.length).toBeLessThanOrEqual(201);
   expect(sum(points.map(({ value }) => value))).toBe(1000);
   expect(points.at(-1)?.attributes).toEqual({ "otel.metric.overflow": "true" });
@@ -131,7 +135,10 @@ test("a quantile from an exponential histogram is within the scale's relative er
 });
 
 test("points of two scales merge at the coarser one", () => {
-  const [fine, coarse] = [emptyExponential({}), emptyExponential({})] as [ExponentialPoint, ExponentialPoint];
+  const [fine, coarse] = [emptyExponential({}), emptyExponential({})] as [
+    TelemetryExponentialPoint,
+    TelemetryExponentialPoint,
+  ];
   for (const value of [1, 1.1, 1.2]) addExponential(fine, value);
   for (const value of [0, 1e-6, 1e6]) addExponential(coarse, value);
   expect(fine.scale).toBeGreaterThan(coarse.scale);

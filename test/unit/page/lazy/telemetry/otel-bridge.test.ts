@@ -6,9 +6,9 @@ import {
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { expect, test } from "vitest";
-import { createBridge } from "../../../../../src/page/lazy/telemetry/otel-bridge.js";
+import { createOtelBridge } from "../../../../../src/page/lazy/telemetry/otel-bridge.js";
 import { createRecorder } from "../../../../../src/page/lazy/telemetry/recorder.js";
-import type { EventRecord } from "../../../../../src/page/lazy/telemetry/types.js";
+import type { TelemetryEvent } from "../../../../../src/page/lazy/telemetry/types.js";
 import { predicted } from "../../../../support/telemetry-records.js";
 
 const never = () => undefined;
@@ -18,11 +18,11 @@ test("the official SDK counts and sums what the recorder does", async () => {
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
   const provider = new MeterProvider({ readers: [reader] });
   const told: object[] = [];
-  const bridge = createBridge({
+  const bridge = createOtelBridge({
     meter: provider.getMeter("page"),
     logger: { emit: (record) => void told.push(record) },
   });
-  const { record, cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
+  const { record, collect: cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   for (let n = 0; n < 7; n += 1) record(predicted(n));
   await provider.forceFlush();
   const official = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
@@ -50,11 +50,11 @@ test("an SDK that throws costs nothing but itself", () => {
   const fails = (): never => {
     throw new Error("The page's own mistake.");
   };
-  const bridge = createBridge({
+  const bridge = createOtelBridge({
     meter: { createHistogram: fails, createCounter: fails },
     logger: { emit: fails as (record: object) => void },
   });
-  const { record, cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
+  const { record, collect: cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   expect(record(predicted(1))).toBe(2);
-  expect(cut()?.batch.events.map(({ name }: EventRecord) => name)).toEqual(["ml.prediction"]);
+  expect(cut()?.batch.events.map(({ name }: TelemetryEvent) => name)).toEqual(["ml.prediction"]);
 });

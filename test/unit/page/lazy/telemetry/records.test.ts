@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isSampled, randomId } from "../../../../../src/page/lazy/telemetry/id.js";
 import { randomised, scrub } from "../../../../../src/page/lazy/telemetry/privacy.js";
-import { createRecorder, type RecorderParts } from "../../../../../src/page/lazy/telemetry/recorder.js";
+import { createRecorder, type RecorderDeps } from "../../../../../src/page/lazy/telemetry/recorder.js";
 import type { TelemetryRecord } from "../../../../../src/page/lazy/telemetry/records.js";
-import { pack } from "../../../../../src/page/lazy/telemetry/requests.js";
+import { toRequests } from "../../../../../src/page/lazy/telemetry/requests.js";
 import { feedback, MODEL, predicted } from "../../../../support/telemetry-records.js";
 
 const RESOURCE = { "service.name": "shop" };
@@ -15,7 +15,7 @@ const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.
   grr: { eps: number; k: number; p_true: number; p_other: number }[];
 };
 
-function recorder(parts: Partial<RecorderParts> = {}) {
+function recorder(parts: Partial<RecorderDeps> = {}) {
   const drops: string[] = [];
   const made = createRecorder({
     sumsOnly: false,
@@ -37,7 +37,7 @@ const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
           errorType: "timeout",
           model: MODEL,
           backend: "wasm",
-          milliseconds,
+          durationMs: milliseconds,
           message,
         },
       }) as TelemetryRecord,
@@ -50,7 +50,7 @@ const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
           model: MODEL,
           backend: "wasm",
           source: "cache",
-          milliseconds,
+          durationMs: milliseconds,
           warmupMs: milliseconds,
           downloaded: 5,
         },
@@ -68,11 +68,11 @@ test("what is recorded is what is cut, in requests of at most 48 KiB, whatever i
       fc.array(kinds, { maxLength: 300 }),
       fc.constantFrom("otlp" as const, "beacon" as const),
       (all, protocol) => {
-        const { record, cut, drops } = recorder({ sampling: 1 });
+        const { record, collect: cut, drops } = recorder({ sampling: 1 });
         let recorded = 0;
         for (const one of all) recorded += record(one);
         const taken = cut();
-        const parcels = taken ? pack(taken, RESOURCE, protocol) : [];
+        const parcels = taken ? toRequests(taken, RESOURCE, protocol) : [];
         const inside = parcels.reduce((sum, { records }) => sum + records.metrics + records.events, 0);
         const lost = drops.filter((drop) => drop.endsWith("queue_overflow")).length;
         expect(inside + lost).toBe(recorded);
@@ -85,10 +85,10 @@ test("what is recorded is what is cut, in requests of at most 48 KiB, whatever i
 });
 
 test("a batch too large for one request is split, and no figure or event is lost", () => {
-  const { record, cut } = recorder({ sampling: 1 });
+  const { record, collect: cut } = recorder({ sampling: 1 });
   for (let n = 0; n < 400; n += 1) record(predicted(n, { model: { ...MODEL, name: `model ${n % 150}` } }));
   const taken = cut();
-  const parcels = taken ? pack(taken, RESOURCE, "otlp") : [];
+  const parcels = taken ? toRequests(taken, RESOURCE, "otlp") : [];
   expect(parcels.length).toBeGreaterThan(4);
   const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
   const logs = parcels
@@ -107,14 +107,14 @@ test("a batch too large for one request is split, and no figure or event is lost
 });
 
 test("what was cut and taken back is cut again with what came meanwhile", () => {
-  const { record, cut, restore } = recorder({ sampling: 1 });
+  const { record, collect: cut, mergeBack: restore } = recorder({ sampling: 1 });
   record(predicted(1));
   const first = cut();
   record(predicted(2));
   if (first) restore(first);
   const again = cut();
   expect(again?.records).toEqual({ metrics: 2, events: 2 });
-  expect(again?.batch.start).toBeLessThanOrEqual(first?.batch.start as number);
+  expect(again?.batch.startedAt).toBeLessThanOrEqual(first?.batch.startedAt as number);
   const items = again?.batch.metrics.find(({ name }) => name === "ml.inference.items");
   expect(items?.points).toMatchObject([{ value: 2 }]);
 });
@@ -146,10 +146,10 @@ function asOfficial<T>(type: ProtoType | undefined, body: string): T {
 }
 
 test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema reads the figures (%s)", (histogram) => {
-  const { record, cut } = recorder({ histogram, sampling: 0 });
+  const { record, collect: cut } = recorder({ histogram, sampling: 0 });
   for (let n = 0; n < 5; n += 1) record(predicted(n));
   const taken = cut();
-  const [parcel] = taken ? pack(taken, RESOURCE, "otlp") : [];
+  const [parcel] = taken ? toRequests(taken, RESOURCE, "otlp") : [];
   const read = asOfficial<{ resourceMetrics: { resource: object; scopeMetrics: { metrics: { name: string }[] }[] }[] }>(
     v1.ExportMetricsServiceRequest,
     parcel?.body as string,
@@ -175,11 +175,11 @@ test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema read
 });
 
 test("OpenTelemetry's own schema reads the events; eventName, which it does not know yet, is beside them", () => {
-  const { record, cut } = recorder({ sampling: 1, classes: true });
+  const { record, collect: cut } = recorder({ sampling: 1, classes: true });
   record(predicted(3));
   record(feedback(3));
   const taken = cut();
-  const parcel = taken && pack(taken, RESOURCE, "otlp").find(({ path }) => path === "/v1/logs");
+  const parcel = taken && toRequests(taken, RESOURCE, "otlp").find(({ path }) => path === "/v1/logs");
   const read = asOfficial<{
     resourceLogs: { scopeLogs: { logRecords: { attributes: { key: string; value: object }[] }[] }[] }[];
   }>(logs.ExportLogsServiceRequest, parcel?.body as string);
@@ -199,7 +199,7 @@ test("the same tenth of all predictions is chosen, and their feedback with them"
   // Five standard deviations.
   expect(Math.abs(chosen.length - 2000)).toBeLessThan(5 * Math.sqrt(20_000 * 0.1 * 0.9));
   expect(chosen.every((id) => isSampled(id, 0.1) && isSampled(id, 0.5))).toBe(true);
-  const { record, cut } = recorder({ sampling: 0.5 });
+  const { record, collect: cut } = recorder({ sampling: 0.5 });
   for (let n = 0; n < 100; n += 1) {
     record(predicted(n));
     record(feedback(n));
@@ -230,7 +230,7 @@ test.each(golden.grr)(
 );
 
 test("with epsilon neither class nor outcome is told as it was, and what would give it away is left out", () => {
-  const { record, cut } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });
+  const { record, collect: cut } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });
   for (let n = 0; n < 400; n += 1) record(feedback(n, { correct: true, class: 3 }));
   const taken = cut();
   expect(taken?.batch.metrics.some(({ name }) => name === "ml.prediction.squared_error")).toBe(false);
@@ -244,7 +244,7 @@ test("with epsilon neither class nor outcome is told as it was, and what would g
 });
 
 test("sums only: no event is made, and every figure is", () => {
-  const { record, cut } = recorder({ sampling: 1, sumsOnly: true });
+  const { record, collect: cut } = recorder({ sampling: 1, sumsOnly: true });
   expect(record(predicted(1))).toBe(1);
   expect(record({ kind: "fellBack", from: "webgpu", to: "wasm", errorType: "device_lost" })).toBe(1);
   expect(cut()?.batch).toMatchObject({ events: [] });
@@ -253,7 +253,7 @@ test("sums only: no event is made, and every figure is", () => {
 test("what was dropped travels with the next batch, as a sum and as an event", () => {
   const made = recorder();
   made.dropped("events", "queue_overflow", 7);
-  const batch = made.cut()?.batch;
+  const batch = made.collect()?.batch;
   expect(batch?.events).toMatchObject([{ name: "ml.telemetry.report", attributes: { "events.queue_overflow": 7 } }]);
   expect(batch?.metrics).toMatchObject([{ name: "ml.telemetry.dropped", points: [{ value: 7 }] }]);
 });
@@ -296,7 +296,7 @@ test("a message is at most 256 bytes, whatever it is", () => {
 });
 
 test("however many predictions are recorded, what waits is bounded, and what goes for it is told", () => {
-  const { record, cut, drops } = recorder();
+  const { record, collect: cut, drops } = recorder();
   for (let n = 0; n < 20_000; n += 1) record(predicted(n, { id: randomId() }));
   const taken = cut();
   expect(taken?.batch.events.length).toBeLessThanOrEqual(501);

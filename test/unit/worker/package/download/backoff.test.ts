@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
 import { createBackoff } from "../../../../../src/worker/package/download/backoff.js";
 import { downloadText } from "../../../../../src/worker/package/download/download-text.js";
-import { realPorts } from "../../../../../src/worker/package/platform.js";
+import { browserPlatform } from "../../../../../src/worker/package/platform.js";
 import { type ByteHost, startHost } from "../../../../support/byte-host.js";
 import { failure } from "../../../../support/chunked.js";
 import { eagerPorts, fakePorts } from "../../../../support/ports.js";
@@ -178,7 +178,7 @@ describe("how long", () => {
   it("ends at once when the load is aborted", async () => {
     const stop = new AbortController();
     const before = performance.now();
-    const waiting = createBackoff(realPorts, stop.signal).retry(() => Promise.reject(busy(25_000)));
+    const waiting = createBackoff(browserPlatform, stop.signal).retry(() => Promise.reject(busy(25_000)));
     setTimeout(() => stop.abort(), 20);
     await expect(waiting).rejects.toMatchObject({ code: "aborted" });
     expect(performance.now() - before).toBeLessThan(5_000);
@@ -191,7 +191,7 @@ describe("Retry-After of a real host", () => {
 
   /** The host fails once with this header; answers what was slept. */
   async function slowed(status: number, header: (now: number) => string) {
-    const ports = fakePorts(1, { fetch: realPorts.fetch });
+    const ports = fakePorts(1, { fetch: browserPlatform.fetch });
     host = await startHost((_req, res, count) => {
       if (count > 0) res.end("hello");
       else res.writeHead(status, { "Retry-After": header(ports.now()) }).end();

@@ -1,6 +1,6 @@
 // What ends a download early, and what does not: callers who leave, takers that fail, hosts that are busy or strict.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { realPorts } from "../../../../../src/worker/package/platform.js";
+import { browserPlatform } from "../../../../../src/worker/package/platform.js";
 import { type Answering, type ByteHost, serve, startHost } from "../../../../support/byte-host.js";
 import { evenly } from "../../../../support/chunked.js";
 import { eagerPorts } from "../../../../support/ports.js";
@@ -94,7 +94,10 @@ describe("a host with trouble", () => {
         serve(req, res, file.bytes, count > 1 && busyAt > performance.now() - 500 ? { cutAfter: 10 } : {});
       }
     });
-    expect(await transfer([{ url, file }], { ports: realPorts })).toMatchObject({ counted: 16_000, error: undefined });
+    expect(await transfer([{ url, file }], { ports: browserPlatform })).toMatchObject({
+      counted: 16_000,
+      error: undefined,
+    });
     // Requests two to four leave together; what breaks among them waits for the second.
     const later = host.requests.slice(4).map(({ at }) => at - busyAt);
     expect(later.length).toBeGreaterThan(0);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { InsituError } from "../../../../../src/shared/errors.js";
-import type { Answer } from "../../../../../src/worker/package/download/http.js";
+import type { HttpResponse } from "../../../../../src/worker/package/download/http.js";
 import { type ChunkedFile, receive } from "../../../../../src/worker/package/download/receive.js";
 import { type Cut, cut, randomBytes } from "../../../../support/chunked.js";
 
@@ -20,7 +20,7 @@ function answerOf(
   pieces: number[],
   from = 0,
   type = "",
-): { answer: Answer; body: Body } {
+): { answer: HttpResponse; body: Body } {
   const body: Body = { pulled: 0, freed: false };
   async function* pull() {
     try {
@@ -43,7 +43,7 @@ interface Received {
   error?: InsituError;
 }
 
-async function collect(answer: Answer, file: ChunkedFile, wanted: number[]): Promise<Received> {
+async function collect(answer: HttpResponse, file: ChunkedFile, wanted: number[]): Promise<Received> {
   const received: Received = { got: [], counted: 0 };
   const onBytes = (bytes: number) => {
     received.counted += bytes;

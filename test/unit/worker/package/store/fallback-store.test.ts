@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
 import type { ChunkSpec } from "../../../../../src/shared/types/manifest.js";
 import type { StoreEvent } from "../../../../../src/shared/types/store.js";
-import { createSafeStore } from "../../../../../src/worker/package/store/fallback-store.js";
+import { createFallbackStore } from "../../../../../src/worker/package/store/fallback-store.js";
 import { createMemoryStore } from "../../../../../src/worker/package/store/memory-store.js";
 import type { NewRow, Store } from "../../../../../src/worker/package/store/store.js";
 import { brokenStore, type Outage } from "../../../../support/broken-store.js";
@@ -38,7 +38,7 @@ const present = async (store: Store, { chunks }: Cut) => (await store.has(chunks
 function failing(outages: Partial<Record<keyof Store, Outage>>) {
   const { store: database, calls } = brokenStore(createMemoryStore(), outages);
   const events: StoreEvent[] = [];
-  return { database, calls, events, store: createSafeStore(database, (event) => events.push(event)) };
+  return { database, calls, events, store: createFallbackStore(database, (event) => events.push(event)) };
 }
 
 const unavailable = (final = false) => new InsituError("storage_unavailable", "the connection was lost", { final });

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { InsituError } from "../../../../../src/shared/errors.js";
 import type { TensorSpec } from "../../../../../src/shared/types/manifest.js";
 import type { TensorData } from "../../../../../src/shared/types/tensor.js";
-import { batchedLane } from "../../../../../src/worker/runtime/scheduling/batcher.js";
+import { createBatchQueue } from "../../../../../src/worker/runtime/scheduling/batcher.js";
 import { agree, bucket, isBatched, join, split } from "../../../../../src/worker/runtime/scheduling/tensor-batch.js";
-import type { RanOn } from "../../../../../src/worker/runtime/session/resilient-session.js";
+import type { ResilientRun } from "../../../../../src/worker/runtime/session/resilient-session.js";
 
 type Feeds = Record<string, TensorData>;
 
@@ -18,7 +18,7 @@ const item = (a: number, b: number): Feeds => ({
 /** A model that adds the two numbers of each item, and writes down the sizes of its runs. */
 function adding(change: (sums: number[], feeds: Feeds) => number[] = (sums) => sums) {
   const sizes: number[] = [];
-  const run = async (feeds: Feeds): Promise<RanOn> => {
+  const run = async (feeds: Feeds): Promise<ResilientRun> => {
     const { data, shape } = feeds.x as TensorData;
     const count = shape[0] as number;
     sizes.push(count);
@@ -30,7 +30,7 @@ function adding(change: (sums: number[], feeds: Feeds) => number[] = (sums) => s
   return { run, sizes };
 }
 
-const values = (results: PromiseSettledResult<RanOn>[]) =>
+const values = (results: PromiseSettledResult<ResilientRun>[]) =>
   results.map((result) => (result.status === "fulfilled" ? result.value.outputs.y?.data[0] : result.reason.code));
 
 const items = (count: number) => Array.from({ length: count }, (_, at) => item(at, 100));
@@ -38,7 +38,7 @@ const sums = (count: number) => Array.from({ length: count }, (_, at) => at + 10
 
 test("the first batch is compared with single runs, the next ones are as large as they may be", async () => {
   const { run, sizes } = adding();
-  const lane = batchedLane(run, SPECS, { maxBatchSize: 16 });
+  const lane = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
   expect(lane.maxBatchSize()).toBe(2);
   expect(values(await lane.run(items(2)))).toEqual(sums(2));
   expect(sizes).toEqual([2, 1, 1]);
@@ -50,28 +50,28 @@ test("the first batch is compared with single runs, the next ones are as large a
 test("a model that mixes its items runs them one after the other, for good", async () => {
   // As a normalisation over the batch does.
   const { run } = adding((found) => found.map((sum) => sum / found.length));
-  const lane = batchedLane(run, SPECS, {});
+  const lane = createBatchQueue(run, SPECS, {});
   expect(values(await lane.run(items(2)))).toEqual(sums(2));
   expect(lane.maxBatchSize()).toBe(1);
 });
 
 test("a model that answers once for all its items, or whose batch is fixed, is never batched", async () => {
-  const once = batchedLane(adding((found) => found.slice(0, 1)).run, SPECS, {});
+  const once = createBatchQueue(adding((found) => found.slice(0, 1)).run, SPECS, {});
   expect(values(await once.run(items(2)))).toEqual(sums(2));
   expect(once.maxBatchSize()).toBe(1);
   const fixed = { ...SPECS, inputs: [{ ...batch("x", 2), shape: [1, 2] }] };
-  expect(batchedLane(adding().run, fixed, {}).maxBatchSize()).toBe(1);
+  expect(createBatchQueue(adding().run, fixed, {}).maxBatchSize()).toBe(1);
 });
 
 test("an item that fails alone fails alone: the others of its batch are answered", async () => {
   const { run } = adding((found, { x }) => {
-    if (x?.data.includes(13)) throw new InsituError("_OTHER", "unlucky");
+    if (x?.data.includes(13)) throw new InsituError("unknown", "unlucky");
     return found;
   });
-  const lane = batchedLane(run, SPECS, {});
+  const lane = createBatchQueue(run, SPECS, {});
   await lane.run(items(2));
   const results = await lane.run([item(1, 2), item(13, 1), item(3, 4), item(5, 6)]);
-  expect(values(results)).toEqual([3, "_OTHER", 7, 11]);
+  expect(values(results)).toEqual([3, "unknown", 7, 11]);
 });
 
 test("a batch for which there is no memory is halved until there is, and later ones are no larger", async () => {
@@ -79,7 +79,7 @@ test("a batch for which there is no memory is halved until there is, and later o
     if (found.length > 4) throw new InsituError("out_of_memory", "too much");
     return found;
   });
-  const lane = batchedLane(run, SPECS, { maxBatchSize: 16 });
+  const lane = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
   await lane.run(items(2));
   sizes.length = 0;
   expect(values(await lane.run(items(16)))).toEqual(sums(16));
@@ -124,5 +124,5 @@ describe("parts", () => {
 
 test("a ranking's call is a batch already, and is never joined with another", () => {
   const task = { kind: "ranking" } as const;
-  expect(batchedLane(adding().run, { ...SPECS, task }, { maxBatchSize: 16 }).maxBatchSize()).toBe(1);
+  expect(createBatchQueue(adding().run, { ...SPECS, task }, { maxBatchSize: 16 }).maxBatchSize()).toBe(1);
 });

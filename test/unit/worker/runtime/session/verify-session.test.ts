@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { TensorData } from "../../../../../src/shared/types/tensor.js";
 import type { ExpectedOutput, SelfTest } from "../../../../../src/worker/package/self-test-files.js";
 import type { Session } from "../../../../../src/worker/runtime/session/engine.js";
-import { compare, selfTest } from "../../../../../src/worker/runtime/session/verify-session.js";
+import { compareOutputs, verifySession } from "../../../../../src/worker/runtime/session/verify-session.js";
 
 const floats = (values: number[], shape = [values.length]): TensorData => ({
   data: new Float32Array(values),
@@ -19,7 +19,7 @@ const right = (values: number[], more: Partial<ExpectedOutput> = {}): ExpectedOu
   ...more,
 });
 const judge = (expected: ExpectedOutput, actual: TensorData, tolerance = 0.01) =>
-  compare({ scores: expected }, { scores: actual }, tolerance);
+  compareOutputs({ scores: expected }, { scores: actual }, tolerance);
 
 describe("compare", () => {
   it("tells the largest error and where it is", () => {
@@ -72,15 +72,17 @@ describe("compare", () => {
       problem: "gave an output scores of shape [2, 1] where [1, 2] is right",
     });
     expect(judge(kept, floats([1], [1, 2]), Number.MAX_VALUE).agrees).toBe(false);
-    expect(compare({ scores: kept }, { other: floats([1, 2]) }, 1)).toMatchObject({ problem: "gave no output scores" });
-    expect(compare({ toString: kept }, {}, 1).agrees).toBe(false);
+    expect(compareOutputs({ scores: kept }, { other: floats([1, 2]) }, 1)).toMatchObject({
+      problem: "gave no output scores",
+    });
+    expect(compareOutputs({ toString: kept }, {}, 1).agrees).toBe(false);
   });
 
   it("tells the worst of several outputs, whole numbers and bools too", () => {
     const ints = { ...right([]), data: new Int32Array([3, 4]), shape: [2], dtype: "int32" as const };
     const actual = { data: new Int32Array([3, 5]), shape: [2], dtype: "int32" as const };
     const bools = { ...right([]), data: new Uint8Array([1, 0]), shape: [2], dtype: "bool" as const };
-    const found = compare(
+    const found = compareOutputs(
       { scores: right([0.5]), ids: ints, mask: bools },
       { scores: floats([0.5]), ids: actual, mask: { data: new Uint8Array([1, 0]), shape: [2], dtype: "bool" } },
       0.2,
@@ -107,22 +109,22 @@ describe("selfTest", () => {
   });
 
   it("gives no reason when all tests agree, or there are none", async () => {
-    expect(await selfTest(doubling(), [test(0.125, 0.25), test(40)], "wasm")).toBeUndefined();
-    expect(await selfTest(doubling(), [], "wasm")).toBeUndefined();
+    expect(await verifySession(doubling(), [test(0.125, 0.25), test(40)], "wasm")).toBeUndefined();
+    expect(await verifySession(doubling(), [], "wasm")).toBeUndefined();
   });
 
   it("gives the figures of the first test that fails, by the tolerance of the backend", async () => {
     const reason =
       "the self-test failed: wasm gave 0.5 where 0.25 is right (output y[0]), an error of 2.5e-1; the tolerance is 1e-4";
-    expect(await selfTest(doubling(0.25), [test(0.125), test(0.5)], "wasm")).toBe(reason);
-    expect(await selfTest(doubling(0.25), [test(0.125), test(0.5)], "webgpu")).toBeUndefined();
+    expect(await verifySession(doubling(0.25), [test(0.125), test(0.5)], "wasm")).toBe(reason);
+    expect(await verifySession(doubling(0.25), [test(0.125), test(0.5)], "webgpu")).toBeUndefined();
   });
 
   it("says what is no number, and throws what the backend throws", async () => {
-    expect(await selfTest(doubling(Number.NaN), [test(1)], "cpu")).toBe(
+    expect(await verifySession(doubling(Number.NaN), [test(1)], "cpu")).toBe(
       "the self-test failed: cpu gave NaN (output y[0])",
     );
     const broken = { ...doubling(), run: () => Promise.reject(new Error("no kernel")) };
-    await expect(selfTest(broken, [test(1)], "cpu")).rejects.toThrow("no kernel");
+    await expect(verifySession(broken, [test(1)], "cpu")).rejects.toThrow("no kernel");
   });
 });

@@ -1,7 +1,7 @@
 // On which target a model starts, which is measured next, and which is refused with what reason.
 import { expect, test } from "vitest";
-import type { BackendReport, Measured } from "../../../../../src/shared/types/model.js";
-import { nextTarget, refusals, startOrder } from "../../../../../src/worker/runtime/tuning/candidates.js";
+import type { BackendMeasurement, BackendReport } from "../../../../../src/shared/types/model.js";
+import { nextCandidate, refusals, startCandidates } from "../../../../../src/worker/runtime/tuning/candidates.js";
 
 const gpu: BackendReport = { backend: "webgpu", available: true };
 const software: BackendReport = { backend: "webgpu", available: true, software: true, reason: "software adapter x y" };
@@ -10,30 +10,30 @@ const wasm = (threads = 1): BackendReport => ({ backend: "wasm", available: true
 const cpu: BackendReport = { backend: "cpu", available: true };
 
 test("a model starts in the caller's order, wasm on one thread", () => {
-  expect(startOrder([gpu, wasm(8), cpu])).toEqual({
+  expect(startCandidates([gpu, wasm(8), cpu])).toEqual({
     order: [{ backend: "webgpu" }, { backend: "wasm", threads: 1 }, { backend: "cpu" }],
     refused: [],
   });
-  expect(startOrder([cpu, wasm()]).order.map(({ backend }) => backend)).toEqual(["cpu", "wasm"]);
+  expect(startCandidates([cpu, wasm()]).order.map(({ backend }) => backend)).toEqual(["cpu", "wasm"]);
 });
 
 test("what is not available is refused with the browser's reason", () => {
-  const { order, refused } = startOrder([noGpu, wasm()]);
+  const { order, refused } = startCandidates([noGpu, wasm()]);
   expect(order).toEqual([{ backend: "wasm", threads: 1 }]);
   expect(refused).toEqual([{ backend: "webgpu", reason: "no adapter" }]);
 });
 
 test("a software GPU is refused unless nothing else is left", () => {
-  const { order, refused } = startOrder([software, wasm()]);
+  const { order, refused } = startCandidates([software, wasm()]);
   expect(order).toEqual([{ backend: "wasm", threads: 1 }]);
   expect(refused).toEqual([{ backend: "webgpu", reason: expect.stringContaining("slower than wasm") }]);
-  expect(startOrder([software])).toEqual({ order: [{ backend: "webgpu" }], refused: [] });
+  expect(startCandidates([software])).toEqual({ order: [{ backend: "webgpu" }], refused: [] });
 });
 
 /** What is measured in which order when each target takes the milliseconds that `cost` says. */
-function measureAll(reports: BackendReport[], cost: (target: Omit<Measured, "p50Ms">) => number): string[] {
-  const measured: Measured[] = [];
-  for (let next = nextTarget(reports, measured); next; next = nextTarget(reports, measured)) {
+function measureAll(reports: BackendReport[], cost: (target: Omit<BackendMeasurement, "p50Ms">) => number): string[] {
+  const measured: BackendMeasurement[] = [];
+  for (let next = nextCandidate(reports, measured); next; next = nextCandidate(reports, measured)) {
     expect(measured.length).toBeLessThan(20);
     measured.push({ ...next, p50Ms: cost(next) });
   }
@@ -55,13 +55,17 @@ test("cpu is measured only where wasm is so fast that its calls count", () => {
 });
 
 test("a target that failed is not tried again, nor more threads than it had", () => {
-  const measured: Measured[] = [{ backend: "wasm", threads: 1, p50Ms: 40 }];
-  expect(nextTarget([wasm(8)], measured, [{ backend: "wasm", threads: 2 }])).toBeUndefined();
+  const measured: BackendMeasurement[] = [{ backend: "wasm", threads: 1, p50Ms: 40 }];
+  expect(nextCandidate([wasm(8)], measured, [{ backend: "wasm", threads: 2 }])).toBeUndefined();
 });
 
 test("each backend that is not used has a reason: its error, its figure, or that it was not worth measuring", () => {
   const used = { backend: "wasm", threads: 2, p50Ms: 20 } as const;
-  const measured: Measured[] = [{ backend: "webgpu", p50Ms: 31.456 }, { backend: "wasm", threads: 1, p50Ms: 37 }, used];
+  const measured: BackendMeasurement[] = [
+    { backend: "webgpu", p50Ms: 31.456 },
+    { backend: "wasm", threads: 1, p50Ms: 37 },
+    used,
+  ];
   expect(refusals(["webgpu", "wasm", "cpu"], used, measured, [])).toEqual([
     { backend: "webgpu", reason: "slower: 31.5 ms, wasm takes 20 ms" },
     { backend: "cpu", reason: "not measured: wasm takes 20 ms, which it would not reach" },

@@ -1,19 +1,19 @@
 // What a device remembers: the choice in its environment, crashes for a day, and that a model has become slow.
 import { describe, expect, test } from "vitest";
 import type { Residence } from "../../../../../src/shared/protocol.js";
-import { createSpeedWatch } from "../../../../../src/worker/runtime/tuning/slowdown-detector.js";
+import { createSlowdownDetector } from "../../../../../src/worker/runtime/tuning/slowdown-detector.js";
 import {
   type Choice,
-  createSentinel,
+  createCrashSentinel,
   forget,
   lives,
-  type Notes,
   recall,
   remember,
+  type TuningCache,
 } from "../../../../../src/worker/runtime/tuning/tuning-cache.js";
 
 /** Notes as IndexedDB keeps them: what is read is a copy. */
-function notes(): Notes & { rows: Map<string, unknown> } {
+function notes(): TuningCache & { rows: Map<string, unknown> } {
   const rows = new Map<string, unknown>();
   return {
     rows,
@@ -67,7 +67,7 @@ describe("crashes", () => {
       count += 1;
       const me = `visit ${count}`;
       living.add(me);
-      const sentinel = createSentinel(
+      const sentinel = createCrashSentinel(
         kept,
         me,
         async (by) => living.has(by),
@@ -120,7 +120,7 @@ describe("crashes", () => {
     expect(await visit().sentinel.refused()).toEqual([]);
     for (const { crash } of living) crash();
     const closed = ["visit 2", "visit 3", "visit 4"];
-    expect(await createSentinel(kept, "me", lives(closed)).refused()).toEqual([]);
+    expect(await createCrashSentinel(kept, "me", lives(closed)).refused()).toEqual([]);
   });
 
   test("each backend is judged by its own", async () => {
@@ -149,7 +149,7 @@ describe("speed", () => {
     let told = 0;
     const residence = () =>
       ({ backend: "wasm", threads: 2, measured: [{ backend: "wasm", threads: 2, p50Ms }] }) as Residence;
-    const watch = createSpeedWatch(
+    const watch = createSlowdownDetector(
       residence,
       () => {
         told += 1;
