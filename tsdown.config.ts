@@ -144,8 +144,18 @@ export default defineConfig([
     // A page without a bundler loads this file as it is.
     minify: true,
     plugins: [keepWorkerLiteral(), listModules()],
-    // Telemetry is a file of its own: a page without it does not fetch it.
-    outputOptions: { chunkFileNames: "[name].js", legalComments: "none" },
+    // Each folder of page/lazy is a file of its own: a page fetches what it uses. What several of them and index.js need (the
+    // errors above all) is `shared.js`; what only they need must not be in it, since index.js fetches that at once.
+    outputOptions: {
+      chunkFileNames: "[name].js",
+      legalComments: "none",
+      codeSplitting: {
+        groups: [
+          { name: "idb-table", test: /src[\\/]page[\\/]lib[\\/]idb-table/, priority: 2 },
+          { name: "shared", test: /src[\\/](shared|page[\\/]lib)[\\/]/, minShareCount: 2, priority: 1 },
+        ],
+      },
+    },
     dts: true,
     // `Symbol.asyncDispose` is in the types; a consumer's `lib` of ES2022 lacks it and would report our file.
     banner: { dts: '/// <reference lib="esnext.disposable" />\n' },
