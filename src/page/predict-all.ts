@@ -13,8 +13,8 @@ export interface PredictAllDeps<K extends TaskKind> {
   predict(input: PredictInput, options: PredictOptions): Promise<Prediction<K>>;
   /** How many workers can predict at a time. */
   workers: number;
-  /** Most calls that the model accepts. */
-  most: number;
+  /** Maximum number of open calls that the model accepts. */
+  max: number;
 }
 
 const BATCH_SIZE = 8;
@@ -42,15 +42,15 @@ export function predictAll<K extends TaskKind>(
 }
 
 async function* run<K extends TaskKind>(
-  { predict, workers, most }: PredictAllDeps<K>,
+  { predict, workers, max }: PredictAllDeps<K>,
   inputs: Inputs,
   { batchSize = BATCH_SIZE, signal, timeout, onProgress }: PredictAllOptions,
   stop: AbortController,
 ): Results<K> {
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new InsituError("input_invalid", `batchSize is ${batchSize}; pass a whole number over 0.`, { batchSize });
-  // Most calls that run and results that wait, together.
-  const window = Math.min(batchSize * workers, most);
+  // Maximum of calls that run and results that wait, together.
+  const window = Math.min(batchSize * workers, max);
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
   const places: Place<K>[] = [];
   const bell = createNotifier();
