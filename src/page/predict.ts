@@ -2,7 +2,7 @@
 import { InsituError } from "../shared/errors.js";
 import { randomHex } from "../shared/hex.js";
 import { modelRef } from "../shared/model-ref.js";
-import type { WorkerTimings } from "../shared/protocol.js";
+import type { HostPrediction, WorkerTimings } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { ModelInfo, Prediction, PredictionTimings, PredictionValues } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
@@ -53,6 +53,26 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
       { signal, timeout, what: `The prediction of ${info.name}` },
     );
 
+  const report = (result: HostPrediction, prediction: Prediction<K>, mode: PredictMode, depth: number) => {
+    const { id, model, backend, timings } = prediction;
+    const { memory, topClass } = result;
+    const arm = "stable";
+    monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+    const bytes = { tensor: memory.used, wasm: memory.held };
+    telemetry.record({
+      kind: "predicted",
+      id,
+      model,
+      arm,
+      backend,
+      mode,
+      timings,
+      depth,
+      decided: topClass,
+      memory: bytes,
+    });
+  };
+
   const predict: Predict<K> = async (input, options = {}, mode = "online") => {
     const started = performance.now();
     try {
@@ -60,37 +80,20 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
       const depth = ++open;
       try {
         const result = await call(input, options);
-        const { memory, topClass, value, outputs, backend } = result;
+        const { outputs, backend } = result;
+        const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
-        const id = randomHex();
-        const model = modelRef(info);
-        const memoryBytes = { tensor: memory.used, wasm: memory.held };
-        monitor.predicted({ id, version: model.version, arm: "stable", time: Date.now(), ...topClass });
-        telemetry.record({
-          kind: "predicted",
-          id,
-          model,
-          arm: "stable",
-          backend,
-          mode,
-          timings,
-          depth,
-          decided: topClass,
-          memory: memoryBytes,
-        });
-        return { id, value: value as PredictionValues[K], outputs, backend, timings, model };
+        const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(info) };
+        report(result, prediction, mode, depth);
+        return prediction;
       } finally {
         open -= 1;
       }
     } catch (error) {
-      telemetry.record({
-        kind: "failed",
-        stage: "predict",
-        model: modelRef(info),
-        backend: info.backend,
-        durationMs: performance.now() - started,
-        ...describeFailure(error),
-      });
+      const durationMs = performance.now() - started;
+      const model = modelRef(info);
+      const { backend } = info;
+      telemetry.record({ kind: "failed", stage: "predict", model, backend, durationMs, ...describeFailure(error) });
       throw error;
     }
   };

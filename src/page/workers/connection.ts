@@ -1,5 +1,5 @@
 // The connection to one worker: handshake, calls by number, and the worker's death as a rejection of every open call.
-import { proxy, transfer, wrap } from "comlink";
+import { proxy, type Remote, transfer, wrap } from "comlink";
 import { onAbort } from "../../shared/abort.js";
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import {
@@ -63,9 +63,7 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
   const { worker } = created;
   // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
   const open = new Set<(error: InsituError) => void>();
-  const listeners = new Map<number, (progress: never) => void>();
   let death: InsituError | undefined;
-  let calls = 0;
 
   const die = (error: InsituError) => {
     if (death) return;
@@ -92,6 +90,27 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
     });
 
   const host = wrap<Host>(worker);
+  const { call, onEvent } = createCalls(host, deps.onEvent, whileAlive);
+  try {
+    await whileAlive(() => ready(created, die));
+    await whileAlive(() => host.connect(deps.config, proxy(onEvent)));
+  } catch (error) {
+    die(error as InsituError);
+    throw error;
+  } finally {
+    created.settled();
+  }
+  return { alive: () => !death, call, end: die };
+}
+
+/** The calls of one worker by number, their abort and their progress. */
+function createCalls(
+  host: Remote<Host>,
+  onOther: ConnectionDeps["onEvent"],
+  whileAlive: <T>(run: () => Promise<T>) => Promise<T>,
+) {
+  const listeners = new Map<number, (progress: never) => void>();
+  let calls = 0;
   const call: WorkerConnection["call"] = (method, args, { signal, transfer: moved = [], onProgress } = {}) => {
     const id = ++calls;
     if (onProgress) listeners.set(id, onProgress);
@@ -105,18 +124,9 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
   };
   const onEvent = (event: HostEvent) => {
     if (event.kind === "progress") listeners.get(event.call)?.(event.progress as never);
-    else deps.onEvent(event);
+    else onOther(event);
   };
-  try {
-    await whileAlive(() => ready(created, die));
-    await whileAlive(() => host.connect(deps.config, proxy(onEvent)));
-  } catch (error) {
-    die(error as InsituError);
-    throw error;
-  } finally {
-    created.settled();
-  }
-  return { alive: () => !death, call, end: die };
+  return { call, onEvent };
 }
 
 /** Resolves with the worker's first message; from then on an uncaught error in the worker is its death. Never rejects: it calls `die`. */
