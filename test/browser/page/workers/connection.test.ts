@@ -49,8 +49,8 @@ function startWith(url: string) {
 
 test.each([
   ["a worker that answers 404", "/workers/none.js", /could not be fetched, was blocked/],
-  ["a worker with a syntax error", "/workers/broken.js", /is no valid script/],
-  ["a worker of another version", "/workers/old.js", new RegExp(`speaks protocol 0, the page ${PROTOCOL}`)],
+  ["a worker with a syntax error", "/workers/broken.js", /is not a valid script/],
+  ["a worker of another version", "/workers/old.js", new RegExp(`has protocol 0, the page ${PROTOCOL}`)],
   ["a worker that dies during a call", "/workers/dies.js", /out of luck/],
   ["a worker of another origin", "http://localhost:1/worker.js", /own origin|could not be fetched/],
 ])("%s rejects the call and says why", async (_name, url, message) => {
@@ -153,7 +153,7 @@ test("disposing the client ends open calls, and twice is safe", async () => {
     await model.dispose();
     return { open: await open, later };
   });
-  expect(result).toEqual({ open: "aborted", later: "aborted" });
+  expect(result).toEqual({ open: "disposed", later: "disposed" });
 });
 
 test("handles on one package share its memory, and the last one frees it", async () => {
