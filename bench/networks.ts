@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { packModel, type TaskFile } from "../src/cli/task-file.js";
+import { packModel } from "../src/cli/pack.js";
+import type { TaskFile } from "../src/cli/task-file.js";
 import { PACKAGES_DIR } from "./packages.js";
 import { withExactSixths } from "./sixths.js";
 
