@@ -52,19 +52,13 @@ export function connectDigits(onPrediction: () => void): Digits {
     output.textContent = HINT;
   };
 
+  const draw = (strokes: Stroke[]) => {
+    pad.set(strokes);
+    void read(strokes);
+  };
   byId("digit-samples", HTMLElement).replaceChildren(
-    ...SAMPLE_DIGITS.map((strokes, digit) => {
-      const button = make("button", "button", String(digit));
-      button.type = "button";
-      button.setAttribute("aria-label", `Sample ${digit}`);
-      button.addEventListener("click", () => {
-        // A copy, so that a second click on the same sample counts as a new drawing.
-        const copy = [...strokes];
-        pad.set(copy);
-        void read(copy);
-      });
-      return button;
-    }),
+    // A copy, so that a second click on the same sample counts as a new drawing.
+    ...SAMPLE_DIGITS.map((strokes, digit) => sampleButton(digit, () => draw([...strokes]))),
   );
   byId("clear", HTMLButtonElement).addEventListener("click", clear);
   clear();
@@ -75,4 +69,12 @@ export function connectDigits(onPrediction: () => void): Digits {
       if (drawn.length > 0) void read(drawn);
     },
   };
+}
+
+function sampleButton(digit: number, run: () => void): HTMLButtonElement {
+  const button = make("button", "button", String(digit));
+  button.type = "button";
+  button.setAttribute("aria-label", `Sample ${digit}`);
+  button.addEventListener("click", run);
+  return button;
 }
