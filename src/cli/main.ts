@@ -2,6 +2,7 @@
 // The `insitu` command: creates, signs, verifies and inspects model packages.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { isInsituError } from "../shared/errors.js";
 import type { Manifest } from "../shared/types/manifest.js";
 import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
@@ -36,6 +37,21 @@ function nonEmpty(value: string): string {
 /** For an option that may be given several times. */
 const collect = (value: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), value];
 
+/**
+ * Runs `work`. If it refuses a manifest field whose value is one of the options, such as the version, that is wrong usage. The manifest's
+ * own validation is the only place that knows which values are valid.
+ */
+async function withOptions<T>(command: Command, options: object, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isInsituError(error) || error.code !== "model_format") throw error;
+    const field = String(error.data.field);
+    if (!Object.hasOwn(options, field)) throw error;
+    return command.error(`error: --${field} is not valid: ${error.message.replace(/^.* cannot be used: /, "")}`);
+  }
+}
+
 // ---- commands ----------------------------------------------------------------------------------------------------
 
 function createProgram(): Command {
@@ -68,7 +84,7 @@ An input.json holds one tensor for each input: { "images": { "dtype": "float32",
 or, for noise, "noise": { "seed": 1, "low": 0, "high": 1 } instead of "data".`;
 
 function addPack(program: Command): void {
-  program
+  const command = program
     .command("pack")
     .description("create a package from a tfjs graph model or layers model")
     .argument("<model.json>", "the model, with its weight files in the same folder")
@@ -84,13 +100,13 @@ function addPack(program: Command): void {
     .option("--self-test <input.json>", "record a self-test on this input instead of noise; repeatable", collect)
     .option("--no-self-test", "record no self-test, for example for a model that tfjs cannot run on cpu")
     .option("--force", "write into a folder that holds other files too")
-    .addHelpText("after", PACK_HELP)
-    .action(async (model: string, options: Omit<PackOptions, "model">) => {
-      const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
-      const manifest = await packModel({ ...options, model, onProgress });
-      const { digest } = await readPackage(options.out);
-      print(manifestText(manifest, digest));
-    });
+    .addHelpText("after", PACK_HELP);
+  command.action(async (model: string, options: Omit<PackOptions, "model">) => {
+    const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
+    const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress }));
+    const { digest } = await readPackage(options.out);
+    print(manifestText(manifest, digest));
+  });
 }
 
 interface VerifyOptions {
@@ -161,7 +177,7 @@ function addKeygen(program: Command): void {
 }
 
 function addSign(program: Command): void {
-  program
+  const command = program
     .command("sign")
     .description("verify a package and sign its manifest; signatures of other keys are kept")
     .argument("<folder>", "the package")
@@ -171,15 +187,17 @@ function addSign(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  insitu sign public/models/objects --key key.json --expires 2030-01-01T00:00:00Z",
-    )
-    .action(async (folder: string, options: SignOptions) => {
-      const { manifest, digest, keyId, dropped } = await signPackage(folder, options);
-      const removed =
-        dropped.length > 0
-          ? `\nThe manifest changed, so the signatures of ${dropped.join(", ")} were removed. Sign again with these keys.`
-          : "";
-      print(`${manifestText(manifest, digest)}\n${folder} is signed by ${keyId}.${removed}`);
-    });
+    );
+  command.action(async (folder: string, options: SignOptions) => {
+    const { manifest, digest, keyId, dropped } = await withOptions(command, options, () =>
+      signPackage(folder, options),
+    );
+    const removed =
+      dropped.length > 0
+        ? `\nThe manifest changed, so the signatures of ${dropped.join(", ")} were removed. Sign again with these keys.`
+        : "";
+    print(`${manifestText(manifest, digest)}\n${folder} is signed by ${keyId}.${removed}`);
+  });
 }
 
 try {

@@ -102,6 +102,14 @@ describe("the command insitu", () => {
       "a release that is not a number",
       ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--release", "two"],
     ],
+    [
+      "a version that is not semantic",
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1", "--no-self-test"],
+    ],
+    [
+      "an expiry that is not a time",
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--expires", "soon", "--no-self-test"],
+    ],
   ])("exits with 2 for %s, and says what to do", (_why, args) => {
     const { status, stdout, stderr } = insitu(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
