@@ -61,24 +61,27 @@ const isPersonalRequest: Check = (value) => {
   return Object.entries(checks).every(([key, check]) => check(value[key]));
 };
 
+const isPredictOptions: Check = (value) => isRecord(value) && isPriority(value.priority);
+
+/** The checks of each method's arguments, in their order. The page's number for the call comes first, a model's handle second. */
 const ARGUMENTS: Record<keyof Host, Check[]> = {
   connect: [isRecord, isFunction],
-  capabilities: [],
-  load: [isNumber, isUrl, isRecord],
-  predict: [isNumber, isNumber, isInput, isPriority],
-  personal: [isNumber, isNumber, isName, isPersonalRequest],
-  listPersonal: [],
-  forgetPersonal: [],
-  tuned: [isNumber],
-  ping: [],
-  stored: [isNumber],
-  unload: [isNumber],
-  listPackages: [],
-  storeUsage: [],
-  deletePackage: [isUrl],
-  clearStore: [],
-  pinPackage: [isUrl, isFlag],
   abort: [isNumber],
+  capabilities: [isNumber],
+  load: [isNumber, isUrl, isRecord],
+  ping: [isNumber],
+  listPersonal: [isNumber],
+  forgetPersonal: [isNumber],
+  listPackages: [isNumber],
+  storeUsage: [isNumber],
+  deletePackage: [isNumber, isUrl],
+  clearStore: [isNumber],
+  pinPackage: [isNumber, isUrl, isFlag],
+  predict: [isNumber, isNumber, isInput, isPredictOptions],
+  personal: [isNumber, isNumber, isName, isPersonalRequest],
+  tuned: [isNumber, isNumber],
+  stored: [isNumber, isNumber],
+  unload: [isNumber, isNumber],
 };
 
 /** The same host, which answers `input_invalid` to arguments of another kind and to a second `connect`. */

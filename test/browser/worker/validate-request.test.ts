@@ -206,13 +206,13 @@ test("requests with arguments of another kind are answered with a typed error, a
       ["predict", []],
       ["predict", ["1", "1", { kind: "tensor", data: new Float32Array(784) }]],
       ["predict", [1e6, 1, { kind: "tensor", data: new Float32Array(784) }, "urgent"]],
-      ["predict", [1e6, 99, { kind: "tensor", data: new Float32Array(784) }]],
+      ["predict", [1e6, 99, { kind: "tensor", data: new Float32Array(784) }, {}]],
       ["connect", [{}, {}]],
       ["load", [1e6, "not an address", {}]],
       ["load", [1e6, "file:///etc/passwd", {}]],
       ["load", [1e6, "http://127.0.0.1:1/", null]],
-      ["deletePackage", [{}]],
-      ["pinPackage", ["http://127.0.0.1:1/", "yes"]],
+      ["deletePackage", [1e6, {}]],
+      ["pinPackage", [1e6, "http://127.0.0.1:1/", "yes"]],
       ["abort", ["all"]],
     ];
     const codes: [string, string | undefined][] = [];
@@ -224,7 +224,7 @@ test("requests with arguments of another kind are answered with a typed error, a
     return { codes, value: value.length, alive: await window.inspect() };
   });
   // A model that is not there was disposed.
-  const expected = codes.map(([method], place) => [method, place === 27 ? "aborted" : "input_invalid"]);
+  const expected = codes.map(([method], place) => [method, place === 27 ? "disposed" : "input_invalid"]);
   expect(codes).toEqual(expected);
   expect({ value, alive }).toEqual({ value: 10, alive: [] });
 });
@@ -232,7 +232,7 @@ test("requests with arguments of another kind are answered with a typed error, a
 test("a second connect is refused: the page keeps its events", async () => {
   const code = await library.page.evaluate(async () => {
     const { port1, port2 } = new MessageChannel();
-    const config = { backends: ["cpu"], storage: { name: "other", maxBytes: 1, expected: false }, maxThreads: 1, closed: [], me: "x" }; // biome-ignore format: one line
+    const config = { backends: ["cpu"], storage: { name: "other", maxBytes: 1, expected: false }, maxThreads: 1, shutDownWorkers: [], workerId: "x" }; // biome-ignore format: one line
     const argumentList = [
       { type: "RAW", value: config },
       { type: "HANDLER", name: "proxy", value: port2 },
