@@ -1,7 +1,7 @@
 // `client.store`: what is kept, what goes, what stays remembered, and which events tell of it.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../support/chromium.js";
+import type { Chromium } from "../../../support/chromium.js";
 import {
   ask,
   askFor,
@@ -15,6 +15,7 @@ import {
   storedChunks,
   visit,
 } from "../../../support/loads.js";
+import { connectChromium } from "../../../support/shared-browser.js";
 import { type Recipe, sizeOf, sumOf } from "../../../support/synthetic.js";
 import { openSite, type Site } from "../../../support/synthetic-site.js";
 
@@ -30,7 +31,7 @@ let page: Page;
 
 beforeAll(async () => {
   site = await openSite();
-  chromium = await launchChromium();
+  chromium = await connectChromium();
 });
 afterAll(async () => {
   await chromium?.close();

@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { ROOT } from "../../../../scripts/checks/paths.js";
 import { launchChromium } from "../../../support/chromium.js";
 import { crash } from "../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 
 let library: LibraryPage;
@@ -21,7 +22,7 @@ beforeAll(async () => {
   const manifest = JSON.parse(readFileSync(join(root, "newer", "insitu.json"), "utf8"));
   const newer = { ...manifest, version: "2.0.0", release: 2, embedding: { node: "features3", pool: "mean" } };
   writeFileSync(join(root, "newer", "insitu.json"), JSON.stringify(newer));
-  library = await openLibrary({}, { mounts: { "/models/newer/": join(root, "newer") } });
+  library = await openSharedLibrary({ mounts: { "/models/newer/": join(root, "newer") } });
 });
 afterAll(async () => {
   await library?.close();

@@ -2,14 +2,15 @@
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { fromFile, toFile } from "../../../../src/worker/personal/export-format.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 import { codeOf, digits, open, say, state, teach } from "../../../support/teaching.js";
 
 let library: LibraryPage;
 let page: Page;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

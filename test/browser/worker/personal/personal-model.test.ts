@@ -1,14 +1,15 @@
 // A user's own classes: taught, trained, judged, reverted, moved and forgotten, in a real page with the real worker and database.
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 
 let library: LibraryPage;
 let page: Page;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

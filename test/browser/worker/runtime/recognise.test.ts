@@ -4,13 +4,13 @@ import { heldOut } from "../../../../models/digits/data.js";
 import manifest from "../../../../models/digits/package/insitu.json" with { type: "json" };
 import type { Detection, ModelInfo, PredictionTimings } from "../../../../src/shared/types/model.js";
 import type { Backend } from "../../../../src/shared/types/tensor.js";
-import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
+  library = await openSharedLibrary({}, "webgpu");
 });
 afterAll(() => library?.close());
 // A new document ends the workers of the test before.
@@ -179,7 +179,7 @@ describe("choosing a backend", () => {
   });
 
   test("without an adapter, webgpu is refused before tfjs touches it", async () => {
-    const plain = await openLibrary();
+    const plain = await openSharedLibrary();
     try {
       const info = await plain.page.evaluate(async () => {
         const client = window.insitu.createClient({ backends: ["webgpu", "cpu"] });

@@ -5,16 +5,10 @@ import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { heldOut } from "../../../../../models/digits/data.js";
 import { ROOT } from "../../../../../scripts/checks/paths.js";
-import type { Client, ClientOptions, Feedback, Model } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { ClientOptions, Feedback } from "../../../../../src/index.js";
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
 import { type Receiver, startReceiver } from "../../../../support/receiver.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let receiver: Receiver;
@@ -22,7 +16,7 @@ let page: Page;
 let stores = 0;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

@@ -2,8 +2,9 @@
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { RetrainEvent } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
 import { type Receiver, startReceiver } from "../../../../support/receiver.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 import { digits, open, say, state, teach } from "../../../../support/teaching.js";
 
 let library: LibraryPage;
@@ -11,7 +12,7 @@ let receiver: Receiver;
 let page: Page;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

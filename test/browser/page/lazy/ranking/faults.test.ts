@@ -2,16 +2,9 @@
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { catalogue } from "../../../../../models/ranker/catalogue.js";
-import type { Client, PersonalRanker } from "../../../../../src/index.js";
 import { crash } from "../../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-
-declare global {
-  interface Window {
-    rankers: Client;
-    order: PersonalRanker;
-  }
-}
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 const films = catalogue().slice(0, 300);
 const western = films.filter(({ traits }) => traits.includes("genre:Western"));
@@ -21,7 +14,7 @@ let page: Page;
 let stores = 0;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

@@ -2,16 +2,9 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { end, type Running, startCommand, temporaryFolder } from "../../../../../collector/test/support/run.js";
-import type { Client, Model } from "../../../../../src/index.js";
 import { crash } from "../../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let collector: Running;
@@ -19,7 +12,7 @@ const folder = temporaryFolder();
 const data = `${folder.path}/telemetry.db`;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
   collector = await startCommand("--port", "0", "--data", data);
 });
 afterAll(async () => {

@@ -1,24 +1,18 @@
 // Whatever happens to network, collector and page: what was recorded arrives once, or is counted as dropped.
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Client, Model, TelemetryOptions } from "../../../../../src/index.js";
+import type { TelemetryOptions } from "../../../../../src/index.js";
 import { crash } from "../../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
 import { type Receiver, startReceiver } from "../../../../support/receiver.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let receiver: Receiver;
 let page: Page;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

@@ -1,17 +1,10 @@
 // What goes wrong in the worker, and what holds the page, is told to the collector by its own figure.
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Client, Model } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../../../support/page.js";
 import { type Receiver, startReceiver } from "../../../../support/receiver.js";
 import { RIGGED_WORKER, rig, riggedWorker } from "../../../../support/rigged-worker.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let receiver: Receiver;
@@ -19,7 +12,7 @@ let page: Page;
 let stores = 0;
 
 beforeAll(async () => {
-  library = await openLibrary({}, { routes: [riggedWorker] });
+  library = await openSharedLibrary({ routes: [riggedWorker] });
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

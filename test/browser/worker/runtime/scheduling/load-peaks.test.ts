@@ -1,14 +1,18 @@
 // Many predictions: at once on a slow machine, together in batches, by several workers, and so many that a leak would show.
 import { afterEach, expect, test } from "vitest";
-import type { LaunchOptions } from "../../../../support/chromium.js";
+import type { ClientOptions } from "../../../../../src/index.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
 import { count, RIGGED_WORKER, riggedWorker } from "../../../../support/rigged-worker.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 afterEach(() => library?.close());
 
-async function open(options: object = {}, launch: LaunchOptions = {}, isolated = false): Promise<void> {
-  library = await openLibrary(launch, { routes: [riggedWorker], isolated });
+async function open(
+  options: ClientOptions = {},
+  opened = openSharedLibrary({ routes: [riggedWorker] }),
+): Promise<void> {
+  library = await opened;
   await library.page.evaluate(
     async ({ options, worker }) => {
       const client = window.insitu.createClient({ backends: ["wasm"], worker, ...options });
@@ -19,13 +23,6 @@ async function open(options: object = {}, launch: LaunchOptions = {}, isolated =
     },
     { options, worker: RIGGED_WORKER },
   );
-}
-
-declare global {
-  interface Window {
-    digits: import("../../../../../src/index.js").Model<"classification">;
-    client: import("../../../../../src/index.js").Client;
-  }
 }
 
 test("of 1,000 calls at once on a slow machine each is answered or refused, and then it works on", async () => {
@@ -104,7 +101,7 @@ test("a pool shares the work, and its further workers end when they are idle", a
 
 test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   const args = ["--enable-blink-features=ForceEagerMeasureMemory"];
-  await open({}, { args }, true);
+  await open({}, openLibrary({ args }, { routes: [riggedWorker], isolated: true }));
   const predictMany = (count: number) =>
     library.page.evaluate(async (count) => {
       const input = new Float32Array(784).fill(0.5);
