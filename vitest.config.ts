@@ -23,6 +23,8 @@ function browser(name: string, include: string[], exclude: string[] = []): TestP
       fileParallelism: false,
       testTimeout: 180_000,
       hookTimeout: 180_000,
+      // Of what is polled for; the default of one second is short where other parts use the same cores.
+      expect: { poll: { timeout: 20_000 } },
     },
   };
 }

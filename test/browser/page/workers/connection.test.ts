@@ -151,7 +151,7 @@ test("disposing the client ends open calls, and twice is safe", async () => {
     await model.dispose();
     return { open: await open, later };
   });
-  expect(result).toEqual({ open: "aborted", later: "aborted" });
+  expect(result).toEqual({ open: "disposed", later: "disposed" });
 });
 
 test("handles on one package share its memory, and the last one frees it", async () => {

@@ -94,7 +94,7 @@ test("without consent nothing is recorded", async () => {
       (error) => error.code,
     );
   }, likes[0] as string);
-  expect(code).toBe("aborted");
+  expect(code).toBe("consent_denied");
   expect(await page.evaluate(() => window.order.events())).toBe(0);
 });
 
