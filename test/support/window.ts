@@ -33,6 +33,10 @@ declare global {
     rigged: { client: Insitu.Client; model?: Insitu.Model };
     /** Kept while the page is in the back/forward cache. */
     kept: { client: Insitu.Client; model: Insitu.Model<"classification"> };
+    /** Calls of the page's own wrapper of `fetch`. */
+    calls?: number;
+    /** Calls of `navigator.storage.persist`. */
+    asked: number;
     /** `persisted` of each `pageshow` event. */
     shows: boolean[];
     /** The bundle of test/support/fault-page.ts. */
@@ -41,6 +45,12 @@ declare global {
     // Personal models and rankings.
     base: Insitu.Model;
     mine: Insitu.PersonalModel;
+    /** Retrain events of `base`, oldest first. */
+    heard: Insitu.RetrainEvent[];
+    /** Tells the test that an example was stored. */
+    isKept(id: string): void;
+    /** An image that does not compress. */
+    noise: Blob;
     rankers: Insitu.Client;
     order: Insitu.PersonalRanker;
 

@@ -166,13 +166,13 @@ test("a miss and a hit are told with the address, and a listener that was remove
 test("the browser is asked to persist only by requestPersistence, which answers what it said", async () => {
   await page.evaluate(() => {
     const { persist } = StorageManager.prototype;
-    (window as unknown as { asked: number }).asked = 0;
+    window.asked = 0;
     StorageManager.prototype.persist = function () {
-      (window as unknown as { asked: number }).asked += 1;
+      window.asked += 1;
       return persist.call(this);
     };
   });
-  const asked = () => page.evaluate(() => (window as unknown as { asked: number }).asked);
+  const asked = () => page.evaluate(() => window.asked);
   await site.publish("/a/", A);
   await load(page, "/a/");
   expect((await ask(page, "usage")).origin).toMatchObject({ persisted: false });

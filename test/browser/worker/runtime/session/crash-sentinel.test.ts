@@ -42,7 +42,7 @@ async function open(): Promise<{ page: Page; backend: string; refused: { backend
 /** Predictions that go on until the page is gone; resolves when some have been made. */
 async function predictOn(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    const { model } = window as unknown as { model: import("../../../../../src/index.js").Model };
+    const { model } = window;
     const predict = () => model.predict(new Float32Array(784));
     for (let n = 0; n < 20; n += 1) await predict();
     void (async () => {
