@@ -232,7 +232,7 @@ test("a prediction that fails rejects the walk: an empty canvas, a model that wa
     const canvas = document.createElement("canvas");
     return [await walk(empty).catch(code), await walk(canvas, () => window.model.dispose()).catch(code)];
   });
-  expect(codes).toEqual(["input_invalid", "aborted"]);
+  expect(codes).toEqual(["input_invalid", "disposed"]);
 });
 
 test("where the browser tells of no video frames, repaints at which the video has moved on count", async () => {

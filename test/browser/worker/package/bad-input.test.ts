@@ -172,7 +172,7 @@ describe("an input that does not fit", () => {
     ["an empty canvas", "input_invalid", /empty, broken or not loaded/],
     ["nothing", "input_invalid", /Cannot predict from undefined/],
     ["a string", "input_invalid", /Cannot predict from/],
-    ["after dispose", "aborted", /disposed/],
+    ["after dispose", "disposed", /disposed/],
   ];
 
   test.each(cases)("%s", async (name, code, message) => {
