@@ -1,7 +1,8 @@
 // The wall between page and worker: the handshake, the worker's death, limits of calls, and errors that arrive whole.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PROTOCOL } from "../../../../src/shared/protocol.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
@@ -17,19 +18,16 @@ const scripts: Record<string, string> = {
 };
 
 beforeAll(async () => {
-  library = await openLibrary(
-    {},
-    {
-      routes: [
-        (req, res) => {
-          const script = scripts[req.url ?? ""];
-          if (script === undefined) return false;
-          res.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
-          return true;
-        },
-      ],
-    },
-  );
+  library = await openSharedLibrary({
+    routes: [
+      (req, res) => {
+        const script = scripts[req.url ?? ""];
+        if (script === undefined) return false;
+        res.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
+        return true;
+      },
+    ],
+  });
 });
 afterAll(() => library?.close());
 beforeEach(() => library.visit());
