@@ -151,7 +151,11 @@ export default defineConfig([
       legalComments: "none",
       codeSplitting: {
         groups: [
-          { name: "idb-table", test: /src[\\/]page[\\/]lib[\\/]idb-table/, priority: 2 },
+          {
+            name: "idb-table",
+            test: /src[\\/](page[\\/]lib[\\/]idb-table|shared[\\/](indexed-db|with-deadline))/,
+            priority: 2,
+          },
           { name: "shared", test: /src[\\/](shared|page[\\/]lib)[\\/]/, minShareCount: 2, priority: 1 },
         ],
       },
