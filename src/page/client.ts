@@ -128,7 +128,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
   const load = async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
     const folder = packageUrl(url);
-    const options = checkLoadOptions(given);
+    const options = checkLoadOptions(given, url);
     const limits: CallLimits = { signal: given.signal, timeout: given.timeout ?? LOAD_MS, what: `Loading ${folder}` };
     const again: CallLimits = { timeout: LOAD_MS, what: `Loading ${folder} again` };
     const started = performance.now();

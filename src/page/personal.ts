@@ -9,6 +9,7 @@ import {
   isInsituError,
 } from "../shared/errors.js";
 import type { Host, HostPrediction, PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
+import { requireSecureContext } from "../shared/secure-context.js";
 import type { ModelInfo, Prediction, PredictionTimings } from "../shared/types/model.js";
 import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "../shared/types/personal.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
@@ -97,6 +98,7 @@ export function createPersonalHandle(parts: PersonalHandleDeps) {
 
   return {
     async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
+      requireSecureContext("A personal model");
       // It becomes part of messages, rows and a lock's name.
       if (typeof name !== "string" || name === "" || name.length > 100) {
         refuse("input_invalid", "Pass a name of 1 to 100 characters.", { name });

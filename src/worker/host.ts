@@ -14,7 +14,7 @@ import type { Manifest, TaskKind } from "../shared/types/manifest.js";
 import type { LoadProgress, ModelRef } from "../shared/types/model.js";
 import type { TrainingProgress } from "../shared/types/personal.js";
 import type { StoredPackage } from "../shared/types/store.js";
-import { loadPackage } from "./package/load.js";
+import { candidates, type LoadContext } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import type { Platform } from "./package/platform.js";
 import { throttleProgress } from "./package/progress.js";
@@ -146,22 +146,39 @@ export function createHost(parts: HostDeps): Host {
     if (models.length > 0) void emit({ kind: "residence", models, residence, ...(moved && { moved }) });
   };
 
-  const openPackage = async (url: string, { task, refresh, batching }: HostLoadOptions, call: Call): Promise<Ready> => {
+  const openPackage = async (
+    url: string,
+    { task, refresh, batching, request }: HostLoadOptions,
+    call: Call,
+  ): Promise<Ready> => {
     const { storage, trust } = config;
-    const loaded = await loadPackage<Entry | ModelRunner>(url, refresh === true, {
-      ...{ store: connectedStore(), storeName: storage.name, ports: parts.ports, trust, emit: onStoreEvent, ...call },
-      async open(found) {
+    const context: LoadContext = {
+      store: connectedStore(),
+      storeName: storage.name,
+      ports: parts.ports,
+      trust,
+      request,
+      emit: onStoreEvent,
+      ...call,
+    };
+    for await (const candidate of candidates(url, refresh === true, context)) {
+      const { package: found, fellBackFrom } = candidate;
+      try {
         checkTask(task, found.manifest, url);
         const running = byUrl.get(url);
         // A refresh that found nothing newer than what runs.
-        return running?.info.digest === found.digest ? running : open(found, batching, call);
-      },
-    });
-    const { opened, found, kept, fellBackFrom } = loaded;
-    const isOpen = "handles" in opened;
-    const info = { ...(isOpen ? opened.info : describe(found, opened)), fellBackFrom };
-    if (isOpen) return { entry: opened, info };
-    return { entry: { url, manifest: found.manifest, info, live: opened, kept, handles: 0 }, info };
+        const opened = running?.info.digest === found.digest ? running : await open(found, batching, call);
+        const kept = candidate.accept();
+        const isOpen = "handles" in opened;
+        const info = { ...(isOpen ? opened.info : describe(found, opened)), fellBackFrom };
+        if (isOpen) return { entry: opened, info };
+        return { entry: { url, manifest: found.manifest, info, live: opened, kept, handles: 0 }, info };
+      } catch (error) {
+        candidate.reject(error);
+      }
+    }
+    // Not reached: the candidates end with an error.
+    throw new InsituError("unknown", `Loading ${url} stopped.`, { url });
   };
 
   const load = async (number: number, url: string, options: HostLoadOptions, signal: AbortSignal) => {
@@ -214,6 +231,7 @@ export function createHost(parts: HostDeps): Host {
       return {
         backends: await Promise.all(config.backends.map((backend) => engine.probe(backend))),
         crossOriginIsolated: globalThis.crossOriginIsolated === true,
+        secureContext: globalThis.isSecureContext === true,
         indexedDB: hasIndexedDB(),
       };
     },

@@ -1,7 +1,7 @@
 // Keeps packages in IndexedDB: chunks by their hash, and one row per version, committed last and completely or not at all.
 import { type Connection, createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
-import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
 import { bytesOf, evictable, victims } from "./eviction.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
