@@ -9,6 +9,7 @@ import {
 } from "../shared/errors.js";
 import { randomHex } from "../shared/hex.js";
 import type { PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
+import { requireSecureContext } from "../shared/secure-context.js";
 import type { ModelInfo } from "../shared/types/model.js";
 import type { PersonalizeOptions, RetrainEvent } from "../shared/types/personal.js";
 import { toWireInput } from "./input/wire-input.js";
@@ -87,6 +88,7 @@ export function createPersonalHandle(parts: PersonalHandleDeps) {
 
   return {
     async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
+      requireSecureContext("A personal model");
       // It becomes part of messages, rows and a lock's name.
       if (typeof name !== "string" || name === "" || name.length > 100) {
         refuse("input_invalid", "Pass a name of 1 to 100 characters.", { name });

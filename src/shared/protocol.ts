@@ -8,6 +8,7 @@ import type {
   Capabilities,
   LoadProgress,
   ModelInfo,
+  PackageRequest,
   Prediction,
   PredictionTimings,
   PredictPriority,
@@ -185,6 +186,7 @@ export interface HostLoadOptions {
   task?: TaskKind;
   refresh?: boolean;
   batching?: BatchingOptions;
+  request?: PackageRequest;
   /** Whether progress events are wanted. */
   progress: boolean;
 }

@@ -36,6 +36,7 @@ const handlers: Handlers = {
     return {
       backends: await Promise.all(config.backends.map((backend) => engine.probe(backend))),
       crossOriginIsolated: globalThis.crossOriginIsolated === true,
+      secureContext: globalThis.isSecureContext === true,
       indexedDB: hasIndexedDB(),
     };
   },
