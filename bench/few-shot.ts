@@ -114,7 +114,7 @@ export function intervalOf(values: number[]): Interval {
   return { mean, half: T19 * Math.sqrt(variance / values.length) };
 }
 
-const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
+const scheduler = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
 
 /** The library's own training, on tfjs's wasm backend in Node; the embeddings are those of the page. */
 export async function fewShot(
@@ -135,15 +135,15 @@ export async function fewShot(
           random,
         ).slice(0, shots),
       );
-      const examples = chosen.map((one, place) => ({ ...one, place, kept: false, bytes: 0, heldOut: undefined }));
-      const { made } = await trainVersion({
+      const examples = chosen.map((one, order) => ({ ...one, order, kept: false, bytes: 0, heldOut: undefined }));
+      const { version } = await trainVersion({
         examples,
         embedder: "bench",
         base: { name: "bench", version: "1.0.0", release: 1, digest: "" },
         trigger: "asked",
-        bench: workbench(),
+        backend: trainingBackend(),
       });
-      const { head } = made;
+      const { head } = version;
       const unknown = (all: ExportedExample[]) =>
         all.filter(({ vector }) => applyHead(head, vector).distance > 1).length / Math.max(1, all.length);
       runs.push({
@@ -166,12 +166,12 @@ export async function fewShot(
   return scores;
 }
 
-function workbench(): TrainingBackend {
+function trainingBackend(): TrainingBackend {
   return {
     lease: { target: { backend: "wasm" }, run: (step) => step(), end: () => undefined },
-    turns,
+    scheduler,
     signal: new AbortController().signal,
-    until: performance.now() + 60_000,
+    deadline: performance.now() + 60_000,
     onProgress: () => undefined,
   };
 }

@@ -6,7 +6,6 @@ import type { EventRow } from "../src/page/lazy/ranking/event-log.js";
 import { createRanker } from "../src/page/lazy/ranking/ranker.js";
 import type { PersonalRanker, RankingOptions } from "../src/page/lazy/ranking/types.js";
 import { createTable } from "../src/page/lib/idb-table.js";
-import { refuse } from "../test/support/refuse.js";
 import { ROOT } from "./page-build.js";
 import { changeTastes, createUser, ndcg, type User } from "./ranking-user.js";
 import type { Report } from "./report.js";
@@ -43,9 +42,15 @@ async function openSession(
   const user = createUser(films, seed);
   let time = 1.7e12;
   const ranker = await createRanker({
-    ...{ name: "bench", model: "ranker", storeName: "bench", options, refuse, random: user.random },
+    name: "bench",
+    model: "ranker",
+    storeName: "bench",
+    options,
+    random: user.random,
     // No IndexedDB here: rows stay in memory.
-    ...{ table: createTable<EventRow>("bench"), now: () => time, score: async () => base },
+    table: createTable<EventRow>("bench"),
+    now: () => time,
+    score: async () => base,
   });
   await ranker.setItems(films);
   // A few lists a day.
@@ -227,7 +232,7 @@ async function costs(films: FilmItem[], base: Float32Array, report: Report): Pro
     undefined,
     report,
   );
-  const bytes = (await ranker.export()).size / ranker.events();
+  const bytes = (await ranker.export()).size / (await ranker.events()).length;
   report.say(`  ${"stored for an event".padEnd(34)} ${bytes.toFixed(0)} bytes as JSON   (reported)`);
   report.row({ part: "ranking", what: "bytes an event", bytes });
   await ranker.dispose();

@@ -15,7 +15,7 @@ import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
 import { type TransferableInput, toWireInput } from "./input/wire-input.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
-import type { PersonalModel } from "./lazy/personal/personal-model.js";
+import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor.js";
@@ -209,7 +209,11 @@ export function createModel<K extends TaskKind>(parts: ModelDeps): Model<K> {
     });
 
   const personal = createPersonalHandle({
-    ...{ ...parts, info, askModel, toTimings, randomId, retrain: monitor.retrain },
+    ...parts,
+    info,
+    askModel,
+    toTimings,
+    retrain: monitor.retrain,
     predict,
     isBusy: () => open > 0,
   });

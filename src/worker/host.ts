@@ -20,7 +20,7 @@ import type { Platform } from "./package/platform.js";
 import { throttleProgress } from "./package/progress.js";
 import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
-import { createPersonalRegistry, type PersonalRegistry } from "./personal/registry.js";
+import { PersonalRegistry } from "./personal/registry.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
 import { createScheduler } from "./runtime/scheduling/scheduler.js";
 import type { Engine, Target } from "./runtime/session/engine.js";
@@ -65,7 +65,7 @@ export function createHost(parts: HostDeps): Host {
   let config: HostConfig;
   let store: FallbackStore | undefined;
   let engine: Engine;
-  let desk: PersonalRegistry;
+  let personal: PersonalRegistry;
   let emit: OnHostEvent = () => undefined;
   let nextHandle = 1;
   const handles = new Map<number, Entry>();
@@ -204,7 +204,7 @@ export function createHost(parts: HostDeps): Host {
       announceLife(given.workerId);
       store = parts.openStore(given, onStoreEvent);
       engine = parts.createEngine(given, store);
-      desk = createPersonalRegistry(given.storage.name, engine, turns);
+      personal = new PersonalRegistry(given.storage.name, engine, turns);
       const { hint } = given;
       // While the package is looked up. What cannot be started is found out again, and told, by the load.
       if (hint) void turns.runExclusive(() => prewarmBackend(engine, hint, given)).catch(() => undefined);
@@ -234,11 +234,11 @@ export function createHost(parts: HostDeps): Host {
       abortable(call, (signal) => {
         const onProgress = (progress: TrainingProgress) => void emit({ kind: "training", call, progress });
         const { live, manifest, info } = entryOf(model);
-        return desk.ask({ live, manifest, ref: refOf(info) }, name, request, { signal, onProgress });
+        return personal.call({ runner: live, manifest, ref: refOf(info) }, name, request, { signal, onProgress });
       }),
 
-    listPersonal: () => desk.list(),
-    forgetPersonal: () => desk.forgetAll(),
+    listPersonal: () => personal.list(),
+    forgetPersonal: () => personal.forgetAll(),
 
     async tuned(model) {
       await handles.get(model)?.live.tuned;

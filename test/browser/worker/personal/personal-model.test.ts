@@ -209,11 +209,11 @@ test("consent that is denied stops learning; what was learned still answers, and
   await open(page);
   await teach(page, [...digits(1, 0, 1), ...digits(7, 0, 1)]);
   await page.evaluate(() => window.client.personal.setConsent("denied"));
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "x")`)).toBe("aborted");
-  expect(await codeOf(page, `window.mine.train()`)).toBe("aborted");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "x")`)).toBe("consent_denied");
+  expect(await codeOf(page, `window.mine.train()`)).toBe("consent_denied");
   expect((await say(page, digits(1, 20, 21)))[0]?.label).toBe("one");
   expect(await page.evaluate(() => window.client.personal.list())).toMatchObject([
-    { model: "digits", name: "mine", examples: 2, versions: 0 },
+    { kind: "classifier", model: "digits", name: "mine", examples: 2, versions: 0 },
   ]);
   await page.evaluate(() => window.client.personal.forget());
   expect(await page.evaluate(() => window.client.personal.list())).toEqual([]);
@@ -226,11 +226,11 @@ test("consent that is denied stops learning; what was learned still answers, and
 test("a model without an embedding says what is missing, and names and labels are checked", async () => {
   await open(page);
   expect(await codeOf(page, `window.base.personalize("")`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "")`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "x".repeat(300))`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(7), "x")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "x".repeat(300))`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(7), "x")`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.train()`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(undefined, "x")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(undefined, "x")`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.predict(undefined)`)).toBe("input_invalid");
   expect(await state(page)).toMatchObject({ examples: 0 });
 });

@@ -1,0 +1,43 @@
+// Compares feedback with the predictions of a personal model.
+import { InsituError } from "../../../shared/errors.js";
+import type { PersonalPrediction } from "../../../shared/types/personal.js";
+import type { FeedbackSample } from "../monitor/monitor.js";
+import type { FeedbackResult } from "../monitor/types.js";
+import type { PersonalModelDeps } from "./personal-model.js";
+
+export interface PersonalFeedback {
+  predicted(prediction: PersonalPrediction): void;
+  give(id: string, feedback: { label: string } | { correct: boolean }): Promise<FeedbackResult>;
+  snapshot(): FeedbackSample;
+  clear(): void;
+}
+
+// Predictions that feedback can name a label for.
+const MAX_PREDICTIONS = 1_000;
+
+export function createPersonalFeedback({ name, model, monitor, telemetry }: PersonalModelDeps): PersonalFeedback {
+  const labels = new Map<string, string | undefined>();
+  return {
+    predicted({ id, label, version, value: [best] }) {
+      labels.set(id, label);
+      if (labels.size > MAX_PREDICTIONS) labels.delete(labels.keys().next().value as string);
+      const outcome = { id, version: String(version), arm: "stable" as const, time: Date.now() };
+      monitor?.predicted({ ...outcome, ...(best && { class: best.index, confidence: best.score }) });
+    },
+    async give(id, feedback) {
+      if (!monitor) {
+        const message =
+          "Feedback is not recorded: the client was created with `monitor: false`, or its monitoring part could not be fetched.";
+        throw new InsituError("disabled", message);
+      }
+      const isLabel = "label" in feedback;
+      if (isLabel && !labels.has(id)) return "unmatched";
+      const correct = isLabel ? labels.get(id) === feedback.label : feedback.correct;
+      const { result } = await monitor.feedback(id, { score: correct ? 1 : 0 });
+      if (result === "counted") telemetry.record({ kind: "personalFeedback", model, correct });
+      return result;
+    },
+    snapshot: () => monitor?.snapshot() ?? { model: name, versions: [], unmatched: 0, corrected: 0 },
+    clear: () => labels.clear(),
+  };
+}
