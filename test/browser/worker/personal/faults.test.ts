@@ -209,15 +209,15 @@ test("rows that were altered are left out and counted, never read", async ({ pag
       request.onsuccess = () => resolve(request.result);
     });
     const rows = db.transaction("examples", "readwrite").objectStore("examples");
-    const all = await new Promise<{ box: ArrayBuffer }[]>((resolve) => {
+    const all = await new Promise<{ cipherText: ArrayBuffer }[]>((resolve) => {
       const request = rows.getAll();
       request.onsuccess = () => resolve(request.result);
     });
-    const [first, second] = all as [{ box: ArrayBuffer }, { box: ArrayBuffer }];
-    new Uint8Array(first.box)[40] = (new Uint8Array(first.box)[40] ?? 0) ^ 1;
+    const [first, second] = all as [{ cipherText: ArrayBuffer }, { cipherText: ArrayBuffer }];
+    new Uint8Array(first.cipherText)[40] = (new Uint8Array(first.cipherText)[40] ?? 0) ^ 1;
     rows.put(first);
     // Another row's bytes.
-    rows.put({ ...second, box: (all[2] as { box: ArrayBuffer }).box });
+    rows.put({ ...second, cipherText: (all[2] as { cipherText: ArrayBuffer }).cipherText });
     await new Promise((resolve) => {
       rows.transaction.oncomplete = resolve;
     });

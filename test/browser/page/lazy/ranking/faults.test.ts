@@ -41,7 +41,7 @@ test("what was recorded outlives a crash of the tab, and gives the same order", 
   await crash(page);
   const next = await visit();
   await open(next, store);
-  expect(await next.evaluate(() => window.order.events())).toBe(5);
+  expect(await next.evaluate(() => window.order.events())).toHaveLength(5);
   expect(await first(next)).toEqual(after);
 });
 
@@ -60,7 +60,7 @@ test("client.personal forgets rankers too, those that are open and those that ar
   }, store);
   const next = await visit();
   await open(next, store);
-  expect(await next.evaluate(() => window.order.events())).toBe(0);
+  expect(await next.evaluate(() => window.order.events())).toEqual([]);
 });
 
 test("without consent nothing is recorded", async ({ page }) => {
@@ -73,7 +73,7 @@ test("without consent nothing is recorded", async ({ page }) => {
     );
   }, likes[0] as string);
   expect(code).toBe("consent_denied");
-  expect(await page.evaluate(() => window.order.events())).toBe(0);
+  expect(await page.evaluate(() => window.order.events())).toEqual([]);
 });
 
 test("a file that is none is refused, and the order stays", async ({ page }) => {
