@@ -6,7 +6,7 @@ import type { ModelInfo, Prediction, PredictionTimings } from "../shared/types/m
 import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "../shared/types/personal.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
 import type { TransferableInput } from "./input/wire-input.js";
-import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/personal-model.js";
+import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/calls.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { loadChunk } from "./lib/load-chunk.js";
