@@ -1,9 +1,18 @@
 // Compares feedback with the predictions of a personal model.
 import { InsituError } from "../../../shared/errors.js";
 import type { PersonalPrediction } from "../../../shared/types/personal.js";
-import type { FeedbackSample } from "../monitor/monitor.js";
+import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
-import type { PersonalModelDeps } from "./personal-model.js";
+import type { TelemetryRecord } from "../telemetry/records.js";
+
+export interface PersonalFeedbackDeps {
+  name: string;
+  /** Name of the base model. */
+  model: string;
+  /** Undefined where monitoring is off. */
+  monitor: Monitor | undefined;
+  telemetry: { record(record: TelemetryRecord): void };
+}
 
 export interface PersonalFeedback {
   predicted(prediction: PersonalPrediction): void;
@@ -15,7 +24,8 @@ export interface PersonalFeedback {
 // Predictions that feedback can name a label for.
 const MAX_PREDICTIONS = 1_000;
 
-export function createPersonalFeedback({ name, model, monitor, telemetry }: PersonalModelDeps): PersonalFeedback {
+export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeedback {
+  const { name, model, monitor, telemetry } = deps;
   const labels = new Map<string, string | undefined>();
   return {
     predicted({ id, label, version, value: [best] }) {

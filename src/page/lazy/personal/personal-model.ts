@@ -11,24 +11,18 @@ import type {
   TriggerOutcome,
 } from "../../../shared/types/personal.js";
 import type { PredictInput } from "../../api-types.js";
-import type { Monitor } from "../monitor/monitor.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import { CALL_MS, createPersonalCall, disposedError, type PersonalCall, type SendPersonal } from "./calls.js";
-import { createPersonalFeedback, type PersonalFeedback } from "./feedback.js";
+import { createPersonalFeedback, type PersonalFeedback, type PersonalFeedbackDeps } from "./feedback.js";
 import { createRetrainScheduler, type RetrainScheduler } from "./retrain-scheduler.js";
 import type { PersonalModel } from "./types.js";
 
-export interface PersonalModelDeps extends PersonalizeOptions {
-  name: string;
-  /** Name of the base model. */
-  model: string;
+export interface PersonalModelDeps extends PersonalizeOptions, PersonalFeedbackDeps {
   send: SendPersonal;
   /** Throws `consent_denied` where the user denied consent. */
   assertConsent(): void;
   toTimings(measured: WorkerTimings, totalMs: number): PredictionTimings;
-  /** Undefined where monitoring is off. */
-  monitor: Monitor | undefined;
-  telemetry: { record(record: TelemetryRecord): void };
+  /** True while the base model predicts. */
   isBusy(): boolean;
   onFired(fired: TriggerOutcome): void;
 }
