@@ -125,7 +125,7 @@ async function costs(films: FilmItem[], base: Float32Array, report: Report): Pro
     undefined,
     report,
   );
-  const bytes = (await ranker.export()).size / ranker.events();
+  const bytes = (await ranker.export()).size / (await ranker.events()).length;
   report.say(`  ${"stored per event".padEnd(36)} ${bytes.toFixed(0)} bytes as JSON   (reported)`);
   report.row({ part: "ranking", what: "bytes per event", bytes });
   await ranker.dispose();

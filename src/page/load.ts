@@ -41,7 +41,7 @@ export function createLoader(deps: LoaderDeps) {
 
   return async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
     const folder = packageUrl(url);
-    const options = checkLoadOptions(given);
+    const options = checkLoadOptions(given, url);
     const { timeout = LOAD_MS, onProgress } = given;
     const started = performance.now();
     telemetry.begin();

@@ -6,7 +6,7 @@ import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/mod
 import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
-import type { PersonalModel } from "./lazy/personal/personal-model.js";
+import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor.js";

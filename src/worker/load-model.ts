@@ -7,7 +7,7 @@ import type { Manifest, TaskKind } from "../shared/types/manifest.js";
 import type { LoadProgress } from "../shared/types/model.js";
 import type { HostCall, HostContext } from "./host-context.js";
 import type { OpenModel } from "./open-models.js";
-import { loadPackage } from "./package/load.js";
+import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
@@ -77,33 +77,38 @@ interface Opened {
   info: LoadedModel["info"];
 }
 
-/** Tries the package's versions in order. */
+/** Tries the package's versions in the order in which `candidates` yields them. */
 async function open(context: HostContext, url: string, options: HostLoadOptions, load: LoadReport): Promise<Opened> {
   const { store, platform, config, models } = context;
-  const { opened, found, kept, fellBackFrom } = await loadPackage<OpenModel | ModelRunner>(
-    url,
-    options.refresh === true,
-    {
-      store,
-      ports: platform,
-      storeName: config.storage.name,
-      trust: config.trust,
-      emit: (event) => void context.emit({ kind: "store", event }),
-      signal: load.signal,
-      onProgress: load.onProgress,
-      onReceived: load.onReceived,
-      async open(found) {
-        checkTask(options.task, found.manifest, url);
-        const running = models.at(url);
-        // A refresh that found nothing newer than what runs.
-        if (running && running.info.digest === found.digest) return running;
-        return openRunner(context, found, options.batching, load);
-      },
-    },
-  );
-  if ("ref" in opened) return { model: opened, info: { ...opened.info, fellBackFrom } };
-  const info = { ...describe(found, opened), fellBackFrom };
-  return { model: { url, manifest: found.manifest, ref: modelRef(info), info, live: opened, kept }, info };
+  const versions = candidates(url, options.refresh === true, {
+    store,
+    ports: platform,
+    storeName: config.storage.name,
+    trust: config.trust,
+    request: options.request,
+    emit: (event) => void context.emit({ kind: "store", event }),
+    signal: load.signal,
+    onProgress: load.onProgress,
+    onReceived: load.onReceived,
+  });
+  for await (const { package: found, fellBackFrom, accept, reject } of versions) {
+    try {
+      checkTask(options.task, found.manifest, url);
+      const running = models.at(url);
+      // A refresh that found nothing newer than what runs.
+      if (running && running.info.digest === found.digest) {
+        void accept();
+        return { model: running, info: { ...running.info, fellBackFrom } };
+      }
+      const live = await openRunner(context, found, options.batching, load);
+      const info = { ...describe(found, live), fellBackFrom };
+      const { manifest } = found;
+      return { model: { url, manifest, ref: modelRef(info), info, live, kept: accept() }, info };
+    } catch (error) {
+      reject(error);
+    }
+  }
+  throw new InsituError("unknown", `Loading ${url} ended without a result.`, { url });
 }
 
 function openRunner(
