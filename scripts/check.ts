@@ -1,4 +1,4 @@
-// `npm test`: every check of this project, side by side where they do not disturb each other, and a last line that counts them.
+// `npm test`: runs every check of this project, two at a time; the last line counts them.
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../test/support/install-browser.js";
 import { type Browsers, shareBrowsers } from "../test/support/start-browsers.js";

@@ -1,4 +1,4 @@
-// `npm run predict -- photo.jpg`: runs the built library on pictures in a headless browser and prints what it sees.
+// `npm run predict -- photo.jpg`: runs the built library on images in a headless browser and prints the result.
 import { type StdioOptions, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";

@@ -1,4 +1,4 @@
-// A real HTTP host on loopback whose every answer a test writes itself, and that counts connections and bytes.
+// An HTTP host on loopback whose answers a test writes, and which counts connections and bytes.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 

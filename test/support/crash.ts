@@ -1,4 +1,4 @@
-// Ends a page as a crash does: its process is gone at once, with its workers.
+// Crashes a page: its process ends at once, with its workers.
 import type { Page } from "playwright";
 
 export async function crash(page: Page): Promise<void> {

@@ -1,4 +1,4 @@
-// Loads of small packages in a real page, each test with a package and a store of its own, and what came of each load.
+// Loads small packages in a page, with a package and a store per test, and returns the outcome of each load.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Which calls of the platform are broken in which ways, and what must hold whichever of them was.
+// Which calls of the platform fail in which ways, and what must hold for each.
 import { ERROR_CODES } from "../../src/shared/errors.js";
 import type { Attempt, Outcome, Point, Scenario } from "./fault-page.js";
 import { answerOf } from "./fault-site.js";

@@ -1,4 +1,4 @@
-// Runs in a page: reads and writes whole databases, past the library.
+// Runs in a page: reads and writes whole databases without the library.
 
 /** What is in the database. */
 export interface Kept {

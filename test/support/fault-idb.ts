@@ -1,4 +1,4 @@
-// Breaks calls of IndexedDB in a worker, in the ways in which browsers do.
+// Makes calls of IndexedDB fail in a worker, as browsers do.
 import { delay, failure, isDue, type Native, patch, target, throws } from "./fault-patch.js";
 
 type Listener = (event: Event) => void;

@@ -1,4 +1,4 @@
-// Runs in a page: loads a package with one call of the platform broken, then in a healthy worker, and says what came of it.
+// Runs in a page: loads a package with one failing call of the platform, then in a healthy worker, and returns the outcomes.
 import type { Client } from "../../src/index.js";
 import { done, type Kept, kept, read, type Snapshot, write } from "./fault-database.js";
 

@@ -1,4 +1,4 @@
-// Counts a worker's calls of the platform by kind, and breaks the one that the worker's URL names.
+// Counts a worker's calls of the platform by kind, and makes the call that the worker's URL names fail.
 
 const query = new URLSearchParams(location.search);
 export const target = { kind: query.get("kind"), n: Number(query.get("n")), mode: query.get("mode") ?? "" };

@@ -1,4 +1,4 @@
-// The ways in which a host fails or attacks, as answers to one request.
+// How a host fails or attacks, as an answer to one request.
 import type { ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import { createGzip } from "node:zlib";

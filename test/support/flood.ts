@@ -1,4 +1,4 @@
-// A host that never stops sending, and a count of how much of an answer was taken.
+// A host that never stops sending, and a count of the bytes that were read.
 import type { Platform } from "../../src/worker/package/platform.js";
 import type { Answering } from "./byte-host.js";
 import { eagerPorts } from "./ports.js";

@@ -1,4 +1,4 @@
-// Small packages of any number of chunks, whose answers are known, and whose parts a test may change.
+// Small packages of any number of chunks with known answers.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

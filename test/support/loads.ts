@@ -1,4 +1,4 @@
-// Loads synthetic packages in a page, and answers with plain data: errors lose their code on the way out of a page.
+// Loads synthetic packages in a page and returns plain data, since errors lose their code between page and test.
 import type { BrowserContext, Page } from "playwright";
 import type { ClientOptions, LoadOptions, ModelStore, StoreEvent } from "../../src/index.js";
 import type { Chromium } from "./chromium.js";

@@ -1,4 +1,4 @@
-// A folder of its own for each test, and the real model that the command line's tests pack.
+// A folder per test, and the real model that the command line's tests pack.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// A page with the library under a Content-Security-Policy: its scripts are files of their own, which no policy here forbids.
+// A page with the library under a Content-Security-Policy; its scripts are files, which no policy here forbids.
 import type { Page } from "playwright";
 import type { Route, TestServer } from "./server.js";
 

@@ -1,4 +1,4 @@
-// A browser profile on disk, where a test does to the files of IndexedDB what disks and power cuts do, and kills the browser.
+// A browser profile on disk: damages the files of IndexedDB, and kills the browser.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContext } from "playwright";

@@ -1,4 +1,4 @@
-// A collector that can be made to fail in every way that a network has, and says what reached it.
+// A collector that can fail in every way that a network can, and keeps what it received.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// The library's worker with a lever on it: it hangs, throws, loses its GPU or computes NaN on wasm when a test says so.
+// A worker that hangs, throws, loses its GPU or computes NaN on wasm when a test asks for it.
 import type { Page } from "playwright";
 import type { Route } from "./server.js";
 

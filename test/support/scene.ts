@@ -1,4 +1,4 @@
-// A picture that shows every mistake in resizing, everything that can hold it, and the numbers that are right for it.
+// An image that shows every mistake in resizing, in every kind of input, and the numbers that are right for it.
 import type { ImageSpec } from "../../src/shared/types/manifest.js";
 
 /** Makes `window.scene` and the others. A picture whose four quarters differ and have noise, and everything that can hold it. */

@@ -1,4 +1,4 @@
-// A static web server on loopback that logs what is asked of it, what it sent, and fails on demand.
+// A static web server on loopback that logs requests and answers, and fails on request.
 import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-// What a good static host answers for a file: its type, a strong ETag, 304, and ranges under If-Range.
+// The answers of a good static host: content type, strong ETag, 304, and ranges with If-Range.
 import { readFileSync, type Stats, statSync } from "node:fs";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { extname, join, resolve, sep } from "node:path";

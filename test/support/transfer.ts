@@ -1,4 +1,4 @@
-// Runs one download and keeps what it told: the chunks it gave, and the bytes it counted.
+// Runs one download and keeps the chunks and the bytes that it reported.
 import { type DownloadOptions, downloadChunks } from "../../src/worker/package/download/download.js";
 import { type Cut, hashOf } from "./chunked.js";
 import { eagerPorts } from "./ports.js";

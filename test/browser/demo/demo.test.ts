@@ -1,4 +1,4 @@
-// The demo as a visitor meets it: `npm start`'s own script, its built page and its collector, in real Chromium.
+// The demo in Chromium: the script of `npm start`, its built page and its collector.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

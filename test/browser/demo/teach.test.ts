@@ -1,4 +1,4 @@
-// The page Teach as a person walks it: classes taught from samples, files and a camera, tried, trained, reverted, saved, forgotten and loaded.
+// The demo's page Teach: classes taught from samples, files and a camera, tried, trained, reverted, exported, forgotten and imported.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";

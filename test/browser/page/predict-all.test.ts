@@ -1,4 +1,4 @@
-// Many inputs through the built library: order, cancelling, failures at their place, and single predictions that go first.
+// Many inputs through the built library: order, cancelling, failures at their index, and single predictions that go first.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LibraryPage } from "../../support/page.js";
 import { openSharedLibrary } from "../../support/shared-browser.js";

@@ -1,4 +1,4 @@
-// Watching a real playing video and a canvas: what is shown is predicted, the newest frame wins, and it ends when it should.
+// Watching a playing video and a canvas: the newest frame is predicted, and watching ends when it should.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { WatchSource } from "../../../src/index.js";
 import type { LibraryPage } from "../../support/page.js";

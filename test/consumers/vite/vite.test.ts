@@ -1,4 +1,4 @@
-// The packed tarball in a fresh Vite app outside the workspace: installs alone, type-checks, builds, reads a digit.
+// The packed tarball in a new Vite app outside the workspace: installs, type-checks, builds, reads a digit.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

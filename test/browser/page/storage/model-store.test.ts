@@ -1,4 +1,4 @@
-// `client.store`: what is kept, what goes, what stays remembered, and which events tell of it.
+// `client.store`: what it lists, deletes and pins, and the events it dispatches.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../support/chromium.js";

@@ -1,4 +1,4 @@
-// The wall between page and worker: the handshake, the worker's death, limits of calls, and errors that arrive whole.
+// The worker boundary: the handshake, the worker's death, limits of calls, and errors that arrive complete.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PROTOCOL } from "../../../../src/shared/protocol.js";
 import type { LibraryPage } from "../../../support/page.js";

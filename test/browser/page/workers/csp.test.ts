@@ -1,4 +1,4 @@
-// Pages with a strict Content-Security-Policy, or isolated ones: what is allowed works, what is not is told with what to add.
+// Pages with a strict Content-Security-Policy, or isolated ones: what is allowed works, and errors say what to add.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { LibraryPage } from "../../../support/page.js";
 import { policyRoute, visitUnder } from "../../../support/policy.js";

@@ -1,4 +1,4 @@
-// Everything that a host, a file or a caller can get wrong has its own code, leaves nothing behind, and the next good call works.
+// Each mistake of a host, a file or a caller has its own error code, leaves nothing behind, and the next call works.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LibraryPage } from "../../../support/page.js";
 import { openSharedLibrary } from "../../../support/shared-browser.js";

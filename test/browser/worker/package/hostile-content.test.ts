@@ -1,4 +1,4 @@
-// What a manifest or a model's description may ask for ends at the package's folder, at sane sizes and at known ops.
+// A manifest or model.json cannot ask for files outside the package, for huge sizes or for unknown ops.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";

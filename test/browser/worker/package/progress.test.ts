@@ -1,4 +1,4 @@
-// The progress of a load is exact in bytes, goes through its phases in order and never back, whatever happens on the way.
+// The progress of a load is exact in bytes and passes its phases in order.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// How many keys must sign, which options are refused, and what the store may hold of packages that nobody signed.
+// How many keys must sign, which options are refused, and what the store may keep of unsigned packages.
 import { beforeEach, describe, expect, test } from "vitest";
 import { useDelivery } from "../../../support/delivery.js";
 import { answerOf, makeGraph } from "../../../support/graphs.js";

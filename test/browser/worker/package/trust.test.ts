@@ -1,4 +1,4 @@
-// With `trust`, only what enough trusted keys signed is loaded, from the host and from the store, by WebCrypto and without it.
+// With `trust`, only packages signed by enough trusted keys load, from host and store, with and without WebCrypto.
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SignatureSpec } from "../../../../src/shared/types/manifest.js";
 import { useDelivery } from "../../../support/delivery.js";

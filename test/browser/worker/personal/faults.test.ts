@@ -1,4 +1,4 @@
-// What can go wrong while somebody teaches: crashes, no space, a hostile file, a newer model, a lost key. Nothing is lost, and errors say what to do.
+// Personal models when tabs crash, space runs out, keys are lost or the model is updated: nothing is lost, and errors say what to do.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Pictures that are easily got wrong: turned, see-through, one pixel, huge, moving, changed meanwhile; and nothing is consumed.
+// Images that are easily read wrong: rotated, transparent, one pixel, huge, animated, changed meanwhile; none is consumed.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

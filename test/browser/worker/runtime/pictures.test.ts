@@ -1,4 +1,4 @@
-// Whatever holds a picture, the model reads the same pixels of it, and boxes are in the pixels of what the caller passed.
+// Every kind of image input gives the model the same pixels, and boxes in the pixels of the input.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

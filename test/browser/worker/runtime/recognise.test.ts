@@ -1,4 +1,4 @@
-// The real models on real photos and digits: right, and the same on every backend.
+// The real models on photos and digits: correct, and the same on every backend.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { heldOut } from "../../../../models/digits/data.js";
 import manifest from "../../../../models/digits/package/insitu.json" with { type: "json" };

@@ -1,4 +1,4 @@
-// Feedback meets what was predicted, now or in a later visit, and the model is judged by it, in a real page with a real IndexedDB.
+// Feedback on predictions of this visit or an earlier one, and the accuracy computed from it, with a real IndexedDB.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";

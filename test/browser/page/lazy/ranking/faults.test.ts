@@ -1,4 +1,4 @@
-// A personal order under what happens to pages: a crash, a user who does not agree, everything forgotten at once, another model's file.
+// A personal order when a tab crashes, consent is denied, everything is forgotten, or a file of another model is imported.
 import type { Page } from "playwright";
 import { catalogue } from "../../../../../models/ranker/catalogue.js";
 import { crash } from "../../../../support/crash.js";

@@ -1,4 +1,4 @@
-// Whatever happens to network, collector and page: what was recorded arrives once, or is counted as dropped.
+// Whatever fails, network, collector or page: each record arrives once or is counted as dropped.
 import { crash } from "../../../../support/crash.js";
 import { expect, test } from "../../../../support/fixtures.js";
 import { expectOnce, flush, open, predict, settled, stats } from "../../../../support/telemetry-page.js";

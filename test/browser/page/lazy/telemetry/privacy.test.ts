@@ -1,4 +1,4 @@
-// What leaves the page, and what never does: no secret, nothing without consent, and what the page's own code forbids.
+// What leaves the page: no secret, nothing without consent, and only what the page's own hooks allow.
 import { expect, test } from "../../../../support/fixtures.js";
 import { expectOnce, flush, open, predict, settled } from "../../../../support/telemetry-page.js";
 

@@ -1,4 +1,4 @@
-// What goes wrong in the worker, and what holds the page, is told to the collector by its own figure.
+// Faults of the worker and long tasks of the page are reported to the collector as metrics.
 
 import type { Page } from "playwright";
 import { expect, test } from "../../../../support/fixtures.js";

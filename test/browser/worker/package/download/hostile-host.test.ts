@@ -1,4 +1,4 @@
-// A host that attacks with its answers gets no more than a connection: bodies are cut off, pages and redirects refused.
+// A hostile host: bodies that do not end are cut off, HTML pages and redirects are refused.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";

@@ -1,4 +1,4 @@
-// A download that breaks off goes on where it broke, whatever the host makes of ranges, and never ends in a wrong model.
+// An interrupted download is resumed where it stopped, whatever the host does with ranges, and never gives a wrong model.
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";

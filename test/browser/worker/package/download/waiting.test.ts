@@ -1,4 +1,4 @@
-// A host that stands still, asks for time or has trouble is waited for within limits, and never hung on.
+// A host that stalls, sends Retry-After or fails is waited for within limits.
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";

@@ -1,4 +1,4 @@
-// The store: streamed with exact progress, verified, all or nothing, and the second load asks the network for nothing.
+// The store: streamed with exact progress, verified, all or nothing; the second load makes no request.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import manifest from "../../../../../models/digits/package/insitu.json" with { type: "json" };
 import type { LoadProgress } from "../../../../../src/shared/types/model.js";

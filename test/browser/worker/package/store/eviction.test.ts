@@ -1,4 +1,4 @@
-// What goes when space is short, by the library's own budget and by the browser's quota, and what never does.
+// What is evicted when space is short, by the library's budget and by the browser's quota, and what never is.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ClientOptions, StoreEvent } from "../../../../../src/index.js";

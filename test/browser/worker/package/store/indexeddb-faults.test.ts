@@ -1,4 +1,4 @@
-// IndexedDB that fails in every way that browsers are known for: the model runs, the reason is told once, and what heals is used.
+// IndexedDB that fails in the ways browsers are known for: the model runs, and the reason is reported once.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";

@@ -1,4 +1,4 @@
-// Many predictions: at once on a slow machine, together in batches, by several workers, and so many that a leak would show.
+// Many predictions: at once on a slow machine, in batches, on several workers, and enough to show a leak.
 import { afterEach, expect, test } from "vitest";
 import type { ClientOptions } from "../../../../../src/index.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";

@@ -1,4 +1,4 @@
-// On WebGPU the GPU itself prepares pictures: the numbers are the mean of the picture's pixels, and nothing stays behind.
+// WebGPU prepares images on the GPU: the numbers are the mean of the image's pixels, and no memory stays behind.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
