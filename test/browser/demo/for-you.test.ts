@@ -208,6 +208,6 @@ test("two tabs that are clicked at once lose nothing, and both know all of it", 
   await other.close();
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

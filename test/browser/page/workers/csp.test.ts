@@ -82,7 +82,7 @@ test("under a policy that is only reported, or that allows it, a missing worker 
   });
 });
 
-test("a host that connect-src does not name cannot be reached, and is told by its address", async () => {
+test("a host that connect-src does not name cannot be reached, and the error names its address", async () => {
   await visit(STRICT.replace("connect-src 'self'", "connect-src https://elsewhere.example"));
   // Not the package that the tests before have stored.
   const { code, message } = await run({ url: "/models/objects/" });

@@ -100,7 +100,7 @@ describe("the GPU", () => {
     });
   });
 
-  test("where nothing else is allowed, the error says what became of the GPU", async () => {
+  test("where no other backend is allowed, the error says what happened to the GPU", async () => {
     await open(alone, true);
     await crashGpu();
     expect(await predict()).toMatchObject([{ backend: "webgpu" }]);

@@ -140,7 +140,7 @@ describe("wasm binaries", () => {
     expect(reason).toContain("no WebAssembly");
   });
 
-  test("a missing one is told, and wasm works once it is there", async () => {
+  test("a missing binary is an error, and wasm works once it is there", async () => {
     library.server.faults.set(binary, { kind: "status", status: 404 });
     const { backend, reason } = await loadOn(["wasm"]);
     expect(backend).toBe("backend_unavailable");

@@ -224,7 +224,7 @@ describe("keys that could change what all objects inherit", () => {
   });
 });
 
-test("a weight that is NaN is told by the prediction that meets it", async () => {
+test("a weight that is NaN is an error of the prediction that uses it", async () => {
   await makeGraph(delivery.folder, { ...GRAPH, nanInRow: 5 });
   expect(await delivery.load({ id: 3 })).toMatchObject({ code: "", answer });
   expect(await delivery.load({ id: 5 })).toMatchObject({ code: "", answer: "output_invalid" });

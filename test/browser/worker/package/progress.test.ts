@@ -33,7 +33,7 @@ function check(progress: LoadProgress[]): Record<string, [first: number, last: n
 }
 
 describe("the progress of", () => {
-  test("a first load downloads from nothing to all, and tells what is stored before it compiles", async () => {
+  test("a first load downloads from nothing to all, and reports what is stored before it compiles", async () => {
     const { progress } = await delivery.load();
     expect(check(progress)).toEqual({
       download: [0, 1],

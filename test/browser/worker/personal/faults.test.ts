@@ -84,7 +84,7 @@ test("what was taught cannot be read on the disk, and its key is gone from it on
   }
 });
 
-test("a tab that crashes in the middle of a training loses nothing, and blocks nobody", async ({ page, visit }) => {
+test("a tab that crashes during a training loses nothing, and blocks no other tab", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, some(0, 16));
   await page.evaluate(() => window.mine.train());
@@ -101,7 +101,7 @@ test("a tab that crashes in the middle of a training loses nothing, and blocks n
   expect((await next.evaluate(() => window.mine.train())).version).toBe(2);
 });
 
-test("a tab that crashes while it teaches keeps all that it was told was kept", async ({ page, visit }) => {
+test("a tab that crashes while it teaches keeps every example that was acknowledged", async ({ page, visit }) => {
   const store = await open(page);
   const ids: string[] = [];
   await page.exposeFunction("isKept", (id: string) => void ids.push(id));
@@ -228,7 +228,7 @@ test("rows that were altered are left out and counted, never read", async ({ pag
   expect(await state(next)).toMatchObject({ examples: 2, unusable: 2 });
 });
 
-test("one tab forgets while another teaches: nothing comes back, and the other is told or begins anew", async ({
+test("one tab forgets while another teaches: nothing comes back, and the other gets an error or starts again", async ({
   page,
   visit,
 }) => {
@@ -243,7 +243,7 @@ test("one tab forgets while another teaches: nothing comes back, and the other i
   expect(await state(page)).toMatchObject({ labels: { seven: 2 }, examples: 2 });
 });
 
-test("what was learned survives an update of the model where inputs were kept, and what is lost is told", async ({
+test("what was learned survives an update of the model where inputs were kept, and the rest is counted as unusable", async ({
   page,
   visit,
 }) => {

@@ -183,7 +183,7 @@ test("what was passed in is still the caller's", async () => {
   expect(left).toEqual([640, 20, 640, 640 * 480 * 4]);
 });
 
-test("the caller may draw the next picture at once", async () => {
+test("the caller may draw the next image at once", async () => {
   const all = await library.page.evaluate(async () => {
     const canvas = window.paint(640, 640);
     const context = canvas.getContext("2d") as CanvasRenderingContext2D;

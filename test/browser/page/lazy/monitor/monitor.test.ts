@@ -63,7 +63,7 @@ test("the figures of the monitor are those of what was predicted and said", asyn
   expect(version?.estimate?.accuracy).toBeCloseTo(made.reduce((sum, { score }) => sum + score, 0) / 30, 6);
 });
 
-test("the same feedback again changes nothing, another replaces it, and one for nothing is told", async ({
+test("repeated feedback changes nothing, other feedback replaces it, and feedback without a prediction is reported", async ({
   page,
   receiver,
 }) => {

@@ -48,7 +48,7 @@ test("no secret is in any byte that is sent", async ({ visit, receiver }) => {
       ).not.toContain(each);
 });
 
-test("a collector of the page's own origin is not told the page's address either", async ({
+test("a collector of the page's own origin does not receive the page's address either", async ({
   visit,
   receiver,
   library,

@@ -50,7 +50,7 @@ async function arrived(page: Page, receiver: Receiver, metric: string): Promise<
   return found();
 }
 
-test("a model that leaves its backend", async ({ page, receiver }) => {
+test("a model that changes its backend", async ({ page, receiver }) => {
   await open(page, receiver);
   await rig(page, "computeNaN");
   expect(await predict(page)).toBe("output_invalid");

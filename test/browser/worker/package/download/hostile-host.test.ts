@@ -67,7 +67,7 @@ describe("a login page in the place of every file", () => {
     expect(delivery.asked(file)).toMatchObject([{ status: 200 }]);
   });
 
-  test("is told when a newer release is asked for, and harms nothing that is stored", async () => {
+  test("is an error when a newer release is requested, and what is stored is unharmed", async () => {
     await delivery.load();
     for (const file of FILES) delivery.fail(file, { kind: "html" });
     expect(await delivery.load({ refresh: true })).toMatchObject({ code: "model_format" });

@@ -105,7 +105,7 @@ test.each([429, 500, 503])("HTTP %i for good ends after four tries in some two s
   expect(await delivery.load()).toMatchObject({ code: "", answer: ANSWER });
 });
 
-test("a host that wants an hour is not waited for, and the caller is told", async () => {
+test("a host that asks for an hour is not waited for, and the error says so", async () => {
   delivery.fail("insitu.json", { kind: "status", status: 503, retryAfter: "3600" });
   const { code, data, ms } = await delivery.load();
   expect(code).toBe("http_5xx");

@@ -135,7 +135,7 @@ test.each(WAYS)(
   },
 );
 
-test("a database that the browser clears while it is open is told as a reset, and made again", async () => {
+test("a database that the browser clears while it is open is reported as a reset, and created again", async () => {
   await startClient(page);
   await load(page, "/a/");
   const session = await visitor.newCDPSession(page);

@@ -99,7 +99,7 @@ test("pinned packages are never evicted; what does not fit beside them runs, and
   expect(await names()).toEqual(["a", "c"]);
 });
 
-test("a package over the whole budget evicts nothing for nothing", async () => {
+test("a package over the whole budget evicts nothing", async () => {
   await startClient(page, { storage: { maxBytes: 3 * TABLE } });
   await load(page, "/a/");
   await site.publish("/large/", LARGE);

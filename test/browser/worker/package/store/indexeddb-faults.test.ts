@@ -137,7 +137,7 @@ test("an open database gives way to a newer version in another tab, and its mode
   expect(await unavailable()).toHaveLength(1);
 });
 
-test("a database of a newer version is left as it is, and the page is told to reload", async () => {
+test("a database of a newer version is left as it is, and the error says to reload", async () => {
   await openAs(5, false);
   expect(await expectMemory(/newer version.*Reload/)).toBeLessThan(5_000);
   const stores = await page.evaluate(async () => {

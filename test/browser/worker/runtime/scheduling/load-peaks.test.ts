@@ -127,7 +127,7 @@ test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   expect(after.bytes - before.bytes).toBeLessThan(5e6);
 });
 
-test("a worker that holds much memory in vain is replaced once it is idle, and its models go on", async () => {
+test("a worker that uses under half of its memory is replaced when idle, and its models go on", async () => {
   await open({ memory: { maxBytes: 40e6 } });
   const before = library.page.workers();
   const answers = await library.page.evaluate(async () => {

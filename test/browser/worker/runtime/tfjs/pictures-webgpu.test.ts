@@ -78,7 +78,7 @@ test.each(FITS.flatMap((fit) => [[fit, 1920, 1080] as const, [fit, 301, 777] as 
   },
 );
 
-test("a picture smaller than the input is made larger as on the CPU", async () => {
+test("an image smaller than the input is enlarged as on the CPU", async () => {
   const [gpu, cpu] = [await feed("contain", "webgpu", 31, 17), await feed("contain", "cpu", 31, 17)];
   for (const [kind, pixels] of Object.entries(gpu))
     expect(meanError(pixels, cpu[kind] as number[]), kind).toBeLessThan(2);
@@ -94,7 +94,7 @@ test.each([
     expect(meanError(pixels, cpu[kind] as number[]), kind).toBeLessThan(tolerance / 10);
 });
 
-test("predictions at the same time, and of pictures beyond the GPU's textures", async () => {
+test("predictions at the same time, and of images beyond the GPU's texture size", async () => {
   const { same, wide } = await library.page.evaluate(async () => {
     const client = window.insitu.createClient({ backends: ["webgpu"] });
     const model = await client.load("/models/contain/");
