@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { BrowserContext } from "playwright";
 import { ROOT } from "../../../../scripts/checks/paths.js";
 import { launchChromium } from "../../../support/chromium.js";
-import { crash } from "../../../support/crash.js";
+import { crash, prepareCrash } from "../../../support/crash.js";
 import { test as base, expect } from "../../../support/fixtures.js";
 import type { ServerOptions } from "../../../support/server.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
@@ -89,11 +89,12 @@ test("a tab that crashes during a training loses nothing, and blocks no other ta
   await teach(page, some(0, 16));
   await page.evaluate(() => window.mine.train());
   await teach(page, some(16, 24));
+  const crashNow = await prepareCrash(page);
   const begun = page.evaluate(
     () => new Promise((resolve) => void window.mine.train({ onProgress: resolve }).catch(() => undefined)),
   );
   await begun;
-  await crash(page);
+  await crashNow();
   const next = await visit();
   await open(next, { store });
   expect(await state(next)).toMatchObject({ examples: 72, fresh: 24, version: 1 });
