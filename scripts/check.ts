@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../test/support/install-browser.js";
-import { type Browsers, shareBrowsers } from "../test/support/start-browsers.js";
+import { type SharedBrowsers, shareBrowsers } from "../test/support/start-browsers.js";
 import { bundleChecks } from "./checks/bundle.js";
 import { exists, ROOT } from "./checks/paths.js";
 import { readmeSnippets } from "./checks/readme.js";
@@ -12,7 +12,7 @@ import { runChecks, tableOf } from "./checks/schedule.js";
 /** One more than there are cores, since most parts wait half of their time; more would make the models of the pages slow. */
 const JOBS = Math.min(availableParallelism() + 1, 4);
 
-let browsers: Browsers | undefined;
+let browsers: SharedBrowsers | undefined;
 
 /** In the order in which they start: what others need first, then what takes longest. */
 const CHECKS: Check[] = [
