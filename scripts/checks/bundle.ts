@@ -73,7 +73,7 @@ function isNode(value: unknown): value is Node {
 
 /**
  * Imports and `require` calls in a bundle. Parsed, not searched: tfjs has methods named `import`, and a string that
- * says `require(` is no call.
+ * contains `require(` is not a call.
  */
 export function outsideReferences(source: string): string[] {
   const found: string[] = [];

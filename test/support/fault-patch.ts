@@ -7,7 +7,7 @@ const send = self.postMessage.bind(self) as (message: unknown) => void;
 /** The platform's own. */
 export const delay = setTimeout;
 
-// The library's listener passes over what is no message of comlink's.
+// The library's listener ignores what is not a message of comlink's.
 addEventListener("message", ({ data }) => {
   if (data === "fault-counts") send({ faultCounts: counts });
 });

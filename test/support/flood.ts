@@ -13,7 +13,7 @@ export const flood: Answering = (_req, res) => {
   write();
 };
 
-/** Counts the decoded bytes that are taken out of answers. */
+/** Counts the decoded bytes that are read from responses. */
 export function counting(): { taken: { bytes: number }; ports: Platform } {
   const taken = { bytes: 0 };
   const fetchCounted = async (url: string, init: RequestInit) => {

@@ -97,7 +97,7 @@ export function eventsOf(page: Page): Promise<StoreEvent[]> {
   return page.evaluate(() => window.events);
 }
 
-/** Sizes of the chunks that are in the database, read past the library; undefined while there is no database. */
+/** Sizes of the chunks that are in the database, read without the library; undefined while there is no database. */
 export function storedChunks(page: Page, name = "insitu"): Promise<number[] | undefined> {
   return page.evaluate(async (wanted) => {
     // Opening one that does not exist would make it.

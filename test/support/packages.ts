@@ -23,7 +23,7 @@ export const DETECTIONS = {
 export interface Rooms {
   root: string;
   folder: string;
-  /** Writes a file into `root`; what is no text becomes JSON. Answers the path. */
+  /** Writes a file into `root`; anything but a string becomes JSON. Returns the path. */
   write(name: string, content: unknown): string;
 }
 

@@ -14,7 +14,7 @@ export const policyRoute: Route = (req, res) => {
   return true;
 };
 
-/** Every answer carries the headers, that of the worker's script too: a worker has its own policy. */
+/** Every response carries the headers, that of the worker's script too: a worker has its own policy. */
 export async function visitUnder(page: Page, server: TestServer, headers: Record<string, string>): Promise<void> {
   // What the browser kept has the headers of another test.
   server.manners.headers = { "Cache-Control": "no-store", ...headers };

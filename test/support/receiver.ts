@@ -12,7 +12,7 @@ export interface Received {
   taken: boolean;
 }
 
-/** What becomes of a request: a status, a connection that is cut, or no answer at all. */
+/** What becomes of a request: a status, a connection that is cut, or no response at all. */
 export type Reply = { status: number; headers?: Record<string, string>; body?: string } | "reset" | "hang";
 
 export interface Receiver {

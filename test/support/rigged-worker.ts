@@ -2,7 +2,7 @@
 import type { Page } from "playwright";
 import type { Route } from "./server.js";
 
-/** What the worker does when it is told its name. */
+/** What the worker does when it receives this name. */
 export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "count";
 
 const SCRIPT = `

@@ -6,7 +6,7 @@ import { eagerPorts } from "./ports.js";
 export interface Transfer {
   /** Hashes in the order in which the chunks came. */
   got: string[];
-  /** Sum of what `onBytes` was told. */
+  /** Sum of the bytes passed to `onBytes`. */
   counted: number;
   error?: { code?: string; message: string; data: Record<string, unknown> };
 }

@@ -33,7 +33,7 @@ const run = (options: { backends?: ("wasm" | "cpu")[]; worker?: string; url?: st
     }
   }, options);
 
-// What docs/csp.md tells to send.
+// What docs/csp.md says to send.
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 
 test("the policy that is documented runs wasm, with the worker as a file of its own", async () => {

@@ -8,7 +8,7 @@ import { answerOf, makeGraph, republish } from "../../../support/graphs.js";
 const GRAPH = { tables: [1, 2], rows: 16, files: "apart" } as const;
 const answer = answerOf(GRAPH, 3).map((value) => expect.closeTo(value, 5));
 
-/** Answers "polluted" on its channel when anything was added to what all objects inherit, "clean" when not. */
+/** Sends "polluted" on its channel when anything was added to what all objects inherit, "clean" when not. */
 const SPY = `
   const known = Reflect.ownKeys(Object.prototype).length;
   const spy = new BroadcastChannel("spy");
@@ -132,7 +132,7 @@ test("a manifest that nests 100,000 levels deep is refused", async () => {
   expect(await loadWithin()).toMatchObject({ code: "model_format", message: expect.stringContaining("levels deep") });
 });
 
-/** Loads the package and then the digits with one client, whose worker tells whether anything was added to all objects. */
+/** Loads the package and then the digits with one client, whose worker reports whether anything was added to all objects. */
 function loadThenDigits(backend: "wasm" | "cpu") {
   return delivery.library.page.evaluate(
     async ({ url, store, backends }) => {

@@ -16,7 +16,7 @@ const PART = [expect.any(Number), expect.any(Number)];
 const delivery = useDelivery();
 beforeEach(() => makeGraph(delivery.folder, GRAPH));
 
-/** Checks what must hold for every load, and answers the first and last step of each phase that there was. */
+/** Checks what must hold for every load, and returns the first and last step of each phase that there was. */
 function check(progress: LoadProgress[]): Record<string, [first: number, last: number]> {
   const { files } = JSON.parse(readFileSync(join(delivery.folder, "insitu.json"), "utf8"));
   const total = files.reduce((sum: number, { size }: { size: number }) => sum + size, 0);

@@ -16,7 +16,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "insitu-pictures-"));
-  // The box is the whole input: what is found is the whole picture.
+  // The box is the whole input: what is found is the whole image.
   await makePictureModel(folder, { width: SIZE, height: SIZE, image: { border: [200, 100, 50] } });
   library = await openSharedLibrary({ mounts: { "/models/pictures/": folder } });
 });

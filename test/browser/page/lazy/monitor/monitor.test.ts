@@ -29,7 +29,7 @@ async function open(
   return store;
 }
 
-/** Predicts pictures that differ; answers their ids and classes. */
+/** Predicts images that differ; returns their ids and classes. */
 const predict = (on: Page, times: number) =>
   on.evaluate(async (n) => {
     const made: { id: string; index: number; score: number }[] = [];

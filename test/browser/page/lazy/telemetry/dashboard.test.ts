@@ -14,7 +14,7 @@ let collector: Collector;
 const folder = temporaryFolder();
 
 beforeAll(async () => {
-  // What one page alone sends is shown: nobody else is to be protected here.
+  // The records of a single page are shown: there is no other page to protect.
   collector = await startCollector({ port: 0, data: `${folder.path}/telemetry.db`, minBatches: 1 });
   library = await openSharedLibrary();
 });

@@ -83,7 +83,7 @@ test("a task that holds the page while it waits for a prediction", async ({ page
     await new Promise((resolve) => setTimeout(resolve));
     hold(150);
     await predicting;
-    // The browser tells of a task when it is over.
+    // The browser reports a task when it is over.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const next = window.model.predict(new Float32Array(784).fill(0.5));
     await new Promise((resolve) => setTimeout(resolve));

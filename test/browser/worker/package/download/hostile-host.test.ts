@@ -21,7 +21,7 @@ describe("a body without an end", () => {
   test.each(cases)("$file that is $what is cut off", async ({ file, encoding }) => {
     delivery.fail(file, { kind: "endless", encoding });
     const { ms, ...loaded } = await delivery.load();
-    // What the manifest promises is there, and verified; what comes after it is nobody's.
+    // What the manifest promises is there, and verified; what comes after it belongs to no file.
     const expected = file === "insitu.json" ? { code: "model_too_large" } : { code: "", storeError: undefined, answer };
     expect(loaded).toMatchObject(expected);
     expect(ms).toBeLessThan(10_000);

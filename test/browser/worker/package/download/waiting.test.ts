@@ -23,7 +23,7 @@ beforeAll(async () => {
   idleTab.on("request", (request) => void askedByIdle.push(request.url()));
   stalled = delivery.load({ ...idle, page: idleTab });
   await vi.waitFor(() => expect(askedByIdle.filter((url) => url.includes("table_"))).toHaveLength(3), 10_000);
-  // The host has begun its answers before the tests change how it answers.
+  // The host has begun its responses before the tests change how it responds.
   await vi.waitFor(() => expect(delivery.server.requests.filter(({ sent }) => sent === 1000)).toHaveLength(1), 5000);
 });
 

@@ -122,7 +122,7 @@ test("an origin without room predicts, keeps no part of the package, and says th
   expect(await ask(page, "list")).toEqual([]);
   expect(await storedChunks(page)).toEqual([]);
   expect(await ask(page, "usage")).toMatchObject({ bytes: 0, packages: 0, available: true });
-  // As much room as the browser has: the same client keeps it now.
+  // As much space as the browser has: the same client stores it now.
   await setQuota(200e6);
   expect((await loadFresh(page, "/large/")).storeError).toBeUndefined();
   expect(await loadFresh(page, "/large/")).toMatchObject({ source: "cache", sum: sumOf(LARGE.tables) });

@@ -55,7 +55,7 @@ beforeEach(async () => {
 
 const unavailable = async () => (await eventsOf(page)).filter(({ type }) => type === "unavailable");
 
-/** Loads both packages, asks for usage, and expects one word of why nothing is kept. */
+/** Loads both packages, asks for usage, and expects one event that says why nothing is stored. */
 async function expectMemory(message: RegExp, worker?: string): Promise<number> {
   await startClient(page, { worker });
   const started = performance.now();
@@ -105,7 +105,7 @@ test("a library whose database an older tab holds open runs from memory, and kee
   expect(await loadFresh(page, "/a/")).toEqual(FROM_CACHE);
 });
 
-/** Opens the database as another version of the library would; answers the milliseconds that it took. */
+/** Opens the database as another version of the library would; returns the milliseconds that it took. */
 async function openAs(version: number, keepOpen: boolean): Promise<number> {
   const other = await visitor.newPage();
   await other.goto(site.server.url);

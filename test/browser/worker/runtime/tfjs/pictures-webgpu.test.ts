@@ -40,7 +40,7 @@ beforeEach(async () => {
   await library.page.addScriptTag({ content: SCENE });
 });
 
-/** The input's numbers for each kind of picture. */
+/** The input's numbers for each kind of image. */
 function feed(model: string, backend: "webgpu" | "cpu", width: number, height: number) {
   return library.page.evaluate(
     async ([name, use, across, down]) => {
