@@ -9,6 +9,7 @@ import type { TelemetryRecord } from "./lazy/telemetry/records.js";
 import type { TelemetryConsent, TelemetryStats } from "./lazy/telemetry/types.js";
 import { type CallLimits, withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, refOf } from "./model.js";
+import { importMonitor } from "./monitor.js";
 import { checkLoadOptions, checkOptions, packageUrl } from "./options.js";
 import { createPersonalPrivacy, type PersonalPrivacy } from "./personal-privacy.js";
 import { type AskHost, createStoreHandle, type ModelStore } from "./storage/model-store.js";
@@ -134,7 +135,7 @@ export function createClient(options: ClientOptions = {}): Client {
     const started = performance.now();
     telemetry.begin();
     // A few kilobytes that come while the model does; without them the model runs all the same.
-    const monitoring = watches ? import("./lazy/monitor/monitor.js").catch(() => undefined) : undefined;
+    const monitoring = importMonitor(watches);
     try {
       return await withTimeout(limits, async (signal) => {
         const worker = await home.worker();

@@ -18,7 +18,7 @@ import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/personal-model.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { withTimeout } from "./lib/with-timeout.js";
-import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor.js";
+import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { type AskModel, createPersonalHandle, type PersonalHandleDeps } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import { predictAll } from "./predict-all.js";
@@ -92,8 +92,7 @@ interface ModelDeps {
   ask: Ask;
   reload(into: PooledWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
-  /** Undefined where monitoring is off, or could not be fetched. */
-  monitoring: MonitorModule | undefined;
+  monitoring: Monitoring;
   storeName: string;
   /** Called when the package is kept. */
   onStored: () => void;

@@ -16,7 +16,7 @@ import type { TransferableInput } from "./input/wire-input.js";
 import type { PersonalCallOptions, PersonalModel } from "./lazy/personal/personal-model.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import type { CallLimits } from "./lib/with-timeout.js";
-import type { MonitorModule } from "./monitor.js";
+import type { Monitoring } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { TelemetryHandle } from "./telemetry.js";
 
@@ -32,7 +32,7 @@ export interface PersonalHandleDeps {
   askModel: AskModel;
   /** Hears of trainings by the number of their call, until the answer is called. */
   onTraining(call: number, listener: (progress: TrainingProgress) => void): () => void;
-  monitoring: MonitorModule | undefined;
+  monitoring: Monitoring;
   storeName: string;
   telemetry: TelemetryHandle;
   learning: LearningConsent;
@@ -85,7 +85,7 @@ export function createPersonalHandle(parts: PersonalHandleDeps) {
       codeOf: (error) => (isInsituError(error) ? error.code : "unknown"),
       revive: (error) => fromWire(error) as InsituError,
       assertConsent: learning.assertConsent,
-      monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),
+      monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, storeName),
       onFired: (fired) => parts.retrain({ ...fired, personal: name }),
     });
   };

@@ -1,4 +1,4 @@
-// Sums what is recorded between two batches: delta histograms and counters, a stream for each set of attributes.
+// Sums what is recorded between two batches: delta histograms and counters, one stream for each set of attributes.
 
 import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
@@ -10,17 +10,17 @@ import type {
   TelemetryMetric,
 } from "./types.js";
 
-// OpenTelemetry's own limit is 2000 streams an instrument; a page has a few models on a few backends.
+// OpenTelemetry's own limit is 2000 streams per instrument; a page has a few models on a few backends.
 const MAX_STREAMS = 200;
 const MAX_CHARS = 128;
 const OVERFLOW: TelemetryAttributes = { "otel.metric.overflow": "true" };
 
 export interface Aggregate {
-  /** False when the number is none that can be summed: not finite, or negative. */
+  /** False when the value cannot be summed: not finite, or negative. */
   add(instrument: Instrument, value: number, attributes?: TelemetryAttributes): boolean;
-  /** Everything since the last call; the sums start again at nothing. */
+  /** Returns everything since the last call; the sums start again at 0. */
   take(): TelemetryMetric[];
-  /** Adds what was taken back to the sums. */
+  /** Adds metrics that `take` returned to the sums again. */
   merge(metrics: readonly TelemetryMetric[]): void;
 }
 
@@ -40,7 +40,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
   };
 
   const pointOf = (metric: TelemetryMetric, attributes: TelemetryAttributes): Point => {
-    // Each place that records gives its attributes in one order.
+    // Each caller passes its attributes in one order.
     const key = [metric.name, ...Object.entries(attributes)].join("\n");
     const known = streams.get(key);
     if (known) return known;
@@ -109,7 +109,7 @@ function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes): P
   }
 }
 
-/** Both are of one instrument. */
+/** Both points belong to one instrument. */
 function mergePoint(into: Point, from: Point): void {
   if ("value" in into) {
     into.value += (from as TelemetryCounterPoint).value;

@@ -2,44 +2,44 @@
 import { createTable } from "../../lib/idb-table.js";
 import type { ExportRequest } from "./requests.js";
 
-/** None of its methods rejects or hangs: where the browser keeps nothing, memory does as long as the page lives. */
+/** None of its methods rejects or hangs: where the browser stores nothing, memory is used as long as the page lives. */
 export interface Outbox {
-  /** Answers what had to go for it: the oldest. */
-  put(parcel: ExportRequest): Promise<ExportRequest[]>;
-  /** The oldest; those that are too old are removed, and handed to `onExpired`. */
-  oldest(onExpired: (parcel: ExportRequest) => void): Promise<ExportRequest | undefined>;
+  /** Returns the oldest requests, which were removed to make space. */
+  put(request: ExportRequest): Promise<ExportRequest[]>;
+  /** Returns the oldest; those that are too old are removed, and passed to `onExpired`. */
+  oldest(onExpired: (request: ExportRequest) => void): Promise<ExportRequest | undefined>;
   remove(id: string): Promise<void>;
-  /** Removes all, and answers what that was. */
+  /** Removes all, and returns them. */
   clear(): Promise<ExportRequest[]>;
 }
 
-const MAX_PARCELS = 500;
+const MAX_REQUESTS = 500;
 const MAX_BYTES = 1024 * 1024;
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 
 export function createOutbox(storeName: string): Outbox {
   const table = createTable<ExportRequest>(`${storeName}-telemetry`);
   return {
-    put: (parcel) =>
+    put: (request) =>
       table.change(async (rows) => {
-        await rows.put(parcel);
+        await rows.put(request);
         const all = (await rows.all()).sort(byAge);
         let bytes = all.reduce((sum, { body }) => sum + body.length, 0);
-        const gone: ExportRequest[] = [];
-        while (all.length - gone.length > MAX_PARCELS || bytes > MAX_BYTES) {
-          const oldest = all[gone.length] as ExportRequest;
+        const removed: ExportRequest[] = [];
+        while (all.length - removed.length > MAX_REQUESTS || bytes > MAX_BYTES) {
+          const oldest = all[removed.length] as ExportRequest;
           bytes -= oldest.body.length;
-          gone.push(oldest);
+          removed.push(oldest);
           await rows.remove(oldest.id);
         }
-        return gone;
+        return removed;
       }),
     oldest: async (onExpired) => {
       const { expired, oldest } = await table.change(async (rows) => {
         const all = (await rows.all()).sort(byAge);
-        const expired = all.filter(isOld);
+        const expired = all.filter(isExpired);
         for (const { id } of expired) await rows.remove(id);
-        return { expired, oldest: all.find((parcel) => !isOld(parcel)) };
+        return { expired, oldest: all.find((request) => !isExpired(request)) };
       });
       expired.forEach(onExpired);
       return oldest;
@@ -56,5 +56,5 @@ export function createOutbox(storeName: string): Outbox {
 
 const byAge = (a: ExportRequest, b: ExportRequest) => a.at - b.at;
 
-/** A clock that was set back must not make them live for ever. */
-const isOld = ({ at }: ExportRequest) => Math.abs(Date.now() - at) > MAX_AGE_MS;
+/** Also when the clock was set back: a request must not be kept for ever. */
+const isExpired = ({ at }: ExportRequest) => Math.abs(Date.now() - at) > MAX_AGE_MS;

@@ -1,0 +1,85 @@
+// What a mapper of records writes to: figures go into sums, events into a list; both also go to the page's own SDK.
+
+import type { Aggregate } from "./aggregate.js";
+import type { Instrument } from "./instruments.js";
+import { randomised, secureRandom } from "./privacy.js";
+import type { RecorderDeps, Signal } from "./recorder.js";
+import type { TelemetryEvent } from "./types.js";
+
+export const INFO = 9;
+export const ERROR = 17;
+
+/** Attributes of an event; those that are undefined or not finite are left out. */
+export type EventAttributes = Record<string, string | number | boolean | undefined>;
+
+export interface Emitter {
+  /** Share of predictions that become events. */
+  readonly sampling: number;
+  /** Whether events name classes. */
+  readonly classes: boolean;
+  /** Whether events carry messages of errors. */
+  readonly messages: boolean;
+  /** With local differential privacy its epsilon, so that readers can correct for it; else undefined. */
+  readonly epsilon?: number;
+  /** Adds to a sum. Attributes must come in one order each time. */
+  add(instrument: Instrument, value: number, attributes: Record<string, string>): void;
+  emit(name: string, attributes: EventAttributes, severity?: TelemetryEvent["severity"]): void;
+  /** `value` itself or, with local differential privacy, a randomised one of `count` values. */
+  randomise(value: number, count: number): number;
+}
+
+export interface RecordEmitter extends Emitter {
+  /** Runs `map`; returns how many records of each signal it wrote: figures count as one together. */
+  count(map: () => void): Record<Signal, number>;
+}
+
+const SAMPLING = 0.1;
+const MAX_CHARS = 128;
+
+export function createEmitter(
+  deps: Omit<RecorderDeps, "histogram">,
+  aggregate: Aggregate,
+  onEvent: (event: TelemetryEvent) => void,
+): RecordEmitter {
+  const { sampling = SAMPLING, classes = false, messages = false, epsilon, sumsOnly, bridge, onDrop } = deps;
+  let metrics = 0;
+  let events = 0;
+  return {
+    sampling,
+    classes,
+    messages,
+    epsilon,
+    add(instrument, value, attributes) {
+      if (!aggregate.add(instrument, value, attributes)) onDrop("metrics", "non_finite");
+      else {
+        metrics = 1;
+        bridge?.add(instrument, value, attributes);
+      }
+    },
+    emit(name, attributes, severity = INFO) {
+      if (sumsOnly) return;
+      const event = { name, recordedAt: Date.now(), severity, attributes: present(attributes) };
+      bridge?.emit(event);
+      events += 1;
+      onEvent(event);
+    },
+    randomise: (value, count) => (epsilon === undefined ? value : randomised(value, count, epsilon, secureRandom)),
+    count(map) {
+      metrics = 0;
+      events = 0;
+      map();
+      return { metrics, events };
+    },
+  };
+}
+
+/** Without attributes that are missing or not finite; strings are shortened. */
+function present(attributes: EventAttributes): TelemetryEvent["attributes"] {
+  const kept: TelemetryEvent["attributes"] = {};
+  for (const [key, value] of Object.entries(attributes)) {
+    // The message was shortened by its scrubbing.
+    if (typeof value === "string") kept[key] = key === "exception.message" ? value : value.slice(0, MAX_CHARS);
+    else if (typeof value === "boolean" || Number.isFinite(value)) kept[key] = value as number | boolean;
+  }
+  return kept;
+}

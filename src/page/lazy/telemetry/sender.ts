@@ -1,0 +1,119 @@
+// Moves what the recorder has collected to the collector: now, later by the browser, or when the page ends, but never twice.
+
+import type { Accounting } from "./accounting.js";
+import { applyBeforeSend } from "./before-send.js";
+import { createByteBudget } from "./byte-budget.js";
+import { createDelivery, droppedRecordsOf } from "./delivery.js";
+import { createPageEnd } from "./page-end.js";
+import type { Recorder, RecorderBatch } from "./recorder.js";
+import { type ExportRequest, toRequests } from "./requests.js";
+import { createResource } from "./resource.js";
+import { createTransport } from "./transport.js";
+import type { TelemetryOptions } from "./types.js";
+
+export interface Sender {
+  /** Sends what was recorded; resolves when it was sent or cannot be sent now. */
+  send(): Promise<void>;
+  /** Sends what is in the outbox. */
+  sendStored(): void;
+  /** Whether `defer` can pass requests to the browser. */
+  readonly canDefer: boolean;
+  /** Passes what was recorded to the browser for later, in case the page crashes; sends what the browser does not take. */
+  defer(): void;
+  /** The page is left. `isKept`: it may come back from the back/forward cache. */
+  leave(isKept: boolean): void;
+  /** Drops what waits to be sent. */
+  clear(): void;
+  close(): Promise<void>;
+}
+
+export interface SenderDeps {
+  options: TelemetryOptions;
+  storeName: string;
+  /** The browser's own. */
+  fetch: typeof globalThis.fetch;
+  recorder: Recorder;
+  accounting: Accounting;
+}
+
+export function createSender({ options, storeName, fetch, recorder, accounting }: SenderDeps): Sender {
+  const { drop, settle } = accounting;
+  const budget = createByteBudget();
+  const resource = createResource(options);
+  /** What the browser was passed for later. */
+  let deferred: RecorderBatch | undefined;
+
+  const transport = createTransport(options, fetch);
+  const delivery = createDelivery({ transport, storeName, onSettled: settle });
+  const pageEnd = createPageEnd(transport, options, (request, result) => {
+    if (result.kind === "retry") void delivery.deliver([request]);
+    else settle(request, droppedRecordsOf(result));
+  });
+
+  /** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
+  const collect = (): { batch: RecorderBatch; requests: ExportRequest[] } | undefined => {
+    const collected = budget.hasBytes() ? recorder.collect() : undefined;
+    const batch = collected && applyBeforeSend(collected, options.beforeSend, drop);
+    if (!batch) return undefined;
+    const requests = toRequests(batch, resource, options.protocol);
+    accounting.track(requests);
+    return { batch, requests };
+  };
+
+  /** Cancels what the browser holds; returns the requests that must be sent another way under the same id. */
+  const recall = (): ExportRequest[] => {
+    const { sent, cancelled } = pageEnd.recall();
+    for (const request of sent) {
+      budget.spend(request.body.length);
+      settle(request);
+    }
+    const batch = deferred;
+    deferred = undefined;
+    if (sent.length > 0) return cancelled;
+    if (batch) {
+      accounting.untrack(cancelled);
+      recorder.mergeBack(batch);
+    }
+    return [];
+  };
+
+  const collectAll = () => [...recall(), ...(collect()?.requests ?? [])];
+
+  /** Passes everything to the browser; returns what it did not take. */
+  const deferAll = (): ExportRequest[] => {
+    const recalled = recall();
+    const next = collect();
+    if (!next) return recalled;
+    if (!pageEnd.canDefer || !pageEnd.defer(next.requests)) return [...recalled, ...next.requests];
+    deferred = next.batch;
+    return recalled;
+  };
+
+  const deliver = (requests: ExportRequest[]): Promise<void> => {
+    for (const { body } of requests) budget.spend(body.length);
+    return delivery.deliver(requests);
+  };
+  const deliverAny = (requests: ExportRequest[]) => {
+    if (requests.length > 0) void deliver(requests);
+  };
+
+  return {
+    canDefer: pageEnd.canDefer,
+    send: () => deliver(collectAll()),
+    sendStored: () => void delivery.deliver([]),
+    defer: () => deliverAny(deferAll()),
+    leave(isKept) {
+      // The browser would hold deferred requests of a page in the back/forward cache until it is gone: hours later, perhaps.
+      const requests = isKept ? collectAll() : deferAll();
+      deliverAny(requests.length > 0 ? pageEnd.leave(requests) : []);
+    },
+    clear() {
+      for (const request of recall()) settle(request, { reason: "consent" });
+      const { metrics, events } = recorder.clear();
+      drop("metrics", "consent", metrics);
+      drop("events", "consent", events);
+      void delivery.clear();
+    },
+    close: delivery.close,
+  };
+}
