@@ -1,8 +1,8 @@
 // Gets requests to the collector: one at a time, again later when that may help, from the outbox when it does not.
 
 import { createSerialQueue } from "../../../shared/serial-queue.js";
-import type { DroppedRecords } from "./accounting.js";
-import { createOutbox } from "./outbox.js";
+import type { DroppedRecords, DropReason } from "./accounting.js";
+import { createOutbox, type Outbox } from "./outbox.js";
 import type { ExportRequest } from "./requests.js";
 import { createRetrySchedule } from "./retry-schedule.js";
 import type { Transport, TransportResult } from "./transport.js";
@@ -34,7 +34,6 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
   const waiting: ExportRequest[] = [];
   const enqueue = createSerialQueue();
   let isClosed = false;
-
   const retries = createRetrySchedule(() => void runDue());
   const maySend = () => !retries.isPaused() && !isClosed && globalThis.navigator?.onLine !== false;
 
@@ -50,25 +49,17 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
     return true;
   };
 
-  const store = async (request: ExportRequest) => {
-    for (const removed of await outbox.put(request)) onSettled(removed, { reason: "outbox_overflow" });
-  };
-  const onExpired = (request: ExportRequest) => onSettled(request, { reason: "outbox_expired" });
-
-  const drainOutbox = async () => {
-    for (let next = await outbox.oldest(onExpired); next && maySend(); next = await outbox.oldest(onExpired)) {
-      if (!(await attempt(next))) return;
-      // Removed last: a page that ends in between sends it again, and the collector counts it once.
-      await outbox.remove(next.id);
-    }
-  };
+  const drop = (reason: DropReason) => (request: ExportRequest) => onSettled(request, { reason });
 
   const drain = async () => {
     for (let request = waiting.shift(); request; request = waiting.shift()) {
       // While nothing can be sent, and as long as the collector asked to wait, all goes to the outbox.
-      if (!maySend() || retries.isWaiting() || !(await attempt(request))) await store(request);
+      if (!maySend() || retries.isWaiting() || !(await attempt(request)))
+        (await outbox.put(request)).forEach(drop("outbox_overflow"));
     }
-    if (!retries.isWaiting() && maySend()) await inOneTab(`insitu:${storeName}:outbox`, drainOutbox);
+    if (retries.isWaiting() || !maySend()) return;
+    const sendStored = () => drainOutbox(outbox, drop("outbox_expired"), async (next) => maySend() && attempt(next));
+    await inOneTab(`insitu:${storeName}:outbox`, sendStored);
   };
 
   const run = () => enqueue(drain);
@@ -87,8 +78,8 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       return run();
     },
     async clear() {
-      for (const request of waiting.splice(0)) onSettled(request, { reason: "consent" });
-      for (const request of await outbox.clear()) onSettled(request, { reason: "consent" });
+      waiting.splice(0).forEach(drop("consent"));
+      (await outbox.clear()).forEach(drop("consent"));
     },
     async close() {
       removeListeners();
@@ -97,6 +88,19 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       await run();
     },
   };
+}
+
+/** Sends what is in the outbox until `attempt` returns false. */
+async function drainOutbox(
+  outbox: Outbox,
+  onExpired: (request: ExportRequest) => void,
+  attempt: (request: ExportRequest) => Promise<boolean>,
+): Promise<void> {
+  for (let next = await outbox.oldest(onExpired); next; next = await outbox.oldest(onExpired)) {
+    if (!(await attempt(next))) return;
+    // Removed last: a page that ends in between sends it again, and the collector counts it once.
+    await outbox.remove(next.id);
+  }
 }
 
 /** Calls back when the browser goes online, and when the page is shown again after the collector was reached once. Returns how to stop. */

@@ -36,15 +36,6 @@ export function createPageEnd(
   const send = (request: ExportRequest) =>
     void transport.send(request, true).then((result) => onResult(request, result));
 
-  /** True when the browser took the request. */
-  const sendBeacon = (request: ExportRequest): boolean => {
-    const type = contentType(request);
-    const isTaken = navigator.sendBeacon?.(transport.urlWithKey(request), new Blob([request.body], { type })) ?? false;
-    // The browser reports no result.
-    if (isTaken) onResult(request, { kind: "sent", rejected: 0 });
-    return isTaken;
-  };
-
   return {
     canDefer,
     recall() {
@@ -82,10 +73,18 @@ export function createPageEnd(
       return requests.filter((request) => {
         bytes += request.body.length;
         if (bytes > MAX_KEEPALIVE_BYTES) return true;
-        if (keepalive !== "auto") return !sendBeacon(request);
-        send(request);
+        if (keepalive === "auto") send(request);
+        else if (!sendBeacon(transport, request)) return true;
+        // The browser reports no result of a beacon.
+        else onResult(request, { kind: "sent", rejected: 0 });
         return false;
       });
     },
   };
+}
+
+/** True when the browser took the request. */
+function sendBeacon(transport: Transport, request: ExportRequest): boolean {
+  const body = new Blob([request.body], { type: contentType(request) });
+  return navigator.sendBeacon?.(transport.urlWithKey(request), body) ?? false;
 }

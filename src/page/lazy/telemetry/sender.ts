@@ -2,9 +2,9 @@
 
 import type { Accounting } from "./accounting.js";
 import { applyBeforeSend } from "./before-send.js";
-import { createByteBudget } from "./byte-budget.js";
+import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 import { createDelivery, droppedRecordsOf } from "./delivery.js";
-import { createPageEnd } from "./page-end.js";
+import { createPageEnd, type PageEnd } from "./page-end.js";
 import type { Recorder, RecorderBatch } from "./recorder.js";
 import { type ExportRequest, toRequests } from "./requests.js";
 import { createResource } from "./resource.js";
@@ -36,57 +36,27 @@ export interface SenderDeps {
   accounting: Accounting;
 }
 
-export function createSender({ options, storeName, fetch, recorder, accounting }: SenderDeps): Sender {
+export function createSender(deps: SenderDeps): Sender {
+  const { options, storeName, fetch, recorder, accounting } = deps;
   const { drop, settle } = accounting;
   const budget = createByteBudget();
-  const resource = createResource(options);
-  /** What the browser was passed for later. */
-  let deferred: RecorderBatch | undefined;
-
   const transport = createTransport(options, fetch);
   const delivery = createDelivery({ transport, storeName, onSettled: settle });
   const pageEnd = createPageEnd(transport, options, (request, result) => {
     if (result.kind === "retry") void delivery.deliver([request]);
     else settle(request, droppedRecordsOf(result));
   });
+  const collect = createCollect(deps, budget);
+  const deferral = createDeferral(deps, pageEnd, budget);
 
-  /** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
-  const collect = (): { batch: RecorderBatch; requests: ExportRequest[] } | undefined => {
-    const collected = budget.hasBytes() ? recorder.collect() : undefined;
-    const batch = collected && applyBeforeSend(collected, options.beforeSend, drop);
-    if (!batch) return undefined;
-    const requests = toRequests(batch, resource, options.protocol);
-    accounting.track(requests);
-    return { batch, requests };
-  };
-
-  /** Cancels what the browser holds; returns the requests that must be sent another way under the same id. */
-  const recall = (): ExportRequest[] => {
-    const { sent, cancelled } = pageEnd.recall();
-    for (const request of sent) {
-      budget.spend(request.body.length);
-      settle(request);
-    }
-    const batch = deferred;
-    deferred = undefined;
-    if (sent.length > 0) return cancelled;
-    if (batch) {
-      accounting.untrack(cancelled);
-      recorder.mergeBack(batch);
-    }
-    return [];
-  };
-
-  const collectAll = () => [...recall(), ...(collect()?.requests ?? [])];
+  const collectAll = () => [...deferral.recall(), ...(collect()?.requests ?? [])];
 
   /** Passes everything to the browser; returns what it did not take. */
   const deferAll = (): ExportRequest[] => {
-    const recalled = recall();
+    const recalled = deferral.recall();
     const next = collect();
-    if (!next) return recalled;
-    if (!pageEnd.canDefer || !pageEnd.defer(next.requests)) return [...recalled, ...next.requests];
-    deferred = next.batch;
-    return recalled;
+    if (!next || deferral.defer(next)) return recalled;
+    return [...recalled, ...next.requests];
   };
 
   const deliver = (requests: ExportRequest[]): Promise<void> => {
@@ -108,12 +78,59 @@ export function createSender({ options, storeName, fetch, recorder, accounting }
       deliverAny(requests.length > 0 ? pageEnd.leave(requests) : []);
     },
     clear() {
-      for (const request of recall()) settle(request, { reason: "consent" });
+      for (const request of deferral.recall()) settle(request, { reason: "consent" });
       const { metrics, events } = recorder.clear();
       drop("metrics", "consent", metrics);
       drop("events", "consent", events);
       void delivery.clear();
     },
     close: delivery.close,
+  };
+}
+
+interface Collected {
+  batch: RecorderBatch;
+  requests: ExportRequest[];
+}
+
+/** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
+function createCollect({ options, recorder, accounting }: SenderDeps, budget: ByteBudget) {
+  const resource = createResource(options);
+  return (): Collected | undefined => {
+    const collected = budget.hasBytes() ? recorder.collect() : undefined;
+    const batch = collected && applyBeforeSend(collected, options.beforeSend, accounting.drop);
+    if (!batch) return undefined;
+    const requests = toRequests(batch, resource, options.protocol);
+    accounting.track(requests);
+    return { batch, requests };
+  };
+}
+
+/** Keeps track of what the browser holds, so that no record is sent twice. */
+function createDeferral({ recorder, accounting }: SenderDeps, pageEnd: PageEnd, budget: ByteBudget) {
+  let deferred: RecorderBatch | undefined;
+  return {
+    /** False when the browser did not take it. */
+    defer({ batch, requests }: Collected): boolean {
+      if (!pageEnd.canDefer || !pageEnd.defer(requests)) return false;
+      deferred = batch;
+      return true;
+    },
+    /** Cancels what the browser holds; returns the requests that must be sent another way under the same id. */
+    recall(): ExportRequest[] {
+      const { sent, cancelled } = pageEnd.recall();
+      for (const request of sent) {
+        budget.spend(request.body.length);
+        accounting.settle(request);
+      }
+      const batch = deferred;
+      deferred = undefined;
+      if (sent.length > 0) return cancelled;
+      if (batch) {
+        accounting.untrack(cancelled);
+        recorder.mergeBack(batch);
+      }
+      return [];
+    },
   };
 }

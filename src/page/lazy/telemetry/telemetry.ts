@@ -32,10 +32,9 @@ export function createTelemetry(
   let isClosed = false;
   const maySend = () => consent === "granted" && !isOff;
 
-  const accounting = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
-  const recorder = createCountedRecorder(options, accounting);
+  const recording = createRecording(options);
+  const { accounting, recorder } = recording;
   const sender = createSender({ options, storeName, fetch, recorder, accounting });
-  const longTasks = createLongTasks();
 
   const flush = async (): Promise<void> => {
     timers.cancelFlush();
@@ -52,15 +51,8 @@ export function createTelemetry(
 
   return {
     record(record) {
-      if (isOff || consent === "denied") {
-        accounting.recorded(1);
-        accounting.drop("metrics", isOff ? "privacy" : "consent", 1);
-        return;
-      }
-      accounting.recorded(recorder.record(record));
-      if (record.kind === "predicted")
-        for (const durationMs of longTasks.during(record.timings.totalMs))
-          accounting.recorded(recorder.record({ kind: "longTask", durationMs, model: record.model.name }));
+      if (isOff || consent === "denied") return recording.refuse(isOff ? "privacy" : "consent");
+      recording.record(record);
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -81,7 +73,7 @@ export function createTelemetry(
     async close() {
       removeListeners();
       isClosed = true;
-      longTasks.close();
+      recording.close();
       timers.close();
       await flush();
       await sender.close();
@@ -89,8 +81,19 @@ export function createTelemetry(
   };
 }
 
-function createCountedRecorder(options: TelemetryOptions, accounting: Accounting): Recorder {
-  return createRecorder({
+interface Recording {
+  accounting: Accounting;
+  recorder: Recorder;
+  /** Records it, and the long tasks that ran during a prediction; counts what it became. */
+  record(record: TelemetryRecord): void;
+  /** Counts a record as dropped. */
+  refuse(reason: "privacy" | "consent"): void;
+  close(): void;
+}
+
+function createRecording(options: TelemetryOptions): Recording {
+  const accounting = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
+  const recorder = createRecorder({
     ...options,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
@@ -101,6 +104,22 @@ function createCountedRecorder(options: TelemetryOptions, accounting: Accounting
       accounting.drop(signal, reason, 1);
     },
   });
+  const longTasks = createLongTasks();
+  return {
+    accounting,
+    recorder,
+    record(record) {
+      accounting.recorded(recorder.record(record));
+      if (record.kind !== "predicted") return;
+      for (const durationMs of longTasks.during(record.timings.totalMs))
+        accounting.recorded(recorder.record({ kind: "longTask", durationMs, model: record.model.name }));
+    },
+    refuse(reason) {
+      accounting.recorded(1);
+      accounting.drop("metrics", reason, 1);
+    },
+    close: longTasks.close,
+  };
 }
 
 /** Calls back when the page is hidden or left; `isKept` when it may come back from the back/forward cache. Returns how to stop. */
