@@ -33,12 +33,12 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
   const outbox = createOutbox(storeName);
   const waiting: ExportRequest[] = [];
   const enqueue = createSerialQueue();
-  let isClosed = false;
-  const retries = createRetrySchedule(() => void runDue());
-  const maySend = () => !retries.isPaused() && !isClosed && globalThis.navigator?.onLine !== false;
+  const run = () => enqueue(drain);
+  const retries = createRetrySchedule(run);
 
-  /** False when the request must be tried again later. */
+  /** False when the request must be sent again later. */
   const attempt = async (request: ExportRequest): Promise<boolean> => {
+    if (!retries.maySend()) return false;
     const result = await transport.send(request);
     if (result.kind === "retry") {
       retries.failed(result);
@@ -52,25 +52,11 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
   const drop = (reason: DropReason) => (request: ExportRequest) => onSettled(request, { reason });
 
   const drain = async () => {
-    for (let request = waiting.shift(); request; request = waiting.shift()) {
-      // While nothing can be sent, and as long as the collector asked to wait, all goes to the outbox.
-      if (!maySend() || retries.isWaiting() || !(await attempt(request)))
-        (await outbox.put(request)).forEach(drop("outbox_overflow"));
-    }
-    if (retries.isWaiting() || !maySend()) return;
-    const sendStored = () => drainOutbox(outbox, drop("outbox_expired"), async (next) => maySend() && attempt(next));
-    await inOneTab(`insitu:${storeName}:outbox`, sendStored);
+    for (let request = waiting.shift(); request; request = waiting.shift())
+      if (!(await attempt(request))) (await outbox.put(request)).forEach(drop("outbox_overflow"));
+    if (retries.maySend())
+      await inOneTab(`insitu:${storeName}:outbox`, () => drainOutbox(outbox, drop("outbox_expired"), attempt));
   };
-
-  const run = () => enqueue(drain);
-  const runDue = () => {
-    retries.endWait();
-    return run();
-  };
-  const removeListeners = onNetworkChange(retries.hasReached, () => {
-    retries.resume();
-    void runDue();
-  });
 
   return {
     deliver(requests) {
@@ -82,8 +68,6 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       (await outbox.clear()).forEach(drop("consent"));
     },
     async close() {
-      removeListeners();
-      isClosed = true;
       retries.close();
       await run();
     },
@@ -101,19 +85,6 @@ async function drainOutbox(
     // Removed last: a page that ends in between sends it again, and the collector counts it once.
     await outbox.remove(next.id);
   }
-}
-
-/** Calls back when the browser goes online, and when the page is shown again after the collector was reached once. Returns how to stop. */
-function onNetworkChange(hasReached: () => boolean, callback: () => void): () => void {
-  const onVisible = () => {
-    if (document.visibilityState === "visible" && hasReached()) callback();
-  };
-  globalThis.addEventListener?.("online", callback);
-  globalThis.document?.addEventListener("visibilitychange", onVisible);
-  return () => {
-    globalThis.removeEventListener?.("online", callback);
-    globalThis.document?.removeEventListener("visibilitychange", onVisible);
-  };
 }
 
 /** Runs `job` unless another tab of the site runs it now. */

@@ -1,21 +1,14 @@
-// Decides when a failed request to the collector is tried again, and when to stop until the network changes.
+// Decides when a failed request to the collector is sent again, and when to stop until the network changes.
+
+import { createTimer } from "./timer.js";
 
 export interface RetrySchedule {
   /** A request failed. `after`: milliseconds that the collector asked for. `atOnce`: the request never left the page. */
   failed(failure: { after?: number; atOnce?: boolean }): void;
-  /** The collector answered. */
+  /** The collector responded. */
   succeeded(): void;
-  /** True while a retry is waiting for its time. */
-  isWaiting(): boolean;
-  /** True after too many failures, until `resume`. */
-  isPaused(): boolean;
-  /** True once the collector has answered. */
-  hasReached(): boolean;
-  /** Ends the wait, as its timer does. */
-  endWait(): void;
-  /** The network may have changed: forgets the failures. */
-  resume(): void;
-  /** Starts no timer any more. */
+  /** False while a retry waits for its time, after too many failures, while the browser is offline, and once closed. */
+  maySend(): boolean;
   close(): void;
 }
 
@@ -26,13 +19,28 @@ const MAX_FAILURES = 5;
 // A collector that is being restarted refuses at once too, for a moment.
 const MAX_BLOCKED = 3;
 
-/** Exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS 2015). `onDue` is called when a retry is due. */
+/**
+ * Exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS 2015). `onDue` is called when a retry is due: after its delay,
+ * when the browser goes online, and when the page is shown again.
+ */
 export function createRetrySchedule(onDue: () => void): RetrySchedule {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timer = createTimer(onDue);
   let failures = 0;
   let hasReached = false;
   let isPaused = false;
   let isClosed = false;
+
+  const onOnline = () => {
+    isPaused = false;
+    failures = 0;
+    timer.cancel();
+    onDue();
+  };
+  const onVisible = () => {
+    if (document.visibilityState === "visible" && hasReached) onOnline();
+  };
+  globalThis.addEventListener?.("online", onOnline);
+  globalThis.document?.addEventListener("visibilitychange", onVisible);
 
   return {
     failed({ after, atOnce }) {
@@ -40,28 +48,18 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
       // A request that never leaves the page while the browser is online is blocked: more tries would only fill the console.
       isPaused = failures >= (atOnce && !hasReached ? MAX_BLOCKED : MAX_FAILURES);
       if (isPaused || isClosed) return;
-      const maxDelay = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (failures - 1));
-      clearTimeout(timer);
-      timer = setTimeout(onDue, after ?? Math.random() * maxDelay);
+      timer.start(after ?? Math.random() * Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (failures - 1)));
     },
     succeeded() {
       hasReached = true;
       failures = 0;
     },
-    isWaiting: () => timer !== undefined,
-    isPaused: () => isPaused,
-    hasReached: () => hasReached,
-    endWait() {
-      clearTimeout(timer);
-      timer = undefined;
-    },
-    resume() {
-      isPaused = false;
-      failures = 0;
-    },
+    maySend: () => !isPaused && !isClosed && !timer.isRunning() && globalThis.navigator?.onLine !== false,
     close() {
+      globalThis.removeEventListener?.("online", onOnline);
+      globalThis.document?.removeEventListener("visibilitychange", onVisible);
       isClosed = true;
-      clearTimeout(timer);
+      timer.cancel();
     },
   };
 }

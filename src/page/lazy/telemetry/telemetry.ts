@@ -1,13 +1,13 @@
 // The page's telemetry: records in, requests to the collector out, within consent and privacy settings.
 
 import { type Accounting, createAccounting } from "./accounting.js";
-import { createFlushTimers } from "./flush-timers.js";
 import { createLongTasks } from "./long-tasks.js";
 import { createOtelBridge } from "./otel-bridge.js";
 import { isPrivate } from "./privacy.js";
 import { createRecorder, type Recorder } from "./recorder.js";
 import type { TelemetryRecord } from "./records.js";
 import { createSender } from "./sender.js";
+import { createTimer } from "./timer.js";
 import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./types.js";
 
 /** None of its methods throws or blocks. */
@@ -20,6 +20,10 @@ export interface Telemetry {
 }
 
 const FLUSH_MS = 30_000;
+// The first flush comes earlier by a random part of the interval, so that pages that were opened by one event do not all report at once.
+const MAX_JITTER = 0.5;
+// New records are passed to the browser at most this often.
+const DEFER_MS = 1_000;
 
 /** `fetch` is the browser's own. */
 export function createTelemetry(
@@ -30,6 +34,7 @@ export function createTelemetry(
   const isOff = isPrivate() && options.globalPrivacyControl === "off";
   let consent: TelemetryConsent = options.consent ?? "granted";
   let isClosed = false;
+  let jitter = Math.random() * MAX_JITTER;
   const maySend = () => consent === "granted" && !isOff;
 
   const recording = createRecording(options);
@@ -37,14 +42,14 @@ export function createTelemetry(
   const sender = createSender({ options, storeName, fetch, recorder, accounting });
 
   const flush = async (): Promise<void> => {
-    timers.cancelFlush();
+    flushTimer.cancel();
+    jitter = 0;
     if (maySend()) await sender.send();
   };
-  const timers = createFlushTimers({
-    interval: options.flushInterval ?? FLUSH_MS,
-    onFlush: () => void flush(),
-    onDefer: () => maySend() && sender.defer(),
-  });
+  const flushTimer = createTimer(flush);
+  const flushSoon = () => flushTimer.start((options.flushInterval ?? FLUSH_MS) * (1 - jitter));
+  // Passes new records to the browser, in case the page crashes.
+  const deferTimer = createTimer(() => maySend() && sender.defer());
   const removeListeners = onPageEnd((isKept) => maySend() && sender.leave(isKept));
   // What earlier pages could not send.
   if (maySend()) sender.sendStored();
@@ -56,15 +61,15 @@ export function createTelemetry(
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
-        timers.flushSoon();
-        if (sender.canDefer) timers.deferSoon();
+        flushSoon();
+        if (sender.canDefer) deferTimer.start(DEFER_MS);
       }
     },
     setConsent(next) {
       consent = next;
       if (next === "denied") sender.clear();
       else if (maySend()) {
-        timers.flushSoon();
+        flushSoon();
         sender.sendStored();
       }
     },
@@ -74,7 +79,7 @@ export function createTelemetry(
       removeListeners();
       isClosed = true;
       recording.close();
-      timers.close();
+      deferTimer.cancel();
       await flush();
       await sender.close();
     },
