@@ -12,15 +12,10 @@ export const ERROR = 17;
 /** Attributes of an event; those that are undefined or not finite are left out. */
 export type EventAttributes = Record<string, string | number | boolean | undefined>;
 
-export interface Emitter {
+/** The options say whether events name classes and carry messages; `epsilon` is reported, so that readers can correct for it. */
+export interface Emitter extends Pick<RecorderDeps, "classes" | "messages" | "epsilon"> {
   /** Share of predictions that become events. */
   readonly sampling: number;
-  /** Whether events name classes. */
-  readonly classes: boolean;
-  /** Whether events carry messages of errors. */
-  readonly messages: boolean;
-  /** With local differential privacy its epsilon, so that readers can correct for it; else undefined. */
-  readonly epsilon?: number;
   /** Adds to a sum. Attributes must come in one order each time. */
   add(instrument: Instrument, value: number, attributes: Record<string, string>): void;
   emit(name: string, attributes: EventAttributes, severity?: TelemetryEvent["severity"]): void;
@@ -41,14 +36,12 @@ export function createEmitter(
   aggregate: Aggregate,
   onEvent: (event: TelemetryEvent) => void,
 ): RecordEmitter {
-  const { sampling = SAMPLING, classes = false, messages = false, epsilon, sumsOnly, bridge, onDrop } = deps;
+  const { epsilon, sumsOnly, bridge, onDrop } = deps;
   let metrics = 0;
   let events = 0;
   return {
-    sampling,
-    classes,
-    messages,
-    epsilon,
+    ...deps,
+    sampling: deps.sampling ?? SAMPLING,
     add(instrument, value, attributes) {
       if (!aggregate.add(instrument, value, attributes)) onDrop("metrics", "non_finite");
       else {

@@ -16,13 +16,9 @@ export function createLongTasks(): LongTasks {
     entries = [...entries, ...added].slice(-MAX_ENTRIES);
   };
   let observer: PerformanceObserver | undefined;
-  try {
-    if (PerformanceObserver.supportedEntryTypes.includes("longtask")) {
-      observer = new PerformanceObserver((list) => keep(list.getEntries()));
-      observer.observe({ type: "longtask" });
-    }
-  } catch {
-    // There is no such observer here.
+  if (globalThis.PerformanceObserver?.supportedEntryTypes?.includes("longtask")) {
+    observer = new PerformanceObserver((list) => keep(list.getEntries()));
+    observer.observe({ type: "longtask" });
   }
   return {
     during(milliseconds) {

@@ -8,13 +8,98 @@ import { isSampled } from "./sampling.js";
 
 type Kind = TelemetryRecord["kind"];
 
+const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess"] as const;
+
 /** A new kind of record is one entry here. */
 const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => void } = {
-  predicted: mapPredicted,
-  feedback: mapFeedback,
-  failed: mapFailed,
-  loaded: mapLoaded,
-  trained: mapTrained,
+  predicted({ id, model, arm, backend, mode, timings, depth, decided, memory }, to) {
+    const version = versionOf(model, arm);
+    const run = { ...version, "ml.runtime.backend": backend, "ml.inference.mode": mode };
+    const seconds = timings.totalMs / 1000;
+    to.add("ml.inference.duration", seconds, run);
+    to.add("ml.inference.items", 1, run);
+    for (const stage of STAGES) {
+      const attributes = { "ml.model.name": model.name, "ml.runtime.backend": backend, "ml.inference.stage": stage };
+      to.add("ml.inference.stage.duration", timings[`${stage}Ms`] / 1000, attributes);
+    }
+    to.add("ml.inference.queue.depth", depth, { "ml.model.name": model.name });
+    // 0 where the backend has no such memory.
+    for (const kind of ["tensor", "wasm"] as const)
+      if (memory?.[kind])
+        to.add("ml.runtime.memory.usage", memory[kind], { "ml.runtime.backend": backend, "ml.memory.kind": kind });
+    if (decided) to.add("ml.prediction.confidence", decided.confidence, version);
+    if (!isSampled(id, to.sampling)) return;
+    to.emit("ml.prediction", {
+      "ml.prediction.id": id,
+      ...run,
+      "ml.model.digest": model.digest.slice(0, 16),
+      "ml.prediction.class": to.classes && decided ? to.randomise(decided.class, decided.classes) : undefined,
+      "ml.prediction.confidence": decided?.confidence,
+      "ml.prediction.margin": decided?.margin,
+      "ml.prediction.entropy": decided?.entropy,
+      "ml.inference.duration": seconds,
+      "ml.sampling.probability": to.sampling,
+      ...privacyOf(to),
+    });
+  },
+  feedback({ id, model, arm, correct, classes, squaredError, delayMs, source, class: trueClass }, to) {
+    const outcome = outcomeOf(correct, to);
+    const version = versionOf(model, arm);
+    to.add("ml.prediction.outcomes", 1, { ...version, "ml.prediction.outcome": outcome, ...privacyOf(to) });
+    // With local differential privacy it would reveal what the randomised outcome hides.
+    if (to.epsilon === undefined && squaredError !== undefined)
+      to.add("ml.prediction.squared_error", squaredError, version);
+    to.add("ml.feedback.delay", delayMs / 1000, { "ml.model.name": model.name });
+    if (!isSampled(id, to.sampling)) return;
+    to.emit("ml.feedback", {
+      "ml.prediction.id": id,
+      ...version,
+      "ml.prediction.outcome": outcome,
+      "ml.feedback.class": to.classes && trueClass !== undefined ? to.randomise(trueClass, classes) : undefined,
+      "ml.feedback.source": source,
+      "ml.feedback.delay": delayMs / 1000,
+      ...privacyOf(to),
+    });
+  },
+  failed({ stage, errorType, model, backend, durationMs = 0, message }, to) {
+    const type = { "error.type": errorType };
+    to.add("ml.errors", 1, { ...type, "ml.inference.stage": stage });
+    const run = { ...(model && versionOf(model, "stable")), ...(backend && { "ml.runtime.backend": backend }) };
+    if (model && stage === "predict")
+      to.add("ml.inference.duration", durationMs / 1000, { ...run, "ml.inference.mode": "online", ...type });
+    const attributes = {
+      ...type,
+      ...run,
+      "exception.type": "InsituError",
+      "exception.message": to.messages ? scrub(message) : undefined,
+      "ml.inference.stage": stage,
+    };
+    to.emit("ml.inference.exception", attributes, ERROR);
+  },
+  loaded({ model, backend, source, durationMs, warmupMs, downloaded }, to) {
+    const version = { "ml.model.name": model.name, "ml.model.version": model.version };
+    to.add("ml.model.load.duration", durationMs / 1000, { ...version, "ml.model.source": source });
+    if (warmupMs > 0)
+      to.add("ml.model.warmup.duration", warmupMs / 1000, {
+        "ml.model.name": model.name,
+        "ml.runtime.backend": backend,
+      });
+    if (downloaded > 0) to.add("ml.model.download.io", downloaded, version);
+    to.emit("ml.model.loaded", {
+      ...version,
+      "ml.runtime.backend": backend,
+      "ml.model.source": source,
+      "ml.model.load.duration": durationMs / 1000,
+    });
+  },
+  trained({ model, trigger, outcome, durationMs, examples, accuracy }, to) {
+    const base = { "ml.model.name": model };
+    const training = { ...base, "ml.retrain.trigger": trigger, "ml.retrain.outcome": outcome };
+    to.add("ml.personal.training.duration", durationMs / 1000, training);
+    if (examples !== undefined) to.add("ml.personal.examples", examples, base);
+    if (accuracy !== undefined) to.add("ml.personal.accuracy", accuracy, base);
+    if (trigger !== "asked") to.emit("ml.retrain.requested", training);
+  },
   personalFeedback: ({ model, correct }, to) =>
     to.add("ml.personal.outcomes", 1, {
       "ml.model.name": model,
@@ -38,106 +123,6 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
 export function mapRecord(record: TelemetryRecord, to: Emitter): void {
   const map = MAPPERS[record.kind] as (record: TelemetryRecord, to: Emitter) => void;
   map(record, to);
-}
-
-const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess"] as const;
-
-function mapPredicted(record: RecordOf<"predicted">, to: Emitter): void {
-  const { id, model, arm, backend, mode, timings, depth, decided, memory } = record;
-  const version = versionOf(model, arm);
-  const run = { ...version, "ml.runtime.backend": backend, "ml.inference.mode": mode };
-  const seconds = timings.totalMs / 1000;
-  to.add("ml.inference.duration", seconds, run);
-  to.add("ml.inference.items", 1, run);
-  for (const stage of STAGES) {
-    const attributes = { "ml.model.name": model.name, "ml.runtime.backend": backend, "ml.inference.stage": stage };
-    to.add("ml.inference.stage.duration", timings[`${stage}Ms`] / 1000, attributes);
-  }
-  to.add("ml.inference.queue.depth", depth, { "ml.model.name": model.name });
-  // 0 where the backend has no such memory.
-  for (const kind of ["tensor", "wasm"] as const)
-    if (memory?.[kind])
-      to.add("ml.runtime.memory.usage", memory[kind], { "ml.runtime.backend": backend, "ml.memory.kind": kind });
-  if (decided) to.add("ml.prediction.confidence", decided.confidence, version);
-  if (!isSampled(id, to.sampling)) return;
-  to.emit("ml.prediction", {
-    "ml.prediction.id": id,
-    ...run,
-    "ml.model.digest": model.digest.slice(0, 16),
-    "ml.prediction.class": to.classes && decided ? to.randomise(decided.class, decided.classes) : undefined,
-    "ml.prediction.confidence": decided?.confidence,
-    "ml.prediction.margin": decided?.margin,
-    "ml.prediction.entropy": decided?.entropy,
-    "ml.inference.duration": seconds,
-    "ml.sampling.probability": to.sampling,
-    ...privacyOf(to),
-  });
-}
-
-function mapFeedback(record: RecordOf<"feedback">, to: Emitter): void {
-  const { id, model, arm, correct, classes, squaredError, delayMs, source } = record;
-  const outcome = outcomeOf(correct, to);
-  const version = versionOf(model, arm);
-  to.add("ml.prediction.outcomes", 1, { ...version, "ml.prediction.outcome": outcome, ...privacyOf(to) });
-  // With local differential privacy it would reveal what the randomised outcome hides.
-  if (to.epsilon === undefined && squaredError !== undefined)
-    to.add("ml.prediction.squared_error", squaredError, version);
-  to.add("ml.feedback.delay", delayMs / 1000, { "ml.model.name": model.name });
-  if (!isSampled(id, to.sampling)) return;
-  to.emit("ml.feedback", {
-    "ml.prediction.id": id,
-    ...version,
-    "ml.prediction.outcome": outcome,
-    "ml.feedback.class": to.classes && record.class !== undefined ? to.randomise(record.class, classes) : undefined,
-    "ml.feedback.source": source,
-    "ml.feedback.delay": delayMs / 1000,
-    ...privacyOf(to),
-  });
-}
-
-function mapFailed(record: RecordOf<"failed">, to: Emitter): void {
-  const { stage, errorType, model, backend, durationMs = 0, message } = record;
-  const type = { "error.type": errorType };
-  to.add("ml.errors", 1, { ...type, "ml.inference.stage": stage });
-  const run = { ...(model && versionOf(model, "stable")), ...(backend && { "ml.runtime.backend": backend }) };
-  if (model && stage === "predict")
-    to.add("ml.inference.duration", durationMs / 1000, { ...run, "ml.inference.mode": "online", ...type });
-  const attributes = {
-    ...type,
-    ...run,
-    "exception.type": "InsituError",
-    "exception.message": to.messages ? scrub(message) : undefined,
-    "ml.inference.stage": stage,
-  };
-  to.emit("ml.inference.exception", attributes, ERROR);
-}
-
-function mapLoaded(record: RecordOf<"loaded">, to: Emitter): void {
-  const { model, backend, source, durationMs, warmupMs, downloaded } = record;
-  const version = { "ml.model.name": model.name, "ml.model.version": model.version };
-  to.add("ml.model.load.duration", durationMs / 1000, { ...version, "ml.model.source": source });
-  if (warmupMs > 0)
-    to.add("ml.model.warmup.duration", warmupMs / 1000, {
-      "ml.model.name": model.name,
-      "ml.runtime.backend": backend,
-    });
-  if (downloaded > 0) to.add("ml.model.download.io", downloaded, version);
-  to.emit("ml.model.loaded", {
-    ...version,
-    "ml.runtime.backend": backend,
-    "ml.model.source": source,
-    "ml.model.load.duration": durationMs / 1000,
-  });
-}
-
-function mapTrained(record: RecordOf<"trained">, to: Emitter): void {
-  const { model, trigger, outcome, durationMs, examples, accuracy } = record;
-  const base = { "ml.model.name": model };
-  const training = { ...base, "ml.retrain.trigger": trigger, "ml.retrain.outcome": outcome };
-  to.add("ml.personal.training.duration", durationMs / 1000, training);
-  if (examples !== undefined) to.add("ml.personal.examples", examples, base);
-  if (accuracy !== undefined) to.add("ml.personal.accuracy", accuracy, base);
-  if (trigger !== "asked") to.emit("ml.retrain.requested", training);
 }
 
 function versionOf({ name, version }: Pick<ModelRef, "name" | "version">, arm: string) {

@@ -29,40 +29,35 @@ export function otlpLogs(events: readonly TelemetryEvent[], resource: Values): o
   return { resourceLogs: [{ resource: { attributes: pairs(resource) }, scopeLogs }] };
 }
 
+/** A 64-bit integer is a decimal string. */
 function otlpMetric(metric: TelemetryMetric, times: Times): object {
   const { name, unit } = metric;
+  const data = <P extends { attributes: Values }>(points: P[], fieldsOf: (point: P) => object) => ({
+    aggregationTemporality: DELTA,
+    dataPoints: points.map((point) => ({ ...fieldsOf(point), attributes: pairs(point.attributes), ...times })),
+  });
   switch (metric.kind) {
     case "counter": {
-      // A 64-bit integer is a decimal string.
-      const dataPoints = metric.points.map(({ attributes, value }) => ({
-        attributes: pairs(attributes),
-        ...times,
-        asInt: String(Math.round(value)),
-      }));
-      return { name, unit, sum: { aggregationTemporality: DELTA, isMonotonic: true, dataPoints } };
+      const sum = data(metric.points, ({ value }) => ({ asInt: String(Math.round(value)) }));
+      return { name, unit, sum: { ...sum, isMonotonic: true } };
     }
     case "histogram": {
-      const explicitBounds = metric.bounds;
-      const dataPoints = metric.points.map(({ attributes, count, buckets, ...rest }) => ({
-        attributes: pairs(attributes),
-        ...times,
-        ...rest,
-        count: String(count),
+      const histogram = data(metric.points, ({ buckets, ...point }) => ({
+        ...point,
+        count: String(point.count),
         bucketCounts: buckets.map(String),
-        explicitBounds,
+        explicitBounds: metric.bounds,
       }));
-      return { name, unit, histogram: { aggregationTemporality: DELTA, dataPoints } };
+      return { name, unit, histogram };
     }
     case "exponential": {
-      const dataPoints = metric.points.map(({ attributes, count, zeroCount, offset, buckets, ...rest }) => ({
-        attributes: pairs(attributes),
-        ...times,
-        ...rest,
-        count: String(count),
-        zeroCount: String(zeroCount),
+      const exponentialHistogram = data(metric.points, ({ offset, buckets, ...point }) => ({
+        ...point,
+        count: String(point.count),
+        zeroCount: String(point.zeroCount),
         positive: { offset, bucketCounts: buckets.map(String) },
       }));
-      return { name, unit, exponentialHistogram: { aggregationTemporality: DELTA, dataPoints } };
+      return { name, unit, exponentialHistogram };
     }
     default:
       return metric satisfies never;

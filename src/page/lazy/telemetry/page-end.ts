@@ -36,15 +36,20 @@ export function createPageEnd(
   const send = (request: ExportRequest) =>
     void transport.send(request, true).then((result) => onResult(request, result));
 
+  const recall = () => {
+    const sent: ExportRequest[] = [];
+    const cancelled: ExportRequest[] = [];
+    for (const { request, result, controller } of deferred) {
+      if (!result.activated) controller.abort();
+      (result.activated ? sent : cancelled).push(request);
+    }
+    deferred = [];
+    return { sent, cancelled };
+  };
+
   return {
     canDefer,
-    recall() {
-      const sent = deferred.filter(({ result }) => result.activated).map(({ request }) => request);
-      const open = deferred.filter(({ result }) => !result.activated);
-      for (const { controller } of open) controller.abort();
-      deferred = [];
-      return { sent, cancelled: open.map(({ request }) => request) };
-    },
+    recall,
     defer(requests) {
       try {
         for (const request of requests) {
@@ -57,8 +62,7 @@ export function createPageEnd(
         return true;
       } catch {
         // All deferred requests of the page, other scripts' too, share 64 KiB for an origin.
-        for (const { controller } of deferred) controller.abort();
-        deferred = [];
+        recall();
         return false;
       }
     },

@@ -1,5 +1,6 @@
 // Decides when a failed request to the collector is sent again, and when to stop until the network changes.
 
+import { listen } from "./listen.js";
 import { createTimer } from "./timer.js";
 
 export interface RetrySchedule {
@@ -36,11 +37,10 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
     timer.cancel();
     onDue();
   };
-  const onVisible = () => {
+  const stopOnline = listen(globalThis, "online", onOnline);
+  const stopVisible = listen(globalThis.document, "visibilitychange", () => {
     if (document.visibilityState === "visible" && hasReached) onOnline();
-  };
-  globalThis.addEventListener?.("online", onOnline);
-  globalThis.document?.addEventListener("visibilitychange", onVisible);
+  });
 
   return {
     failed({ after, atOnce }) {
@@ -56,8 +56,8 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
     },
     maySend: () => !isPaused && !isClosed && !timer.isRunning() && globalThis.navigator?.onLine !== false,
     close() {
-      globalThis.removeEventListener?.("online", onOnline);
-      globalThis.document?.removeEventListener("visibilitychange", onVisible);
+      stopOnline();
+      stopVisible();
       isClosed = true;
       timer.cancel();
     },

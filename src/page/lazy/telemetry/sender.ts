@@ -39,15 +39,15 @@ export interface SenderDeps {
 export function createSender(deps: SenderDeps): Sender {
   const { options, storeName, fetch, recorder, accounting } = deps;
   const { drop, settle } = accounting;
-  const budget = createByteBudget();
+  const spend = createByteBudget();
   const transport = createTransport(options, fetch);
   const delivery = createDelivery({ transport, storeName, onSettled: settle });
   const pageEnd = createPageEnd(transport, options, (request, result) => {
     if (result.kind === "retry") void delivery.deliver([request]);
     else settle(request, droppedRecordsOf(result));
   });
-  const collect = createCollect(deps, budget);
-  const deferral = createDeferral(deps, pageEnd, budget);
+  const collect = createCollect(deps, spend);
+  const deferral = createDeferral(deps, pageEnd, spend);
 
   const collectAll = () => [...deferral.recall(), ...(collect()?.requests ?? [])];
 
@@ -60,7 +60,7 @@ export function createSender(deps: SenderDeps): Sender {
   };
 
   const deliver = (requests: ExportRequest[]): Promise<void> => {
-    for (const { body } of requests) budget.spend(body.length);
+    for (const { body } of requests) spend(body.length);
     return delivery.deliver(requests);
   };
   const deliverAny = (requests: ExportRequest[]) => {
@@ -94,10 +94,10 @@ interface Collected {
 }
 
 /** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
-function createCollect({ options, recorder, accounting }: SenderDeps, budget: ByteBudget) {
+function createCollect({ options, recorder, accounting }: SenderDeps, spend: ByteBudget) {
   const resource = createResource(options);
   return (): Collected | undefined => {
-    const collected = budget.hasBytes() ? recorder.collect() : undefined;
+    const collected = spend(0) ? recorder.collect() : undefined;
     const batch = collected && applyBeforeSend(collected, options.beforeSend, accounting.drop);
     if (!batch) return undefined;
     const requests = toRequests(batch, resource, options.protocol);
@@ -107,7 +107,7 @@ function createCollect({ options, recorder, accounting }: SenderDeps, budget: By
 }
 
 /** Keeps track of what the browser holds, so that no record is sent twice. */
-function createDeferral({ recorder, accounting }: SenderDeps, pageEnd: PageEnd, budget: ByteBudget) {
+function createDeferral({ recorder, accounting }: SenderDeps, pageEnd: PageEnd, spend: ByteBudget) {
   let deferred: RecorderBatch | undefined;
   return {
     /** False when the browser did not take it. */
@@ -120,7 +120,7 @@ function createDeferral({ recorder, accounting }: SenderDeps, pageEnd: PageEnd, 
     recall(): ExportRequest[] {
       const { sent, cancelled } = pageEnd.recall();
       for (const request of sent) {
-        budget.spend(request.body.length);
+        spend(request.body.length);
         accounting.settle(request);
       }
       const batch = deferred;

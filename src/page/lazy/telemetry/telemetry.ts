@@ -1,6 +1,7 @@
 // The page's telemetry: records in, requests to the collector out, within consent and privacy settings.
 
 import { type Accounting, createAccounting } from "./accounting.js";
+import { listen } from "./listen.js";
 import { createLongTasks } from "./long-tasks.js";
 import { createOtelBridge } from "./otel-bridge.js";
 import { isPrivate } from "./privacy.js";
@@ -129,14 +130,12 @@ function createRecording(options: TelemetryOptions): Recording {
 
 /** Calls back when the page is hidden or left; `isKept` when it may come back from the back/forward cache. Returns how to stop. */
 function onPageEnd(callback: (isKept: boolean) => void): () => void {
-  const onHide = () => {
+  const stopHidden = listen(globalThis.document, "visibilitychange", () => {
     if (document.visibilityState === "hidden") callback(false);
-  };
-  const onLeave = (event: PageTransitionEvent) => callback(event.persisted);
-  globalThis.document?.addEventListener("visibilitychange", onHide);
-  globalThis.addEventListener?.("pagehide", onLeave);
+  });
+  const stopLeft = listen<PageTransitionEvent>(globalThis, "pagehide", ({ persisted }) => callback(persisted));
   return () => {
-    globalThis.document?.removeEventListener("visibilitychange", onHide);
-    globalThis.removeEventListener?.("pagehide", onLeave);
+    stopHidden();
+    stopLeft();
   };
 }
