@@ -100,7 +100,7 @@ describe("metrics", () => {
     ["buckets that do not add up", { count: "3" }, "add up"],
     ["too few buckets", { bucketCounts: ["1"] }, "need 15 bucketCounts"],
     ["bounds that fall", { explicitBounds: [...BOUNDS].reverse() }, "must increase"],
-    ["300 bounds", { explicitBounds: Array.from({ length: 300 }, (_, i) => i) }, "199 fit"],
+    ["300 bounds", { explicitBounds: Array.from({ length: 300 }, (_, i) => i) }, "at most 199"],
     ["attributes that are not an array", { attributes: { a: 1 } }, "array"],
     ["33 attributes", { attributes: new Array(33).fill({ key: "k", value: { intValue: 1 } }) }, "at most 32"],
     ["a time that is not an integer", { timeUnixNano: "soon" }, "nanoseconds"],

@@ -199,10 +199,10 @@ describe("origins", () => {
   });
 
   it.each(["shop.example", "https://shop.example/path", "null", "*", "file:///tmp"])(
-    "%s is no origin",
+    "%s is not an origin",
     async (origin) => {
       await expect(startCollector({ port: 0, data: ":memory:", allowOrigins: [origin] })).rejects.toThrow(
-        "is no origin",
+        "is not an origin",
       );
     },
   );
