@@ -2,7 +2,7 @@
 import { InsituError } from "../shared/errors.js";
 import type { StoredPersonalModel } from "../shared/protocol.js";
 import type { PersonalConsent } from "./api-types.js";
-import type { AskHost } from "./storage/model-store.js";
+import type { StoreCall } from "./storage/model-store.js";
 
 export interface PersonalPrivacy {
   /** `denied`: nothing new is learned, and calls that would reject with `consent_denied`; what was learned stays until it is forgotten, and still answers. */
@@ -22,7 +22,7 @@ export interface LearningConsent {
   opened(model: { forget(): Promise<void> }): void;
 }
 
-export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: PersonalConsent = "granted") {
+export function createPersonalPrivacy(call: StoreCall, storeName: string, initial: PersonalConsent = "granted") {
   let consent = initial;
   const all = new Set<{ forget(): Promise<void> }>();
   const personal: PersonalPrivacy = {
@@ -32,10 +32,10 @@ export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: 
     setConsent(next) {
       consent = next;
     },
-    list: () => ask("Listing", (host) => host.listPersonal()),
+    list: () => call("listPersonal", [], "Listing personal models"),
     async forget() {
       await Promise.allSettled([...all].map((model) => model.forget()));
-      await ask("Forgetting", (host) => host.forgetPersonal());
+      await call("forgetPersonal", [], "Forgetting personal models");
       // Also of rankers that no page has open.
       await (await import("./lazy/ranking/ranker.js")).forgetRankers(storeName);
     },

@@ -1,5 +1,4 @@
 // What the page's half holds of personal models until they are asked for: it fetches the rest, and sends requests to the worker.
-import { type Remote, transfer } from "comlink";
 import {
   asInsituError,
   type ErrorCode,
@@ -8,37 +7,28 @@ import {
   InsituError,
   isInsituError,
 } from "../shared/errors.js";
-import type { Host, HostPrediction, PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
-import type { ModelInfo, Prediction, PredictionTimings } from "../shared/types/model.js";
-import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "../shared/types/personal.js";
-import type { PredictInput, PredictOptions } from "./api-types.js";
-import type { TransferableInput } from "./input/wire-input.js";
+import { randomHex } from "../shared/hex.js";
+import type { PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
+import { requireSecureContext } from "../shared/secure-context.js";
+import type { ModelInfo } from "../shared/types/model.js";
+import type { PersonalizeOptions, RetrainEvent } from "../shared/types/personal.js";
+import { toWireInput } from "./input/wire-input.js";
 import type { PersonalCallOptions, PersonalModel } from "./lazy/personal/personal-model.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
-import type { CallLimits } from "./lib/with-timeout.js";
 import type { Monitoring } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
+import { type Predict, withTotal } from "./predict.js";
 import type { TelemetryHandle } from "./telemetry.js";
-
-/** Asks a worker that has the model. */
-export type AskModel = <T>(
-  limits: CallLimits,
-  input: PredictInput | null,
-  request: (host: Remote<Host>, call: number, handle: number, crossed: TransferableInput | undefined) => Promise<T>,
-) => Promise<T>;
+import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
 
 export interface PersonalHandleDeps {
   info: ModelInfo;
-  askModel: AskModel;
-  /** Hears of trainings by the number of their call, until the answer is called. */
-  onTraining(call: number, listener: (progress: TrainingProgress) => void): () => void;
+  rpc: ModelRpc;
   monitoring: Monitoring;
   storeName: string;
   telemetry: TelemetryHandle;
   learning: LearningConsent;
-  predict(input: PredictInput, options?: PredictOptions): Promise<Prediction>;
-  toTimings(measured: HostPrediction["timings"], total: number): PredictionTimings;
-  randomId(): string;
+  predict: Predict;
   isBusy(): boolean;
   retrain(event: RetrainEvent): void;
 }
@@ -55,32 +45,33 @@ function refuse(code: ErrorCode, message: string, data?: ErrorData, cause?: unkn
 }
 
 export function createPersonalHandle(parts: PersonalHandleDeps) {
-  const { info, askModel, onTraining, learning, monitoring, storeName } = parts;
+  const { info, rpc, learning, monitoring, storeName } = parts;
   const opened: (PersonalModel | PersonalRanker)[] = [];
 
   const openModel = async (name: string, options: PersonalizeOptions): Promise<PersonalModel> => {
     const { createPersonalModel } = await fetched(import("./lazy/personal/personal-model.js"));
     return createPersonalModel({
-      ...{ ...parts, ...options, name, model: info.name },
+      ...parts,
+      ...options,
+      name,
+      model: info.name,
       ask<K extends PersonalRequest["kind"]>(
         request: PersonalArguments<K>,
         what: string,
         options: PersonalCallOptions,
       ) {
-        const { input, onTraining: listener, ...limits } = options;
-        let quiet: (() => void) | undefined;
-        return askModel<PersonalResults[K]>(
-          { ...limits, what: `${what} ${name}` },
-          input ?? null,
-          (host, call, handle, crossed) => {
-            if (listener) quiet = onTraining(call, listener);
-            const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
-            return host.personal(call, handle, name, transfer(full, crossed?.transfer ?? [])) as Promise<
-              PersonalResults[K]
-            >;
-          },
-        ).finally(() => quiet?.());
+        const { input, onTraining, ...limits } = options;
+        const prepare = async (): Promise<CallInput<"personal">> => {
+          if (input === undefined || input === null) return { args: [name, request as PersonalRequest] };
+          const { input: wire, transfer } = await toWireInput(input, info.inputs);
+          return { args: [name, { ...request, input: wire } as PersonalRequest], transfer };
+        };
+        return rpc.call("personal", prepare, { ...limits, what: `${what} ${name}`, onProgress: onTraining }) as Promise<
+          PersonalResults[K]
+        >;
       },
+      toTimings: withTotal,
+      randomId: randomHex,
       refuse,
       codeOf: (error) => (isInsituError(error) ? error.code : "unknown"),
       revive: (error) => fromWire(error) as InsituError,
@@ -97,6 +88,7 @@ export function createPersonalHandle(parts: PersonalHandleDeps) {
 
   return {
     async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
+      requireSecureContext("A personal model");
       // It becomes part of messages, rows and a lock's name.
       if (typeof name !== "string" || name === "" || name.length > 100) {
         refuse("input_invalid", "Pass a name of 1 to 100 characters.", { name });

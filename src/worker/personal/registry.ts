@@ -1,6 +1,7 @@
 // The worker's desk for personal models: one for each base model and name, on one database and one vault.
 import { InsituError } from "../../shared/errors.js";
 import type { PersonalRequest, PersonalResult, StoredPersonalModel } from "../../shared/protocol.js";
+import { requireSecureContext } from "../../shared/secure-context.js";
 import { sha256 } from "../../shared/sha256.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { ModelRef } from "../../shared/types/model.js";
@@ -61,6 +62,7 @@ export function createPersonalRegistry(storage: string, engine: Engine, turns: S
 
   return {
     async ask(base, name, request, call) {
+      requireSecureContext("A personal model");
       const answer = await answered(await personalOf(base, name), request, call);
       return answer as PersonalResult<typeof request>;
     },

@@ -1,6 +1,6 @@
 // Sends one request to the collector, and reads from the response what became of its records.
 
-import { parseRetryAfter } from "../../../shared/retry-after.js";
+import { retryAfterOf } from "../../../shared/retry-after.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
 
@@ -87,7 +87,7 @@ async function fetchResult(fetch: typeof globalThis.fetch, url: string, init: Re
     const text = await readStart(response);
     if (response.ok) return { kind: "sent", rejected: rejectedIn(text) };
     if (!RETRYABLE_STATUS.has(response.status)) return { kind: "refused" };
-    return { kind: "retry", after: parseRetryAfter(response.headers.get("retry-after")) };
+    return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) };
   } catch {
     return { kind: "retry", atOnce: performance.now() - startedAt < BLOCKED_MS };
   } finally {
