@@ -95,18 +95,10 @@ function emptyMetric(name: Instrument, isExponential: boolean): TelemetryMetric 
 }
 
 function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes): Point {
-  switch (metric.kind) {
-    case "counter":
-      return { attributes, value: 0 };
-    case "exponential":
-      return emptyExponential(attributes);
-    case "histogram": {
-      const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
-      return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
-    }
-    default:
-      return metric satisfies never;
-  }
+  if (metric.kind === "counter") return { attributes, value: 0 };
+  if (metric.kind === "exponential") return emptyExponential(attributes);
+  const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
+  return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
 }
 
 /** Both points belong to one instrument. */

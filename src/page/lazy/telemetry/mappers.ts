@@ -11,8 +11,8 @@ type Kind = TelemetryRecord["kind"];
 const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess"] as const;
 
 /** A new kind of record is one entry here. */
-const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => void } = {
-  predicted({ id, model, arm, backend, mode, timings, depth, decided, memory }, to) {
+const MAPPERS: { readonly [K in Kind]: (to: Emitter, record: RecordOf<K>) => void } = {
+  predicted(to, { id, model, arm, backend, mode, timings, depth, decided, memory }) {
     const version = versionOf(model, arm);
     const run = { ...version, "ml.runtime.backend": backend, "ml.inference.mode": mode };
     const seconds = timings.totalMs / 1000;
@@ -42,8 +42,8 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
       ...privacyOf(to),
     });
   },
-  feedback({ id, model, arm, correct, classes, squaredError, delayMs, source, class: trueClass }, to) {
-    const outcome = outcomeOf(correct, to);
+  feedback(to, { id, model, arm, correct, classes, squaredError, delayMs, source, class: trueClass }) {
+    const outcome = outcomeOf(to, correct);
     const version = versionOf(model, arm);
     to.add("ml.prediction.outcomes", 1, { ...version, "ml.prediction.outcome": outcome, ...privacyOf(to) });
     // With local differential privacy it would reveal what the randomised outcome hides.
@@ -61,7 +61,7 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
       ...privacyOf(to),
     });
   },
-  failed({ stage, errorType, model, backend, durationMs = 0, message }, to) {
+  failed(to, { stage, errorType, model, backend, durationMs = 0, message }) {
     const type = { "error.type": errorType };
     to.add("ml.errors", 1, { ...type, "ml.inference.stage": stage });
     const run = { ...(model && versionOf(model, "stable")), ...(backend && { "ml.runtime.backend": backend }) };
@@ -76,7 +76,7 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
     };
     to.emit("ml.inference.exception", attributes, ERROR);
   },
-  loaded({ model, backend, source, durationMs, warmupMs, downloaded }, to) {
+  loaded(to, { model, backend, source, durationMs, warmupMs, downloaded }) {
     const version = { "ml.model.name": model.name, "ml.model.version": model.version };
     to.add("ml.model.load.duration", durationMs / 1000, { ...version, "ml.model.source": source });
     if (warmupMs > 0)
@@ -92,7 +92,7 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
       "ml.model.load.duration": durationMs / 1000,
     });
   },
-  trained({ model, trigger, outcome, durationMs, examples, accuracy }, to) {
+  trained(to, { model, trigger, outcome, durationMs, examples, accuracy }) {
     const base = { "ml.model.name": model };
     const training = { ...base, "ml.retrain.trigger": trigger, "ml.retrain.outcome": outcome };
     to.add("ml.personal.training.duration", durationMs / 1000, training);
@@ -100,36 +100,36 @@ const MAPPERS: { readonly [K in Kind]: (record: RecordOf<K>, to: Emitter) => voi
     if (accuracy !== undefined) to.add("ml.personal.accuracy", accuracy, base);
     if (trigger !== "asked") to.emit("ml.retrain.requested", training);
   },
-  personalFeedback: ({ model, correct }, to) =>
+  personalFeedback: (to, { model, correct }) =>
     to.add("ml.personal.outcomes", 1, {
       "ml.model.name": model,
-      "ml.prediction.outcome": outcomeOf(correct, to),
+      "ml.prediction.outcome": outcomeOf(to, correct),
       ...privacyOf(to),
     }),
-  cache: ({ result }, to) => to.add("ml.model.cache.requests", 1, { "ml.cache.result": result }),
-  fellBack({ from, to: target, errorType }, to) {
+  cache: (to, { result }) => to.add("ml.model.cache.requests", 1, { "ml.cache.result": result }),
+  fellBack(to, { from, to: target, errorType }) {
     const fallback = { "ml.fallback.from": from, "ml.fallback.to": target, "error.type": errorType };
     to.add("ml.runtime.fallbacks", 1, fallback);
     to.emit("ml.runtime.fallback", fallback);
   },
-  restarted: ({ reason }, to) => to.add("ml.runtime.worker.restarts", 1, { "ml.restart.reason": reason }),
-  storage: ({ bytes }, to) => to.add("ml.runtime.memory.usage", bytes, { "ml.memory.kind": "storage" }),
-  longTask: ({ durationMs, model }, to) =>
+  restarted: (to, { reason }) => to.add("ml.runtime.worker.restarts", 1, { "ml.restart.reason": reason }),
+  storage: (to, { bytes }) => to.add("ml.runtime.memory.usage", bytes, { "ml.memory.kind": "storage" }),
+  longTask: (to, { durationMs, model }) =>
     to.add("ml.runtime.long_task.duration", durationMs / 1000, { "ml.model.name": model }),
-  unmatched: ({ model }, to) => to.add("ml.feedback.unmatched", 1, { "ml.model.name": model }),
+  unmatched: (to, { model }) => to.add("ml.feedback.unmatched", 1, { "ml.model.name": model }),
 };
 
 /** Writes what a record says to `to`. */
 export function mapRecord(record: TelemetryRecord, to: Emitter): void {
-  const map = MAPPERS[record.kind] as (record: TelemetryRecord, to: Emitter) => void;
-  map(record, to);
+  const map = MAPPERS[record.kind] as (to: Emitter, record: TelemetryRecord) => void;
+  map(to, record);
 }
 
 function versionOf({ name, version }: Pick<ModelRef, "name" | "version">, arm: string) {
   return { "ml.model.name": name, "ml.model.version": version, "ml.rollout.arm": arm };
 }
 
-function outcomeOf(correct: boolean, to: Emitter): "correct" | "incorrect" {
+function outcomeOf(to: Emitter, correct: boolean): "correct" | "incorrect" {
   return to.randomise(correct ? 1 : 0, 2) === 1 ? "correct" : "incorrect";
 }
 

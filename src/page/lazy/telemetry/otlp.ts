@@ -1,6 +1,6 @@
 // Writes batches as OTLP/HTTP JSON, which an OpenTelemetry Collector and ours read; pure.
 
-import type { TelemetryBatch, TelemetryEvent, TelemetryMetric } from "./types.js";
+import type { TelemetryBatch, TelemetryMetric } from "./types.js";
 
 type Values = Readonly<Record<string, string | number | boolean>>;
 type Times = { startTimeUnixNano: string; timeUnixNano: string };
@@ -17,7 +17,7 @@ export function otlpMetrics({ metrics, startedAt, endedAt }: TelemetryBatch, res
 }
 
 /** The body of `POST {endpoint}/v1/logs`. */
-export function otlpLogs(events: readonly TelemetryEvent[], resource: Values): object {
+export function otlpLogs({ events }: TelemetryBatch, resource: Values): object {
   const logRecords = events.map(({ name, recordedAt, severity, attributes }) => ({
     timeUnixNano: nanos(recordedAt),
     observedTimeUnixNano: nanos(recordedAt),
@@ -36,32 +36,26 @@ function otlpMetric(metric: TelemetryMetric, times: Times): object {
     aggregationTemporality: DELTA,
     dataPoints: points.map((point) => ({ ...fieldsOf(point), attributes: pairs(point.attributes), ...times })),
   });
-  switch (metric.kind) {
-    case "counter": {
-      const sum = data(metric.points, ({ value }) => ({ asInt: String(Math.round(value)) }));
-      return { name, unit, sum: { ...sum, isMonotonic: true } };
-    }
-    case "histogram": {
-      const histogram = data(metric.points, ({ buckets, ...point }) => ({
-        ...point,
-        count: String(point.count),
-        bucketCounts: buckets.map(String),
-        explicitBounds: metric.bounds,
-      }));
-      return { name, unit, histogram };
-    }
-    case "exponential": {
-      const exponentialHistogram = data(metric.points, ({ offset, buckets, ...point }) => ({
-        ...point,
-        count: String(point.count),
-        zeroCount: String(point.zeroCount),
-        positive: { offset, bucketCounts: buckets.map(String) },
-      }));
-      return { name, unit, exponentialHistogram };
-    }
-    default:
-      return metric satisfies never;
+  if (metric.kind === "counter") {
+    const sum = data(metric.points, ({ value }) => ({ asInt: String(Math.round(value)) }));
+    return { name, unit, sum: { ...sum, isMonotonic: true } };
   }
+  if (metric.kind === "histogram") {
+    const histogram = data(metric.points, ({ buckets, ...point }) => ({
+      ...point,
+      count: String(point.count),
+      bucketCounts: buckets.map(String),
+      explicitBounds: metric.bounds,
+    }));
+    return { name, unit, histogram };
+  }
+  const exponentialHistogram = data(metric.points, ({ offset, buckets, ...point }) => ({
+    ...point,
+    count: String(point.count),
+    zeroCount: String(point.zeroCount),
+    positive: { offset, bucketCounts: buckets.map(String) },
+  }));
+  return { name, unit, exponentialHistogram };
 }
 
 function pairs(values: Values): object[] {

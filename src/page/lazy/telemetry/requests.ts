@@ -18,38 +18,29 @@ export const MAX_REQUEST_BYTES = 48 * 1024;
 
 const byteLength = (text: string) => new TextEncoder().encode(text).length;
 
+type WriteBody = (batch: TelemetryBatch, resource: Record<string, string>) => object;
+
 export function toRequests(
   { batch, records }: RecorderBatch,
   resource: Record<string, string>,
   protocol: TelemetryOptions["protocol"],
 ): ExportRequest[] {
   const requests: ExportRequest[] = [];
-  const add = (path: ExportRequest["path"], part: TelemetryBatch, records: ExportRequest["records"]): void => {
-    const body = JSON.stringify(bodyOf(path, part, resource));
-    const halves = byteLength(body) > MAX_REQUEST_BYTES ? split(part, records) : undefined;
-    if (halves) for (const half of halves) add(path, half.batch, half.records);
-    else requests.push({ id: randomHex(), path, body, records, at: part.endedAt });
+  const add = (path: ExportRequest["path"], write: WriteBody, { batch, records }: RecorderBatch): void => {
+    const body = JSON.stringify(write(batch, resource));
+    const halves = byteLength(body) > MAX_REQUEST_BYTES ? split(batch, records) : undefined;
+    if (halves) for (const half of halves) add(path, write, half);
+    else requests.push({ id: randomHex(), path, body, records, at: batch.endedAt });
   };
-  const { metrics, events } = batch;
-  if (protocol === "beacon") add("/v1/beacon", batch, records);
+  if (protocol === "beacon") add("/v1/beacon", beaconBody, { batch, records });
   else {
-    if (metrics.length > 0) add("/v1/metrics", { ...batch, events: [] }, { ...records, events: 0 });
-    if (events.length > 0) add("/v1/logs", { ...batch, metrics: [] }, { metrics: 0, events: records.events });
+    const { metrics, events } = records;
+    if (batch.metrics.length > 0)
+      add("/v1/metrics", otlpMetrics, { batch: { ...batch, events: [] }, records: { metrics, events: 0 } });
+    if (batch.events.length > 0)
+      add("/v1/logs", otlpLogs, { batch: { ...batch, metrics: [] }, records: { metrics: 0, events } });
   }
   return requests;
-}
-
-function bodyOf(path: ExportRequest["path"], batch: TelemetryBatch, resource: Record<string, string>): object {
-  switch (path) {
-    case "/v1/metrics":
-      return otlpMetrics(batch, resource);
-    case "/v1/logs":
-      return otlpLogs(batch.events, resource);
-    case "/v1/beacon":
-      return beaconBody(batch, resource);
-    default:
-      return path satisfies never;
-  }
 }
 
 /** Two halves; undefined when there is nothing left to halve. A figure is part of many sums: the first half counts all figures. */
