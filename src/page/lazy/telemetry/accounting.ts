@@ -24,7 +24,7 @@ export interface DroppedRecords {
 
 export interface Accounting {
   recorded(count: number): void;
-  drop(signal: Signal, reason: DropReason, count: number): void;
+  drop(reason: DropReason, records: Partial<Record<Signal, number>>): void;
   /** Starts to track requests that are about to be sent. */
   track(requests: ExportRequest[]): void;
   /** Their records go back to the recorder, and are sent in other requests. */
@@ -41,10 +41,12 @@ export function createAccounting(onDrop: (signal: Signal, reason: DropReason, co
   const dropped: Record<string, number> = {};
   const ownIds = new Set<string>();
 
-  const drop = (signal: Signal, reason: DropReason, count: number) => {
-    if (count <= 0) return;
-    dropped[reason] = (dropped[reason] ?? 0) + count;
-    onDrop(signal, reason, count);
+  const drop: Accounting["drop"] = (reason, records) => {
+    for (const [signal, count] of Object.entries(records) as [Signal, number][]) {
+      if (count <= 0) continue;
+      dropped[reason] = (dropped[reason] ?? 0) + count;
+      onDrop(signal, reason, count);
+    }
   };
 
   return {
@@ -64,7 +66,7 @@ export function createAccounting(onDrop: (signal: Signal, reason: DropReason, co
       const signal = request.path === "/v1/logs" ? "events" : "metrics";
       const isOwn = ownIds.delete(request.id);
       if (isOwn) sent += total - lost;
-      if (loss && isOwn) drop(signal, loss.reason, lost);
+      if (loss && isOwn) drop(loss.reason, { [signal]: lost });
       else if (loss && lost > 0) onDrop(signal, loss.reason, lost);
     },
     stats: () => ({

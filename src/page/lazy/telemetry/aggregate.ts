@@ -1,5 +1,6 @@
 // Sums what is recorded between two batches: delta histograms and counters, one stream for each set of attributes.
 
+import { boundAttributes } from "./attributes.js";
 import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
 import type {
@@ -12,7 +13,6 @@ import type {
 
 // OpenTelemetry's own limit is 2000 streams per instrument; a page has a few models on a few backends.
 const MAX_STREAMS = 200;
-const MAX_CHARS = 128;
 const OVERFLOW: TelemetryAttributes = { "otel.metric.overflow": "true" };
 
 export interface Aggregate {
@@ -45,7 +45,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
     const known = streams.get(key);
     if (known) return known;
     if (metric.points.length >= MAX_STREAMS && attributes !== OVERFLOW) return pointOf(metric, OVERFLOW);
-    const point = emptyPoint(metric, shortened(attributes));
+    const point = emptyPoint(metric, boundAttributes(attributes) as TelemetryAttributes);
     streams.set(key, point);
     (metric.points as Point[]).push(point);
     return point;
@@ -114,8 +114,4 @@ function mergePoint(into: Point, from: Point): void {
   into.max = Math.max(into.max, other.max);
   if ("scale" in into) mergeExponential(into, other as TelemetryExponentialPoint);
   else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
-}
-
-function shortened(attributes: TelemetryAttributes): TelemetryAttributes {
-  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.slice(0, MAX_CHARS)]));
 }

@@ -24,7 +24,7 @@ export function applyBeforeSend(
   } catch {
     // Treated as null: what it would have removed is not known.
   }
-  drop("metrics", "before_send", records.metrics - (kept?.records.metrics ?? 0));
-  drop("events", "before_send", records.events - (kept?.records.events ?? 0));
+  const { metrics = 0, events = 0 } = kept?.records ?? {};
+  drop("before_send", { metrics: records.metrics - metrics, events: records.events - events });
   return kept;
 }

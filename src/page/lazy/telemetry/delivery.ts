@@ -5,7 +5,7 @@ import type { DroppedRecords, DropReason } from "./accounting.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import type { ExportRequest } from "./requests.js";
 import { createRetrySchedule } from "./retry-schedule.js";
-import type { Transport, TransportResult } from "./transport.js";
+import type { Transport } from "./transport.js";
 
 export interface Delivery {
   /** Sends these requests, and those in the outbox; resolves when that is done or cannot be done now. Never rejects. */
@@ -21,12 +21,6 @@ export interface DeliveryDeps {
   storeName: string;
   /** A request is done: it arrived, except for what was dropped. */
   onSettled(request: ExportRequest, dropped?: DroppedRecords): void;
-}
-
-/** The records that a final result says are lost. */
-export function droppedRecordsOf(result: Exclude<TransportResult, { kind: "retry" }>): DroppedRecords | undefined {
-  if (result.kind === "refused") return { reason: "rejected" };
-  return result.rejected > 0 ? { reason: "partial", count: result.rejected } : undefined;
 }
 
 export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps): Delivery {
@@ -45,7 +39,7 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       return false;
     }
     retries.succeeded();
-    onSettled(request, droppedRecordsOf(result));
+    onSettled(request, result.dropped);
     return true;
   };
 

@@ -1,6 +1,7 @@
 // What a mapper of records writes to: figures go into sums, events into a list; both also go to the page's own SDK.
 
 import type { Aggregate } from "./aggregate.js";
+import { boundAttributes, type EventAttributes } from "./attributes.js";
 import type { Instrument } from "./instruments.js";
 import { randomised, secureRandom } from "./privacy.js";
 import type { RecorderDeps, Signal } from "./recorder.js";
@@ -8,9 +9,6 @@ import type { TelemetryEvent } from "./types.js";
 
 export const INFO = 9;
 export const ERROR = 17;
-
-/** Attributes of an event; those that are undefined or not finite are left out. */
-export type EventAttributes = Record<string, string | number | boolean | undefined>;
 
 /** The options say whether events name classes and carry messages; `epsilon` is reported, so that readers can correct for it. */
 export interface Emitter extends Pick<RecorderDeps, "classes" | "messages" | "epsilon"> {
@@ -29,7 +27,6 @@ export interface RecordEmitter extends Emitter {
 }
 
 const SAMPLING = 0.1;
-const MAX_CHARS = 128;
 
 export function createEmitter(
   deps: Omit<RecorderDeps, "histogram">,
@@ -51,7 +48,7 @@ export function createEmitter(
     },
     emit(name, attributes, severity = INFO) {
       if (sumsOnly) return;
-      const event = { name, recordedAt: Date.now(), severity, attributes: present(attributes) };
+      const event = { name, recordedAt: Date.now(), severity, attributes: boundAttributes(attributes) };
       bridge?.emit(event);
       events += 1;
       onEvent(event);
@@ -64,15 +61,4 @@ export function createEmitter(
       return { metrics, events };
     },
   };
-}
-
-/** Without attributes that are missing or not finite; strings are shortened. */
-function present(attributes: EventAttributes): TelemetryEvent["attributes"] {
-  const kept: TelemetryEvent["attributes"] = {};
-  for (const [key, value] of Object.entries(attributes)) {
-    // The message was shortened by its scrubbing.
-    if (typeof value === "string") kept[key] = key === "exception.message" ? value : value.slice(0, MAX_CHARS);
-    else if (typeof value === "boolean" || Number.isFinite(value)) kept[key] = value as number | boolean;
-  }
-  return kept;
 }

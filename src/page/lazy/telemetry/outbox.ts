@@ -1,5 +1,5 @@
 // Requests that could not be sent, kept in this browser for another try, also by the site's next page.
-import { createTable } from "../../lib/idb-table.js";
+import { createTable, type Rows } from "../../lib/idb-table.js";
 import type { ExportRequest } from "./requests.js";
 
 /** None of its methods rejects or hangs: where the browser stores nothing, memory is used as long as the page lives. */
@@ -18,40 +18,38 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 
 export function createOutbox(storeName: string): Outbox {
-  const table = createTable<ExportRequest>(`${storeName}-telemetry`);
+  const { change } = createTable<ExportRequest>(`${storeName}-telemetry`);
   return {
     put: (request) =>
-      table.change(async (rows) => {
+      change(async (rows) => {
         await rows.put(request);
         const all = (await rows.all()).sort(byAge);
         let bytes = all.reduce((sum, { body }) => sum + body.length, 0);
-        const removed: ExportRequest[] = [];
-        while (all.length - removed.length > MAX_REQUESTS || bytes > MAX_BYTES) {
-          const oldest = all[removed.length] as ExportRequest;
-          bytes -= oldest.body.length;
-          removed.push(oldest);
-          await rows.remove(oldest.id);
-        }
-        return removed;
+        const removed = all.filter(({ body }, i) => {
+          const isOver = bytes > MAX_BYTES || all.length - i > MAX_REQUESTS;
+          if (isOver) bytes -= body.length;
+          return isOver;
+        });
+        return removeAll(rows, removed);
       }),
     oldest: async (onExpired) => {
-      const { expired, oldest } = await table.change(async (rows) => {
+      const { expired, oldest } = await change(async (rows) => {
         const all = (await rows.all()).sort(byAge);
-        const expired = all.filter(isExpired);
-        for (const { id } of expired) await rows.remove(id);
+        const expired = await removeAll(rows, all.filter(isExpired));
         return { expired, oldest: all.find((request) => !isExpired(request)) };
       });
       expired.forEach(onExpired);
       return oldest;
     },
-    remove: (id) => table.change((rows) => rows.remove(id)),
-    clear: () =>
-      table.change(async (rows) => {
-        const all = await rows.all();
-        for (const { id } of all) await rows.remove(id);
-        return all;
-      }),
+    remove: (id) => change((rows) => rows.remove(id)),
+    clear: () => change(async (rows) => removeAll(rows, await rows.all())),
   };
+}
+
+/** Returns the requests. */
+async function removeAll(rows: Rows<ExportRequest>, requests: ExportRequest[]): Promise<ExportRequest[]> {
+  for (const { id } of requests) await rows.remove(id);
+  return requests;
 }
 
 const byAge = (a: ExportRequest, b: ExportRequest) => a.at - b.at;

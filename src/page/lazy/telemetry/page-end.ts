@@ -80,7 +80,7 @@ export function createPageEnd(
         if (keepalive === "auto") send(request);
         else if (!sendBeacon(transport, request)) return true;
         // The browser reports no result of a beacon.
-        else onResult(request, { kind: "sent", rejected: 0 });
+        else onResult(request, { kind: "done" });
         return false;
       });
     },

@@ -3,7 +3,7 @@
 import type { Accounting } from "./accounting.js";
 import { applyBeforeSend } from "./before-send.js";
 import { type ByteBudget, createByteBudget } from "./byte-budget.js";
-import { createDelivery, droppedRecordsOf } from "./delivery.js";
+import { createDelivery } from "./delivery.js";
 import { createPageEnd, type PageEnd } from "./page-end.js";
 import type { Recorder, RecorderBatch } from "./recorder.js";
 import { type ExportRequest, toRequests } from "./requests.js";
@@ -44,7 +44,7 @@ export function createSender(deps: SenderDeps): Sender {
   const delivery = createDelivery({ transport, storeName, onSettled: settle });
   const pageEnd = createPageEnd(transport, options, (request, result) => {
     if (result.kind === "retry") void delivery.deliver([request]);
-    else settle(request, droppedRecordsOf(result));
+    else settle(request, result.dropped);
   });
   const collect = createCollect(deps, spend);
   const deferral = createDeferral(deps, pageEnd, spend);
@@ -79,9 +79,7 @@ export function createSender(deps: SenderDeps): Sender {
     },
     clear() {
       for (const request of deferral.recall()) settle(request, { reason: "consent" });
-      const { metrics, events } = recorder.clear();
-      drop("metrics", "consent", metrics);
-      drop("events", "consent", events);
+      drop("consent", recorder.clear());
       void delivery.clear();
     },
     close: delivery.close,

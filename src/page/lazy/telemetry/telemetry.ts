@@ -57,8 +57,8 @@ export function createTelemetry(
 
   return {
     record(record) {
-      if (isOff || consent === "denied") return recording.refuse(isOff ? "privacy" : "consent");
-      recording.record(record);
+      const refusal = isOff ? "privacy" : consent === "denied" && "consent";
+      recording.record(record, refusal);
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -90,10 +90,8 @@ export function createTelemetry(
 interface Recording {
   accounting: Accounting;
   recorder: Recorder;
-  /** Records it, and the long tasks that ran during a prediction; counts what it became. */
-  record(record: TelemetryRecord): void;
-  /** Counts a record as dropped. */
-  refuse(reason: "privacy" | "consent"): void;
+  /** Records it, and the long tasks that ran during a prediction; counts what it became. With a refusal it is counted as dropped. */
+  record(record: TelemetryRecord, refusal: "privacy" | "consent" | false): void;
   close(): void;
 }
 
@@ -107,22 +105,19 @@ function createRecording(options: TelemetryOptions): Recording {
     onDrop(signal, reason) {
       // A figure that is not finite is not part of what `record` returns.
       if (reason === "non_finite") accounting.recorded(1);
-      accounting.drop(signal, reason, 1);
+      accounting.drop(reason, { [signal]: 1 });
     },
   });
   const longTasks = createLongTasks();
   return {
     accounting,
     recorder,
-    record(record) {
-      accounting.recorded(recorder.record(record));
-      if (record.kind !== "predicted") return;
+    record(record, refusal) {
+      accounting.recorded(refusal ? 1 : recorder.record(record));
+      if (refusal) accounting.drop(refusal, { metrics: 1 });
+      if (refusal || record.kind !== "predicted") return;
       for (const durationMs of longTasks.during(record.timings.totalMs))
         accounting.recorded(recorder.record({ kind: "longTask", durationMs, model: record.model.name }));
-    },
-    refuse(reason) {
-      accounting.recorded(1);
-      accounting.drop("metrics", reason, 1);
     },
     close: longTasks.close,
   };

@@ -1,15 +1,15 @@
 // Sends one request to the collector, and reads from the response what became of its records.
 
 import { retryAfterOf } from "../../../shared/retry-after.js";
+import type { DroppedRecords } from "./accounting.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
 
 export type TransportResult =
-  /** `rejected`: the number of its records that the collector refused for good. */
-  | { kind: "sent"; rejected: number }
+  /** Final: the request must not be sent again. `dropped`: the records that the collector refused. */
+  | { kind: "done"; dropped?: DroppedRecords }
   /** `after`: milliseconds that the collector asked for. `atOnce`: the request never left the page. */
-  | { kind: "retry"; after?: number; atOnce?: boolean }
-  | { kind: "refused" };
+  | { kind: "retry"; after?: number; atOnce?: boolean };
 
 export interface Transport {
   /** Never rejects. `isLeaving`: the request must leave synchronously, since the page is ending. */
@@ -20,7 +20,9 @@ export interface Transport {
   init(request: ExportRequest): RequestInit;
 }
 
-export const contentType = ({ path }: ExportRequest) => (path === "/v1/beacon" ? "text/plain" : "application/json");
+/** A custom header would cost the beacon a preflight. */
+const isBeacon = ({ path }: ExportRequest) => path === "/v1/beacon";
+export const contentType = (request: ExportRequest) => (isBeacon(request) ? "text/plain" : "application/json");
 
 // A collector that does not respond costs nothing but this.
 const TIMEOUT_MS = 10_000;
@@ -35,6 +37,8 @@ const BLOCKED_MS = 50;
 // OTLP/HTTP: requests with these responses may be sent again, all others must not.
 const RETRYABLE_STATUS = new Set([429, 502, 503, 504]);
 
+const REFUSED: TransportResult = { kind: "done", dropped: { reason: "rejected" } };
+
 /** `fetch` is the browser's own. */
 export function createTransport(options: TelemetryOptions, fetch: typeof globalThis.fetch): Transport {
   const { endpoint = "", writeKey, exporter, keepalive = "auto" } = options;
@@ -42,8 +46,6 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
   const url = ({ path, id }: ExportRequest) => `${base}${path}?batch=${id}`;
   const urlWithKey = (request: ExportRequest) =>
     url(request) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
-  // A custom header would cost the beacon a preflight.
-  const hasHeaders = (request: ExportRequest) => request.path !== "/v1/beacon";
   const init = (request: ExportRequest) => ({
     method: "POST",
     body: request.body as string | Blob,
@@ -52,7 +54,7 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
     referrerPolicy: "origin" as const,
     headers: {
       "content-type": contentType(request),
-      ...(writeKey && hasHeaders(request) && { "x-insitu-key": writeKey }),
+      ...(writeKey && !isBeacon(request) && { "x-insitu-key": writeKey }),
     } as Record<string, string>,
     // So that the request goes on when the page is left.
     keepalive: keepalive === "auto" && request.body.length <= MAX_KEEPALIVE_BYTES,
@@ -61,12 +63,12 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
   const sendByFetch = async (request: ExportRequest, isLeaving: boolean): Promise<TransportResult> => {
     const options = init(request);
     const { body } = request;
-    const zipped = !isLeaving && hasHeaders(request) && body.length > MIN_GZIP_BYTES ? await gzip(body) : undefined;
+    const zipped = !isLeaving && !isBeacon(request) && body.length > MIN_GZIP_BYTES ? await gzip(body) : undefined;
     if (zipped) {
       options.body = zipped;
       options.headers["content-encoding"] = "gzip";
     }
-    return fetchResult(fetch, hasHeaders(request) ? url(request) : urlWithKey(request), options);
+    return fetchResult(fetch, isBeacon(request) ? urlWithKey(request) : url(request), options);
   };
 
   return {
@@ -85,8 +87,8 @@ async function fetchResult(fetch: typeof globalThis.fetch, url: string, init: Re
     const response = await fetch(url, { ...init, signal: controller.signal });
     // Read, so that the connection is free again.
     const text = await readStart(response);
-    if (response.ok) return { kind: "sent", rejected: rejectedIn(text) };
-    if (!RETRYABLE_STATUS.has(response.status)) return { kind: "refused" };
+    if (response.ok) return { kind: "done", dropped: rejectedIn(text) };
+    if (!RETRYABLE_STATUS.has(response.status)) return REFUSED;
     return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) };
   } catch {
     return { kind: "retry", atOnce: performance.now() - startedAt < BLOCKED_MS };
@@ -101,8 +103,8 @@ async function sendByExporter(
 ): Promise<TransportResult> {
   try {
     const result = await exporter({ id, path, body });
-    if (result === "sent") return { kind: "sent", rejected: 0 };
-    return { kind: result === "drop" ? "refused" : "retry" };
+    if (result === "drop") return REFUSED;
+    return { kind: result === "sent" ? "done" : "retry" };
   } catch {
     return { kind: "retry" };
   }
@@ -128,11 +130,13 @@ async function readStart(response: Response): Promise<string> {
 }
 
 /** OTLP's partial success is final: what was rejected must not be sent again. */
-function rejectedIn(text: string): number {
+function rejectedIn(text: string): DroppedRecords | undefined {
   try {
     const { rejectedDataPoints, rejectedLogRecords } = JSON.parse(text).partialSuccess;
-    return Math.max(0, Number(rejectedDataPoints ?? 0) + Number(rejectedLogRecords ?? 0)) || 0;
+    const count = Number(rejectedDataPoints ?? 0) + Number(rejectedLogRecords ?? 0);
+    if (count > 0) return { reason: "partial", count };
   } catch {
-    return 0;
+    // The response is not OTLP's: nothing was rejected.
   }
+  return undefined;
 }
