@@ -13,6 +13,8 @@ const CHECKS: Check[] = [
     about: "import rules (dependency-cruiser)",
     run: command("npx", "depcruise", "src", "collector/src", "--config", ".dependency-cruiser.cjs"),
   },
+  { name: "measure", about: "long functions, repeated runs, unused exports", run: command("npm", "run", "measure") },
+  { name: "docs-api", about: "the API reference lacks no type", run: command("npx", "typedoc", "--emit", "none") },
   { name: "build", about: "library", run: command("npm", "run", "build") },
   { name: "build-collector", about: "collector", run: command("npm", "run", "build:collector") },
   { name: "models", about: "the model packages, built when missing", run: buildModels },
