@@ -168,9 +168,15 @@ export default defineConfig([
       chunkFileNames: "[name].js",
       legalComments: "none",
       codeSplitting: {
+        // In this order: a group takes what its files import too, and the errors belong into shared.js.
         groups: [
-          { name: "idb-table", test: /src[\\/]page[\\/]lib[\\/]idb-table/, priority: 2 },
-          { name: "shared", test: /src[\\/](shared|page[\\/]lib)[\\/]/, minShareCount: 2, priority: 1 },
+          {
+            name: "shared",
+            test: /src[\\/](shared|page[\\/]lib)[\\/](?!idb-table|indexed-db)/,
+            minShareCount: 2,
+            priority: 2,
+          },
+          { name: "idb-table", test: /src[\\/](page[\\/]lib[\\/]idb-table|shared[\\/]indexed-db)/, priority: 1 },
         ],
       },
     },

@@ -1,9 +1,9 @@
-// Runs in a page: pictures are taught to personal models, what that gives is exported, and what it costs is timed.
+// Runs in the page: adds examples to personal models, exports their embeddings, and times predictions, additions and trainings.
 import type { Client, ClientOptions, Model, PersonalModel } from "../../src/index.js";
 
 type CreateClient = (options: ClientOptions) => Client;
 
-/** A square cut out of a photo. */
+/** A square crop of a photo. */
 export interface Crop {
   photo: string;
   label: string;
@@ -30,7 +30,7 @@ async function cut(crops: Crop[]): Promise<ImageBitmap[]> {
   );
 }
 
-/** The exported file, as text that can leave the page. */
+/** The exported file in base64, so that it can be returned from the page. */
 async function exported(mine: PersonalModel): Promise<string> {
   const bytes = new Uint8Array(await (await mine.export()).arrayBuffer());
   let text = "";
@@ -45,7 +45,7 @@ export async function embedCrops(createClient: CreateClient, folder: string, cro
   return exported(mine);
 }
 
-/** The embeddings of images of digits, and how the model itself reads them. */
+/** Embeddings of digit images, and the model's own predictions for them. */
 export async function embedDigits(createClient: CreateClient, digits: { pixels: number[]; label: string }[]) {
   const { model, mine } = await open(createClient, "digits");
   const read: number[] = [];
@@ -57,7 +57,7 @@ export async function embedDigits(createClient: CreateClient, digits: { pixels: 
   return { file: await exported(mine), read };
 }
 
-/** Milliseconds of predictions and of additions, in turn. */
+/** Returns milliseconds of predictions and additions, measured in turn. */
 export async function addition(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { model, mine } = await open(createClient, folder);
   const pictures = folder === "digits" ? undefined : await cut(crops);
@@ -75,7 +75,7 @@ export async function addition(createClient: CreateClient, folder: string, crops
   return { ...spent, bytesEach: bytes / examples };
 }
 
-/** Teaches five classes of twenty, and trains over and over; tasks of the main thread that held it for 50 ms or more are counted. */
+/** Adds five classes of twenty examples and trains repeatedly; reports the longest task of the main thread from 50 ms. */
 export async function training(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { mine } = await open(createClient, folder);
   const pictures = await cut(crops);
@@ -99,7 +99,7 @@ export async function training(createClient: CreateClient, folder: string, crops
   return { times, heads, longest: Math.max(0, ...held), examples };
 }
 
-/** Bytes of an example whose photo is kept. */
+/** Stored bytes of an example that keeps its photo. */
 export async function keeping(createClient: CreateClient, folder: string, crops: Crop[]): Promise<number> {
   const { mine } = await open(createClient, folder);
   for (const picture of await cut(crops)) await mine.addExample(picture, "kept", { keep: true });

@@ -6,7 +6,7 @@ import { Linter } from "eslint";
 import baseline from "eslint-plugin-baseline-js";
 import { features } from "web-features";
 import { ROOT } from "./paths.js";
-import type { Count } from "./run.js";
+import type { Count, Print } from "./run.js";
 
 /** Names in browserslist, and the same browsers' names in web-features. */
 const BROWSERS = {
@@ -84,12 +84,12 @@ export function unsupportedIn(code: string, file: string, guarded: string[] = Ob
 }
 
 /** All files that a browser loads. */
-export async function browserSupport(): Promise<Count> {
+export async function browserSupport(print: Print): Promise<Count> {
   const files = readdirSync(join(ROOT, "dist")).filter((file) => file.endsWith(".js"));
   let failed = 0;
   for (const file of files) {
     const problems = unsupportedIn(readFileSync(join(ROOT, "dist", file), "utf8"), `dist/${file}`);
-    for (const problem of problems) console.log(problem);
+    for (const problem of problems) print(`${problem}\n`);
     if (problems.length > 0) failed++;
   }
   return { passed: files.length - failed, failed };

@@ -4,6 +4,7 @@ import type { TaskKind } from "../shared/types/manifest.js";
 import type {
   BatchingOptions,
   LoadProgress,
+  PackageRequestOptions,
   Prediction,
   PredictPriority,
   TrustOptions,
@@ -97,6 +98,18 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
   refresh?: boolean;
   /** How predictions that wait at the same time are run together. */
   batching?: BatchingOptions;
+  /**
+   * How the package's files are requested: credentials and headers. The query string of the package's URL needs no option: it is
+   * sent with every file.
+   * @defaultValue no credentials and no headers
+   * @example
+   * ```ts
+   * const model = await client.load("https://models.example/objects/1.0.0/?v=3", {
+   *   request: { headers: { Authorization: `Bearer ${token}` } },
+   * });
+   * ```
+   */
+  request?: PackageRequestOptions;
 }
 
 /** An address that a Trusted Types policy of the page vouches for, as `policy.createScriptURL` gives it. */

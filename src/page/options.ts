@@ -1,8 +1,16 @@
-// Checks what a page passed to the client, and turns it into what the worker is told.
-import { InsituError } from "../shared/errors.js";
+// Checks the options that a page passed, and turns them into the worker's configuration.
+import { InsituError, isInsituError } from "../shared/errors.js";
+import { isIos } from "../shared/is-ios.js";
+import { parseUrl } from "../shared/parse-url.js";
 import type { HostConfig } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { BatchingOptions, TrustedKey, TrustOptions } from "../shared/types/model.js";
+import type {
+  BatchingOptions,
+  PackageRequest,
+  PackageRequestOptions,
+  TrustedKey,
+  TrustOptions,
+} from "../shared/types/model.js";
 import type { Backend } from "../shared/types/tensor.js";
 import type { ClientOptions, LoadOptions } from "./api-types.js";
 
@@ -10,23 +18,17 @@ const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
 // Design default; under what browsers grant an origin on a phone with little free space (Safari: 1 GB before it asked).
 const STORE_BYTES = 500e6;
 
-/** What of the workers' configuration is the same each time one is started, and how many there may be. */
+/** The part of the workers' configuration that never changes, and how many workers there may be. */
 export interface ClientConfig extends Pick<HostConfig, "backends" | "wasmBase" | "trust"> {
   storage: Omit<HostConfig["storage"], "expected">;
   pool: number;
-  /** Bytes of WebAssembly memory that a worker may hold in vain. */
+  /** Bytes of WebAssembly memory from which on a worker that uses less than half of it is replaced. */
   maxHeldBytes: number;
 }
 
 const HELD_BYTES = 1e9;
 // Safari on iOS ends pages of about 1 GB, on older devices of less; the page has needs of its own.
 const IOS_BYTES = 256e6;
-
-/** iPadOS says that it is a Mac, which has no touch screen. */
-function isIos(): boolean {
-  const { userAgent = "", maxTouchPoints = 0 } = globalThis.navigator ?? {};
-  return /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
-}
 
 // Each holds its own copy of the models.
 const MAX_WORKERS = 32;
@@ -45,7 +47,7 @@ export function checkOptions(options: ClientOptions): ClientConfig {
   const wasm = options.assets?.wasm;
   const { pool = 1 } = options;
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_WORKERS)
-    throw new InsituError("input_invalid", `pool is ${pool}; pass a whole number from 1 to ${MAX_WORKERS}.`, { pool });
+    throw new InsituError("input_invalid", `pool is ${pool}; pass an integer from 1 to ${MAX_WORKERS}.`, { pool });
   const maxHeldBytes = options.memory?.maxBytes ?? (isIos() ? IOS_BYTES : HELD_BYTES);
   if (!(maxHeldBytes > 0))
     throw new InsituError("input_invalid", `memory.maxBytes is ${maxHeldBytes}; pass bytes, over 0.`, { maxHeldBytes });
@@ -59,26 +61,50 @@ export function checkOptions(options: ClientOptions): ClientConfig {
   };
 }
 
-/** By default 256 predictions of a model may wait: as many as 32 at a time run in some seconds. */
+/** By default 256 predictions of a model may wait: in batches of 32 they take some seconds. */
 const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeout: 0, maxEnqueuedBatches: 8 };
 
-/** Throws `input_invalid` that names the option. */
-export function checkLoadOptions({ task, refresh, batching: given = {} }: LoadOptions): {
+/** What a load asks of the worker. */
+export interface LoadConfig {
   task?: TaskKind;
   refresh?: boolean;
   batching: Required<BatchingOptions>;
-} {
-  const batching = { ...BATCHING, ...given };
-  for (const [name, value] of Object.entries(batching)) {
-    const least = name === "batchTimeout" ? 0 : 1;
-    const fits = typeof value === "number" && value >= least && (least === 0 || Number.isInteger(value));
-    if (!fits || value === Number.POSITIVE_INFINITY)
-      throw new InsituError("input_invalid", `batching.${name} is ${value}; pass ${least} or more.`, { [name]: value });
-  }
-  return { task, refresh, batching };
+  request?: PackageRequest;
 }
 
-/** A mistake here would leave a page that refuses every package, or accepts any: it is told when the client is made. */
+/** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
+export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
+  const { task, refresh, batching: given = {}, request } = options;
+  const batching = { ...BATCHING, ...given };
+  for (const [name, value] of Object.entries(batching)) {
+    const min = name === "batchTimeout" ? 0 : 1;
+    const fits = typeof value === "number" && value >= min && (min === 0 || Number.isInteger(value));
+    if (!fits || value === Number.POSITIVE_INFINITY)
+      throw new InsituError("input_invalid", `batching.${name} is ${value}; pass ${min} or more.`, { [name]: value });
+  }
+  return { task, refresh, batching, request: requestOf(request, locate(String(url), PACKAGE).search) };
+}
+
+// Sent by the library itself, for a part of a file.
+const OWN_HEADERS = ["range", "if-range"];
+
+function requestOf({ credentials, headers }: PackageRequestOptions = {}, query: string): PackageRequest | undefined {
+  if (!credentials && !headers && !query) return undefined;
+  // The values may be secret, so that no message holds them.
+  const refuse = (field: string, problem: string) =>
+    new InsituError("input_invalid", `request.${field} ${problem}.`, { field: `request.${field}` });
+  if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials))
+    throw refuse("credentials", `is ${credentials}; pass "omit", "same-origin" or "include"`);
+  try {
+    const own = OWN_HEADERS.find((name) => new Headers(headers).has(name));
+    if (own) throw refuse("headers", `must not hold ${own}, which the library sends itself`);
+  } catch (error) {
+    throw isInsituError(error) ? error : refuse("headers", "must be an object of valid header names and values");
+  }
+  return { query, credentials, headers: headers && { ...headers } };
+}
+
+/** A mistake here would make a page refuse every package, or accept any: it is reported when the client is created. */
 function checkTrust({ keys, threshold = 1 }: TrustOptions): TrustOptions {
   const refuse = (problem: string): never => {
     throw new InsituError("input_invalid", `trust cannot be used: ${problem}.`, { field: "trust" });
@@ -92,7 +118,7 @@ function checkTrust({ keys, threshold = 1 }: TrustOptions): TrustOptions {
   // Otherwise one key under two ids would count as two signatures.
   if (new Set(checked.map(({ publicKey }) => publicKey)).size < keys.length) refuse("two ids name the same key");
   if (!Number.isInteger(threshold) || threshold < 1 || threshold > keys.length)
-    refuse(`threshold is ${threshold}; pass a whole number from 1 to ${keys.length}, the number of keys`);
+    refuse(`threshold is ${threshold}; pass an integer from 1 to ${keys.length}, the number of keys`);
   return { keys: checked, threshold };
 }
 
@@ -106,20 +132,26 @@ function rawKey(publicKey: unknown): string | undefined {
   }
 }
 
-/** The package's folder, whatever of it the caller named. */
+const PACKAGE = "The package's URL";
+
+/** The package's folder without query string, which is its key in the store. Also takes the URL of its insitu.json. */
 export function packageUrl(url: string | URL): string {
-  return folderUrl(String(url).replace(/(^|\/)insitu\.json$/, "$1"), "The package's URL");
+  return folderUrl(String(url), PACKAGE);
 }
 
 function folderUrl(url: string, what: string): string {
-  const base = typeof document === "undefined" ? globalThis.location?.href : document.baseURI;
-  const parsed = URL.canParse(url, base) ? new URL(url, base) : undefined;
-  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
-    const message = `${what} is "${url}"; pass an http or https address, absolute or relative to the page.`;
-    throw new InsituError("input_invalid", message, { url });
-  }
+  const parsed = locate(url, what);
   parsed.search = "";
   parsed.hash = "";
-  if (!parsed.pathname.endsWith("/")) parsed.pathname += "/";
+  parsed.pathname = parsed.pathname.replace(/\/insitu\.json$/, "/").replace(/[^/]$/, "$&/");
   return parsed.href;
+}
+
+/** Throws `input_invalid`. Extensions and apps (Tauri, Capacitor) have schemes of their own, which their pages may use. */
+function locate(url: string, what: string): URL {
+  const { document, location } = globalThis;
+  const parsed = parseUrl(url, document?.baseURI ?? location?.href);
+  if (parsed && ["http:", "https:", location?.protocol].includes(parsed.protocol)) return parsed;
+  const message = `${what} is "${url}"; pass an address by http, https or the page's own scheme, absolute or relative to the page.`;
+  throw new InsituError("input_invalid", message, { url });
 }

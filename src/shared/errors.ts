@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   "storage_unavailable",
   "storage_corrupt",
   "csp_blocked",
+  "insecure_context",
   "unknown",
 ] as const;
 

@@ -1,5 +1,7 @@
-// SHA-256 of bytes as lower-case hex, by the browser's own code.
+// SHA-256 of bytes, by the browser's own code.
+import { toHex } from "./hex.js";
+
+/** The hash as 64 lower-case hexadecimal digits. Only secure contexts have `crypto.subtle`; elsewhere it rejects with a TypeError. */
 export async function sha256(bytes: BufferSource): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, beforeEach, expect, vi } from "vitest";
 import type { ClientOptions, LoadOptions } from "../../src/page/api-types.js";
 import type { LoadProgress } from "../../src/shared/types/model.js";
 import type { StoreEvent } from "../../src/shared/types/store.js";
-import { importLibrary, type LibraryPage, openLibrary } from "./page.js";
+import { importLibrary, type LibraryPage } from "./page.js";
 import type { Fault, LoggedRequest, ServerOptions, TestServer } from "./server.js";
+import { openSharedLibrary } from "./shared-browser.js";
 import { GOOD_MANNERS } from "./static.js";
 
 export interface Loading extends Pick<ClientOptions, "backends" | "trust">, Pick<LoadOptions, "refresh" | "timeout"> {
@@ -110,7 +111,7 @@ export function useDelivery(serve: ServerOptions = {}): Delivery {
   } as Delivery;
 
   beforeAll(async () => {
-    delivery.library = await openLibrary({}, { ...serve, mounts: { "/packages/": root, ...serve.mounts } });
+    delivery.library = await openSharedLibrary({ ...serve, mounts: { "/packages/": root, ...serve.mounts } });
     delivery.server = delivery.library.server;
   });
   afterAll(async () => {

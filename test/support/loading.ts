@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import type { InsituError } from "../../src/shared/errors.js";
 import type { LoadProgress, ModelInfo } from "../../src/shared/types/model.js";
 import type { StoreEvent } from "../../src/shared/types/store.js";
-import { type LoadContext, loadPackage } from "../../src/worker/package/load.js";
+import { candidates, type LoadContext } from "../../src/worker/package/load.js";
 import type { Package } from "../../src/worker/package/package.js";
 import { createFallbackStore } from "../../src/worker/package/store/fallback-store.js";
 import { createMemoryStore } from "../../src/worker/package/store/memory-store.js";
@@ -20,7 +20,8 @@ export interface LoadedPackage extends Package {
   fellBackFrom: ModelInfo["fellBackFrom"];
 }
 
-type Context = LoadContext<Uint8Array>;
+/** `open` makes a version run; its errors reject the candidate. */
+type Context = LoadContext & { open(found: Package): Promise<Uint8Array> };
 
 export interface Loading {
   host: ByteHost;
@@ -55,8 +56,17 @@ export function useLoading(): Loading {
       };
     },
     async load(changes, refresh = false) {
-      const { opened, found, kept, fellBackFrom } = await loadPackage(at.url(), refresh, at.context(changes));
-      return { ...found, bytes: opened, storeError: await kept, fellBackFrom };
+      const context = at.context(changes);
+      for await (const candidate of candidates(at.url(), refresh, context)) {
+        const { package: found, fellBackFrom } = candidate;
+        try {
+          const bytes = await context.open(found);
+          return { ...found, bytes, storeError: await candidate.accept(), fellBackFrom };
+        } catch (error) {
+          candidate.reject(error);
+        }
+      }
+      throw new Error("The candidates ended without an error.");
     },
     asked: () => at.host.requests.splice(0).map(({ path }) => path.replace("/m/", "")),
   } as Loading;

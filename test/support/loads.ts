@@ -1,17 +1,8 @@
 // Loads synthetic packages in a page, and answers with plain data: errors lose their code on the way out of a page.
 import type { BrowserContext, Page } from "playwright";
-import type { Client, ClientOptions, LoadOptions, ModelStore, StoreEvent } from "../../src/index.js";
+import type { ClientOptions, LoadOptions, ModelStore, StoreEvent } from "../../src/index.js";
 import type { Chromium } from "./chromium.js";
 import { ROW } from "./synthetic.js";
-
-declare global {
-  interface Window {
-    /** What `startClient` made. */
-    client: Client;
-    events: StoreEvent[];
-    predict: Record<string, () => Promise<number[]>>;
-  }
-}
 
 /** What a load came to: a model, and what it predicts for `ROW`, or an error. */
 export interface Outcome {

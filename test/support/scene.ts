@@ -1,15 +1,5 @@
 // A picture that shows every mistake in resizing, everything that can hold it, and the numbers that are right for it.
-import type { ImageInput } from "../../src/page/api-types.js";
 import type { ImageSpec } from "../../src/shared/types/manifest.js";
-
-declare global {
-  interface Window {
-    scene(width: number, height: number): HTMLCanvasElement;
-    /** The mean of the picture's pixels in each of the input's, for a picture that lies at `left, top, width, height`. */
-    meanOf(canvas: HTMLCanvasElement, size: number, at: number[], border: number[]): number[];
-    kinds(canvas: HTMLCanvasElement): Promise<Record<string, ImageInput>>;
-  }
-}
 
 /** Makes `window.scene` and the others. A picture whose four quarters differ and have noise, and everything that can hold it. */
 export const SCENE = `

@@ -1,4 +1,5 @@
-// A small table in IndexedDB for the page's half; in memory once that fails, so that no call of it rejects or hangs.
+// A small table in IndexedDB for the page; in memory once that fails, so that no call rejects or hangs.
+import { createDatabase } from "../../shared/indexed-db.js";
 
 export interface Rows<T> {
   put(row: T): Promise<unknown>;
@@ -12,25 +13,36 @@ export interface Table<T> {
   change<R>(run: (rows: Rows<T>) => Promise<R>): Promise<R>;
 }
 
-// Safari 14 leaves an open request pending for good (WebKit 226547); a page that ends waits for nobody.
+// A page that ends waits for nobody.
 const STEP_MS = 5_000;
-const STORE = "rows";
 
-/** The database `name` is made when it is first used. */
+/** The database `name` is created when it is first used. */
 export function createTable<T extends { id: string }>(name: string): Table<T> {
-  let database: Promise<IDBDatabase> | undefined;
+  const database = createDatabase<{ rows: { key: string; value: T } }>({
+    name,
+    version: 1,
+    upgrade: (db) => void db.createObjectStore("rows", { keyPath: "id" }),
+    openMs: STEP_MS,
+    stepMs: STEP_MS,
+  });
   /** Once IndexedDB has failed, for good: a row must not be looked for in two places. */
   let memory: Map<string, T> | undefined;
-  const forget = () => {
-    database = undefined;
-  };
 
   return {
     async change(run) {
       if (!memory) {
         try {
-          database ??= open(name, forget);
-          return await inTime(database.then((db) => inTransaction(db, run)));
+          return await database.transaction("change a table", ["rows"], "relaxed", async (tx) => {
+            const result = await run({
+              put: (row) => tx.put("rows", row),
+              get: (id) => tx.get("rows", id),
+              all: () => tx.getAll("rows"),
+              remove: async (id) => void (await tx.delete("rows", id)),
+            });
+            // At once: the page may be ending.
+            tx.commit();
+            return result;
+          });
         } catch {
           memory ??= new Map();
         }
@@ -47,58 +59,4 @@ function memoryRows<T extends { id: string }>(map: Map<string, T>): Rows<T> {
     all: async () => [...map.values()],
     remove: async (id) => void map.delete(id),
   };
-}
-
-function open(name: string, onLost: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
-    request.onerror = () => reject(request.error);
-    request.onsuccess = () => {
-      const db = request.result;
-      db.onclose = onLost;
-      db.onversionchange = () => {
-        db.close();
-        onLost();
-      };
-      resolve(db);
-    };
-  });
-}
-
-async function inTransaction<T, R>(db: IDBDatabase, run: (rows: Rows<T>) => Promise<R>): Promise<R> {
-  const tx = db.transaction(STORE, "readwrite", { durability: "relaxed" });
-  const store = tx.objectStore(STORE);
-  const ended = new Promise<void>((resolve, reject) => {
-    tx.oncomplete = () => resolve();
-    tx.onabort = () => reject(tx.error);
-  });
-  ended.catch(() => undefined);
-  const done = <V>(request: IDBRequest<V>) =>
-    new Promise<V>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  const result = await run({
-    put: (row) => done(store.put(row)),
-    get: (id) => done(store.get(id)) as Promise<T | undefined>,
-    all: () => done(store.getAll()) as Promise<T[]>,
-    remove: async (id) => void (await done(store.delete(id))),
-  });
-  // At once: the page may be ending.
-  tx.commit();
-  await ended;
-  return result;
-}
-
-async function inTime<T>(promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("IndexedDB does not answer.")), STEP_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

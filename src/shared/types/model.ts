@@ -126,10 +126,39 @@ export interface BackendReport {
   threads?: number;
 }
 
+/** What this browser and page allow. */
 export interface Capabilities {
   backends: BackendReport[];
+  /** True where the page may share memory between threads, which wasm threads need. */
   crossOriginIsolated: boolean;
+  /**
+   * False on plain http, other than localhost. Models run there too: hashes and signatures are checked by code instead of the browser.
+   * Personal models are refused with `insecure_context`, and WebGPU is not available.
+   */
+  secureContext: boolean;
   indexedDB: boolean;
+}
+
+/** How the files of a package are requested from their host. */
+export interface PackageRequestOptions {
+  /**
+   * Whether cookies and other credentials are sent, as in `fetch`. A host of another origin must then answer with
+   * `Access-Control-Allow-Credentials`.
+   * @defaultValue "omit"
+   */
+  credentials?: "omit" | "same-origin" | "include";
+  /**
+   * Headers by name that are sent with every request for the package, such as `Authorization`. They are never stored and never part
+   * of a message. A host of another origin must allow them (`Access-Control-Allow-Headers`). Redirects are not followed with them,
+   * since browsers would send them to the other host: such a load rejects with `input_invalid`.
+   */
+  headers?: Record<string, string>;
+}
+
+/** What the worker needs to request a package. */
+export interface PackageRequest extends PackageRequestOptions {
+  /** Query string with its question mark, sent with every file; never part of the store's key. */
+  query?: string;
 }
 
 /** A key whose signatures on packages are accepted. */

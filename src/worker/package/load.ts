@@ -1,31 +1,35 @@
-// Decides which version of a package runs: the stored one, the host's, or an earlier one that is still good.
+// Decides which versions of a package may run, and in which order: the stored one, the host's, an earlier one.
 import { asInsituError, InsituError, isInsituError } from "../../shared/errors.js";
 import type { Manifest } from "../../shared/types/manifest.js";
-import type { ModelInfo, TrustOptions } from "../../shared/types/model.js";
+import type { ModelInfo, PackageRequest, TrustOptions } from "../../shared/types/model.js";
 import { digestOf } from "./canonical-json.js";
 import { downloadText } from "./download/download-text.js";
+import { withRequest } from "./download/with-request.js";
 import { MAX_MANIFEST_BYTES, parseManifest } from "./manifest.js";
 import { type Accepted, downloadedPackage, type Package, type PackageContext, storedPackage } from "./package.js";
 import { checkExpiry, checkRelease, checkSignatures } from "./trust.js";
 
-export interface LoadContext<T> extends PackageContext {
-  /** Tells apart the stores of one origin, whose loads need not wait for each other. */
+export interface LoadContext extends PackageContext {
+  /** Tells the stores of one origin apart, whose loads need not wait for each other. */
   storeName: string;
   trust?: TrustOptions;
-  /** Makes a version run. Rejects with `backend_unavailable` where no backend does, which speaks for an earlier version. */
-  open(found: Package): Promise<T>;
+  /** How the files are requested. Never stored, and never part of a message. */
+  request?: PackageRequest;
 }
 
-export interface Loaded<T> {
-  opened: T;
-  found: Package;
+/** A version of a package that may run. Whoever tries it calls `accept` or `reject`, once. */
+export interface Candidate {
+  package: Package;
+  /** Set where a newer version was rejected before. */
   fellBackFrom?: ModelInfo["fellBackFrom"];
-  /** Settles once the version is kept as one that runs: with nothing, or with why it is not. Never rejects. */
-  kept: Promise<InsituError | undefined>;
+  /** Says that it runs. Resolves once it is kept as a version that runs: with nothing, or with why it is not. Never rejects. */
+  accept(): Promise<InsituError | undefined>;
+  /** Says why it does not run. The next candidate follows where the error speaks for another version; else the sequence throws it. */
+  reject(error: unknown): void;
 }
 
 /** One load: what it has tried, and with what result. */
-interface Load<T> extends LoadContext<T> {
+interface Load extends LoadContext {
   url: string;
   refresh: boolean;
   /** Digests of stored versions that do not help. */
@@ -36,60 +40,79 @@ interface Load<T> extends LoadContext<T> {
   reason?: InsituError;
 }
 
+type Candidates = AsyncGenerator<Candidate, void, void>;
+
 /**
- * `url` is absolute and ends with a slash. Without `refresh` a stored version that may be used is loaded, and no request made;
- * with it the host is asked for a newer release first, and where it cannot be reached the stored one runs.
+ * The versions of the package at `url` that may run, best first. Leave the loop once one was accepted: the sequence never ends by
+ * itself, but throws why no version runs. A version rejected with `backend_unavailable` is followed by earlier ones.
+ * @param url - Absolute, ends with a slash: the key in the store.
+ * @param refresh - False: a stored version is used without a request. True: the host is asked for a newer release first, and the
+ * stored one is used where it cannot be reached.
  */
-export async function loadPackage<T>(url: string, refresh: boolean, context: LoadContext<T>): Promise<Loaded<T>> {
-  const load: Load<T> = { ...context, url, refresh, tried: new Set() };
+export async function* candidates(url: string, refresh: boolean, context: LoadContext): Candidates {
+  const ports = context.request ? withRequest(context.ports, context.request) : context.ports;
+  const load: Load = { ...context, ports, url, refresh, tried: new Set() };
   try {
-    const stored = refresh ? undefined : await fromStore(load);
-    if (stored) return stored;
+    if (!refresh) yield* fromStore(load);
     if (load.failure) throw load.failure.error;
     const reason = load.reason ?? load.store.problem();
     if (!refresh) load.emit({ type: "miss", url, reason: reason?.message ?? "it is not stored" });
-    return await fromHostOrElse(load);
+    yield* fromHostOrStore(load);
   } catch (error) {
     throw asInsituError(error, load.signal.aborted ? "aborted" : "unknown", `Loading ${url} stopped`, { url });
   }
 }
 
-/** Undefined, and a `failure`, where no backend runs this version. */
-async function run<T>(load: Load<T>, found: Package): Promise<Loaded<T> | undefined> {
+/** Yields one version, and returns where no backend runs it; throws any other reason. */
+async function* offer(load: Load, found: Package, onAccept?: () => void): Candidates {
   const { url, store, failure } = load;
   const { manifest, digest } = found;
+  let result: { error: unknown } | "accepted" | undefined;
   try {
-    const opened = await load.open(found).finally(found.settled);
-    const kept = found.stored.then(async (problem) => {
-      // Also where it is in memory only: there it is freed by this.
-      await store.proved(url, digest).catch(() => undefined);
-      return problem;
-    });
-    if (!failure) return { opened, found, kept };
-    const { version, release } = failure.manifest;
-    return { opened, found, kept, fellBackFrom: { version, release, reason: failure.error.message } };
-  } catch (error) {
-    load.tried.add(digest);
-    if (!isInsituError(error) || error.code !== "backend_unavailable") {
-      found.discard();
-      throw error;
-    }
-    load.failure ??= { manifest, error };
-    return undefined;
+    yield {
+      package: found,
+      fellBackFrom: failure && {
+        version: failure.manifest.version,
+        release: failure.manifest.release,
+        reason: failure.error.message,
+      },
+      accept() {
+        result = "accepted";
+        found.settled();
+        onAccept?.();
+        return found.stored.then(async (problem) => {
+          // Also where it is in memory only: this frees it there.
+          await store.proved(url, digest).catch(() => undefined);
+          return problem;
+        });
+      },
+      reject(error) {
+        result = { error };
+        found.settled();
+      },
+    };
+  } finally {
+    // The loop was left without a word.
+    if (!result) found.discard();
   }
+  if (typeof result !== "object") return;
+  load.tried.add(digest);
+  const { error } = result;
+  if (!isInsituError(error) || error.code !== "backend_unavailable") {
+    found.discard();
+    throw error;
+  }
+  load.failure ??= { manifest, error };
 }
 
 // ---- from the store ----------------------------------------------------------------------------------------------
 
-async function fromStore<T>(load: Load<T>): Promise<Loaded<T> | undefined> {
-  for (;;) {
-    const found = await nextStored(load);
-    if (!found) return undefined;
+async function* fromStore(load: Load): Candidates {
+  const { url } = load;
+  for (let found = await nextStored(load); found; found = await nextStored(load)) {
+    const { digest } = found;
     try {
-      const loaded = await run(load, found);
-      if (!loaded) continue;
-      load.emit({ type: "hit", url: load.url, digest: found.digest });
-      return loaded;
+      yield* offer(load, found, () => load.emit({ type: "hit", url, digest }));
     } catch (error) {
       if (load.signal.aborted || !isUnusable(error)) throw error;
       load.reason ??= error;
@@ -103,7 +126,7 @@ function isUnusable(error: unknown): error is InsituError {
 }
 
 /** The newest stored version that was not tried and may be used. */
-async function nextStored<T>(load: Load<T>): Promise<Package | undefined> {
+async function nextStored(load: Load): Promise<Package | undefined> {
   const { url, store, tried } = load;
   for (const row of await store.versions(url)) {
     if (tried.has(row.digest)) continue;
@@ -120,8 +143,8 @@ async function nextStored<T>(load: Load<T>): Promise<Package | undefined> {
   return undefined;
 }
 
-/** Reads, checks and judges a manifest. */
-async function accept<T>(text: string, { url, trust, ports }: Load<T>): Promise<Accepted> {
+/** Parses a manifest, and checks that it may be used. */
+async function accept(text: string, { url, trust, ports }: Load): Promise<Accepted> {
   const where = manifestUrl(url);
   const manifest = parseManifest(text, where);
   if (trust) await checkSignatures(text, manifest, trust, where);
@@ -129,40 +152,39 @@ async function accept<T>(text: string, { url, trust, ports }: Load<T>): Promise<
   return { manifest, text, digest: await digestOf(text) };
 }
 
-const manifestUrl = (url: string) => new URL("insitu.json", url).href;
+const manifestUrl = (url: string) => `${url}insitu.json`;
 
 // ---- from the host -----------------------------------------------------------------------------------------------
 
 const UNREACHABLE = new Set(["network", "timeout", "http_5xx"]);
 
-async function fromHostOrElse<T>(load: Load<T>): Promise<Loaded<T>> {
+async function* fromHostOrStore(load: Load): Candidates {
   try {
-    return await fromHost(load);
+    yield* fromHost(load);
   } catch (error) {
     if (load.signal.aborted || !isInsituError(error) || error === load.failure?.error) throw error;
     const isUnreachable = UNREACHABLE.has(error.code);
-    const earlier = load.refresh && isUnreachable ? await fromStore(load) : undefined;
-    if (earlier) return earlier;
-    // A host that answers wrongly is not passed over in silence.
+    if (load.refresh && isUnreachable) yield* fromStore(load);
+    // A host that answers wrongly must be reported.
     if (!load.reason || !(isUnreachable || isUnusable(load.reason))) throw error;
     const { code, message, data } = load.reason;
     throw new InsituError(code, `${message} Its host did not help: ${error.message}`, data, { cause: error });
   }
 }
 
-async function fromHost<T>(load: Load<T>, failed?: Failed): Promise<Loaded<T>> {
+async function* fromHost(load: Load, failed?: Failed): Candidates {
   const found = await begin(load, failed);
   try {
-    const loaded = (await run(load, found)) ?? (await fromStore(load));
-    if (loaded) return loaded;
+    yield* offer(load, found);
+    yield* fromStore(load);
   } catch (error) {
     if (load.signal.aborted || failed || !isOutdated(error)) throw error;
-    return fromHost(load, { digest: found.digest, error });
+    yield* fromHost(load, { digest: found.digest, error });
   }
   throw load.failure?.error;
 }
 
-/** A version that could not be had, although its manifest could. */
+/** A version that could not be fetched, although its manifest could. */
 interface Failed {
   digest: string;
   error: unknown;
@@ -173,9 +195,9 @@ function isOutdated(error: unknown): boolean {
   return isInsituError(error) && ["model_integrity", "http_4xx", "storage_corrupt"].includes(error.code);
 }
 
-/** The host's version, its download begun; or one that another tab has stored while this one waited for its turn. */
-function begin<T>(load: Load<T>, failed?: Failed): Promise<Package> {
-  return inTurn(load, async () => {
+/** The host's version, its download begun; or one that another tab has stored while this one waited for the lock. */
+function begin(load: Load, failed?: Failed): Promise<Package> {
+  return underLock(load, async () => {
     const there = load.refresh || failed ? undefined : await nextStored(load);
     if (there) return there;
     const { url, signal, ports, store } = load;
@@ -196,21 +218,21 @@ function begin<T>(load: Load<T>, failed?: Failed): Promise<Package> {
 }
 
 /**
- * One download of a package at a time, over all tabs: the turn is over when all is stored, not when the model runs. A tab that
- * dies passes its turn on.
+ * One download of a package at a time, over all tabs, by a Web Lock: it is released when all is stored, not when the model runs,
+ * and when the tab dies.
  */
-function inTurn<T>({ url, storeName, signal }: Load<T>, get: () => Promise<Package>): Promise<Package> {
+function underLock({ url, storeName, signal }: Load, get: () => Promise<Package>): Promise<Package> {
   // Absent in pages that are not served by HTTPS; then two tabs may fetch the same bytes twice.
   if (!globalThis.navigator?.locks) return get();
   return new Promise((resolve, reject) => {
     let granted = false;
-    const turn = navigator.locks.request(`insitu:${storeName}:${url}`, { signal }, async () => {
+    const locked = navigator.locks.request(`insitu:${storeName}:${url}`, { signal }, async () => {
       granted = true;
       const found = await get();
       resolve(found);
       await found.stored;
     });
     // Chrome refuses all locks (SecurityError) where a page may store nothing: it runs from memory then, as without locks.
-    turn.catch((error: unknown) => (granted || signal.aborted ? reject(error) : get().then(resolve, reject)));
+    locked.catch((error: unknown) => (granted || signal.aborted ? reject(error) : get().then(resolve, reject)));
   });
 }

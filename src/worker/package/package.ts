@@ -1,8 +1,9 @@
-// One version of a package on its way to an engine: its description checked first, its weights as they come, kept meanwhile.
+// One version of a package, as an engine opens it: its description checked first, its weights as they arrive, stored meanwhile.
+import { onAbort } from "../../shared/abort.js";
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { FileSpec, Manifest } from "../../shared/types/manifest.js";
 import type { LoadPhase, LoadProgress } from "../../shared/types/model.js";
-import { type Content, type ContentContext, createContent } from "./content.js";
+import { type Content, type ContentContext, createContent, type OnBytes } from "./content.js";
 import { resolveFile } from "./manifest.js";
 import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "./self-test-files.js";
 import type { FallbackStore } from "./store/fallback-store.js";
@@ -49,11 +50,10 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
   const total = sizeOf(manifest);
   const described = descriptionOf(manifest, url).size;
   const model = await describe(url, manifest, content, counter("verify", total, context));
-  const weights = async function* () {
-    yield* content.read(weightFiles(model, manifest), counter("verify", total, context, described));
-    // Files that the model does not name are not read.
-    context.onProgress({ phase: "verify", loaded: total, total });
-  };
+  const onBytes = () => counter("verify", total, context, described);
+  // Files that the model does not name are not read.
+  const onEnd = () => context.onProgress({ phase: "verify", loaded: total, total });
+  const weights = () => content.read(weightFiles(model, manifest), onBytes(), onEnd);
   return {
     manifest,
     digest,
@@ -67,42 +67,46 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
   };
 }
 
-/** Begins the download and answers as soon as the description is here; rejects as `storedPackage` does. */
+/** Begins the download, and resolves as soon as the description is here; rejects as `storedPackage` does. */
 export async function downloadedPackage(url: string, accepted: Accepted, context: PackageContext): Promise<Package> {
   const { store, onProgress } = context;
   const { manifest, digest, text } = accepted;
   const stop = new AbortController();
-  const onAbort = () => stop.abort();
-  if (context.signal.aborted) onAbort();
-  context.signal.addEventListener("abort", onAbort, { once: true });
+  const discard = () => stop.abort();
+  const unlink = onAbort(context.signal, discard);
   const content = createContent(url, manifest, { ...context, signal: stop.signal });
   const total = sizeOf(manifest);
-  let kept = 0;
   const { name, version, release } = manifest;
   const row: NewRow = { url, digest, text, name, version, release, chunks: content.chunks, bytes: total };
-  // Not waited for: transactions of one connection run in the order in which they were made.
-  const begun = store.begin(row).catch(content.giveUp);
+  // Not awaited: transactions of one connection run in the order in which they were created.
+  const begun = store.begin(row).catch((error: unknown) => content.giveUp(error));
   const described = descriptionOf(manifest, url);
   const files = [described, ...manifest.files.filter((file) => file !== described)];
+  let kept = 0;
   const onStored = (bytes: number) => {
     kept += bytes;
   };
   await content.download(files, counter("download", total, context), onStored);
-  const stored = begun
-    .then(() => keep(row, content, context))
-    .finally(() => context.signal.removeEventListener("abort", onAbort));
+  const stored = begun.then(() => keep(row, content, context)).finally(unlink);
   try {
-    const model = await describe(url, manifest, content, () => undefined);
-    const weights = async function* () {
-      yield* content.read(weightFiles(model, manifest), () => undefined);
+    const model = await describe(url, manifest, content);
+    const onEnd = () => {
       onProgress({ phase: "verify", loaded: total, total });
       onProgress({ phase: "store", loaded: kept, total });
     };
-    const selfTests = () => readSelfTests(url, manifest, content);
-    const ends = { stored, settled: content.flush, discard: onAbort };
-    return { manifest, digest, model, weights, selfTests, source: "network", ...ends };
+    return {
+      manifest,
+      digest,
+      model,
+      weights: () => content.read(weightFiles(model, manifest), undefined, onEnd),
+      selfTests: () => readSelfTests(url, manifest, content),
+      source: "network",
+      stored,
+      settled: () => content.flush(),
+      discard,
+    };
   } catch (error) {
-    onAbort();
+    discard();
     content.flush();
     await stored;
     throw error;
@@ -117,7 +121,7 @@ async function keep(row: NewRow, content: Content, { store, emit }: PackageConte
     return store.problem();
   } catch (error) {
     const problem = asInsituError(error, "storage_unavailable", "Storing the package failed");
-    // What came before a connection broke is what the next load goes on from.
+    // What came before the connection broke is what the next load continues from.
     if (!problem.code.startsWith("storage")) return problem;
     await content.giveUp(problem);
     const told = store.problem();
@@ -130,29 +134,24 @@ function descriptionOf(manifest: Manifest, url: string): FileSpec {
   const found = manifest.files.find(({ path }) => path.endsWith(".json"));
   if (!found) throw new InsituError("model_format", `${url} lists no .json file that could be the model.`, { url });
   if (found.size <= MAX_DESCRIPTION_BYTES) return found;
-  const message = `${url} has a ${found.path} of ${found.size} bytes; ${MAX_DESCRIPTION_BYTES} are the most. Weights belong into files of their own.`;
+  const message = `${url} has a ${found.path} of ${found.size} bytes; ${MAX_DESCRIPTION_BYTES} is the maximum. Put weights into files of their own.`;
   throw new InsituError("model_too_large", message, { url, size: found.size, most: MAX_DESCRIPTION_BYTES });
 }
 
 /** Before any byte of weights is decoded. */
-async function describe(
-  url: string,
-  manifest: Manifest,
-  content: Content,
-  onBytes: (bytes: number) => void,
-): Promise<ModelJson> {
+async function describe(url: string, manifest: Manifest, content: Content, onBytes?: OnBytes): Promise<ModelJson> {
   const file = descriptionOf(manifest, url);
   return parseModelJson(await textOf(file, content, onBytes), manifest, resolveFile(url, file.path));
 }
 
-async function textOf(file: FileSpec, content: Content, onBytes: (bytes: number) => void): Promise<string> {
+async function textOf(file: FileSpec, content: Content, onBytes?: OnBytes): Promise<string> {
   const parts: Blob[] = [];
   for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
   return new Blob(parts).text();
 }
 
 async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {
-  const read = (path: string) => textOf(fileOf(path, manifest), content, () => undefined);
+  const read = (path: string) => textOf(fileOf(path, manifest), content);
   const tests: SelfTest[] = [];
   for (const { input, outputs, tolerance } of manifest.selfTest ?? []) {
     tests.push({
@@ -174,8 +173,8 @@ export function sizeOf(manifest: Manifest): number {
   return manifest.files.reduce((sum, file) => sum + file.size, 0);
 }
 
-/** Adds bytes up to the progress of a phase. */
-function counter(phase: LoadPhase, total: number, { onProgress }: PackageContext, before = 0): (bytes: number) => void {
+/** Sums bytes up to the progress of a phase. */
+function counter(phase: LoadPhase, total: number, { onProgress }: PackageContext, before = 0): OnBytes {
   let loaded = before;
   return (bytes) => {
     loaded += bytes;

@@ -1,5 +1,6 @@
 // Decides whether a manifest may be used: enough valid signatures of known keys, not expired, not older than one seen before.
-import { verifyAsync } from "@noble/ed25519";
+import { hashes, verifyAsync, verify as verifyInCode } from "@noble/ed25519";
+import { sha512 } from "@noble/hashes/sha2.js";
 import { InsituError } from "../../shared/errors.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { TrustedKey, TrustOptions } from "../../shared/types/model.js";
@@ -23,7 +24,7 @@ export async function checkSignatures(
   const problems: string[] = [];
   for (const { keyId, algorithm, signature } of manifest.signatures ?? []) {
     const key = trust.keys.find(({ id }) => id === keyId);
-    if (!key) problems.push(`${keyId} is no key of this client`);
+    if (!key) problems.push(`${keyId} is not a key of this client`);
     else if (algorithm !== ALGORITHM) problems.push(`${keyId} uses ${algorithm}, only ${ALGORITHM} is read`);
     else if (await verify(key, signature, signed)) valid.add(key.publicKey);
     else problems.push(`the signature of ${keyId} does not fit the manifest`);
@@ -41,12 +42,28 @@ async function verify(key: TrustedKey, signature: string, signed: Uint8Array<Arr
   const publicKey = fromBase64(key.publicKey);
   const bytes = fromBase64(signature);
   if (bytes.length !== 64) return false;
+  if (!globalThis.crypto?.subtle) {
+    // A page that is not a secure context: the library's own SHA-512 would need crypto.subtle too.
+    hashes.sha512 = sha512;
+    return refusedOnError(() => verifyInCode(bytes, signed, publicKey, STRICT));
+  }
   try {
     const imported = await crypto.subtle.importKey("raw", publicKey, ALGORITHM, false, ["verify"]);
     return await crypto.subtle.verify(ALGORITHM, imported, bytes, signed);
   } catch {
-    // Chrome before 137 and Firefox before 129 have no Ed25519; strict as WebCrypto is, not ZIP 215.
-    return verifyAsync(bytes, signed, publicKey, { zip215: false }).catch(() => false);
+    // Chrome before 137 and Firefox before 129 have no Ed25519.
+    return verifyAsync(bytes, signed, publicKey, STRICT).catch(() => false);
+  }
+}
+
+// As WebCrypto is, not ZIP 215.
+const STRICT = { zip215: false };
+
+function refusedOnError(verify: () => boolean): boolean {
+  try {
+    return verify();
+  } catch {
+    return false;
   }
 }
 

@@ -1,37 +1,38 @@
-// Keeps the rows of personal models in a database of their own: in IndexedDB, in memory where that cannot be opened.
-import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
-import { asInsituError, InsituError, isInsituError } from "../../shared/errors.js";
-import { withDeadline } from "../lib/with-deadline.js";
+// Stores the rows of personal models in a database of their own: in IndexedDB, or in memory where that cannot be opened.
+import type { InsituError } from "../../shared/errors.js";
+import { createDatabase, type Database, type Mode, type Transaction } from "../../shared/indexed-db.js";
+import { createFallback } from "../../shared/storage-fallback.js";
 
-/** A personal model: its two names are those that the page gave. */
+/** One personal model; `model` is the base model's name. */
 export interface ModelRow {
   model: string;
   name: string;
-  /** Of the key that all else of it is encrypted with. */
+  /** Of the key that its examples and versions are encrypted with. */
   keyId: string;
-  /** Counts changes other than new examples, so that another tab's are noticed. */
+  /** Counts changes other than new examples, so that changes by other tabs are noticed. */
   revision: number;
   /** The version in use; 0: none. */
   active: number;
-  /** Of the next version. */
+  /** Number of the next version. */
   nextVersion: number;
 }
 
+/** Rows of earlier releases have other field names: see legacy-rows.ts. */
 export interface ExampleRow {
   model: string;
   name: string;
   id: string;
-  /** Milliseconds since 1970: the order of teaching. */
-  time: number;
-  /** Counts up, for those of one worker within a millisecond. */
-  place: number;
-  /** Undefined until the first training that sees it. */
+  /** Epoch milliseconds. */
+  addedAt: number;
+  /** Counts up: the order of examples that one worker added within a millisecond. */
+  order: number;
+  /** Undefined until the first training that uses it. */
   heldOut?: boolean;
-  /** Names what computed the embedding. */
+  /** Identifies what computed the embedding. */
   embedder: string;
   kept: boolean;
-  /** Label, embedding and what was kept, encrypted. */
-  box: ArrayBuffer;
+  /** Label, embedding and kept input, encrypted. */
+  cipherText: ArrayBuffer;
 }
 
 export interface VersionRow {
@@ -39,8 +40,8 @@ export interface VersionRow {
   name: string;
   version: number;
   embedder: string;
-  /** The rest, encrypted. */
-  box: ArrayBuffer;
+  /** Everything else, encrypted. */
+  cipherText: ArrayBuffer;
 }
 
 export interface Rows {
@@ -52,161 +53,100 @@ export interface Rows {
 export type TableName = keyof Rows;
 export type Key = (string | number)[];
 
-/** What can be done within one change; nothing else may be waited for meanwhile. */
+/** The operations of one transaction; nothing else may be awaited while it is open. */
 export interface Change {
-  get<P extends TableName>(place: P, key: Key): Promise<Rows[P] | undefined>;
-  put<P extends TableName>(place: P, row: Rows[P]): Promise<void>;
-  delete(place: TableName, key: Key): Promise<void>;
-  /** The rows whose keys begin so. */
-  all<P extends TableName>(place: P, start: Key): Promise<Rows[P][]>;
-  keys(place: TableName, start: Key): Promise<Key[]>;
-  count(place: TableName, start: Key): Promise<number>;
+  get<T extends TableName>(table: T, key: Key): Promise<Rows[T] | undefined>;
+  put<T extends TableName>(table: T, row: Rows[T]): Promise<void>;
+  delete(table: TableName, key: Key): Promise<void>;
+  /** The rows whose keys start with `prefix`. */
+  all<T extends TableName>(table: T, prefix: Key): Promise<Rows[T][]>;
+  keys(table: TableName, prefix: Key): Promise<Key[]>;
+  count(table: TableName, prefix: Key): Promise<number>;
 }
 
-export type Mode = "read" | "relaxed" | "strict";
-
 export interface PersonalDatabase {
-  /** All of it or nothing. Rejects with `storage_quota`, `storage_unavailable`, or what `run` throws. */
+  /** Runs one transaction. Rejects with `storage_quota`, `storage_unavailable`, or what `run` throws. */
   change<T>(what: string, mode: Mode, run: (change: Change) => Promise<T>): Promise<T>;
-  /** Why rows are in memory only; undefined while IndexedDB works. */
+  /** Why rows are only in memory; undefined while IndexedDB works. */
   problem(): InsituError | undefined;
   /** Removes the database. */
   destroy(): Promise<void>;
 }
 
-interface Schema extends DBSchema {
+type Schema = {
   models: { key: Key; value: ModelRow };
   examples: { key: Key; value: ExampleRow };
   versions: { key: Key; value: VersionRow };
-}
+};
 
 const KEYS: Record<TableName, string[]> = {
   models: ["model", "name"],
   examples: ["model", "name", "id"],
   versions: ["model", "name", "version"],
 };
-const PLACES = Object.keys(KEYS) as TableName[];
-const SCHEMA = 1;
-// An import of ten thousand examples takes seconds on a slow phone; what takes this long will not come.
+const TABLES = Object.keys(KEYS) as TableName[];
+const SCHEMA_VERSION = 1;
+// An import of ten thousand examples takes seconds on a slow phone; what takes longer than this will not come.
 const STEP_MS = 30_000;
-// A connection that was lost heals with the next one; what does not in three stays broken.
+// A lost connection heals with the next one; what does not heal in three stays broken.
 const TRIES = 3;
 
-export function openPersonalDatabase(database: string): PersonalDatabase {
-  let opening: Promise<IDBPDatabase<Schema>> | undefined;
-  let opened = false;
-  let memory: Map<string, unknown> | undefined;
-  let problem: InsituError | undefined;
-
-  const open = () => {
-    const connection = openDB<Schema>(database, SCHEMA, {
-      upgrade(db) {
-        for (const place of PLACES) db.createObjectStore(place, { keyPath: KEYS[place] });
-      },
-      blocking(_current, _blocked, event) {
-        (event.target as IDBDatabase).close();
-        opening = undefined;
-      },
-      terminated() {
-        opening = undefined;
-      },
-    });
-    opening = connection;
-    return connection;
-  };
-
-  const inDatabase = async <T>(what: string, mode: Mode, run: (change: Change) => Promise<T>): Promise<T> => {
-    let left = TRIES;
-    for (;;) {
-      try {
-        const db = await withDeadline(opening ?? open(), STEP_MS, what);
-        opened = true;
-        return await withDeadline(inTransaction(db, mode, run), STEP_MS, what);
-      } catch (error) {
-        const told = storageError(error, what);
-        if (told.code !== "storage_unavailable") throw told;
-        opening = undefined;
-        left -= 1;
-        if (left === 0 || told.data.final) throw told;
-      }
-    }
-  };
-
-  return {
-    problem: () => problem,
-    async change(what, mode, run) {
-      if (!memory) {
-        try {
-          return await inDatabase(what, mode, run);
-        } catch (error) {
-          // What is on the disk must not be shadowed by a memory that begins empty.
-          if (opened || !isInsituError(error) || error.code !== "storage_unavailable") throw error;
-          problem = error;
-          memory = new Map();
-        }
-      }
-      return run(changeOf(memory));
+export function openPersonalDatabase(name: string): PersonalDatabase {
+  const database = createDatabase<Schema>({
+    name,
+    version: SCHEMA_VERSION,
+    upgrade(db) {
+      for (const table of TABLES) db.createObjectStore(table, { keyPath: KEYS[table] });
     },
-    async destroy() {
-      memory?.clear();
-      if (problem) return;
-      await opening?.then((db) => db.close()).catch(() => undefined);
-      opening = undefined;
-      await withDeadline(deleteDB(database), STEP_MS, "delete what was learned");
-    },
-  };
-}
-
-function storageError(error: unknown, what: string): InsituError {
-  if (isInsituError(error)) return error;
-  if (error instanceof Error && error.name === "QuotaExceededError") {
-    const message = `The browser's storage quota for this site is used up: it could not ${what}. Nothing was lost. Remove examples or packages, or free space on the device.`;
-    return new InsituError("storage_quota", message, { what }, { cause: error });
-  }
-  return asInsituError(error, "storage_unavailable", `IndexedDB could not ${what}`, { what });
-}
-
-type Writing = IDBPTransaction<Schema, TableName[], "readwrite">;
-
-async function inTransaction<T>(db: IDBPDatabase<Schema>, mode: Mode, run: (change: Change) => Promise<T>): Promise<T> {
-  const isRead = mode === "read";
-  const durability = mode === "strict" ? "strict" : "relaxed";
-  const tx = db.transaction(PLACES, isRead ? "readonly" : "readwrite", { durability }) as Writing;
-  const result = run(changeIn(tx)).then(
-    (value) => {
-      // At once: the browser would wait for whether more is asked.
-      if (!isRead) tx.commit();
-      return value;
-    },
-    (error: unknown) => {
-      abort(tx);
-      throw error;
+    openMs: STEP_MS,
+    stepMs: STEP_MS,
+    quotaAdvice: "Nothing was lost. Remove examples or packages, or free space on the device.",
+  });
+  const memory = new Map<string, unknown>();
+  const fallback = createFallback<PersonalDatabase["change"]>(
+    (what, mode, run) => inDatabase(database, what, mode, run),
+    (_what, _mode, run) => run(changeOf(memory)),
+    {
+      tries: TRIES,
+      // An empty memory must not hide what is on the disk.
+      mayFallBack: () => !database.hasOpened(),
     },
   );
-  // Chrome raises quota trouble at commit only.
-  const [value] = await Promise.all([result, tx.done]);
-  return value;
+  return {
+    problem: fallback.problem,
+    change: (what, mode, run) => fallback.use((change) => change(what, mode, run)),
+    async destroy() {
+      memory.clear();
+      if (!fallback.problem()) await database.destroy();
+    },
+  };
 }
 
-function abort(tx: Writing): void {
-  try {
-    tx.abort();
-  } catch {
-    // It has ended already.
-  }
+function inDatabase<T>(
+  database: Database<Schema>,
+  what: string,
+  mode: Mode,
+  run: (change: Change) => Promise<T>,
+): Promise<T> {
+  return database.transaction(what, TABLES, mode, async (tx) => {
+    const result = await run(changeIn(tx));
+    // At once: the browser would first wait whether more is requested.
+    if (mode !== "read") tx.commit();
+    return result;
+  });
 }
 
-/** From the key itself to the last one that begins so: arrays come after numbers and texts. */
+/** From the key itself to the last one that starts with it: arrays sort after numbers and strings. */
 const range = (start: Key) => IDBKeyRange.bound(start, [...start, []]);
 
-function changeIn(tx: Writing): Change {
+function changeIn(tx: Transaction<Schema>): Change {
   return {
-    get: (place, key) => tx.objectStore(place).get(key) as Promise<never>,
-    put: async (place, row) => void (await tx.objectStore(place).put(row as never)),
-    delete: (place, key) => tx.objectStore(place).delete(key),
-    all: (place, start) => tx.objectStore(place).getAll(range(start)) as Promise<never>,
-    keys: (place, start) => tx.objectStore(place).getAllKeys(range(start)),
-    count: (place, start) => tx.objectStore(place).count(range(start)),
+    get: (table, key) => tx.get(table, key) as Promise<never>,
+    put: async (table, row) => void (await tx.put(table, row)),
+    delete: async (table, key) => void (await tx.delete(table, key)),
+    all: (table, start) => tx.getAll(table, range(start)) as Promise<never>,
+    keys: (table, start) => tx.getAllKeys(table, range(start)),
+    count: (table, start) => tx.count(table, range(start)),
   };
 }
 

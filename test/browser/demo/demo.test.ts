@@ -132,7 +132,7 @@ test("the camera is followed until it is stopped", async () => {
   await page.getByRole("button", { name: "Use the camera" }).click();
   await expect.poll(found, { timeout: SLOW_MS }).toContain("cup");
   expect(await page.locator('#samples [aria-pressed="true"]').count()).toBe(0);
-  await expect.poll(() => text("#caption"), { timeout: SLOW_MS }).toMatch(/[\d.]+ pictures a second/);
+  await expect.poll(() => text("#caption"), { timeout: SLOW_MS }).toMatch(/[\d.]+ frames per second/);
   await page.getByRole("button", { name: "Stop the camera" }).click();
   await said(/camera is off/);
   expect(await page.locator("#video").isHidden()).toBe(true);
@@ -186,11 +186,11 @@ test.each([
 });
 
 test("a thousand digits that were held back are read, and page, collector and training agree on how many are right", async () => {
-  await page.getByRole("button", { name: "Read 1,000 new digits" }).click();
+  await page.getByRole("button", { name: "Test on 1,000 digits" }).click();
   const answer = () => text("#check-said");
   await expect
     .poll(answer, { timeout: SLOW_MS })
-    .toMatch(/^\d+ of 1000 right: [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %\.$/);
+    .toMatch(/^\d+ of 1000 correct: [\d.]+ %, 95 % confidence interval [\d.]+ to [\d.]+ %\.$/);
   const [right = 0, , share, , low, high] = ((await answer()).match(/[\d.]+(?= )/g) ?? []).map(Number);
   expect(Math.abs(right / 1000 - digitsManifest.metrics.heldOutAccuracy)).toBeLessThanOrEqual(0.002);
   expect(share).toBe(right / 10);

@@ -1,11 +1,12 @@
 // Many inputs through the built library: order, cancelling, failures at their place, and single predictions that go first.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LibraryPage, openLibrary } from "../../support/page.js";
+import type { LibraryPage } from "../../support/page.js";
+import { openSharedLibrary } from "../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
   await library.page.evaluate(() => {
     // Pictures that differ: digit `id % 10`, written by the browser.
     Object.assign(window, {
@@ -21,12 +22,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => library?.close());
-
-declare global {
-  interface Window {
-    digit(id: number): OffscreenCanvas;
-  }
-}
 
 test.each([1, 2])("40 pictures give what each gives alone, in order, with a pool of %i", async (pool) => {
   const { many, alone, progress } = await library.page.evaluate(async (pool) => {

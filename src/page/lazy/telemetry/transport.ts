@@ -1,5 +1,5 @@
 // One request to the collector, and what its answer means for the records in it.
-
+import { retryAfterOf } from "../../../shared/retry-after.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
 
@@ -72,7 +72,7 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
       const text = await firstOf(response);
       if (response.ok) return { kind: "sent", rejected: rejectedIn(text) };
       if (!RETRY.has(response.status)) return { kind: "refused" };
-      return { kind: "retry", after: delayOf(response.headers.get("retry-after")) };
+      return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) || undefined };
     } catch {
       return { kind: "retry", atOnce: performance.now() - started < BLOCKED_MS };
     } finally {
@@ -124,11 +124,4 @@ function rejectedIn(text: string): number {
   } catch {
     return 0;
   }
-}
-
-/** Seconds, or a date; undefined for anything else. */
-function delayOf(text: string | null): number | undefined {
-  if (!text) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return ms >= 0 ? ms : undefined;
 }

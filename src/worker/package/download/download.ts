@@ -1,6 +1,7 @@
 // Fetches the chunks of a package that are missing: several requests at once, each resumed where it broke off.
-import { sha256 } from "../../../shared/sha256.js";
+import { onAbort } from "../../../shared/abort.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { sha256 } from "../../lib/sha256.js";
 import type { Platform } from "../platform.js";
 import { type Backoff, createBackoff } from "./backoff.js";
 import { type HttpResponse, request } from "./http.js";
@@ -35,9 +36,7 @@ const CHUNKS_PER_REQUEST = 4;
 export async function downloadChunks(files: WantedFile[], options: DownloadOptions): Promise<void> {
   const stop = new AbortController();
   // Not AbortSignal.any: Chrome has it from 116, Firefox from 124, Safari from 17.4 on.
-  const onAbort = () => stop.abort();
-  if (options.signal.aborted) onAbort();
-  options.signal.addEventListener("abort", onAbort, { once: true });
+  const unlink = onAbort(options.signal, () => stop.abort());
   const inner = { ...options, signal: stop.signal };
   const backoff = createBackoff(options.ports, inner.signal);
   const jobs = files.flatMap(plan);
@@ -55,7 +54,7 @@ export async function downloadChunks(files: WantedFile[], options: DownloadOptio
     }),
   );
   await Promise.all(connections);
-  options.signal.removeEventListener("abort", onAbort);
+  unlink();
   if (failed) throw failure;
 }
 
@@ -120,12 +119,15 @@ async function transfer(job: Job, backoff: Backoff, options: DownloadOptions): P
       async (progressed) => {
         if (job.wanted.length === 0) return;
         const answer = await ask(job, options);
-        for await (const [index, bytes] of receive(answer, file, job.wanted, options.onBytes)) {
-          await options.onChunk(file.chunks[index] as ChunkSpec, bytes);
-          job.wanted = job.wanted.filter((other) => other !== index);
-          wrongCopies = 0;
-          progressed();
-        }
+        await receive(answer, file, job.wanted, {
+          onBytes: options.onBytes,
+          async onChunk(index, bytes) {
+            await options.onChunk(file.chunks[index] as ChunkSpec, bytes);
+            job.wanted = job.wanted.filter((other) => other !== index);
+            wrongCopies = 0;
+            progressed();
+          },
+        });
       },
       // Bytes that were damaged or lost on the way are right the second time; a host that has others sends them again. Bytes
       // beyond the file's end are no damage of the way.

@@ -1,5 +1,7 @@
 // One HTTP request for a file or a part of it: headers read, body streamed under an idle watchdog, failures typed.
+import { onAbort } from "../../../shared/abort.js";
 import { asInsituError, InsituError } from "../../../shared/errors.js";
+import { retryAfterOf } from "../../../shared/retry-after.js";
 import type { Platform } from "../platform.js";
 
 /** Milliseconds without a byte until a request is given up; apart from any limit on the whole. */
@@ -38,8 +40,10 @@ export async function request(url: string, options: RequestOptions, ports: Platf
       // The store is the cache: a second one would hold the model twice, and could hold an altered chunk for good.
       cache: "no-store",
       credentials: "omit",
-      redirect: "error",
+      // Wherever the bytes come from, their hashes are checked.
+      redirect: "follow",
     });
+    if (isRedirect(response)) throw redirected(url);
     if (!response.ok) throw httpError(url, response, ports.now());
     watch.fed();
     const body = bodyOf(response, watch, url);
@@ -50,6 +54,14 @@ export async function request(url: string, options: RequestOptions, ports: Platf
     watch.end();
     throw watch.explain(error);
   }
+}
+
+/** What comes back where redirects are not followed: browsers tell nothing of the target, Node shows the status. */
+const isRedirect = ({ type, status }: Response) => type === "opaqueredirect" || (status >= 300 && status < 400);
+
+function redirected(url: string): InsituError {
+  const message = `${url} redirects, which is not followed with request.headers: the browser would send them to the other host. Load from the final address, or use request.credentials or a query string.`;
+  return new InsituError("input_invalid", message, { url, field: "request.headers" });
 }
 
 function headersOf({ range, ifRange }: RequestOptions): Record<string, string> {
@@ -93,7 +105,6 @@ type Watchdog = ReturnType<typeof watchdog>;
 
 function watchdog(url: string, outer: AbortSignal) {
   const stop = new AbortController();
-  const onAbort = () => stop.abort();
   let idle = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const pause = () => clearTimeout(timer);
@@ -104,8 +115,7 @@ function watchdog(url: string, outer: AbortSignal) {
       stop.abort();
     }, IDLE_MS);
   };
-  if (outer.aborted) onAbort();
-  outer.addEventListener("abort", onAbort, { once: true });
+  const unlink = onAbort(outer, () => stop.abort());
   fed();
   return {
     signal: stop.signal,
@@ -113,7 +123,7 @@ function watchdog(url: string, outer: AbortSignal) {
     pause,
     end() {
       pause();
-      outer.removeEventListener("abort", onAbort);
+      unlink();
       stop.abort();
     },
     explain(error: unknown): InsituError {
@@ -134,14 +144,7 @@ function httpError(url: string, { status, headers }: Response, now: number): Ins
     code === "http_4xx"
       ? "Check that the whole package folder is published there"
       : "The host has trouble; load again later";
-  const retryAfterMs = retryAfter(headers.get("retry-after"), now);
+  const retryAfterMs = retryAfterOf(headers.get("retry-after"), now);
   const data = { url, status, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   return new InsituError(code, `${url} answered HTTP ${status}. ${advice}.`, data);
-}
-
-/** Seconds or an HTTP date (RFC 9110, 10.2.3), as milliseconds from now. */
-function retryAfter(value: string | null, now: number): number | undefined {
-  if (!value) return undefined;
-  const seconds = /^\d+$/.test(value.trim()) ? Number(value) : (Date.parse(value) - now) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
 }

@@ -1,7 +1,7 @@
-// Cuts the body of an answer into the chunks that are wanted, and lets through only those whose hash is right.
+// Cuts the body of a response into the wanted chunks, and lets only those through whose hash is right.
 import { InsituError } from "../../../shared/errors.js";
-import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { sha256 } from "../../lib/sha256.js";
 import type { HttpResponse } from "./http.js";
 
 export interface ChunkedFile {
@@ -13,16 +13,24 @@ export interface ChunkedFile {
   offsets: number[];
 }
 
+/** What is done with the bytes. */
+export interface Receiver {
+  /** Gets each wanted chunk once its hash is right; reading goes on when it resolves. */
+  onChunk(index: number, bytes: ArrayBuffer): Promise<void>;
+  /** Called with a number of bytes of wanted chunks that came; negative for those of a chunk that never became complete or right. */
+  onBytes?(bytes: number): void;
+}
+
 /**
- * Index and bytes of each wanted chunk, in order; what lies between is passed over. Stops reading after the last one. Throws
+ * Reads the wanted chunks out of the body, in order, and skips what lies between. Stops reading after the last one. Throws
  * `model_integrity` for an altered chunk and for a body that ends early; of one that goes on after the file's end no more is read.
  */
-export async function* receive(
+export async function receive(
   answer: HttpResponse,
   file: ChunkedFile,
   indices: readonly number[],
-  onBytes: (bytes: number) => void = () => undefined,
-): AsyncGenerator<[index: number, bytes: ArrayBuffer], void> {
+  { onChunk, onBytes }: Receiver,
+): Promise<void> {
   const wanted = [...indices];
   const untilEnd = wanted.at(-1) === file.chunks.length - 1;
   let at = answer.from;
@@ -53,21 +61,20 @@ export async function* receive(
         filled += part.length;
         used += part.length;
         at += part.length;
-        onBytes(part.length);
+        onBytes?.(part.length);
         if (filled < size) continue;
         const actual = await sha256(chunk);
         if (actual !== expected) throw altered(file.url, index, expected, actual);
         filled = 0;
         wanted.shift();
-        yield [index, chunk.buffer];
+        await onChunk(index, chunk.buffer);
       }
       // Read to its end, a connection can be used again.
       if (wanted.length === 0 && !untilEnd) return;
     }
     if (wanted.length > 0) throw wrongLength(file.url, file.size, at, "fewer", answer.type);
   } finally {
-    // What was counted of a chunk that never became whole, or became a wrong one.
-    if (filled > 0) onBytes(-filled);
+    if (filled > 0) onBytes?.(-filled);
   }
 }
 
@@ -91,7 +98,7 @@ export function wrongLength(
 export function altered(url: string, chunk: number, expected: string, actual: string): InsituError {
   return new InsituError(
     "model_integrity",
-    `${url} is not the file that its manifest names: chunk ${chunk} has another SHA-256. Publish the package again as "insitu pack" wrote it.`,
+    `${url} is not the file that its manifest lists: chunk ${chunk} has another SHA-256. Publish the package again as "insitu pack" wrote it.`,
     { url, chunk, expected, actual },
   );
 }

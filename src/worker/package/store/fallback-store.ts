@@ -1,5 +1,6 @@
-// A store that always works: IndexedDB, opened again when it was lost, and memory once it cannot be had.
-import { type InsituError, isInsituError } from "../../../shared/errors.js";
+// A store that always works: IndexedDB, opened again when it was lost, and memory once it cannot be used.
+import type { InsituError } from "../../../shared/errors.js";
+import { createFallback } from "../../../shared/storage-fallback.js";
 import { createMemoryStore } from "./memory-store.js";
 import type { OnStoreEvent, Store } from "./store.js";
 
@@ -15,29 +16,16 @@ const TRIES = 3;
 /** Of its methods only those for notes reject with `storage_unavailable`. */
 export function createFallbackStore(database: Store, emit: OnStoreEvent): FallbackStore {
   const memory = createMemoryStore();
-  let problem: InsituError | undefined;
-
-  const giveUp = (error: InsituError) => {
-    if (problem) return;
-    problem = error;
-    database.close();
-    emit({ type: "unavailable", code: error.code, reason: error.message });
-  };
-
-  const attempt = async <T>(run: (store: Store) => Promise<T>): Promise<T> => {
-    for (let tries = 1; !problem; tries += 1) {
-      try {
-        return await run(database);
-      } catch (error) {
-        if (!isInsituError(error) || error.code !== "storage_unavailable") throw error;
-        if (tries === TRIES || error.data.final) giveUp(error);
-      }
-    }
-    return run(memory);
-  };
+  const { use: attempt, problem } = createFallback<Store>(database, memory, {
+    tries: TRIES,
+    onFallback(error) {
+      database.close();
+      emit({ type: "unavailable", code: error.code, reason: error.message });
+    },
+  });
 
   return {
-    problem: () => problem,
+    problem,
     versions: (url) => attempt((store) => store.versions(url)),
     floor: (url) => attempt((store) => store.floor(url)),
     has: (hashes) => attempt((store) => store.has(hashes)),
@@ -54,9 +42,9 @@ export function createFallbackStore(database: Store, emit: OnStoreEvent): Fallba
     pin: (url, pinned) => attempt((store) => store.pin(url, pinned)),
     readBinary: (binary) => attempt((store) => store.readBinary(binary)),
     putBinary: (binary, bytes) => attempt((store) => store.putBinary(binary, bytes)),
-    // What is noted is found out again: a note that fails says nothing against the packages, and is worth no second try.
-    readNote: (digest, kind) => (problem ? memory : database).readNote(digest, kind),
-    writeNote: (digest, kind, value) => (problem ? memory : database).writeNote(digest, kind, value),
+    // A lost note is measured again: its failure says nothing about the packages, and is not worth a second try.
+    readNote: (digest, kind) => (problem() ? memory : database).readNote(digest, kind),
+    writeNote: (digest, kind, value) => (problem() ? memory : database).writeNote(digest, kind, value),
     close() {
       database.close();
     },

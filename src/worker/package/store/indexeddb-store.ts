@@ -1,248 +1,242 @@
-// Keeps packages in IndexedDB: chunks by their hash, and a row a version that is written last and with all of it or not at all.
-import type { IDBPDatabase, IDBPTransaction } from "idb";
-import { asInsituError, InsituError } from "../../../shared/errors.js";
-import { sha256 } from "../../../shared/sha256.js";
+// Keeps packages in IndexedDB: chunks by their hash, and one row per version, committed last and completely or not at all.
+import { type Connection, createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import { withDeadline } from "../../lib/with-deadline.js";
+import { sha256 } from "../../lib/sha256.js";
+import type { ReleaseFloor } from "../trust.js";
 import { bytesOf, evictable, victims } from "./eviction.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
-import { abort, openDatabase, type Schema, STORES, type StoreName } from "./schema.js";
+import { commitRow, removeRows, type Tx } from "./rows.js";
+import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store } from "./store.js";
-
-type Writing = IDBPTransaction<Schema, StoreName[], "readwrite">;
 
 export interface StoreOptions {
   /** Name of the database. */
   name: string;
-  /** Budget of all packages together. */
+  /** Budget of all packages together, in bytes. */
   maxBytes: number;
-  /** True when something was kept here before: an empty database means that the browser lost it. */
+  /** True when packages were kept here before: an empty database then means that the browser lost it. */
   expected: boolean;
 }
 
-// A chunk of 64 MiB takes seconds on a slow phone; what takes this long will not come.
+const OPEN_MS = 5_000;
+// A chunk of 64 MiB takes seconds on a slow phone; what takes longer than this will not come.
 const STEP_MS = 30_000;
-// A download that nobody came back to in a week is no longer worth its space.
-const PENDING_MS = 7 * 24 * 3600 * 1000;
 
-export function openIndexedDbStore({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent): Store {
-  let opening: Promise<IDBPDatabase<Schema>> | undefined;
-  let keeps = expected;
-  const forget = () => {
-    opening = undefined;
-  };
-  const onCreated = () => {
-    if (keeps) emit({ type: "reset" });
-    keeps = false;
-  };
-  const database = () => {
-    opening ??= openDatabase(name, { onLost: forget, onCreated }).catch((error: unknown) => {
-      forget();
-      throw error;
+export function openIndexedDbStore(options: StoreOptions, emit: OnStoreEvent): Store {
+  return new IndexedDbStore(options, emit);
+}
+
+class IndexedDbStore implements Store {
+  readonly #maxBytes: number;
+  readonly #emit: OnStoreEvent;
+  readonly #database: Database<PackageSchema>;
+  readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
+  /** True while an empty database would mean a loss. */
+  #keeps: boolean;
+
+  constructor({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent) {
+    this.#maxBytes = maxBytes;
+    this.#emit = emit;
+    this.#keeps = expected;
+    this.#database = createDatabase({
+      name,
+      version: SCHEMA_VERSION,
+      upgrade: (db, before) => {
+        upgradeSchema(db, before);
+        if (before === 0) this.#onCreated();
+      },
+      openMs: OPEN_MS,
+      stepMs: STEP_MS,
+      quotaAdvice: "Delete or unpin packages, or free space on the device.",
     });
-    return opening;
-  };
+  }
 
-  const step = async <T>(what: string, run: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T> => {
-    try {
-      return await withDeadline(database().then(run), STEP_MS, what);
-    } catch (error) {
-      // A handle that Safari's storage process lost never works again (WebKit 277615): the next call opens another.
-      const problem = storageError(error, what);
-      if (problem.code === "storage_unavailable") forget();
-      throw problem;
-    }
-  };
+  // ---- packages --------------------------------------------------------------------------------------------------
 
-  /** Chrome raises quota trouble at commit only: puts succeed, then the transaction aborts. */
-  const write = <T>(what: string, durability: IDBTransactionDurability, run: (tx: Writing) => Promise<T>): Promise<T> =>
-    step(what, async (db) => {
-      const tx: Writing = db.transaction(STORES, "readwrite", { durability });
-      const result = run(tx).catch((error: unknown) => {
-        abort(tx);
-        throw error;
+  async versions(url: string): Promise<PackageRow[]> {
+    const range = IDBKeyRange.bound([url], [url, []]);
+    const rows = await this.#read("look up a package", "packages", (tx) => tx.getAll("packages", range));
+    // Of a release that was published twice, the one that came last.
+    return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+  }
+
+  floor(url: string): Promise<ReleaseFloor | undefined> {
+    return this.#read("look up a release", "releases", (tx) => tx.get("releases", url));
+  }
+
+  begin(row: NewRow): Promise<void> {
+    return this.#write("begin a download", "relaxed", async (tx) => {
+      // Checked now: what cannot be committed need not be written.
+      victims(await tx.getAll("packages"), row, this.#maxBytes);
+      await tx.put("pending", { url: row.url, chunks: row.chunks.map((chunk) => chunk.sha256), at: Date.now() });
+    });
+  }
+
+  commit(row: NewRow): Promise<void> {
+    return this.#retryAfterEviction(row.url, row.bytes, async () => {
+      const gone = await this.#write("store a package", "strict", async (tx) => {
+        const rows = await tx.getAll("packages");
+        const gone = victims(rows, row, this.#maxBytes);
+        await commitRow(tx, row, rows);
+        await removeRows(tx, gone);
+        return gone;
       });
-      const [value] = await Promise.all([result, tx.done]);
-      return value;
+      this.#keeps = true;
+      this.#reportEvicted(gone);
     });
+  }
 
-  const evict = async (tx: Writing, rows: PackageRow[]): Promise<void> => {
-    for (const row of rows) await tx.objectStore("packages").delete([row.url, row.digest]);
-    await sweep(tx);
-  };
+  proved(url: string, digest: string): Promise<void> {
+    return this.#write("note a use", "relaxed", async (tx) => {
+      const rows = await tx.getAll("packages");
+      const mine = rows.find((row) => row.url === url && row.digest === digest);
+      if (!mine) return;
+      const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
+      await tx.put("packages", { ...mine, proved: true, usedAt: Date.now() });
+      if (before.length > 0) await removeRows(tx, before);
+    });
+  }
 
-  const withRoom = createEvictionRetry(async (url, bytes) => {
-    const gone = await write("make room", "strict", async (tx) => {
+  abandon(url: string): Promise<void> {
+    return this.#write("give up a download", "relaxed", async (tx) => {
+      await tx.delete("pending", url);
+      await removeRows(tx, []);
+    });
+  }
+
+  list(): Promise<PackageRow[]> {
+    return this.#read("list packages", "packages", (tx) => tx.getAll("packages"));
+  }
+
+  async bytes(): Promise<number> {
+    return bytesOf(await this.#read("measure packages", "packages", (tx) => tx.getAll("packages")));
+  }
+
+  delete(url: string): Promise<boolean> {
+    return this.#write("delete a package", "strict", async (tx) => {
+      const rows = (await tx.getAll("packages")).filter((row) => row.url === url);
+      await tx.delete("pending", url);
+      await removeRows(tx, rows);
+      return rows.length > 0;
+    });
+  }
+
+  async clear(): Promise<void> {
+    await this.#write("clear the store", "strict", async (tx) => {
+      for (const store of STORES) if (store !== "releases") await tx.clear(store);
+    });
+    this.#keeps = false;
+  }
+
+  pin(url: string, pinned: boolean): Promise<boolean> {
+    return this.#write("pin a package", "strict", async (tx) => {
+      const rows = (await tx.getAll("packages")).filter((row) => row.url === url);
+      for (const row of rows) await tx.put("packages", { ...row, pinned });
+      return rows.length > 0;
+    });
+  }
+
+  // ---- chunks, binaries, notes -----------------------------------------------------------------------------------
+
+  has(hashes: string[]): Promise<Set<string>> {
+    return this.#read("look up chunks", "chunks", async (tx) => {
+      const found = await Promise.all(hashes.map((hash) => tx.getKey("chunks", hash)));
+      return new Set(found.filter((hash) => hash !== undefined));
+    });
+  }
+
+  read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt"> {
+    return this.#database.step("read a chunk", async (connection) => {
+      const found = await readBlob(connection, "chunks", chunk);
+      if (found === "corrupt")
+        await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", chunk.sha256));
+      return found;
+    });
+  }
+
+  put(url: string, chunk: ChunkSpec, bytes: Blob): Promise<void> {
+    return this.#retryAfterEviction(url, bytes.size, () =>
+      this.#write("store a chunk", "relaxed", async (tx) => {
+        await tx.put("chunks", bytes, chunk.sha256);
+      }),
+    );
+  }
+
+  readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
+    return this.#database.step("read a binary", async (connection) => {
+      const found = await readBlob(connection, "binaries", binary);
+      return typeof found === "string" ? undefined : found;
+    });
+  }
+
+  putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void> {
+    return this.#write("store a binary", "relaxed", async (tx) => {
+      await tx.put("binaries", new Blob([bytes]), binary.sha256);
+    });
+  }
+
+  async readNote(digest: string, kind: string): Promise<unknown> {
+    return (await this.#read("read a note", "notes", (tx) => tx.get("notes", [digest, kind])))?.value;
+  }
+
+  writeNote(digest: string, kind: string, value: unknown): Promise<void> {
+    return this.#database.transaction("write a note", ["notes"], "relaxed", async (tx) => {
+      if (value === undefined) await tx.delete("notes", [digest, kind]);
+      else await tx.put("notes", { digest, kind, value, at: Date.now() });
+      // The page may crash before the browser would commit by itself.
+      tx.commit();
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  // ---- steps -----------------------------------------------------------------------------------------------------
+
+  #read<T>(what: string, store: StoreName, run: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#database.transaction(what, [store], "read", run);
+  }
+
+  #write<T>(what: string, durability: Exclude<Mode, "read">, run: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#database.transaction(what, STORES, durability, run);
+  }
+
+  async #makeRoom(url: string, bytes: number): Promise<boolean> {
+    const gone = await this.#write("make room", "strict", async (tx) => {
       const rows: PackageRow[] = [];
-      for (const row of evictable(await tx.objectStore("packages").getAll(), url)) {
+      for (const row of evictable(await tx.getAll("packages"), url)) {
         if (bytesOf(rows) >= bytes) break;
         rows.push(row);
       }
-      await evict(tx, rows);
+      await removeRows(tx, rows);
       return rows;
     });
-    tellEvicted(gone, emit);
+    this.#reportEvicted(gone);
     return gone.length > 0;
-  });
-
-  return {
-    versions: (url) =>
-      step("look up a package", async (db) => {
-        const rows = await db.getAll("packages", IDBKeyRange.bound([url], [url, []]));
-        // A release that was published twice: the one that came last.
-        return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
-      }),
-    floor: (url) => step("look up a release", (db) => db.get("releases", url)),
-    has: (hashes) =>
-      step("look up chunks", async (db) => {
-        const { store } = db.transaction("chunks");
-        const found = await Promise.all(hashes.map((hash) => store.getKey(hash)));
-        return new Set(found.filter((hash) => hash !== undefined));
-      }),
-    read: (chunk) =>
-      step("read a chunk", async (db) => {
-        const found = await readBlob(db, "chunks", chunk);
-        if (found === "corrupt") await db.delete("chunks", chunk.sha256);
-        return found;
-      }),
-    begin: (row) =>
-      write("begin a download", "relaxed", async (tx) => {
-        // Told now: what cannot be committed need not be written.
-        victims(await tx.objectStore("packages").getAll(), row, maxBytes);
-        const chunks = row.chunks.map((chunk) => chunk.sha256);
-        await tx.objectStore("pending").put({ url: row.url, chunks, at: Date.now() });
-      }),
-    put: (url, chunk, bytes) =>
-      withRoom(url, bytes.size, () =>
-        write("store a chunk", "relaxed", async (tx) => {
-          await tx.objectStore("chunks").put(bytes, chunk.sha256);
-        }),
-      ),
-    commit: (row) =>
-      withRoom(row.url, row.bytes, async () => {
-        const gone = await write("store a package", "strict", async (tx) => {
-          const rows = await tx.objectStore("packages").getAll();
-          const gone = victims(rows, row, maxBytes);
-          await commitRow(tx, row, rows);
-          await evict(tx, gone);
-          return gone;
-        });
-        keeps = true;
-        tellEvicted(gone, emit);
-      }),
-    proved: (url, digest) =>
-      write("note a use", "relaxed", async (tx) => {
-        const rows = await tx.objectStore("packages").getAll();
-        const mine = rows.find((row) => row.url === url && row.digest === digest);
-        if (!mine) return;
-        const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
-        await tx.objectStore("packages").put({ ...mine, proved: true, usedAt: Date.now() });
-        if (before.length > 0) await evict(tx, before);
-      }),
-    abandon: (url) =>
-      write("give up a download", "relaxed", async (tx) => {
-        await tx.objectStore("pending").delete(url);
-        await sweep(tx);
-      }),
-    list: () => step("list packages", (db) => db.getAll("packages")),
-    bytes: () => step("measure packages", async (db) => bytesOf(await db.getAll("packages"))),
-    delete: (url) =>
-      write("delete a package", "strict", async (tx) => {
-        const rows = (await tx.objectStore("packages").getAll()).filter((row) => row.url === url);
-        await tx.objectStore("pending").delete(url);
-        await evict(tx, rows);
-        return rows.length > 0;
-      }),
-    async clear() {
-      await write("clear the store", "strict", async (tx) => {
-        for (const store of ["packages", "pending", "chunks", "binaries", "notes"] as const)
-          await tx.objectStore(store).clear();
-      });
-      keeps = false;
-    },
-    pin: (url, pinned) =>
-      write("pin a package", "strict", async (tx) => {
-        const rows = (await tx.objectStore("packages").getAll()).filter((row) => row.url === url);
-        for (const row of rows) await tx.objectStore("packages").put({ ...row, pinned });
-        return rows.length > 0;
-      }),
-    readBinary: (binary) =>
-      step("read a binary", async (db) => {
-        const found = await readBlob(db, "binaries", binary);
-        return typeof found === "string" ? undefined : found;
-      }),
-    putBinary: (binary, bytes) =>
-      write("store a binary", "relaxed", async (tx) => {
-        await tx.objectStore("binaries").put(new Blob([bytes]), binary.sha256);
-      }),
-    readNote: (digest, kind) => step("read a note", async (db) => (await db.get("notes", [digest, kind]))?.value),
-    writeNote: (digest, kind, value) =>
-      step("write a note", async (db) => {
-        const tx = db.transaction("notes", "readwrite", { durability: "relaxed" });
-        if (value === undefined) await tx.store.delete([digest, kind]);
-        else await tx.store.put({ digest, kind, value, at: Date.now() });
-        // At once, for the page may crash before the browser would.
-        tx.commit();
-        await tx.done;
-      }),
-    close() {
-      void opening?.then((db) => db.close()).catch(() => undefined);
-      forget();
-    },
-  };
-}
-
-function tellEvicted(rows: PackageRow[], emit: OnStoreEvent): void {
-  for (const { url, digest, bytes } of rows) emit({ type: "evicted", url, digest, bytes });
-}
-
-async function commitRow(tx: Writing, row: NewRow, rows: PackageRow[]): Promise<void> {
-  for (const { sha256: hash } of row.chunks) {
-    if ((await tx.objectStore("chunks").getKey(hash)) !== undefined) continue;
-    const message = `The store was cleared while ${row.url} was loading; it runs, and is fetched again next time.`;
-    throw new InsituError("storage_corrupt", message, { url: row.url, sha256: hash });
   }
-  const { url, name, release } = row;
-  const floor = await tx.objectStore("releases").get(url);
-  await tx.objectStore("releases").put({ url, name, release: Math.max(release, floor?.release ?? 0) });
-  const mine = rows.filter((other) => other.url === url);
-  const pinned = mine.some((other) => other.pinned);
-  // What never ran is nothing to go back to.
-  for (const { digest, proved } of mine) if (!proved) await tx.objectStore("packages").delete([url, digest]);
-  await tx.objectStore("packages").put({ ...row, usedAt: Date.now(), pinned, proved: false });
-  await tx.objectStore("pending").delete(url);
-}
 
-// A model runs before its package is stored, and crashes are remembered for a day.
-const NOTE_MS = 24 * 3600 * 1000;
-
-/** Deletes the chunks that neither a package nor a download of the last week has, and the notes on packages that are gone. */
-async function sweep(tx: Writing): Promise<void> {
-  const rows = await tx.objectStore("packages").getAll();
-  const kept = new Set(rows.flatMap((row) => row.chunks.map((c) => c.sha256)));
-  const digests = new Set(rows.map((row) => row.digest));
-  for (const note of await tx.objectStore("notes").getAll())
-    if (!digests.has(note.digest) && Date.now() - note.at > NOTE_MS)
-      await tx.objectStore("notes").delete([note.digest, note.kind]);
-  for (const pending of await tx.objectStore("pending").getAll()) {
-    if (Date.now() - pending.at > PENDING_MS) await tx.objectStore("pending").delete(pending.url);
-    else for (const hash of pending.chunks) kept.add(hash);
+  #reportEvicted(rows: PackageRow[]): void {
+    for (const { url, digest, bytes } of rows) this.#emit({ type: "evicted", url, digest, bytes });
   }
-  for (const hash of await tx.objectStore("chunks").getAllKeys())
-    if (!kept.has(hash)) await tx.objectStore("chunks").delete(hash);
+
+  #onCreated(): void {
+    if (this.#keeps) this.#emit({ type: "reset" });
+    this.#keeps = false;
+  }
 }
 
-// How Chromium tells that the file of a stored Blob is truncated or gone; the row itself is fine.
+// Chromium's errors for a stored Blob whose file is truncated or gone; the row itself is fine.
 const LOST_FILE = new Set(["UnknownError", "NotReadableError", "NotFoundError", "DataError"]);
 
 async function readBlob(
-  db: IDBPDatabase<Schema>,
+  connection: Connection<PackageSchema>,
   store: "chunks" | "binaries",
   { size, sha256: expected }: ChunkSpec,
 ): Promise<ArrayBuffer | "missing" | "corrupt"> {
   let bytes: ArrayBuffer;
   try {
-    const blob = await db.get(store, expected);
+    const blob = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
     if (!blob) return "missing";
     if (blob.size !== size) return "corrupt";
     bytes = await blob.arrayBuffer();
@@ -251,12 +245,4 @@ async function readBlob(
     throw error;
   }
   return (await sha256(bytes)) === expected ? bytes : "corrupt";
-}
-
-function storageError(error: unknown, what: string): InsituError {
-  if (error instanceof Error && error.name === "QuotaExceededError") {
-    const message = `The browser's storage quota for this site is used up: it could not ${what}. Delete or unpin packages, or free space on the device.`;
-    return new InsituError("storage_quota", message, { what }, { cause: error });
-  }
-  return asInsituError(error, "storage_unavailable", `IndexedDB could not ${what}`, { what });
 }

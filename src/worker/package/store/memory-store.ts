@@ -1,27 +1,45 @@
-// The store of a page that has no working IndexedDB: the same promises, as long as the worker lives and not longer than needed.
+// The store of a page that has no working IndexedDB: the same promises, in memory, for as long as the worker lives.
 import { InsituError } from "../../../shared/errors.js";
-import { sha256 } from "../../../shared/sha256.js";
+import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
 import { bytesOf } from "./eviction.js";
 import type { PackageRow, Store } from "./store.js";
 
-/** Chunks are kept until their model runs, as Blobs, which the browser may hold outside of this process or on disk. */
+/** Everything that is kept. */
+interface Memory {
+  rows: Map<string, PackageRow>;
+  floors: Map<string, ReleaseFloor>;
+  /** As Blobs, which the browser may hold outside of this process or on disk. */
+  chunks: Map<string, Blob>;
+  /** Hashes of the downloads that have begun, by URL. */
+  pending: Map<string, Set<string>>;
+  notes: Map<string, unknown>;
+}
+
+/** Chunks are kept until their model runs. */
 export function createMemoryStore(): Store {
-  const rows = new Map<string, PackageRow>();
-  const floors = new Map<string, ReleaseFloor>();
-  const chunks = new Map<string, Blob>();
-  /** Hashes of the downloads that have begun, by address. */
-  const pending = new Map<string, Set<string>>();
-  const notes = new Map<string, unknown>();
-  /** Frees the chunks that neither a package nor a download has. */
-  const sweep = () => {
-    const kept = new Set([...pending.values()].flatMap((hashes) => [...hashes]));
-    for (const row of rows.values()) for (const { sha256: hash } of row.chunks) kept.add(hash);
-    for (const hash of chunks.keys()) if (!kept.has(hash)) chunks.delete(hash);
+  const memory: Memory = {
+    rows: new Map(),
+    floors: new Map(),
+    chunks: new Map(),
+    pending: new Map(),
+    notes: new Map(),
   };
+  return { ...downloadsIn(memory), ...packagesIn(memory), ...notesIn(memory), close: () => undefined };
+}
+
+/** Frees the chunks that neither a package nor a download has. */
+function sweep({ rows, chunks, pending }: Memory): void {
+  const kept = new Set([...pending.values()].flatMap((hashes) => [...hashes]));
+  for (const row of rows.values()) for (const { sha256: hash } of row.chunks) kept.add(hash);
+  for (const hash of chunks.keys()) if (!kept.has(hash)) chunks.delete(hash);
+}
+
+type Downloads = Pick<Store, "has" | "read" | "begin" | "put" | "commit" | "proved" | "abandon">;
+
+function downloadsIn(memory: Memory): Downloads {
+  const { rows, floors, chunks, pending } = memory;
   return {
-    versions: async (url) => [...rows.values()].filter((row) => row.url === url),
-    floor: async (url) => floors.get(url),
     has: async (hashes) => new Set(hashes.filter((hash) => chunks.has(hash))),
     async read({ sha256: hash }) {
       const bytes = await chunks.get(hash)?.arrayBuffer();
@@ -32,7 +50,7 @@ export function createMemoryStore(): Store {
       pending.set(row.url, new Set(row.chunks.map((chunk) => chunk.sha256)));
     },
     async put(url, { sha256: hash }, bytes) {
-      // Announced to the database, when that failed since.
+      // `begin` went to the database, when that failed since.
       pending.set(url, (pending.get(url) ?? new Set()).add(hash));
       chunks.set(hash, bytes);
     },
@@ -44,38 +62,51 @@ export function createMemoryStore(): Store {
         throw new InsituError("storage_corrupt", `Some chunks of ${url} are not in memory.`, { url });
       rows.set(url, { ...row, usedAt: Date.now(), pinned: false, proved: false });
       pending.delete(url);
-      sweep();
+      sweep(memory);
     },
     async proved(url) {
       // The backend has the weights now; a second copy would only cost memory.
       rows.delete(url);
-      sweep();
+      sweep(memory);
     },
     async abandon(url) {
       pending.delete(url);
-      sweep();
+      sweep(memory);
     },
+  };
+}
+
+type Packages = Pick<Store, "versions" | "floor" | "list" | "bytes" | "delete" | "clear" | "pin">;
+
+function packagesIn(memory: Memory): Packages {
+  const { rows, floors, chunks, pending, notes } = memory;
+  return {
+    versions: async (url) => [...rows.values()].filter((row) => row.url === url),
+    floor: async (url) => floors.get(url),
     list: async () => [...rows.values()],
     bytes: async () => bytesOf([...rows.values()]),
     async delete(url) {
       pending.delete(url);
       const found = rows.delete(url);
-      sweep();
+      sweep(memory);
       return found;
     },
     async clear() {
-      rows.clear();
-      pending.clear();
-      chunks.clear();
-      notes.clear();
+      for (const each of [rows, pending, chunks, notes]) each.clear();
     },
     pin: async () => false,
+  };
+}
+
+type Notes = Pick<Store, "readNote" | "writeNote" | "readBinary" | "putBinary">;
+
+function notesIn({ notes }: Memory): Notes {
+  return {
     readNote: async (digest, kind) => notes.get(`${digest} ${kind}`),
     async writeNote(digest, kind, value) {
       notes.set(`${digest} ${kind}`, value);
     },
     readBinary: async () => undefined,
     putBinary: async () => undefined,
-    close: () => undefined,
   };
 }

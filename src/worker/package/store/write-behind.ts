@@ -1,24 +1,24 @@
-// Stores the chunks of a download: a moment after they came, so that storing does not slow the load that waits for them.
+// Stores the chunks of a download a moment after they came, so that storing does not slow down the load.
 import { asInsituError, type InsituError } from "../../../shared/errors.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { deferred } from "../../lib/deferred.js";
 import type { Store } from "./store.js";
 
 export interface WriteBehind {
-  /** Takes a verified chunk; waits where the store cannot follow. `onStored` is called once it is there. */
+  /** Queues a verified chunk; waits where the store is too slow. `onStored` is called once it is stored. */
   keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void>;
-  /** The bytes of a chunk that still waits for its turn. */
+  /** The bytes of a chunk that is still queued. */
   holds(sha256: string): ArrayBuffer | undefined;
-  /** Frees bytes that nobody reads any more: now, or once they are on their way into the store. */
+  /** Frees bytes that nobody reads any more: now, or once they were handed to the store. */
   free(sha256: string, bytes: ArrayBuffer): void;
-  /** Resolves once a chunk is no longer on its way into the store. */
+  /** Resolves once a chunk is no longer being stored. */
   settled(sha256: string): Promise<void>;
-  /** Stores what waits, and from now on each chunk as it comes. */
+  /** Stores what is queued, and from now on each chunk as it comes. */
   flush(): void;
-  /** Keeps nothing from now on, and nothing of what came. */
+  /** Stores nothing from now on, and removes what was stored. */
   giveUp(problem: unknown): Promise<void>;
   gaveUp(): boolean;
-  /** Resolves once all that was taken is stored; rejects with why it is not. */
+  /** Resolves once all that was queued is stored; rejects with why it is not. */
   done(): Promise<void>;
 }
 
@@ -39,82 +39,102 @@ interface Waiting {
 }
 
 export function createWriteBehind(url: string, store: Store): WriteBehind {
-  const puts = new Map<string, Promise<void>>();
-  const waiting = new Map<string, Waiting>();
-  const flushed = deferred<void>();
-  let waitingBytes = 0;
-  let isFlushed = false;
-  let problem: InsituError | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  const put = ({ chunk, bytes, onStored }: Waiting) => {
-    if (problem) return;
-    // A copy: the bytes may be freed as soon as this returns.
-    const putting = store.put(url, chunk, new Blob([bytes])).then(onStored);
-    const settled = putting.catch(giveUp).finally(() => {
-      puts.delete(chunk.sha256);
-      drain();
-    });
-    puts.set(chunk.sha256, settled);
-  };
-
-  const drain = () => {
-    for (const [sha256, next] of waiting) {
-      if (puts.size >= MAX_PUTS) return;
-      waiting.delete(sha256);
-      waitingBytes -= next.chunk.size;
-      put(next);
-      if (next.isRead) detach(next.bytes);
-    }
-  };
-
-  const flush = () => {
-    if (isFlushed) return;
-    isFlushed = true;
-    clearTimeout(timer);
-    drain();
-    flushed.resolve();
-  };
-
-  const giveUp = async (error: unknown): Promise<void> => {
-    problem ??= asInsituError(error, "storage_unavailable", "Storing a chunk failed");
-    flush();
-    // Without the rest the chunks before are of no use, and a full origin needs the room.
-    await store.abandon(url).catch(() => undefined);
-  };
-
-  return {
-    flush,
-    giveUp,
-    gaveUp: () => problem !== undefined,
-    async keep(chunk, bytes, onStored) {
-      waiting.set(chunk.sha256, { chunk, bytes, onStored });
-      waitingBytes += chunk.size;
-      timer ??= setTimeout(flush, STORE_AFTER_MS);
-      if (waitingBytes > MAX_WAITING_BYTES) flush();
-      if (isFlushed) drain();
-      while (waitingBytes > MAX_WAITING_BYTES) await Promise.race(puts.values());
-    },
-    free(sha256, bytes) {
-      const held = waiting.get(sha256);
-      if (held?.bytes === bytes) held.isRead = true;
-      else detach(bytes);
-    },
-    holds: (sha256) => waiting.get(sha256)?.bytes,
-    settled: async (sha256) => puts.get(sha256),
-    async done() {
-      if (waiting.size > 0) await flushed.promise;
-      // What waits follows what is on its way.
-      while (puts.size > 0) await Promise.all(puts.values());
-      if (!problem) return;
-      // What was put while the store was given up would stay behind without an owner.
-      await store.abandon(url).catch(() => undefined);
-      throw problem;
-    },
-  };
+  return new DelayedWrites(url, store);
 }
 
-/** Without it the collector decides, which waits for pressure and lets hundreds of megabytes pile up. */
+class DelayedWrites implements WriteBehind {
+  readonly #url: string;
+  readonly #store: Store;
+  readonly #puts = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #flushed = deferred<void>();
+  #waitingBytes = 0;
+  #isFlushed = false;
+  #problem: InsituError | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string, store: Store) {
+    this.#url = url;
+    this.#store = store;
+  }
+
+  async keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void> {
+    this.#waiting.set(chunk.sha256, { chunk, bytes, onStored });
+    this.#waitingBytes += chunk.size;
+    this.#timer ??= setTimeout(() => this.flush(), STORE_AFTER_MS);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.flush();
+    if (this.#isFlushed) this.#drain();
+    while (this.#waitingBytes > MAX_WAITING_BYTES) await Promise.race(this.#puts.values());
+  }
+
+  holds(sha256: string): ArrayBuffer | undefined {
+    return this.#waiting.get(sha256)?.bytes;
+  }
+
+  free(sha256: string, bytes: ArrayBuffer): void {
+    const held = this.#waiting.get(sha256);
+    if (held?.bytes === bytes) held.isRead = true;
+    else detach(bytes);
+  }
+
+  async settled(sha256: string): Promise<void> {
+    await this.#puts.get(sha256);
+  }
+
+  flush(): void {
+    if (this.#isFlushed) return;
+    this.#isFlushed = true;
+    clearTimeout(this.#timer);
+    this.#drain();
+    this.#flushed.resolve();
+  }
+
+  async giveUp(error: unknown): Promise<void> {
+    this.#problem ??= asInsituError(error, "storage_unavailable", "Storing a chunk failed");
+    this.flush();
+    // Without the rest the chunks before are of no use, and a full origin needs their space.
+    await this.#store.abandon(this.#url).catch(() => undefined);
+  }
+
+  gaveUp(): boolean {
+    return this.#problem !== undefined;
+  }
+
+  async done(): Promise<void> {
+    if (this.#waiting.size > 0) await this.#flushed.promise;
+    // What waits follows what is being stored.
+    while (this.#puts.size > 0) await Promise.all(this.#puts.values());
+    if (!this.#problem) return;
+    // What was put while the store was given up would stay behind without an owner.
+    await this.#store.abandon(this.#url).catch(() => undefined);
+    throw this.#problem;
+  }
+
+  #drain(): void {
+    for (const [sha256, next] of this.#waiting) {
+      if (this.#puts.size >= MAX_PUTS) return;
+      this.#waiting.delete(sha256);
+      this.#waitingBytes -= next.chunk.size;
+      this.#put(next);
+      if (next.isRead) detach(next.bytes);
+    }
+  }
+
+  #put({ chunk, bytes, onStored }: Waiting): void {
+    if (this.#problem) return;
+    // A copy: the bytes may be freed as soon as this returns.
+    const putting = this.#store.put(this.#url, chunk, new Blob([bytes])).then(onStored);
+    const settled = putting
+      .catch((error: unknown) => this.giveUp(error))
+      .finally(() => {
+        this.#puts.delete(chunk.sha256);
+        this.#drain();
+      });
+    this.#puts.set(chunk.sha256, settled);
+  }
+}
+
+/** Frees the memory now: the garbage collector waits for pressure, and lets hundreds of megabytes pile up. */
 function detach(bytes: ArrayBuffer): void {
   if (bytes.byteLength > 0) structuredClone(bytes, { transfer: [bytes] });
 }

@@ -1,7 +1,7 @@
 // Gets the tfjs WebAssembly binary that fits this browser, checked before tfjs sees it.
 import { asInsituError, InsituError } from "../../../shared/errors.js";
-import { sha256 } from "../../../shared/sha256.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { sha256 } from "../../lib/sha256.js";
 
 /**
  * Size and SHA-256 of the binaries of @tensorflow/tfjs-backend-wasm 4.22.0. A binary of another version links, and then crashes or

@@ -1,7 +1,7 @@
 // `client.store`: what is kept, what goes, what stays remembered, and which events tell of it.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../support/chromium.js";
+import type { Chromium } from "../../../support/chromium.js";
 import {
   ask,
   askFor,
@@ -15,6 +15,7 @@ import {
   storedChunks,
   visit,
 } from "../../../support/loads.js";
+import { connectChromium } from "../../../support/shared-browser.js";
 import { type Recipe, sizeOf, sumOf } from "../../../support/synthetic.js";
 import { openSite, type Site } from "../../../support/synthetic-site.js";
 
@@ -30,7 +31,7 @@ let page: Page;
 
 beforeAll(async () => {
   site = await openSite();
-  chromium = await launchChromium();
+  chromium = await connectChromium();
 });
 afterAll(async () => {
   await chromium?.close();
@@ -165,13 +166,13 @@ test("a miss and a hit are told with the address, and a listener that was remove
 test("the browser is asked to persist only by requestPersistence, which answers what it said", async () => {
   await page.evaluate(() => {
     const { persist } = StorageManager.prototype;
-    (window as unknown as { asked: number }).asked = 0;
+    window.asked = 0;
     StorageManager.prototype.persist = function () {
-      (window as unknown as { asked: number }).asked += 1;
+      window.asked += 1;
       return persist.call(this);
     };
   });
-  const asked = () => page.evaluate(() => (window as unknown as { asked: number }).asked);
+  const asked = () => page.evaluate(() => window.asked);
   await site.publish("/a/", A);
   await load(page, "/a/");
   expect((await ask(page, "usage")).origin).toMatchObject({ persisted: false });

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ImageSpec } from "../../../../src/shared/types/manifest.js";
 import type { BoundingBox } from "../../../../src/shared/types/model.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
 import { makePictureModel } from "../../../support/pictures.js";
 import { meanError, placed, SCENE } from "../../../support/scene.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 const SIZE = 64;
 const FITS = ["contain", "cover", "stretch"] as const;
@@ -25,7 +26,7 @@ beforeAll(async () => {
     await makePictureModel(dir, { width: SIZE, height: SIZE, boxes: [BOX], image: { fit, border: BORDER } });
     mounts[`/models/${fit}/`] = dir;
   }
-  library = await openLibrary({}, { mounts });
+  library = await openSharedLibrary({ mounts });
   await library.page.addScriptTag({ content: SCENE });
 });
 afterAll(async () => {

@@ -6,7 +6,8 @@ import { expectPageShows, tile } from "../../../../../collector/test/support/das
 import { temporaryFolder } from "../../../../../collector/test/support/run.js";
 import { heldOut } from "../../../../../models/digits/data.js";
 import manifest from "../../../../../models/digits/package/insitu.json" with { type: "json" };
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let collector: Collector;
@@ -15,7 +16,7 @@ const folder = temporaryFolder();
 beforeAll(async () => {
   // What one page alone sends is shown: nobody else is to be protected here.
   collector = await startCollector({ port: 0, data: `${folder.path}/telemetry.db`, minBatches: 1 });
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(async () => {
   await library?.close();

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startCollector } from "../../../../../collector/src/index.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let collector: Awaited<ReturnType<typeof startCollector>>;
@@ -13,7 +14,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "insitu-telemetry-"));
   collector = await startCollector({ port: 0, data: join(folder, "telemetry.db") });
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(async () => {
   await library?.close();

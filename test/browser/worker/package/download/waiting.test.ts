@@ -31,11 +31,10 @@ beforeAll(async () => {
 function loadAndKeep(options: { timeout?: number; abortAfter?: number }) {
   return delivery.library.page.evaluate(
     async ({ url, store, timeout, abortAfter }) => {
-      const page = window as unknown as { client: ReturnType<typeof window.insitu.createClient> };
-      page.client ??= window.insitu.createClient({ backends: ["cpu"], storage: { name: store } });
+      window.client ??= window.insitu.createClient({ backends: ["cpu"], storage: { name: store } });
       const stop = new AbortController();
       if (abortAfter !== undefined) setTimeout(() => stop.abort(), abortAfter);
-      return page.client.load(url, { timeout, signal: stop.signal }).then(
+      return window.client.load(url, { timeout, signal: stop.signal }).then(
         ({ info }) => ({ code: info.source as string, message: "", data: {} }),
         ({ code, message, data }: InstanceType<typeof window.insitu.InsituError>) => ({ code, message, data }),
       );

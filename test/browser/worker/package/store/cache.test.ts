@@ -4,13 +4,14 @@ import manifest from "../../../../../models/digits/package/insitu.json" with { t
 import type { LoadProgress } from "../../../../../src/shared/types/model.js";
 import type { StoreEvent } from "../../../../../src/shared/types/store.js";
 import { flipStored } from "../../../../support/delivery.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
   // Scripts may come from the HTTP cache: what is tested is that no package and no binary is asked for.
-  library = await openLibrary({}, { headers: { "Cache-Control": "max-age=600" } });
+  library = await openSharedLibrary({ headers: { "Cache-Control": "max-age=600" } });
 });
 afterAll(() => library?.close());
 beforeEach(async () => {

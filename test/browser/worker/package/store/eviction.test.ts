@@ -2,7 +2,7 @@
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ClientOptions, StoreEvent } from "../../../../../src/index.js";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import {
   ask,
   askFor,
@@ -15,6 +15,7 @@ import {
   storedChunks,
   visit,
 } from "../../../../support/loads.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 import { CHUNK, type Recipe, sizeOf, sumOf } from "../../../../support/synthetic.js";
 import { openSite, type Site } from "../../../../support/synthetic-site.js";
 
@@ -34,7 +35,7 @@ let page: Page;
 
 beforeAll(async () => {
   site = await openSite();
-  chromium = await launchChromium();
+  chromium = await connectChromium();
   for (const [name, recipe] of Object.entries(SMALL)) await site.publish(`/${name}/`, recipe);
 });
 afterAll(async () => {

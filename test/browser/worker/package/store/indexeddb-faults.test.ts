@@ -1,7 +1,7 @@
 // IndexedDB that fails in every way that browsers are known for: the model runs, the reason is told once, and what heals is used.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import {
   ask,
   eventsOf,
@@ -12,6 +12,7 @@ import {
   predict,
   startClient,
 } from "../../../../support/loads.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 import { type Recipe, sumOf } from "../../../../support/synthetic.js";
 import { openSite, type Site } from "../../../../support/synthetic-site.js";
 
@@ -38,7 +39,7 @@ const WORKERS = {
 beforeAll(async () => {
   site = await openSite();
   for (const [name, script] of Object.entries(WORKERS)) site.workers.set(name, script);
-  chromium = await launchChromium();
+  chromium = await connectChromium();
   await site.publish("/a/", A);
   await site.publish("/b/", B);
 });

@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeFile } from "../../../../../src/cli/files.js";
 import type { Manifest } from "../../../../../src/shared/types/manifest.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let root: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "insitu-poisoned-"));
-  library = await openLibrary({}, { mounts: { "/p/": root } });
+  library = await openSharedLibrary({ mounts: { "/p/": root } });
 });
 afterAll(async () => {
   await library?.close();

@@ -4,13 +4,13 @@ import { readSelfTests } from "../../../../../src/cli/self-tests.js";
 import { verifyPackage } from "../../../../../src/cli/verify.js";
 import type { Backend, DType, TensorData } from "../../../../../src/shared/types/tensor.js";
 import { compareOutputs } from "../../../../../src/worker/runtime/session/verify-session.js";
-import { SWIFTSHADER_WEBGPU } from "../../../../support/chromium.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
+  library = await openSharedLibrary({}, "webgpu");
 });
 afterAll(() => library?.close());
 beforeEach(() => library.visit());

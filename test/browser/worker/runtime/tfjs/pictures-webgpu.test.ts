@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ImageSpec } from "../../../../../src/shared/types/manifest.js";
-import { SWIFTSHADER_WEBGPU } from "../../../../support/chromium.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
 import { makePictureModel } from "../../../../support/pictures.js";
 import { meanError, placed, SCENE } from "../../../../support/scene.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 const SIZE = 64;
 const BORDER: [number, number, number] = [9, 99, 199];
@@ -29,7 +29,7 @@ beforeAll(async () => {
     await makePictureModel(join(folder, name), { width: SIZE, height: SIZE, ...model });
     mounts[`/models/${name}/`] = join(folder, name);
   }
-  library = await openLibrary({ args: SWIFTSHADER_WEBGPU }, { mounts });
+  library = await openSharedLibrary({ mounts }, "webgpu");
 });
 afterAll(async () => {
   await library?.close();

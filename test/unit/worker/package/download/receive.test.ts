@@ -49,8 +49,9 @@ async function collect(answer: HttpResponse, file: ChunkedFile, wanted: number[]
     received.counted += bytes;
   };
   try {
-    for await (const [index, bytes] of receive(answer, file, wanted, onBytes))
-      received.got.push([index, [...new Uint8Array(bytes)]]);
+    const onChunk = async (index: number, bytes: ArrayBuffer) =>
+      void received.got.push([index, [...new Uint8Array(bytes)]]);
+    await receive(answer, file, wanted, { onChunk, onBytes });
   } catch (error) {
     received.error = error as InsituError;
   }
@@ -189,10 +190,11 @@ describe("receive", () => {
     const file = cut(randomBytes(100), [50, 50]);
     const { answer } = answerOf(file.bytes, [100]);
     const buffers: ArrayBuffer[] = [];
-    for await (const [, bytes] of receive(answer, fileOf(file), [0, 1])) {
+    const onChunk = async (_index: number, bytes: ArrayBuffer) => {
       buffers.push(bytes);
       structuredClone(bytes, { transfer: [bytes] });
-    }
+    };
+    await receive(answer, fileOf(file), [0, 1], { onChunk });
     expect(buffers.map(({ byteLength }) => byteLength)).toEqual([0, 0]);
   });
 
