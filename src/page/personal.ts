@@ -6,7 +6,7 @@ import type { ModelInfo } from "../shared/types/model.js";
 import type { PersonalizeOptions, RetrainEvent } from "../shared/types/personal.js";
 import type { PredictInput } from "./api-types.js";
 import { toWireInput } from "./input/wire-input.js";
-import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/personal-model.js";
+import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/calls.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { loadChunk } from "./lib/load-chunk.js";

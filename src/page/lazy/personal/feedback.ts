@@ -5,8 +5,7 @@ import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 
-interface FeedbackDeps {
-  /** Name of the personal model. */
+export interface PersonalFeedbackDeps {
   name: string;
   /** Name of the base model. */
   model: string;
@@ -25,7 +24,8 @@ export interface PersonalFeedback {
 // Predictions that feedback can name a label for.
 const MAX_PREDICTIONS = 1_000;
 
-export function createPersonalFeedback({ name, model, monitor, telemetry }: FeedbackDeps): PersonalFeedback {
+export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeedback {
+  const { name, model, monitor, telemetry } = deps;
   const labels = new Map<string, string | undefined>();
   return {
     predicted({ id, label, version, value: [best] }) {
