@@ -77,6 +77,7 @@ export type {
   LoadProgress,
   ModelInfo,
   ModelRef,
+  PackageRequestOptions,
   Prediction,
   PredictionTimings,
   PredictionValues,
