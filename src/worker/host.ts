@@ -22,9 +22,10 @@ import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
 import { createPersonalRegistry, type PersonalRegistry } from "./personal/registry.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
-import { createScheduler } from "./runtime/scheduling/scheduler.js";
+import { Scheduler } from "./runtime/scheduling/scheduler.js";
+import { announceLife, createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
 import type { Engine, Target } from "./runtime/session/engine.js";
-import { announceLife, createCrashSentinel, lives, type TuningCache } from "./runtime/tuning/tuning-cache.js";
+import type { TuningCache } from "./runtime/tuning/tuning-cache.js";
 
 /** What the host is made of; the worker passes the real ones. */
 export interface HostDeps {
@@ -72,7 +73,7 @@ export function createHost(parts: HostDeps): Host {
   const byUrl = new Map<string, Entry>();
   const running = new Map<number, AbortController>();
   // tfjs has one global backend and no notion of a request: runs follow each other, and a failed one never stops the next.
-  const turns = createScheduler();
+  const turns = new Scheduler();
   const loadTurns = new Map<string, ReturnType<typeof queue>>();
   const onStoreEvent: OnStoreEvent = (event) => void emit({ kind: "store", event });
 
@@ -116,17 +117,17 @@ export function createHost(parts: HostDeps): Host {
     return turns.runExclusive(async () => {
       const live: ModelRunner = await openModelRunner(
         {
-          ...{
-            engine,
-            turns,
-            source,
-            manifest,
-            inputs,
-            backends,
-            batching,
-            notes,
-          },
-          ...{ name: `${name} ${version}`, maxThreads, sentinel: createCrashSentinel(notes, me, lives(closed)) },
+          engine,
+          scheduler: turns,
+          source,
+          manifest,
+          inputs,
+          backends,
+          batching,
+          tuningCache: notes,
+          name: `${name} ${version}`,
+          maxThreads,
+          sentinel: createCrashSentinel(notes, me, createLivenessCheck(closed)),
           selfTests: () => {
             tests ??= found.selfTests();
             return tests;

@@ -9,7 +9,7 @@ import type {
   PersonalVersion,
   TrainingProgress,
 } from "../../shared/types/personal.js";
-import type { Embedded } from "../runtime/model-runner.js";
+import type { EmbeddingResult } from "../runtime/model-runner.js";
 import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Lease } from "../runtime/session/engine.js";
 import { evaluate } from "./evaluate.js";
@@ -27,7 +27,7 @@ export interface BaseModel {
   ref: ModelRef;
   /** Names what computes the embedding: the same for two releases whose embeddings are the same. */
   embedder: string;
-  embed(input: WireInput, signal: AbortSignal): Promise<Embedded>;
+  embed(input: WireInput, signal: AbortSignal): Promise<EmbeddingResult>;
   /** Its backend, to train on. */
   lease(): Promise<Lease>;
   turns: Scheduler;
