@@ -184,7 +184,7 @@ function mergeSpecs(found: Guesses, given: TaskFile, model: string): Guesses {
     const extra = more.filter(({ name }) => !base.some((tensor) => tensor.name === name));
     return [...base.map((tensor) => ({ ...tensor, ...more.find(({ name }) => name === tensor.name) })), ...extra];
   };
-  const inputs = over(found.inputs, given.inputs);
+  const inputs = over(found.inputs, given.inputs).map(withLayout);
   const all = over(found.outputs, given.outputs);
   const outputs = given.outputs
     ? given.outputs.map(({ name }) => all.find((tensor) => tensor.name === name) as Guess)
@@ -197,6 +197,16 @@ function mergeSpecs(found: Guesses, given: TaskFile, model: string): Guesses {
     }
   }
   return { inputs, outputs };
+}
+
+/** An image input of shape `[batch, channels, height, width]` is recognised where only the second dimension can be the channels. */
+function withLayout(input: Guess & { image?: Partial<ImageSpec> }): Guess {
+  const { image, shape } = input;
+  const isChannels = (size: number | undefined) => size === 1 || size === 3 || size === 4;
+  const isPlanar = shape?.length === 4 && isChannels(shape[1]) && !isChannels(shape[3]);
+  if (!isPlanar || !image || image.layout) return input;
+  const planar: typeof input = { ...input, image: { ...image, layout: "nchw" } };
+  return planar;
 }
 
 function unknown(model: string, kind: "input" | "output", what: string): InsituError {

@@ -44,7 +44,7 @@ export function predictAll<K extends TaskKind>(
 async function* run<K extends TaskKind>(
   { predict, workers, most }: PredictAllDeps<K>,
   inputs: Inputs,
-  { batchSize = BATCH_SIZE, signal, timeout, onProgress }: PredictAllOptions,
+  { batchSize = BATCH_SIZE, signal, onProgress, ...options }: PredictAllOptions,
   stop: AbortController,
 ): Results<K> {
   if (!Number.isInteger(batchSize) || batchSize < 1)
@@ -61,7 +61,7 @@ async function* run<K extends TaskKind>(
   // Never rejects: a call that nobody looks at any more disturbs nobody.
   const call = async (place: Place<K>, input: PredictInput, index: number) => {
     try {
-      place.outcome = { prediction: await predict(input, { signal: stop.signal, timeout, priority: "low" }) };
+      place.outcome = { prediction: await predict(input, { ...options, signal: stop.signal, priority: "low" }) };
     } catch (error) {
       place.outcome = { error: atIndex(error, index) };
     }

@@ -39,7 +39,7 @@ export function watch<K extends TaskKind>(
 async function* run<K extends TaskKind>(
   predict: Predict<K>,
   frames: FrameSource,
-  { signal, timeout }: WatchOptions,
+  { signal, ...options }: WatchOptions,
   counts: { seen: number; dropped: number },
   stop: AbortController,
 ): AsyncGenerator<Prediction<K>, undefined, undefined> {
@@ -56,7 +56,7 @@ async function* run<K extends TaskKind>(
     isFresh = false;
     calling = true;
     try {
-      ready = await predict(frames.picture, { signal: stop.signal, timeout });
+      ready = await predict(frames.picture, { ...options, signal: stop.signal });
     } catch (error) {
       failure = { error };
     }

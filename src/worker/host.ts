@@ -226,9 +226,9 @@ export function createHost(parts: HostDeps): Host {
       return abortable(call, (signal) => turn(() => load(call, url, options, signal)));
     },
 
-    predict: (call, model, input, priority) =>
+    predict: (call, model, input, priority, task) =>
       abortable(call, async (signal) => {
-        return entryOf(model).live.predict(input, { priority, signal });
+        return entryOf(model).live.predict(input, { priority, signal, task });
       }),
 
     personal: (call, model, name, request) =>

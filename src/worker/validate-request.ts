@@ -1,7 +1,7 @@
 // Lets only well-formed requests for the host's own methods through; what else arrives in the worker goes no further.
 import type { Endpoint } from "comlink";
 import { InsituError } from "../shared/errors.js";
-import type { Host, PersonalRequest, WireInput } from "../shared/protocol.js";
+import type { Host, PersonalRequest } from "../shared/protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -16,17 +16,21 @@ const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includ
 
 const isInput: Check = (value) => {
   if (!isRecord(value)) return false;
-  const input = value as { [K in keyof WireInput]: unknown } & { image?: unknown; size?: unknown; data?: unknown };
-  if (input.kind === "image") return isPicture(input.image) && (input.size === undefined || isSize(input.size));
-  if (input.kind === "tensor") return isNumbers(input.data);
-  return input.kind === "tensors" && isRecord(input.data) && Object.values(input.data).every(isNumbers);
+  if (value.kind === "image") return isWireImage(value);
+  if (value.kind === "tensor") return isNumbers(value.data);
+  if (value.kind !== "tensors" || !isRecord(value.data)) return false;
+  return Object.values(value.data).every((item) => isNumbers(item) || isWireImage(item));
 };
+
+const isWireImage: Check = (value) =>
+  isRecord(value) && isPicture(value.image) && (value.size === undefined || isSize(value.size));
 
 const isSize: Check = (value) =>
   isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
 
-/** By name, since a browser may lack a type. */
+/** A URL, or an object of one of these types; by name, since a browser may lack a type. */
 const isPicture: Check = (value) =>
+  (typeof value === "string" && /^[a-z][a-z\d+.-]*:/i.test(value)) ||
   ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
     return typeof Type === "function" && value instanceof Type;
@@ -65,7 +69,7 @@ const ARGUMENTS: Record<keyof Host, Check[]> = {
   connect: [isRecord, isFunction],
   capabilities: [],
   load: [isNumber, isUrl, isRecord],
-  predict: [isNumber, isNumber, isInput, isPriority],
+  predict: [isNumber, isNumber, isInput, isPriority, isMaybe(isRecord)],
   personal: [isNumber, isNumber, isName, isPersonalRequest],
   listPersonal: [],
   forgetPersonal: [],

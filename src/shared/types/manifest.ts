@@ -9,6 +9,10 @@ export interface ImageSpec {
   border: [number, number, number];
   /** Factor for a pixel of 0 to 255. Default 1. */
   scale: number;
+  /** Order of the input's dimensions: `[batch, height, width, channels]` or `[batch, channels, height, width]`. Default `nhwc`. */
+  layout?: "nhwc" | "nchw";
+  /** 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha. Default: what the input's shape says. */
+  channels?: 1 | 3 | 4;
   /** One number a channel, subtracted after `scale`. Default 0. */
   mean: number[];
   /** One number a channel, the divisor after `mean`. Default 1. */
@@ -23,7 +27,7 @@ export interface TensorSpec {
 }
 
 export interface InputSpec extends TensorSpec {
-  /** Present when the input may be given as a picture; the shape is then `[batch, height, width, 1 or 3]`. */
+  /** Present when the input may be given as a picture; the shape then has the batch, height, width and 1, 3 or 4 channels. */
   image?: ImageSpec;
 }
 

@@ -9,8 +9,9 @@ import type {
   WorkerTimings,
 } from "../../shared/protocol.js";
 import type { Manifest, TensorSpec } from "../../shared/types/manifest.js";
-import type { BatchingOptions } from "../../shared/types/model.js";
+import type { BatchingOptions, TaskOptions } from "../../shared/types/model.js";
 import type { Backend, TensorData } from "../../shared/types/tensor.js";
+import { callTask } from "./call-task.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
@@ -34,6 +35,11 @@ export interface ModelRunnerDeps extends ResilientSessionDeps {
   batching?: BatchingOptions;
   /** `change` is absent where the model moved because another target is faster. */
   onChange(residence: Residence, change?: BackendChange): void;
+}
+
+export interface PredictOptions extends EnqueueOptions {
+  /** Override the manifest's task in this call. */
+  task?: TaskOptions;
 }
 
 export interface EmbeddingResult {
@@ -91,11 +97,12 @@ export class ModelRunner {
     return this.#session.target;
   }
 
-  async predict(input: WireInput, options: EnqueueOptions): Promise<HostPrediction> {
+  async predict(input: WireInput, options: PredictOptions): Promise<HostPrediction> {
     const { manifest, engine } = this.#deps;
+    const call = callTask(manifest.task, options.task);
     const { result, placement, timings, endedAt } = await this.#process(this.#predictions, input, options);
     const { outputs, backend } = result;
-    const value = toValue(manifest, outputs, placement);
+    const value = toValue(manifest, outputs, placement, call);
     const topClass = topClassOf(manifest, outputs);
     timings.postprocessMs = performance.now() - endedAt;
     return { value, outputs, backend, timings, ...(topClass && { topClass }), memory: engine.memory() };
@@ -121,16 +128,18 @@ export class ModelRunner {
   async #process(queue: FeedQueue, input: WireInput, options: EnqueueOptions) {
     const { manifest, scheduler } = this.#deps;
     const started = performance.now();
-    const onGpu = this.#session.target.backend === "webgpu";
-    const isList = manifest.task.kind === "ranking";
-    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu, isList);
+    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, {
+      keepOpen: this.#session.target.backend === "webgpu",
+      isList: manifest.task.kind === "ranking",
+      signal: options.signal,
+    });
     try {
       const prepared = performance.now();
       const result = await scheduler.enqueue(queue, feeds, options);
       const endedAt = performance.now();
       this.#assertFinite(feeds, result);
       // Not after a failure: a run on a lost device, or a run on another backend, may still read the feeds.
-      recycle?.();
+      recycle();
       const { executeMs, readbackMs } = result;
       const timings: WorkerTimings = {
         queueMs: Math.max(0, endedAt - prepared - executeMs - readbackMs),
@@ -141,7 +150,7 @@ export class ModelRunner {
       };
       return { result, placement, timings, endedAt };
     } finally {
-      close?.();
+      close();
     }
   }
 

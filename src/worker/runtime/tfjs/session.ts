@@ -2,7 +2,7 @@
 import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { asInsituError, InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
-import type { PictureFeed } from "../image.js";
+import type { ImageFeed } from "../image.js";
 import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
 import type { RunningBackend } from "./backends.js";
 import { type OnGpu, toGpu } from "./image.js";
@@ -94,10 +94,10 @@ async function run(
   const drawn: OnGpu[] = [];
   try {
     for (const [name, feed] of Object.entries(feeds)) {
-      const { picture } = feed as PictureFeed;
-      const onGpu = picture && target.backend === "webgpu" ? await toGpu(picture, feed.shape) : undefined;
+      const { picture, shape, dtype } = feed as ImageFeed;
+      const onGpu = picture && target.backend === "webgpu" ? await toGpu(picture, shape, dtype) : undefined;
       if (onGpu) drawn.push(onGpu);
-      inputs[name] = onGpu?.tensor ?? tensor(feed.data, feed.shape, feed.dtype);
+      inputs[name] = onGpu?.tensor ?? tensor(feed.data, shape, dtype);
     }
     results = await execute(inputs);
     const executed = performance.now();
