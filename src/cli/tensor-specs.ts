@@ -1,6 +1,6 @@
 // Combines the inputs and outputs that a model declares with those of the `--task` file.
 import { InsituError } from "../shared/errors.js";
-import type { TensorSpec } from "../shared/types/manifest.js";
+import type { ImageSpec, TensorSpec } from "../shared/types/manifest.js";
 import { formatOf } from "../worker/package/topology.js";
 import { type Guess, type Guesses, graphSpecs } from "./graph-specs.js";
 import { layersSpecs } from "./layers-specs.js";
@@ -15,7 +15,7 @@ export function declaredSpecs(json: Record<string, unknown>, url: string): Guess
 
 /** The task file's fields override the model's. Throws `model_format` if a dtype or a shape is still missing. */
 export function mergeSpecs(declared: Guesses, given: TaskFile, model: string): Guesses {
-  const inputs = override(declared.inputs, given.inputs);
+  const inputs = override(declared.inputs, given.inputs).map(withLayout);
   const all = override(declared.outputs, given.outputs);
   const outputs = given.outputs
     ? given.outputs.map(({ name }) => all.find((tensor) => tensor.name === name) as Guess)
@@ -34,6 +34,16 @@ function override(declared: Guess[], given: GivenSpec[] = []): Guess[] {
   const added = given.filter(({ name }) => !declared.some((tensor) => tensor.name === name));
   const merged = declared.map((tensor) => ({ ...tensor, ...given.find(({ name }) => name === tensor.name) }));
   return [...merged, ...added];
+}
+
+/** An image input of shape `[batch, channels, height, width]` is recognized if only the second dimension can be the channels. */
+function withLayout(input: Guess & { image?: Partial<ImageSpec> }): Guess {
+  const { image, shape } = input;
+  const isChannels = (size: number | undefined) => size === 1 || size === 3 || size === 4;
+  const isPlanar = shape?.length === 4 && isChannels(shape[1]) && !isChannels(shape[3]);
+  if (!isPlanar || !image || image.layout) return input;
+  const planar: typeof input = { ...input, image: { ...image, layout: "nchw" } };
+  return planar;
 }
 
 function missingSpec(model: string, kind: "input" | "output", what: string): InsituError {

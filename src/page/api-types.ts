@@ -12,7 +12,10 @@ import type {
 import type { Backend, TypedArray } from "../shared/types/tensor.js";
 import type { TelemetryOptions } from "./lazy/telemetry/types.js";
 
-/** Anything that holds a picture. Nothing that is passed in is consumed, closed or changed. */
+/**
+ * An image. Nothing that is passed in is consumed, closed or changed. A string or `URL` is the address of an image, relative to the
+ * page: the worker fetches it with the page's credentials for its own origin. Another origin's server must allow the page by CORS.
+ */
 export type ImageInput =
   | ImageBitmap
   | HTMLImageElement
@@ -21,34 +24,88 @@ export type ImageInput =
   | OffscreenCanvas
   | VideoFrame
   | ImageData
-  | Blob;
+  | Blob
+  | string
+  | URL;
 
 /**
- * A picture, the numbers of the only input, or the numbers of each input by name; always one item, not a batch. Of a ranking one item is a
- * list: the rows of its candidates, joined, as many as there are.
+ * One item, not a batch: an image or the numbers of the only input, or an object with an image or numbers for each input by name. Numbers
+ * are row-major, as long as the product of the input's shape, in an array of its dtype. For a ranking one item is a list: the rows of
+ * all candidates, joined.
+ *
+ * @example
+ * ```ts
+ * await model.predict(document.querySelector("img")!);
+ * await model.predict("/photos/cat.jpg");
+ * await model.predict({ content: canvas, style: new Float32Array(8 * 8 * 3) });
+ * ```
  */
-export type PredictInput = ImageInput | TypedArray | Record<string, TypedArray>;
+export type PredictInput = ImageInput | TypedArray | Record<string, TypedArray | ImageInput>;
 
-export interface PredictOptions {
+/**
+ * Options of one prediction that override the manifest's task. A call rejects with `input_invalid`, with the option's name in
+ * `data.option`, for a value out of range, a label that the model does not have, and an option that the model's task does not have.
+ *
+ * @example
+ * ```ts
+ * const { value } = await model.predict(photo, { minScore: 0.6, labels: ["person", "dog"] });
+ * ```
+ */
+export interface TaskCallOptions<K extends TaskKind = TaskKind> {
+  /**
+   * Classification: maximum number of classes in `value`, best first; an integer of at least 1.
+   * @defaultValue the manifest's `task.top`, else 5
+   */
+  top?: K extends "classification" ? number : never;
+  /**
+   * Detection: boxes with a lower score are dropped; 0 to 1.
+   * @defaultValue the manifest's `task.minScore`, else 0.3
+   */
+  minScore?: K extends "detection" ? number : never;
+  /**
+   * Detection: of two boxes of one class that overlap (intersection over union) by more, the one with the lower score is dropped; 0 to 1.
+   * @defaultValue the manifest's `task.maxOverlap`, else 0.5
+   */
+  maxOverlap?: K extends "detection" ? number : never;
+  /**
+   * Classification and detection: only classes with these labels are returned, of `model.info.labels`. Scores do not change.
+   * @defaultValue all labels
+   */
+  labels?: K extends "classification" | "detection" ? string[] : never;
+}
+
+/** Options of `predict`. */
+export interface PredictOptions<K extends TaskKind = TaskKind> extends TaskCallOptions<K> {
   /** Aborting rejects the call with code `aborted`. */
   signal?: AbortSignal;
-  /** Milliseconds until the call is rejected with code `timeout`. Default 60,000. */
+  /**
+   * Milliseconds until the call is rejected with code `timeout`.
+   * @defaultValue 60_000
+   */
   timeout?: number;
-  /** Of the calls that wait, those of a higher priority run first. Default `normal`. */
+  /**
+   * Among the calls that wait, those with a higher priority run first.
+   * @defaultValue "normal"
+   */
   priority?: PredictPriority;
 }
 
-export interface PredictAllOptions {
+/** Options of `predictAll`; those of the task hold for every input. */
+export interface PredictAllOptions<K extends TaskKind = TaskKind> extends TaskCallOptions<K> {
   /**
-   * Inputs that a worker is given at a time; with the number of workers the most predictions that run, and results that wait to
-   * be taken. Default 8.
+   * Inputs that each worker is given at a time. Times the number of workers, it is the maximum number of predictions that run and of
+   * results that wait to be read.
+   * @defaultValue 8
    */
   batchSize?: number;
   /** Aborting ends the sequence with code `aborted`. */
   signal?: AbortSignal;
-  /** Milliseconds for each input, from when it was handed to a worker. Default 60,000. */
+  /**
+   * Milliseconds for each input, from when it was handed to a worker.
+   * @defaultValue 60_000
+   */
   timeout?: number;
-  /** Called before each result is handed out. */
+  /** Called before each result is returned. */
   onProgress?: (progress: PredictAllProgress) => void;
 }
 
@@ -62,15 +119,19 @@ export interface PredictAllProgress {
 /** What `watch` can watch. A camera's or screen's stream goes into a video element by its `srcObject`. */
 export type WatchSource = HTMLVideoElement | HTMLCanvasElement;
 
-export interface WatchOptions {
+/** Options of `watch`; those of the task hold for every frame. */
+export interface WatchOptions<K extends TaskKind = TaskKind> extends TaskCallOptions<K> {
   /**
-   * `frame`, the default: every frame of a video, every repaint of the page for a canvas. A number: no more often than every so
-   * many milliseconds.
+   * `frame`: every frame of a video, every repaint of the page for a canvas. A number: the minimum milliseconds between two predictions.
+   * @defaultValue "frame"
    */
   every?: "frame" | number;
   /** Aborting ends the watch with code `aborted`. */
   signal?: AbortSignal;
-  /** Milliseconds for each prediction. Default 60,000. */
+  /**
+   * Milliseconds for each prediction.
+   * @defaultValue 60_000
+   */
   timeout?: number;
 }
 

@@ -41,7 +41,7 @@ export interface Model<K extends TaskKind = TaskKind> {
    * the model computed NaN or infinity, `overloaded` when too many wait, `timeout` or `aborted` as the options say,
    * `worker_crashed` when the worker died twice.
    */
-  predict(input: PredictInput, options?: PredictOptions): Promise<Prediction<K>>;
+  predict(input: PredictInput, options?: PredictOptions<K>): Promise<Prediction<K>>;
   /**
    * Runs the model on each of many items, in their order, behind the predictions that are asked for one by one. The inputs are
    * taken as the results are. Rejects as `predict` does, with the item's place in `data.index`, and ends there; leaving the loop
@@ -49,14 +49,14 @@ export interface Model<K extends TaskKind = TaskKind> {
    */
   predictAll(
     inputs: Iterable<PredictInput> | AsyncIterable<PredictInput>,
-    options?: PredictAllOptions,
+    options?: PredictAllOptions<K>,
   ): AsyncGenerator<Prediction<K>, void, undefined>;
   /**
    * Runs the model on what a video or canvas shows, over and over, one prediction at a time: frames that come while one runs are
    * dropped but for the newest. Ends when the video does; rejects as `predict` does, and ends there. A video that is paused or has
    * no picture yet is waited for, and so is a page that is hidden. Throws `input_invalid` for another source.
    */
-  watch(source: WatchSource, options?: WatchOptions): Watch<K>;
+  watch(source: WatchSource, options?: WatchOptions<K>): Watch<K>;
   /**
    * Tells what a prediction should have been, now or up to 7 days later, also from another page of the site. Once for each prediction:
    * the same again changes nothing, another truth replaces the first. Only whether it was right leaves the page, where telemetry is

@@ -25,7 +25,7 @@ export type PredictMode = "online" | "batch";
 
 export type Predict<K extends TaskKind = TaskKind> = (
   input: PredictInput,
-  options?: PredictOptions,
+  options?: PredictOptions<K>,
   mode?: PredictMode,
 ) => Promise<Prediction<K>>;
 
@@ -43,15 +43,18 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
     throw new InsituError("overloaded", message, { waiting: open, max });
   };
 
-  const call = (input: PredictInput, { signal, timeout = PREDICT_MS, priority }: PredictOptions) =>
-    rpc.call(
+  const call = (input: PredictInput, options: PredictOptions) => {
+    const { signal, timeout = PREDICT_MS, priority, top, minScore, maxOverlap, labels } = options;
+    const task = { top, minScore, maxOverlap, labels };
+    return rpc.call(
       "predict",
       async (): Promise<CallInput<"predict">> => {
         const { input: wire, transfer } = await toWireInput(input, info.inputs);
-        return { args: [wire, { priority }], transfer };
+        return { args: [wire, { priority, task }], transfer };
       },
       { signal, timeout, what: `The prediction of ${info.name}` },
     );
+  };
 
   const report = (result: HostPrediction, prediction: Prediction<K>, mode: PredictMode, depth: number) => {
     const { id, model, backend, timings } = prediction;

@@ -1,12 +1,12 @@
-// How a picture is laid into a model's input, and at what size it is best handed on until then; pure.
-import type { ImageSpec } from "./types/manifest.js";
+// Computes where an image lies in a model's input, and to which size it is reduced before; pure functions.
+import type { ImageSpec, InputSpec } from "./types/manifest.js";
 
 export interface Size {
   width: number;
   height: number;
 }
 
-/** Where the picture lies in the model's input: `input = picture * scale + offset`, in pixels, for each axis. */
+/** Position of an image in the model's input: `input = image * scale + offset`, in pixels, for each axis. `width` and `height` are the image's. */
 export interface Letterbox extends Size {
   scaleX: number;
   scaleY: number;
@@ -14,7 +14,12 @@ export interface Letterbox extends Size {
   offsetY: number;
 }
 
-/** `width` and `height` of the answer are the picture's. */
+/** Size of an image input in pixels, and its number of channels, from the input's shape and layout. */
+export function imageShape({ shape, image }: Pick<InputSpec, "shape" | "image">): Size & { channels: number } {
+  const [, a = 0, b = 0, c = 0] = shape;
+  return image?.layout === "nchw" ? { channels: a, height: b, width: c } : { height: a, width: b, channels: c };
+}
+
 export function letterbox(fit: ImageSpec["fit"], { width, height }: Size, into: Size): Letterbox {
   let scaleX = into.width / width;
   let scaleY = into.height / height;
@@ -29,15 +34,16 @@ export function letterbox(fit: ImageSpec["fit"], { width, height }: Size, into: 
 }
 
 /**
- * The size at which a picture needs less work and is as good; undefined: its own. `times` what the input has of it: 1 where that
- * is whole pixels, which leaves nothing to resize later. A fraction is rounded here and resized once more, which blurs (mean error
- * 2.1 of 255 instead of 1.2, for 1500 x 1000 on 224 x 149.3), but not at 1.5 times the size (1.2).
+ * The size to which an image can be reduced without a loss in quality; undefined where it should keep its own. `times` is the factor
+ * over the size in the input. The default is 1 where that size is whole pixels, so that nothing is left to resize later. Otherwise the
+ * size would be rounded and the image resized once more, which blurs (mean error 2.1 of 255 instead of 1.2, for 1500 x 1000 on
+ * 224 x 149.3), but not at 1.5 times the size (1.2).
  */
 export function reducedSize({ width, height, scaleX, scaleY }: Letterbox, times?: number): Size | undefined {
   const isWhole = [width * scaleX, height * scaleY].every((side) => Math.abs(side - Math.round(side)) < 1e-6);
   const factor = times ?? (isWhole ? 1 : 1.5);
   if (scaleX * factor >= 1 || scaleY * factor >= 1) return undefined;
-  // What rounding errors of the scales would make a pixel more is none.
+  // Rounding errors of the scales must not add a pixel.
   const along = (side: number) => Math.max(1, Math.ceil(side * factor - 1e-6));
   return { width: along(width * scaleX), height: along(height * scaleY) };
 }

@@ -12,6 +12,7 @@ import type {
   Prediction,
   PredictionTimings,
   PredictPriority,
+  TaskOptions,
   TrustOptions,
 } from "./types/model.js";
 import type {
@@ -63,11 +64,19 @@ export interface HostConfig {
   hint?: { backend: Backend; threads?: number };
 }
 
-/** What the page sends instead of the elements that only a document has; `size` is the picture's where it was made smaller. */
+/** An image on its way to the worker. */
+export interface WireImage {
+  /** A string is an absolute URL, which the worker fetches. */
+  image: ImageBitmap | VideoFrame | Blob | string;
+  /** Size of the caller's image, where the page made it smaller. */
+  size?: Size;
+}
+
+/** The input of a prediction: the page replaces elements that only a document has. */
 export type WireInput =
-  | { kind: "image"; image: ImageBitmap | VideoFrame | Blob; size?: Size }
+  | ({ kind: "image" } & WireImage)
   | { kind: "tensor"; data: TypedArray }
-  | { kind: "tensors"; data: Record<string, TypedArray> };
+  | { kind: "tensors"; data: Record<string, TypedArray | WireImage> };
 
 /** Durations that the worker measured, in milliseconds; time stamps never cross, the two clocks differ. */
 export type WorkerTimings = Omit<PredictionTimings, "transferMs" | "totalMs">;
@@ -188,6 +197,8 @@ export interface HostLoadOptions {
 
 export interface HostPredictOptions {
   priority?: PredictPriority;
+  /** What the caller overrides of the manifest's task. */
+  task?: TaskOptions;
 }
 
 /**

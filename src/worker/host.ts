@@ -10,9 +10,9 @@ import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
 import { PersonalRegistry } from "./personal/registry.js";
 import { prewarmBackend } from "./prewarm-backend.js";
-import { createScheduler } from "./runtime/scheduling/scheduler.js";
+import { Scheduler } from "./runtime/scheduling/scheduler.js";
+import { announceLife } from "./runtime/session/crash-sentinel.js";
 import type { Engine } from "./runtime/session/engine.js";
-import { announceLife } from "./runtime/tuning/tuning-cache.js";
 
 /** What the host is made of; `worker.ts` passes the real parts. */
 export interface HostDeps {
@@ -43,8 +43,8 @@ const handlers: Handlers = {
   load: loadModel,
   async ping() {},
 
-  predict: ({ models }, { signal }, model, input, { priority }) =>
-    models.get(model).live.predict(input, { priority, signal }),
+  predict: ({ models }, { signal }, model, input, options) =>
+    models.get(model).live.predict(input, { ...options, signal }),
   personal({ models, personal }, { signal, report }, model, name, request) {
     const { live, manifest, ref } = models.get(model);
     return personal.call({ runner: live, manifest, ref }, name, request, {
@@ -107,7 +107,7 @@ export function createHost(deps: HostDeps): Host {
 
 function connect(deps: HostDeps, config: HostConfig, emit: OnHostEvent): HostContext {
   announceLife(config.workerId);
-  const scheduler = createScheduler();
+  const scheduler = new Scheduler();
   const store = deps.openStore(config, (event) => void emit({ kind: "store", event }));
   const engine = deps.createEngine(config, store);
   const personal = new PersonalRegistry(config.storage.name, engine, scheduler);

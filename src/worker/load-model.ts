@@ -11,7 +11,8 @@ import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
-import { createCrashSentinel, lives, type TuningCache } from "./runtime/tuning/tuning-cache.js";
+import { createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
+import type { TuningCache } from "./runtime/tuning/tuning-cache.js";
 
 /** What the steps of one load report. */
 interface LoadReport {
@@ -131,16 +132,16 @@ function openRunner(
     const live: ModelRunner = await openModelRunner(
       {
         engine,
-        turns: scheduler,
+        scheduler,
         source: { model, weights, inputs, outputs, embedding, rewrites },
         manifest,
         inputs,
         backends,
         batching,
-        notes,
+        tuningCache: notes,
         name: `${name} ${version}`,
         maxThreads,
-        sentinel: createCrashSentinel(notes, workerId, lives(shutDownWorkers)),
+        sentinel: createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers)),
         selfTests: () => {
           tests ??= selfTests();
           return tests;

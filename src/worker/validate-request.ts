@@ -2,7 +2,7 @@
 import type { Endpoint } from "comlink";
 import { InsituError } from "../shared/errors.js";
 import { parseUrl } from "../shared/parse-url.js";
-import type { Host, PersonalArguments, PersonalMethod, WireInput } from "../shared/protocol.js";
+import type { Host, PersonalArguments, PersonalMethod } from "../shared/protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -18,17 +18,21 @@ const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includ
 
 const isInput: Check = (value) => {
   if (!isRecord(value)) return false;
-  const input = value as { [K in keyof WireInput]: unknown } & { image?: unknown; size?: unknown; data?: unknown };
-  if (input.kind === "image") return isPicture(input.image) && (input.size === undefined || isSize(input.size));
-  if (input.kind === "tensor") return isNumbers(input.data);
-  return input.kind === "tensors" && isRecord(input.data) && Object.values(input.data).every(isNumbers);
+  if (value.kind === "image") return isWireImage(value);
+  if (value.kind === "tensor") return isNumbers(value.data);
+  if (value.kind !== "tensors" || !isRecord(value.data)) return false;
+  return Object.values(value.data).every((item) => isNumbers(item) || isWireImage(item));
 };
+
+const isWireImage: Check = (value) =>
+  isRecord(value) && isPicture(value.image) && (value.size === undefined || isSize(value.size));
 
 const isSize: Check = (value) =>
   isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
 
-/** By name, since a browser may lack a type. */
+/** A URL, or an object of one of these types; by name, since a browser may lack a type. */
 const isPicture: Check = (value) =>
+  (typeof value === "string" && /^[a-z][a-z\d+.-]*:/i.test(value)) ||
   ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
     return typeof Type === "function" && value instanceof Type;
@@ -66,7 +70,8 @@ const isPersonalRequest: Check = (value) => {
   return Object.entries(checks).every(([key, check]) => check(args[key]));
 };
 
-const isPredictOptions: Check = (value) => isRecord(value) && isPriority(value.priority);
+const isPredictOptions: Check = (value) =>
+  isRecord(value) && isPriority(value.priority) && (value.task === undefined || isRecord(value.task));
 
 /** The checks of each method's arguments, in their order. The page's number for the call comes first, a model's handle second. */
 const ARGUMENTS: Record<keyof Host, Check[]> = {

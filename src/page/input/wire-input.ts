@@ -1,49 +1,77 @@
-// Turns what a caller passed into what can cross to the worker, without consuming the caller's object.
+// Converts the caller's input to what can cross to the worker, without consuming the caller's objects.
 import { asInsituError, InsituError } from "../../shared/errors.js";
-import type { WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
-import type { PredictInput } from "../api-types.js";
+import type { ImageInput, PredictInput } from "../api-types.js";
 import { type CapturedImage, captureImage, type Drawable, isInstanceOf } from "./capture-image.js";
 
 export interface TransferableInput {
   input: WireInput;
-  /** What moves instead of being copied; all of it is ours. */
+  /** Objects that are moved instead of copied; all of them were created here. */
   transfer: Transferable[];
 }
 
 /**
- * Pictures much larger than the model's input cross smaller, where that saves work. Throws `input_invalid` for anything that is
- * neither a picture nor numbers, and for pictures that are not loaded.
+ * Reads all pixels before it first waits. Images much larger than the model's input are reduced, where that saves work. Throws
+ * `input_invalid` for anything that is neither an image nor numbers, and for images that are not loaded.
  */
 export async function toWireInput(input: PredictInput, specs: InputSpec[]): Promise<TransferableInput> {
-  if (isInstanceOf(input, "VideoFrame")) {
-    const image = (input as VideoFrame).clone();
-    return { input: { kind: "image", image }, transfer: [image] };
-  }
-  // It crosses by reference and is decoded in the worker.
-  if (isInstanceOf(input, "Blob")) return { input: { kind: "image", image: nonEmpty(input as Blob) }, transfer: [] };
-  if (DRAWABLE.some((type) => isInstanceOf(input, type))) {
+  const transfer: Transferable[] = [];
+  if (isNumbers(input)) return { input: { kind: "tensor", data: input }, transfer };
+  if (isImage(input)) {
     const spec = specs.find(({ image }) => image);
-    const taken = await take(input as Drawable, spec);
-    return { input: { kind: "image", ...taken }, transfer: [taken.image] };
+    return { input: { kind: "image", ...(await toWireImage(input, transfer, spec)) }, transfer };
   }
-  if (isNumbers(input)) return { input: { kind: "tensor", data: input }, transfer: [] };
-  if (isRecord(input)) return { input: { kind: "tensors", data: { ...input } }, transfer: [] };
-  throw new InsituError(
-    "input_invalid",
-    `Cannot predict from ${describe(input)}. Pass an image element, canvas, bitmap, video, VideoFrame, ImageData or Blob, a Float32Array, Int32Array or Uint8Array, or an object of those arrays by input name.`,
-  );
+  const entries = Object.entries(Object(input) as Record<string, TypedArray | ImageInput>);
+  if (!entries.length || !entries.every(([, value]) => isNumbers(value) || isImage(value))) {
+    throw new InsituError(
+      "input_invalid",
+      `Cannot predict from ${describe(input)}. Pass an image (element, canvas, bitmap, video, VideoFrame, ImageData, Blob or URL), a Float32Array, Int32Array or Uint8Array, or an object of these by input name.`,
+    );
+  }
+  const read = async (name: string, value: TypedArray | ImageInput) =>
+    isNumbers(value)
+      ? value
+      : toWireImage(
+          value,
+          transfer,
+          specs.find((spec) => spec.name === name),
+        );
+  const values = await Promise.all(entries.map(async ([name, value]) => [name, await read(name, value)] as const));
+  return { input: { kind: "tensors", data: Object.fromEntries(values) }, transfer };
 }
 
-const DRAWABLE = [
+const IMAGES = [
   "ImageBitmap",
   "ImageData",
   "HTMLImageElement",
   "HTMLVideoElement",
   "HTMLCanvasElement",
   "OffscreenCanvas",
+  "VideoFrame",
+  "Blob",
+  "URL",
 ] as const;
+
+function isImage(value: unknown): value is ImageInput {
+  return typeof value === "string" ? value !== "" : IMAGES.some((type) => isInstanceOf(value, type));
+}
+
+/** Adds what moves to `transfer`. */
+async function toWireImage(value: ImageInput, transfer: Transferable[], spec?: InputSpec): Promise<WireImage> {
+  if (isInstanceOf(value, "VideoFrame")) {
+    const image = (value as VideoFrame).clone();
+    transfer.push(image);
+    return { image };
+  }
+  // A Blob crosses by reference and is decoded in the worker, which also fetches URLs.
+  if (isInstanceOf(value, "Blob")) return { image: nonEmpty(value as Blob) };
+  if (typeof value === "string" || isInstanceOf(value, "URL")) return { image: imageUrl(value as string | URL) };
+  const captured = await take(value as Drawable, spec);
+  transfer.push(captured.image);
+  return captured;
+}
 
 async function take(source: Drawable, spec?: InputSpec): Promise<CapturedImage> {
   try {
@@ -52,27 +80,29 @@ async function take(source: Drawable, spec?: InputSpec): Promise<CapturedImage> 
     throw asInsituError(
       error,
       "input_invalid",
-      `The picture in ${describe(source)} is empty, broken or not loaded yet; wait for its load event`,
+      `The image in ${describe(source)} is empty, broken or not loaded yet; wait for its load event`,
     );
   }
 }
 
 function nonEmpty(blob: Blob): Blob {
   if (blob.size > 0) return blob;
-  throw new InsituError("input_invalid", "The file is empty (0 bytes); pass a picture.");
+  throw new InsituError("input_invalid", "The file is empty (0 bytes); pass an image.");
+}
+
+/** Absolute, with a scheme that may be fetched: `location` also covers extensions and apps, whose pages have a scheme of their own. */
+function imageUrl(url: string | URL): string {
+  try {
+    const { href, protocol } = new URL(url, document.baseURI);
+    if (/^(https?|blob|data):$/.test(protocol) || protocol === location.protocol) return href;
+  } catch {
+    // Refused below.
+  }
+  throw new InsituError("input_invalid", `Cannot fetch an image from "${url}". Pass an http(s), blob: or data: URL.`);
 }
 
 function isNumbers(value: unknown): value is TypedArray {
   return value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array;
-}
-
-function isRecord(value: unknown): value is Record<string, TypedArray> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    Object.values(value).length > 0 &&
-    Object.values(value).every(isNumbers)
-  );
 }
 
 function describe(value: unknown): string {

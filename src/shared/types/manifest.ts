@@ -16,6 +16,16 @@ export interface ImageSpec {
    */
   scale: number;
   /**
+   * Order of the input's dimensions: `[batch, height, width, channels]` or `[batch, channels, height, width]`.
+   * @defaultValue "nhwc"
+   */
+  layout?: "nhwc" | "nchw";
+  /**
+   * 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha.
+   * @defaultValue The number of channels of the input's shape.
+   */
+  channels?: 1 | 3 | 4;
+  /**
    * One number per channel, subtracted after `scale`.
    * @defaultValue 0 for each
    */
@@ -38,7 +48,7 @@ export interface TensorSpec {
 
 /** An input of the model. */
 export interface InputSpec extends TensorSpec {
-  /** Present when the input may be given as an image; the shape is then `[batch, height, width, 1 or 3]`. */
+  /** Present when the input may be given as an image; the shape then has the batch, height, width and 1, 3 or 4 channels. */
   image?: ImageSpec;
 }
 

@@ -49,6 +49,18 @@ export interface PredictionTimings {
 
 export type PredictPriority = "high" | "normal" | "low";
 
+/** Options of one prediction that override the manifest's task. */
+export interface TaskOptions {
+  /** Maximum number of classes, best first. An integer of at least 1. */
+  top?: number;
+  /** Detections with a lower score are dropped. 0 to 1. */
+  minScore?: number;
+  /** Of two boxes of one class that overlap (intersection over union) by more, the one with the lower score is dropped. 0 to 1. */
+  maxOverlap?: number;
+  /** Only classes with these labels are returned; their scores do not change. At least one of `model.info.labels`. */
+  labels?: string[];
+}
+
 /** Which model made a prediction. */
 export interface ModelRef {
   name: string;

@@ -87,17 +87,14 @@ function checkRows(output: TensorSpec | undefined, at: At): void {
 
 const BLACK: ImageSpec["border"] = [0, 0, 0];
 
-/** The image spec with its defaults, for an input of shape `[batch, height, width, 1 or 3]`. */
+/** The image spec with its defaults, checked against the input's shape. */
 export function parseImage(value: unknown, input: TensorSpec, at: At): ImageSpec {
   const given = object(value, at);
-  const [batch, height = -1, width = -1, channels] = input.shape;
-  if (input.shape.length !== 4 || (channels !== 1 && channels !== 3)) {
-    refuse(at, `needs an input of shape [batch, height, width, 1 or 3], ${input.name} has [${input.shape.join(", ")}]`);
-  }
-  if (height < 1 || width < 1)
-    refuse(at, `needs an input of a fixed height and width, ${input.name} has [${input.shape.join(", ")}]`);
-  if (batch !== 1 && batch !== -1) refuse(at, `needs an input of batch 1 or -1, ${input.name} has ${batch}`);
-  if (input.dtype !== "float32") refuse(at, `needs an input of dtype float32, ${input.name} has ${input.dtype}`);
+  const layout = optional(own(given, "layout"), (name) => oneOf(name, ["nhwc", "nchw"] as const, under(at, "layout")));
+  const channels = checkImageShape(input, layout, at);
+  const stated = optional(own(given, "channels"), (count) => integer(count, under(at, "channels"), 1));
+  if (stated !== undefined && stated !== channels)
+    refuse(under(at, "channels"), `must be ${channels}, as in the shape of ${input.name}; it is ${stated}`);
   const numbers = (
     key: string,
     length: number,
@@ -111,7 +108,9 @@ export function parseImage(value: unknown, input: TensorSpec, at: At): ImageSpec
       ? found
       : refuse(under(at, key), `must have ${length} numbers, it has ${found.length}`);
   };
-  return {
+  return compact({
+    layout,
+    channels: stated === undefined ? undefined : channels,
     fit:
       optional(own(given, "fit"), (fit) => oneOf(fit, ["contain", "cover", "stretch"] as const, under(at, "fit"))) ??
       "contain",
@@ -119,8 +118,27 @@ export function parseImage(value: unknown, input: TensorSpec, at: At): ImageSpec
     scale: optional(own(given, "scale"), (scale) => finite(scale, under(at, "scale"))) ?? 1,
     mean: numbers("mean", channels, 0, (mean, where) => finite(mean, where)),
     std: numbers("std", channels, 1, divisor),
-  };
+  });
 }
+
+/** Returns the number of channels. */
+function checkImageShape(input: TensorSpec, layout: ImageSpec["layout"], at: At): 1 | 3 | 4 {
+  const { name, dtype, shape } = input;
+  const has = `${name} has [${shape.join(", ")}]`;
+  const [batch, a = -1, b = -1, c = -1] = shape;
+  const [channels, height, width] = layout === "nchw" ? [a, b, c] : [c, a, b];
+  if (shape.length !== 4 || !isChannels(channels)) {
+    const order = layout === "nchw" ? "[batch, 1, 3 or 4, height, width]" : "[batch, height, width, 1, 3 or 4]";
+    const hint = shape.length === 4 && layout !== "nchw" && isChannels(a) ? '; set "layout": "nchw"' : "";
+    return refuse(at, `needs an input of shape ${order}, ${has}${hint}`);
+  }
+  if (height < 1 || width < 1) refuse(at, `needs an input of a fixed height and width, ${has}`);
+  if (batch !== 1 && batch !== -1) refuse(at, `needs an input of batch 1 or -1, ${name} has ${batch}`);
+  if (dtype === "bool") refuse(at, `needs an input of dtype float32 or int32, ${name} has ${dtype}`);
+  return channels;
+}
+
+const isChannels = (size: number): size is 1 | 3 | 4 => size === 1 || size === 3 || size === 4;
 
 const pixel = (value: unknown, at: At): number => finite(value, at, 0, 255);
 

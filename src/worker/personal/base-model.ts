@@ -2,7 +2,7 @@
 import type { WireInput } from "../../shared/protocol.js";
 import type { ModelRef } from "../../shared/types/model.js";
 import type { TrainingProgress } from "../../shared/types/personal.js";
-import type { Embedded } from "../runtime/model-runner.js";
+import type { EmbeddingResult } from "../runtime/model-runner.js";
 import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Lease } from "../runtime/session/engine.js";
 
@@ -10,7 +10,7 @@ export interface BaseModel {
   ref: ModelRef;
   /** Identifies what computes the embedding: the same for two releases whose embeddings are the same. */
   embedder: string;
-  embed(input: WireInput, signal: AbortSignal): Promise<Embedded>;
+  embed(input: WireInput, signal: AbortSignal): Promise<EmbeddingResult>;
   /** Its backend, to train on. */
   lease(): Promise<Lease>;
   scheduler: Scheduler;

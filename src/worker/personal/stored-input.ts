@@ -1,7 +1,8 @@
 // Converts an input to what is stored with its example, and back, so that another release of the base model can embed it again.
 import { asInsituError, InsituError } from "../../shared/errors.js";
-import type { WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput } from "../../shared/protocol.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
+import { fetchImage } from "../runtime/fetch-image.js";
 import { bytesOf, type PlainContent } from "./aes-gcm.js";
 
 /** What is stored beside the bytes of an input. */
@@ -23,14 +24,15 @@ const QUALITY = 0.92;
 export async function toStoredInput(input: WireInput): Promise<PlainContent> {
   switch (input.kind) {
     case "image": {
-      const blob = await toJpeg(input.image);
+      const { image } = input;
+      const blob = await toJpeg(typeof image === "string" ? await fetchImage(image) : image);
       const kept: StoredInput = { kind: "image", type: blob.type };
       return { facts: kept, parts: [new Uint8Array(await blob.arrayBuffer())] };
     }
     case "tensor":
       return numbers([[undefined, input.data]]);
     case "tensors":
-      return numbers(Object.entries(input.data));
+      return numbers(Object.entries(input.data).map(([name, value]) => [name, numbersOnly(name, value)]));
     default:
       return input satisfies never;
   }
@@ -50,6 +52,12 @@ export function fromStoredInput(kept: StoredInput, parts: Uint8Array[]): WireInp
 export function storedInputBlob(kept: StoredInput, parts: Uint8Array[]): Blob {
   const type = kept.kind === "image" ? kept.type : "application/octet-stream";
   return new Blob(parts as Uint8Array<ArrayBuffer>[], { type });
+}
+
+function numbersOnly(name: string, value: TypedArray | WireImage): TypedArray {
+  if (ArrayBuffer.isView(value)) return value;
+  const message = `The input ${name} is an image: an example with several inputs can be kept only if all of them are numbers. Add it without keep.`;
+  throw new InsituError("input_invalid", message, { input: name });
 }
 
 function numbers(arrays: [name: string | undefined, data: TypedArray][]): PlainContent {

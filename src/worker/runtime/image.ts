@@ -1,115 +1,120 @@
-// Turns a picture into the numbers that a model reads, and remembers where in the input the picture lies.
+// Converts an image to the numbers that a model reads, and records where in the input the image lies.
 import { asInsituError, InsituError } from "../../shared/errors.js";
-import { type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
+import { imageShape, type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
+import type { WireImage } from "../../shared/protocol.js";
 import type { ImageSpec, InputSpec } from "../../shared/types/manifest.js";
-import type { TensorData } from "../../shared/types/tensor.js";
+import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { giveBuffer, takeBuffer } from "./buffer-pool.js";
+import { fetchImage } from "./fetch-image.js";
 
-/** As it crossed the wall; `size` is that of the picture that the caller passed, where the page made it smaller. */
-export interface Picture {
-  image: ImageBitmap | VideoFrame | Blob;
-  size?: Size;
-}
+/** What can be drawn on a canvas in a worker. */
+type Drawable = ImageBitmap | VideoFrame;
 
-export interface PlacedPicture {
+export interface PlacedImage {
   source: Drawable;
   placement: Letterbox;
   image: ImageSpec;
 }
 
-export interface PictureFeed extends TensorData {
-  /** Where the picture is still open: what a session may use instead of `data`, which is made when it is first read. */
-  readonly picture?: PlacedPicture;
+export interface ImageFeed extends TensorData {
+  /** Set while the image is open: a session may use it instead of `data`, which is computed when it is first read. */
+  readonly picture?: PlacedImage;
 }
 
 export interface PreparedImage {
-  feed: PictureFeed;
+  feed: ImageFeed;
   placement: Letterbox;
-  /** Keeps the feed's memory for later pictures; call it once nothing reads it any more, or never. */
+  /** Returns the feed's memory to the pool. Call it once nothing reads the feed any more, or never. */
   recycle(): void;
-  /** Closes the picture; a second call does nothing. */
+  /** Closes the image; a second call does nothing. */
   close(): void;
 }
 
-/**
- * Reads a picture into `[1, height, width, channels]`: at once, or where `stays` is set when the numbers are asked for, until
- * `close`. Throws `input_invalid` for what is no picture or an empty one.
- */
-export async function toFeed(picture: Picture, spec: InputSpec, stays = false): Promise<PreparedImage> {
-  const [, height = 0, width = 0, channels = 0] = spec.shape;
+export interface ImageOptions {
+  /** Leaves the image open until `close`, for a session that can read it itself; `data` is then computed on demand. */
+  keepOpen?: boolean;
+  /** Aborts the download of an image that is given as a URL. */
+  signal?: AbortSignal;
+}
+
+/** Throws `input_invalid` for an image that is empty or cannot be decoded, and where the input takes no image; otherwise as `fetchImage`. */
+export async function toImageFeed(
+  given: WireImage,
+  spec: InputSpec,
+  { keepOpen = false, signal }: ImageOptions = {},
+): Promise<PreparedImage> {
   const { image } = spec;
-  if (!image) {
-    throw new InsituError(
-      "input_invalid",
-      `The input ${spec.name} takes numbers, not a picture: pass ${spec.dtype} values of shape [${spec.shape}].`,
-      { input: spec.name, shape: spec.shape },
-    );
-  }
-  const opened = await open(picture);
-  const placement = letterbox(image.fit, opened, { width, height });
-  let source: Drawable | undefined = opened.drawable;
-  let data: Float32Array<ArrayBuffer> | undefined;
-  const numbers = (drawable: Drawable): Float32Array<ArrayBuffer> => {
-    const pixels = draw(drawable, placement, image.border, width, height);
-    const made = takeBuffer(width * height * channels);
-    normalise(pixels, channels, image, made);
-    return made;
-  };
-  const close = () => {
+  if (!image) throw noImage(spec);
+  const { drawable, ...size } = await open(given, signal);
+  const { width, height } = imageShape(spec);
+  const placement = letterbox(image.fit, size, { width, height });
+  if (keepOpen) return openFeed(drawable, placement, spec, image);
+  let source: Drawable | undefined;
+  try {
+    source = await reduced(drawable, placement);
+    const data = pixelsToData(source, placement, spec, image);
+    const feed: ImageFeed = { shape: fixedShape(spec), dtype: spec.dtype, data };
+    return { feed, placement, recycle: () => recycle(data), close: () => undefined };
+  } finally {
     source?.close();
-    source = undefined;
-  };
-  if (!stays) {
-    try {
-      source = await reduced(opened.drawable, placement);
-      data = numbers(source);
-    } finally {
-      close();
-      opened.drawable.close();
-    }
+    drawable.close();
   }
-  const feed: PictureFeed = {
-    shape: [1, height, width, channels],
-    dtype: "float32",
+}
+
+function openFeed(drawable: Drawable, placement: Letterbox, spec: InputSpec, image: ImageSpec): PreparedImage {
+  let source: Drawable | undefined = drawable;
+  let data: TypedArray | undefined;
+  const feed: ImageFeed = {
+    shape: fixedShape(spec),
+    dtype: spec.dtype,
     get data() {
-      data ??= numbers(source as Drawable);
+      data ??= pixelsToData(source as Drawable, placement, spec, image);
       return data;
     },
     get picture() {
       return source && { source, placement, image };
     },
   };
-  return { feed, placement, recycle: () => data && giveBuffer(data), close };
+  const close = () => {
+    source?.close();
+    source = undefined;
+  };
+  return { feed, placement, recycle: () => data && recycle(data), close };
 }
 
-type Drawable = ImageBitmap | VideoFrame;
+const fixedShape = ({ shape }: InputSpec): number[] => [1, ...shape.slice(1)];
 
-/** With the size of the picture that the caller passed. */
-interface Opened extends Size {
-  drawable: Drawable;
+function noImage({ name, dtype, shape }: InputSpec): InsituError {
+  return new InsituError(
+    "input_invalid",
+    `The input ${name} takes numbers, not an image: pass ${dtype} values of shape [${shape}].`,
+    { input: name, shape },
+  );
 }
 
-async function open({ image, size }: Picture): Promise<Opened> {
+// ---- opening -----------------------------------------------------------------------------------------------------
+
+/** The drawable image, with the size of the image that the caller passed. */
+async function open({ image, size }: WireImage, signal?: AbortSignal): Promise<Size & { drawable: Drawable }> {
   if (typeof VideoFrame !== "undefined" && image instanceof VideoFrame)
     return { drawable: image, width: image.displayWidth, height: image.displayHeight };
-  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob);
+  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | string, signal);
   if (bitmap.width === 0 || bitmap.height === 0) {
-    throw new InsituError(
-      "input_invalid",
-      "The picture is empty (0 pixels). Wait until it is loaded before predicting.",
-    );
+    throw new InsituError("input_invalid", "The image is empty (0 pixels). Wait until it is loaded before predicting.");
   }
   return { drawable: bitmap, width: size?.width ?? bitmap.width, height: size?.height ?? bitmap.height };
 }
 
-async function decode(file: Blob): Promise<ImageBitmap> {
+async function decode(image: Blob | string, signal?: AbortSignal): Promise<ImageBitmap> {
+  const file = typeof image === "string" ? await fetchImage(image, signal) : image;
   try {
     return await createImageBitmap(file);
   } catch (error) {
+    const source = typeof image === "string" ? ` from ${image.slice(0, 200)}` : "";
     throw asInsituError(
       error,
       "input_invalid",
-      `Could not read a file of type "${file.type || "unknown"}" and ${file.size} bytes as a picture. Pass a JPEG, PNG, WebP, GIF or AVIF`,
+      `Could not decode a file of type "${file.type || "unknown"}" and ${file.size} bytes${source} as an image. Pass a JPEG, PNG, WebP, GIF or AVIF`,
     );
   }
 }
@@ -118,8 +123,8 @@ async function decode(file: Blob): Promise<ImageBitmap> {
 const RGB_FORMATS: readonly (string | null)[] = ["RGBA", "RGBX", "BGRA", "BGRX"];
 
 /**
- * A large frame of RGB made smaller: a canvas first copies all of it (8 ms for 1080p), `createImageBitmap` reads what it needs
- * (1.4 ms). For frames of YUV the canvas is the faster one (10 instead of 14 ms).
+ * Reduces a large frame of RGB: a canvas first copies all of it (8 ms for 1080p), `createImageBitmap` reads only what it needs
+ * (1.4 ms). For frames of YUV the canvas is faster (10 instead of 14 ms).
  */
 async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawable> {
   const small = "format" in drawable && RGB_FORMATS.includes(drawable.format) ? reducedSize(placement) : undefined;
@@ -128,32 +133,59 @@ async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawab
   return createImageBitmap(drawable, options);
 }
 
+// ---- pixels ------------------------------------------------------------------------------------------------------
+
+function pixelsToData(source: Drawable, placement: Letterbox, spec: InputSpec, image: ImageSpec): TypedArray {
+  const { width, height, channels } = imageShape(spec);
+  const pixels = draw(source, placement, image.border, { width, height }, channels === 4);
+  const data = takeBuffer(width * height * channels);
+  normalise(pixels, channels, image, data);
+  return spec.dtype === "int32" ? rounded(data) : data;
+}
+
+/** In the same memory, so that one pool serves both types. */
+function rounded(data: Float32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const integers = new Int32Array(data.buffer, data.byteOffset, data.length);
+  for (let index = 0; index < data.length; index += 1) integers[index] = Math.round(data[index] as number);
+  return integers;
+}
+
+function recycle({ buffer, byteOffset, length }: TypedArray): void {
+  giveBuffer(new Float32Array(buffer as ArrayBuffer, byteOffset, length));
+}
+
 let context: OffscreenCanvasRenderingContext2D | undefined;
 
 function draw(
-  picture: Drawable,
+  source: Drawable,
   at: Letterbox,
   [red, green, blue]: ImageSpec["border"],
-  width: number,
-  height: number,
+  { width, height }: Size,
+  hasAlpha: boolean,
 ): Uint8ClampedArray {
   if (context?.canvas.width !== width || context.canvas.height !== height) {
-    // willReadFrequently keeps the canvas in main memory: reading back from a GPU canvas costs more than drawing on the CPU.
+    // willReadFrequently keeps the canvas in main memory: reading back from a GPU canvas takes longer than drawing on the CPU.
     context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true }) ?? undefined;
-    if (!context) throw new InsituError("out_of_memory", `No canvas of ${width} x ${height} could be had.`);
+    if (!context) throw new InsituError("out_of_memory", `Could not create a ${width} x ${height} canvas.`);
     context.imageSmoothingQuality = "medium";
   }
+  const area = [at.offsetX, at.offsetY, at.width * at.scaleX, at.height * at.scaleY] as const;
   context.fillStyle = `rgb(${red} ${green} ${blue})`;
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, at.offsetX, at.offsetY, at.width * at.scaleX, at.height * at.scaleY);
+  // Transparent pixels show the border's colour, unless the model reads alpha.
+  if (hasAlpha) context.clearRect(...area);
+  context.drawImage(source, ...area);
   return context.getImageData(0, 0, width, height).data;
 }
 
-/** RGBA bytes to `(pixel * scale - mean) / std` in `data`, in one pass. One channel is the luma of Rec. 601. */
+/**
+ * RGBA bytes to `(pixel * scale - mean) / std` in `data`, in the layout of the spec. One channel is the luma of Rec. 601, four are red,
+ * green, blue (not multiplied by alpha) and alpha.
+ */
 export function normalise(
   pixels: Uint8ClampedArray,
   channels: number,
-  { scale, mean, std }: ImageSpec,
+  { scale, mean, std, layout }: ImageSpec,
   data: Float32Array,
 ): void {
   // (pixel * scale - mean) / std as one multiplication and one addition.
@@ -169,9 +201,31 @@ export function normalise(
     }
     return;
   }
+  if (layout === "nchw" || channels === 4) {
+    normalisePlanes(pixels, layout === "nchw", factor, shift, data);
+    return;
+  }
   for (let from = 0, to = 0; from < pixels.length; from += 4, to += 3) {
     data[to] = (pixels[from] as number) * f0 + s0;
     data[to + 1] = (pixels[from + 1] as number) * f1 + s1;
     data[to + 2] = (pixels[from + 2] as number) * f2 + s2;
+  }
+}
+
+/** One pass for each channel. */
+function normalisePlanes(
+  pixels: Uint8ClampedArray,
+  isPlanar: boolean,
+  factors: number[],
+  shifts: number[],
+  data: Float32Array,
+): void {
+  const channels = factors.length;
+  const step = isPlanar ? 1 : channels;
+  for (let channel = 0; channel < channels; channel += 1) {
+    const [factor, shift] = [factors[channel] as number, shifts[channel] as number];
+    let to = isPlanar ? (channel * pixels.length) / 4 : channel;
+    for (let from = channel; from < pixels.length; from += 4, to += step)
+      data[to] = (pixels[from] as number) * factor + shift;
   }
 }

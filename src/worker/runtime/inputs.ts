@@ -1,70 +1,124 @@
-// Checks what a caller passed against the manifest's inputs and makes the tensors that a session is fed.
+// Checks the caller's inputs against the manifest and converts them to the tensors that a session is fed.
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
-import type { WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
-import { toFeed } from "./image.js";
+import { type ImageOptions, type PreparedImage, toImageFeed } from "./image.js";
 
 export interface Feeds {
   feeds: Record<string, TensorData>;
-  /** Set when the input was a picture. */
+  /** Position of the image, where one was passed; of several that of the first input that takes one. */
   placement?: Letterbox;
-  /** Keeps the feeds' memory for later pictures; call it once nothing reads them any more, or never. */
-  recycle?: () => void;
-  /** Closes the picture where it is open still; call it always. */
-  close?: () => void;
+  /** Returns the feeds' memory to the pool. Call it once nothing reads the feeds any more, or never. */
+  recycle(): void;
+  /** Closes the images that are still open. Must be called. */
+  close(): void;
 }
 
-/**
- * `stays` leaves a picture open until `close`, for a session that can use it itself. `many` takes the items of one call from the length of
- * its numbers. Throws `input_invalid` with the name, shape and dtype that were expected.
- */
-export async function toFeeds(input: WireInput, specs: InputSpec[], stays = false, many = false): Promise<Feeds> {
-  const [first] = specs;
+export interface FeedOptions extends ImageOptions {
+  /** A ranking: the number of items follows from the length of the numbers. */
+  isList?: boolean;
+}
+
+/** Throws `input_invalid` with the name, shape and dtype that are expected, and for an image as `toImageFeed` does. Closes the images then. */
+export async function toFeeds(input: WireInput, specs: InputSpec[], options: FeedOptions = {}): Promise<Feeds> {
+  const values = byName(input, specs);
+  try {
+    const names = Object.keys(values);
+    if (names.length !== specs.length || specs.some((spec) => !Object.hasOwn(values, spec.name)))
+      throw wrongInputs(input, specs);
+    return await prepare(values, specs, options);
+  } catch (error) {
+    for (const value of Object.values(values)) closeImage(value);
+    throw error;
+  }
+}
+
+type Value = TypedArray | WireImage;
+
+/** An input without a name is the first input's. */
+function byName(input: WireInput, [first]: InputSpec[]): Record<string, Value> {
   switch (input.kind) {
-    case "image": {
-      const pictured = specs.find((spec) => spec.image) ?? first;
-      if (!pictured || specs.length > 1) throw wrongInputs(["a picture"], specs);
-      const { feed, ...rest } = await toFeed(input, pictured, stays);
-      return { feeds: { [pictured.name]: feed }, ...rest };
-    }
+    case "image":
+      return { [first?.name ?? ""]: input };
     case "tensor":
-      if (!first || specs.length > 1) throw wrongInputs([input.data.constructor.name], specs);
-      return { feeds: { [first.name]: numbers(input.data, first, many) } };
-    case "tensors": {
-      const names = Object.keys(input.data);
-      if (names.length !== specs.length || specs.some((spec) => !Object.hasOwn(input.data, spec.name))) {
-        throw wrongInputs(names, specs);
-      }
-      const feeds = Object.fromEntries(
-        specs.map((spec) => [spec.name, numbers(input.data[spec.name] as TypedArray, spec, many)]),
-      );
-      if (many) assertEqualCounts(feeds, specs);
-      return { feeds };
-    }
+      return { [first?.name ?? ""]: input.data };
+    case "tensors":
+      return input.data;
     default:
       return input satisfies never;
   }
 }
 
-function wrongInputs(given: string[], specs: InputSpec[]): InsituError {
-  const expected = specs.map((spec) => `${spec.name}: ${spec.dtype} [${spec.shape}]`).join(", ");
+function closeImage(value: Value): void {
+  if (isNumbers(value)) return;
+  const { image } = value;
+  if (typeof image === "object" && "close" in image) image.close();
+}
+
+async function prepare(values: Record<string, Value>, specs: InputSpec[], options: FeedOptions): Promise<Feeds> {
+  const { isList = false } = options;
+  const feeds: Feeds["feeds"] = {};
+  const images: PreparedImage[] = [];
+  // Numbers first: they are checked without waiting. The feeds keep the manifest's order.
+  for (const spec of specs) {
+    const value = values[spec.name] as Value;
+    feeds[spec.name] = isNumbers(value) ? numbers(value, spec, isList) : PENDING;
+  }
+  for (const spec of specs) {
+    if (feeds[spec.name] !== PENDING) continue;
+    const image = await toImageFeed(values[spec.name] as WireImage, spec, options);
+    images.push(image);
+    feeds[spec.name] = image.feed;
+  }
+  if (isList) assertEqualCounts(feeds, specs);
+  return {
+    feeds,
+    placement: images[0]?.placement,
+    recycle() {
+      for (const image of images) image.recycle();
+    },
+    close() {
+      for (const image of images) image.close();
+    },
+  };
+}
+
+/** Takes an image's place until it is prepared. */
+const PENDING: TensorData = { data: new Float32Array(), shape: [], dtype: "float32" };
+
+function isNumbers(value: Value): value is TypedArray {
+  return ArrayBuffer.isView(value);
+}
+
+function wrongInputs(input: WireInput, specs: InputSpec[]): InsituError {
+  const given = input.kind === "tensors" ? Object.keys(input.data) : [describe(input)];
+  const expected = specs
+    .map(({ name, dtype, shape, image }) => `${name}: ${dtype} [${shape}]${image ? " or an image" : ""}`)
+    .join(", ");
+  const advice = specs.some(({ image }) => image)
+    ? "Pass one typed array or image for each input, by name."
+    : "Pass one typed array for each input, by name.";
   return new InsituError(
     "input_invalid",
-    `The inputs do not fit: got ${given.join(", ") || "nothing"}; the model takes ${expected}. Pass one typed array an input, by name.`,
+    `The inputs do not fit: got ${given.join(", ") || "nothing"}; the model takes ${expected}. ${advice}`,
     { expected: specs.map((spec) => spec.name), given },
   );
 }
 
+function describe(input: WireInput): string {
+  return input.kind === "tensor" ? input.data.constructor.name : "an image";
+}
+
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-function numbers(data: TypedArray, spec: InputSpec, many: boolean): TensorData {
+function numbers(data: TypedArray, spec: InputSpec, isList: boolean): TensorData {
   const wanted = ARRAYS[spec.dtype];
-  // One item a call: a size that the caller chooses is 1. Of a ranking, one call is a list of candidates.
+  // One call is one item: a dimension of any size (-1) is 1. One call of a ranking is a list of candidates.
   const item = spec.shape.map((size) => (size === -1 ? 1 : size));
   const length = item.reduce((product, size) => product * size, 1);
-  const listed = many && spec.shape[0] === -1;
+  const listed = isList && spec.shape[0] === -1;
   const fits = listed ? data.length > 0 && data.length % length === 0 : data.length === length;
   if (!(data instanceof wanted) || !fits) {
     const got = ArrayBuffer.isView(data) ? `${data.constructor.name} of length ${data.length}` : typeof data;
@@ -78,7 +132,7 @@ function numbers(data: TypedArray, spec: InputSpec, many: boolean): TensorData {
   return { data, shape: listed ? [data.length / length, ...item.slice(1)] : item, dtype: spec.dtype };
 }
 
-/** Candidates that one input has and another has not cannot be ranked. */
+/** All inputs of a ranking must hold the same number of candidates. */
 function assertEqualCounts(feeds: Record<string, TensorData>, specs: InputSpec[]): void {
   const counts = specs.filter(({ shape }) => shape[0] === -1).map(({ name }) => [name, feeds[name]?.shape[0]] as const);
   if (new Set(counts.map(([, count]) => count)).size <= 1) return;
@@ -88,7 +142,7 @@ function assertEqualCounts(feeds: Record<string, TensorData>, specs: InputSpec[]
   });
 }
 
-/** Zeros for every input: what a warm-up runs on. */
+/** Zeros for every input, for a warm-up run. */
 export function zeros(specs: InputSpec[]): Record<string, TensorData> {
   return Object.fromEntries(
     specs.map((spec) => {

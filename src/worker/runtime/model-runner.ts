@@ -1,4 +1,4 @@
-// An open model as the host asks it: inputs to values, in batches, on the fastest backend that was found, watched for crashes.
+// An open model: predicts from inputs in batches on the fastest backend that was found, and records crashes.
 import { isInsituError } from "../../shared/errors.js";
 import type {
   BackendChange,
@@ -8,30 +8,41 @@ import type {
   WorkerMemory,
   WorkerTimings,
 } from "../../shared/protocol.js";
-import type { Manifest } from "../../shared/types/manifest.js";
-import type { BatchingOptions } from "../../shared/types/model.js";
+import type { Manifest, TensorSpec } from "../../shared/types/manifest.js";
+import type { BatchingOptions, TaskOptions } from "../../shared/types/model.js";
 import type { Backend, TensorData } from "../../shared/types/tensor.js";
+import { callTask } from "./call-task.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
-import type { BatchQueue, Scheduler, Turn } from "./scheduling/scheduler.js";
+import type { BatchQueue, EnqueueOptions, Scheduler } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
 import type { OpenOptions } from "./session/open-session.js";
-import { createResilientSession, type ResilientRun, type ResilientSessionDeps } from "./session/resilient-session.js";
+import {
+  openResilientSession,
+  type ResilientRun,
+  type ResilientSession,
+  type ResilientSessionDeps,
+} from "./session/resilient-session.js";
 import { topClassOf } from "./top-class.js";
 import { autotune } from "./tuning/autotune.js";
-import { createSlowdownDetector } from "./tuning/slowdown-detector.js";
+import { createSlowdownDetector, type SlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
 
 export interface ModelRunnerDeps extends ResilientSessionDeps {
   manifest: Manifest;
-  turns: Scheduler;
+  scheduler: Scheduler;
   batching?: BatchingOptions;
-  /** `moved` is absent where the model went on for being faster. */
-  onChange(residence: Residence, moved?: BackendChange): void;
+  /** `change` is absent where the model moved because another target is faster. */
+  onChange(residence: Residence, change?: BackendChange): void;
 }
 
-export interface Embedded {
+export interface PredictOptions extends EnqueueOptions {
+  /** Override the manifest's task in this call. */
+  task?: TaskOptions;
+}
+
+export interface EmbeddingResult {
   vector: Float32Array;
   backend: Backend;
   timings: WorkerTimings;
@@ -39,122 +50,144 @@ export interface Embedded {
 }
 
 type Feeds = Record<string, TensorData>;
+type FeedQueue = BatchQueue<Feeds, ResilientRun>;
 
-export interface ModelRunner {
-  residence(): Residence;
-  target(): Target;
-  predict(input: WireInput, turn: Turn): Promise<HostPrediction>;
-  /** What personalisation learns on. Rejects with `model_format` where the package names nothing for it; otherwise as `predict`. */
-  embed(input: WireInput, turn: Turn): Promise<Embedded>;
-  /** Resolves once the fastest backend was found, or the model disposed. Never rejects. */
-  readonly tuned: Promise<void>;
-  /** In a turn of its own. */
-  dispose(): void;
+// One record in the crash sentinel for a burst of predictions, not two for each prediction.
+const BURST_MS = 1_000;
+/** Its first dimension is the batch wherever the inputs' is. */
+const EMBEDDING: TensorSpec = { name: "embedding", dtype: "float32", shape: [-1, -1] };
+
+/** Needs exclusive use of the engine. Rejects as `openFirst` does. */
+export async function openModelRunner(deps: ModelRunnerDeps, options: OpenOptions): Promise<ModelRunner> {
+  return new ModelRunner(deps, await openResilientSession(deps, options));
 }
 
-// One note for a burst of predictions, not two for each.
-const BURST_MS = 1_000;
+export class ModelRunner {
+  /** Resolves once the fastest backend was found, or the model disposed. Never rejects. */
+  readonly tuned: Promise<void>;
+  readonly #deps: ModelRunnerDeps;
+  readonly #session: ResilientSession;
+  readonly #end = new AbortController();
+  readonly #slowdown: SlowdownDetector;
+  readonly #predictions: FeedQueue;
+  readonly #embeddings: FeedQueue;
+  #burstTimer: ReturnType<typeof setTimeout> | undefined;
 
-/** In a turn: it uses the engine. Rejects as `openFirst` does. */
-export async function openModelRunner(parts: ModelRunnerDeps, options: OpenOptions): Promise<ModelRunner> {
-  const { manifest, turns, sentinel } = parts;
-  const resident = await createResilientSession(parts, options);
-  resident.onChange = (moved) => parts.onChange(resident.residence(), moved);
-  const end = new AbortController();
-  const tune = () => autotune(resident, turns, zeros(manifest.inputs), end.signal);
-  const watch = createSlowdownDetector(
-    () => resident.residence(),
-    () => forget(parts.notes).then(tune),
-  );
-  let quiet: ReturnType<typeof setTimeout> | undefined;
+  constructor(deps: ModelRunnerDeps, session: ResilientSession) {
+    const { manifest, batching = {} } = deps;
+    this.#deps = deps;
+    this.#session = session;
+    session.onChange = (change) => deps.onChange(session.residence(), change);
+    const tune = () => autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal);
+    this.#slowdown = createSlowdownDetector(
+      () => session.residence(),
+      () => forget(deps.tuningCache).then(tune),
+    );
+    this.#predictions = createBatchQueue((feeds) => this.#run(feeds), manifest, batching);
+    const specs = { inputs: manifest.inputs, outputs: [EMBEDDING] };
+    this.#embeddings = createBatchQueue((feeds) => this.#embed(feeds), specs, batching);
+    this.tuned = session.isRecalled ? Promise.resolve() : tune();
+  }
 
-  const burst = () => {
-    if (quiet === undefined) void sentinel.begin(resident.target().backend);
-    clearTimeout(quiet);
-    quiet = setTimeout(calm, BURST_MS);
-  };
-  const calm = () => {
-    quiet = undefined;
-    void sentinel.end();
-  };
+  residence(): Residence {
+    return this.#session.residence();
+  }
 
-  const run = async (feeds: Feeds) => {
-    burst();
-    const ran = await resident.run(feeds);
-    const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
-    if (isSingle) watch.ran(ran.executeMs + ran.readbackMs);
-    return ran;
-  };
-  const isRanking = manifest.task.kind === "ranking";
-  const lane = createBatchQueue(run, manifest, parts.batching ?? {});
-  const embed = (feeds: Feeds) => {
-    burst();
-    return resident.embed(feeds);
-  };
-  // Its first size is the batch wherever the inputs' is.
-  const pooled = [{ name: "embedding", dtype: "float32" as const, shape: [-1, -1] }];
-  const embeddings = createBatchQueue(embed, { inputs: manifest.inputs, outputs: pooled }, parts.batching ?? {});
+  target(): Target {
+    return this.#session.target;
+  }
 
-  const checked = async (feeds: Feeds, { outputs, backend }: Awaited<ReturnType<typeof run>>) => {
+  async predict(input: WireInput, options: PredictOptions): Promise<HostPrediction> {
+    const { manifest, engine } = this.#deps;
+    const call = callTask(manifest.task, options.task);
+    const { result, placement, timings, endedAt } = await this.#process(this.#predictions, input, options);
+    const { outputs, backend } = result;
+    const value = toValue(manifest, outputs, placement, call);
+    const topClass = topClassOf(manifest, outputs);
+    timings.postprocessMs = performance.now() - endedAt;
+    return { value, outputs, backend, timings, ...(topClass && { topClass }), memory: engine.memory() };
+  }
+
+  /** The features that a personal model learns on. Rejects with `model_format` where the manifest names no embedding; otherwise as `predict`. */
+  async embed(input: WireInput, options: EnqueueOptions): Promise<EmbeddingResult> {
+    const { result, timings } = await this.#process(this.#embeddings, input, options);
+    const vector = result.outputs.embedding?.data as Float32Array;
+    return { vector, backend: result.backend, timings, memory: this.#deps.engine.memory() };
+  }
+
+  /** Needs exclusive use of the engine. */
+  dispose(): void {
+    this.#end.abort();
+    if (this.#burstTimer !== undefined) {
+      clearTimeout(this.#burstTimer);
+      this.#endBurst();
+    }
+    this.#session.dispose();
+  }
+
+  async #process(queue: FeedQueue, input: WireInput, options: EnqueueOptions) {
+    const { manifest, scheduler } = this.#deps;
+    const started = performance.now();
+    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, {
+      keepOpen: this.#session.target.backend === "webgpu",
+      isList: manifest.task.kind === "ranking",
+      signal: options.signal,
+    });
+    try {
+      const prepared = performance.now();
+      const result = await scheduler.enqueue(queue, feeds, options);
+      const endedAt = performance.now();
+      this.#assertFinite(feeds, result);
+      // Not after a failure: a run on a lost device, or a run on another backend, may still read the feeds.
+      recycle();
+      const { executeMs, readbackMs } = result;
+      const timings: WorkerTimings = {
+        queueMs: Math.max(0, endedAt - prepared - executeMs - readbackMs),
+        preprocessMs: prepared - started,
+        executeMs,
+        readbackMs,
+        postprocessMs: 0,
+      };
+      return { result, placement, timings, endedAt };
+    } finally {
+      close();
+    }
+  }
+
+  #assertFinite(feeds: Feeds, { outputs, backend }: ResilientRun): void {
     try {
       assertFinite(outputs, backend);
     } catch (error) {
-      // NaN in, NaN out: no backend's fault.
-      if (isInsituError(error) && !firstInvalid(feeds))
-        void turns.runExclusive(() => resident.replaceInvalid(feeds, error.message)).catch(() => undefined);
+      // NaN in the input gives NaN in the output on every backend.
+      if (isInsituError(error) && !firstInvalid(feeds)) {
+        const replace = () => this.#session.replaceInvalid(feeds, error.message);
+        void this.#deps.scheduler.runExclusive(replace).catch(() => undefined);
+      }
       throw error;
     }
-  };
+  }
 
-  const through = async (lane: BatchQueue<Feeds, ResilientRun>, input: WireInput, turn: Turn) => {
-    const started = performance.now();
-    const onGpu = resident.target().backend === "webgpu";
-    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, onGpu, isRanking);
-    try {
-      const prepared = performance.now();
-      const ran = await turns.enqueue(lane, feeds, turn);
-      const done = performance.now();
-      await checked(feeds, ran);
-      // Not after a failure: a run on a lost device, or a try on another backend, may still read them.
-      recycle?.();
-      const { executeMs, readbackMs } = ran;
-      const timings: WorkerTimings = {
-        queueMs: Math.max(0, done - prepared - executeMs - readbackMs),
-        preprocessMs: prepared - started,
-        executeMs: executeMs,
-        readbackMs: readbackMs,
-        postprocessMs: 0,
-      };
-      return { ran, placement, timings, done };
-    } finally {
-      close?.();
-    }
-  };
+  async #run(feeds: Feeds): Promise<ResilientRun> {
+    this.#extendBurst();
+    const result = await this.#session.run(feeds);
+    const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
+    if (isSingle) this.#slowdown.add(result.executeMs + result.readbackMs);
+    return result;
+  }
 
-  return {
-    residence: resident.residence,
-    tuned: resident.recalled ? Promise.resolve() : tune(),
-    target: resident.target,
-    async predict(input, turn) {
-      const { ran, placement, timings, done } = await through(lane, input, turn);
-      const value = toValue(manifest, ran.outputs, placement);
-      const decided = topClassOf(manifest, ran.outputs);
-      const { outputs, backend } = ran;
-      timings.postprocessMs = performance.now() - done;
-      return { value, outputs, backend, timings, ...(decided && { topClass: decided }), memory: parts.engine.memory() };
-    },
-    async embed(input, turn) {
-      const { ran, timings } = await through(embeddings, input, turn);
-      const vector = ran.outputs.embedding?.data as Float32Array;
-      return { vector, backend: ran.backend, timings, memory: parts.engine.memory() };
-    },
-    dispose() {
-      end.abort();
-      if (quiet !== undefined) {
-        clearTimeout(quiet);
-        calm();
-      }
-      resident.dispose();
-    },
-  };
+  #embed(feeds: Feeds): Promise<ResilientRun> {
+    this.#extendBurst();
+    return this.#session.embed(feeds);
+  }
+
+  #extendBurst(): void {
+    if (this.#burstTimer === undefined) void this.#deps.sentinel.begin(this.#session.target.backend);
+    clearTimeout(this.#burstTimer);
+    this.#burstTimer = setTimeout(() => this.#endBurst(), BURST_MS);
+  }
+
+  #endBurst(): void {
+    this.#burstTimer = undefined;
+    void this.#deps.sentinel.end();
+  }
 }

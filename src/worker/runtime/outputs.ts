@@ -1,25 +1,30 @@
-// Turns a model's raw outputs into the value that its task promises; pure functions.
+// Converts a model's raw outputs to the value of its task; pure functions.
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
 import type { ClassificationTask, DetectionTask, Manifest } from "../../shared/types/manifest.js";
 import type { ClassScore, Detection, PredictionValues } from "../../shared/types/model.js";
 import type { TensorData } from "../../shared/types/tensor.js";
+import type { CallTask } from "./call-task.js";
 
 type Outputs = Record<string, TensorData>;
 
-/** `placement` is where the picture lies in the input; without one (the caller passed numbers) boxes are in pixels of the input. */
+/**
+ * `placement` is the position of the image in the input; without one (the caller passed numbers) boxes are in pixels of the input.
+ * `call` is the task with the options of the call; the default is the manifest's task.
+ */
 export function toValue(
   manifest: Manifest,
   outputs: Outputs,
   placement?: Letterbox,
+  call: CallTask = { task: manifest.task },
 ): PredictionValues[keyof PredictionValues] {
-  const { task } = manifest;
+  const { task, labels } = call;
   const output = () => pick(outputs, "output" in task ? task.output : undefined, manifest);
   switch (task.kind) {
     case "classification":
-      return classes(task, output());
+      return classes(task, output(), labels);
     case "detection":
-      return detections(task, output(), placement);
+      return detections(task, output(), placement, labels);
     case "embedding":
       return Float32Array.from(output().data);
     case "regression":
@@ -48,7 +53,7 @@ export function assertFinite(outputs: Outputs, backend: string): void {
   const { output, index } = found;
   throw new InsituError(
     "output_invalid",
-    `The output ${output} holds ${outputs[output]?.data[index]} at ${index}: the input or the weights are broken, or the backend ${backend} computes wrongly here. Check the input; if it is fine, predict again.`,
+    `The output ${output} holds ${outputs[output]?.data[index]} at ${index}: the input or the weights are invalid, or the backend ${backend} computes wrong values here. Check the input; if it is right, predict again.`,
     { output, index, backend },
   );
 }
@@ -66,15 +71,16 @@ function pick(outputs: Outputs, name: string | undefined, manifest: Manifest): T
 
 const DEFAULT_TOP = 5;
 
-export function classes(task: ClassificationTask, output: TensorData): ClassScore[] {
+/** The scores of all classes are computed first: `only` does not change a score. */
+export function classes(task: ClassificationTask, output: TensorData, only?: ReadonlySet<string>): ClassScore[] {
   const scores = task.activation === "softmax" ? softmax(output.data) : Array.from(output.data);
-  return scores
-    .map((score, index) => ({ label: task.labels[index] ?? String(index), index, score }))
+  const all = scores.map((score, index) => ({ label: task.labels[index] ?? String(index), index, score }));
+  return (only ? all.filter(({ label }) => only.has(label)) : all)
     .sort((a, b) => b.score - a.score)
     .slice(0, task.top ?? DEFAULT_TOP);
 }
 
-/** The largest logit is taken off first, so that no exponential overflows. */
+/** Subtracts the largest logit first, so that no exponential overflows. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const values = Array.from(logits);
   const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
@@ -88,7 +94,12 @@ export function softmax(logits: ArrayLike<number>): number[] {
 const DEFAULT_MIN_SCORE = 0.3;
 const DEFAULT_MAX_OVERLAP = 0.5;
 
-export function detections(task: DetectionTask, output: TensorData, placement?: Letterbox): Detection[] {
+export function detections(
+  task: DetectionTask,
+  output: TensorData,
+  placement?: Letterbox,
+  only?: ReadonlySet<string>,
+): Detection[] {
   const { data } = output;
   const width = task.columns.length;
   const column = Object.fromEntries(task.columns.map((name, index) => [name, index])) as Record<
@@ -102,15 +113,17 @@ export function detections(task: DetectionTask, output: TensorData, placement?: 
     const score = at("score");
     if (score < minScore) continue;
     const index = Math.round(at("class"));
+    const label = task.labels[index] ?? String(index);
+    if (only && !only.has(label)) continue;
     const box = toBox(at("left"), at("top"), at("right"), at("bottom"), placement);
-    if (box) found.push({ label: task.labels[index] ?? String(index), index, score, box });
+    if (box) found.push({ label, index, score, box });
   }
   return suppress(found, task.maxOverlap ?? DEFAULT_MAX_OVERLAP);
 }
 
 type Box = Detection["box"];
 
-/** Corners in the input to a box in the picture, cut off at its edges; undefined when nothing of it is inside. */
+/** Converts corners in the input to a box in the image, clipped to its edges; undefined when no part of it is inside. */
 function toBox(left: number, top: number, right: number, bottom: number, at?: Letterbox): Box | undefined {
   if (!at) return { x: left, y: top, width: right - left, height: bottom - top };
   const x1 = clamp((left - at.offsetX) / at.scaleX, at.width);
@@ -120,19 +133,19 @@ function toBox(left: number, top: number, right: number, bottom: number, at?: Le
   return x2 > x1 && y2 > y1 ? { x: x1, y: y1, width: x2 - x1, height: y2 - y1 } : undefined;
 }
 
-function clamp(value: number, most: number): number {
-  return Math.min(Math.max(value, 0), most);
+function clamp(value: number, max: number): number {
+  return Math.min(Math.max(value, 0), max);
 }
 
-/** Greedy non-maximum suppression within each class: the best box stays, weaker ones that overlap it by more go. */
+/** Greedy non-maximum suppression within each class: drops boxes that overlap a better one by more than `maxOverlap`. */
 export function suppress(found: Detection[], maxOverlap: number): Detection[] {
-  const kept: Detection[] = [];
+  const result: Detection[] = [];
   for (const candidate of found.toSorted((a, b) => b.score - a.score)) {
-    if (kept.every((other) => other.index !== candidate.index || overlap(other.box, candidate.box) <= maxOverlap)) {
-      kept.push(candidate);
+    if (result.every((other) => other.index !== candidate.index || overlap(other.box, candidate.box) <= maxOverlap)) {
+      result.push(candidate);
     }
   }
-  return kept;
+  return result;
 }
 
 /** Intersection over union, 0 to 1. */
@@ -140,6 +153,6 @@ export function overlap(a: Box, b: Box): number {
   const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
   const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
   if (width <= 0 || height <= 0) return 0;
-  const both = width * height;
-  return both / (a.width * a.height + b.width * b.height - both);
+  const intersection = width * height;
+  return intersection / (a.width * a.height + b.width * b.height - intersection);
 }

@@ -1,10 +1,10 @@
-// The class that a classification decided for, and how sure it was; pure.
+// The top class of a classification and the confidence of that decision; pure.
 import type { TopClass } from "../../shared/protocol.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { TensorData } from "../../shared/types/tensor.js";
 import { softmax } from "./outputs.js";
 
-/** Undefined where the task has no classes. Scores outside of 0 to 1 count as the nearer of the two. */
+/** Undefined where the task has no classes. Scores are clamped to 0 to 1. */
 export function topClassOf(
   { task, outputs: specs }: Manifest,
   outputs: Record<string, TensorData>,
@@ -28,7 +28,7 @@ export function topClassOf(
     sum += score;
     if (score > 0) weighted += score * Math.log(score);
   }
-  // Of the scores as shares of their sum, which is 1 for a softmax: -sum(p ln p).
+  // Entropy -sum(p ln p) of the scores divided by their sum, which is 1 for a softmax.
   const entropy = sum > 0 ? Math.max(0, Math.log(sum) - weighted / sum) : 0;
   return { class: index, confidence: best, margin: best - second, entropy, classes: scores.length };
 }

@@ -1,9 +1,19 @@
 // Where a picture lies in the model's input, and at what size it is handed on.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { letterbox, reducedSize } from "../../../src/shared/letterbox.js";
+import { imageShape, letterbox, reducedSize } from "../../../src/shared/letterbox.js";
 
 const INPUT = { width: 100, height: 100 };
+
+test("the size of an image input follows from its shape and layout", () => {
+  const image = { fit: "contain" as const, border: [0, 0, 0] as [number, number, number], scale: 1, mean: [], std: [] };
+  expect(imageShape({ shape: [-1, 8, 6, 3], image })).toEqual({ height: 8, width: 6, channels: 3 });
+  expect(imageShape({ shape: [1, 4, 8, 6], image: { ...image, layout: "nchw" } })).toEqual({
+    height: 8,
+    width: 6,
+    channels: 4,
+  });
+});
 
 test("contain keeps the whole picture, in the middle", () => {
   const placement = { scaleX: 0.25, scaleY: 0.25, offsetX: 0, offsetY: 25, width: 400, height: 200 };

@@ -1,5 +1,4 @@
-// Computes nodes in plain JavaScript, with the results that tfjs has: those that shapes, axes and scales are made of.
-
+// Computes constant nodes in plain JavaScript with the same results as tfjs: the ops that shapes, axes and scales consist of.
 import { number } from "./nodes.js";
 import { broadcast, size } from "./shapes.js";
 import type { Constant, GraphNode, Values } from "./types.js";
@@ -20,12 +19,12 @@ const UNARY: Readonly<Record<string, (a: number) => number>> = {
   Identity: (a) => a,
 };
 
-/** The node's first output, or undefined for what is not known here. */
+/** The node's first output, or undefined for an op that is not known here. */
 export function evaluate(node: GraphNode, inputs: Constant[]): Constant | undefined {
   const [a, b] = inputs as [Constant, Constant | undefined];
   const binary = BINARY[node.op];
   if (binary) return b && a.dtype === b.dtype && a.dtype !== "bool" ? combine(a, b, binary) : undefined;
-  // Division of integers rounds in ways of its own.
+  // Integer division has rounding rules of its own.
   if (node.op === "RealDiv")
     return b && a.dtype === "float32" && b.dtype === "float32" ? combine(a, b, (x, y) => x / y) : undefined;
   const unary = UNARY[node.op];
@@ -57,7 +56,7 @@ function like(dtype: Constant["dtype"], length: number): Values {
   return dtype === "int32" ? new Int32Array(length) : new Uint8Array(length);
 }
 
-/** How far to step in each dimension of `shape` when reading a tensor of shape `of`, which broadcasts to it. */
+/** The stride in each dimension of `shape` for reading a tensor of shape `of` that broadcasts to it. */
 function steps(of: readonly number[], shape: readonly number[]): number[] {
   let step = 1;
   const result = new Array<number>(shape.length).fill(0);

@@ -1,5 +1,4 @@
-// Convolutions and matrix products that no activation follows yet, and what a constant per channel does to them.
-
+// Convolutions and matrix products without a fused activation, and how a constant per channel is folded into them.
 import {
   FUSED,
   flag,
@@ -26,7 +25,7 @@ export interface Linear {
   bias?: string;
 }
 
-/** `node` as a linear one, unless anything about it is not proven. */
+/** `node` as a linear node; undefined where any condition cannot be checked. */
 export function linearOf(view: View, node: GraphNode | undefined): Linear | undefined {
   if (!node || (!isConvolution(node) && !isMatMul(node)) || !isFloat(node)) return undefined;
   const [, filter, bias, ...more] = node.input;
@@ -52,14 +51,14 @@ function columns(node: GraphNode, matrix: Shape): number | undefined {
   return matrix[flag(node, "transpose_b") ? 0 : 1];
 }
 
-/** Whether each pixel of the result depends on the one pixel at its place. */
+/** Whether each pixel of the result depends only on the pixel at the same position. */
 export function isPixelwise({ node, filterShape: [height, width] }: Linear): boolean {
   if (!isConvolution(node) || isDepthwise(node) || height !== 1 || width !== 1) return false;
   // Explicit padding adds pixels even to a window of one.
   return text(node, "padding") !== "EXPLICIT" && !numbers(node, "strides")?.some((stride) => stride !== 1);
 }
 
-/** The values of a constant, one a channel, if it broadcasts so onto a tensor whose rank is `rank` or (undefined) not known. */
+/** The values of a constant, one for each channel, if it broadcasts that way onto a tensor of rank `rank` (undefined: unknown). */
 export function perChannel(
   constant: Constant | undefined,
   channels: number,
@@ -68,7 +67,7 @@ export function perChannel(
   if (constant?.dtype !== "float32") return undefined;
   const { shape, values } = constant;
   const last = shape.at(-1) ?? 1;
-  // More dimensions than the tensor has would give it more.
+  // A constant with more dimensions than the tensor would add dimensions to it.
   if (shape.slice(0, -1).some((length) => length !== 1) || (shape.length > 1 && shape.length > (rank ?? 1)))
     return undefined;
   if (last === channels) return Float32Array.from(values);
@@ -84,7 +83,7 @@ function scaledFilter(
   const values = view.constant(filter)?.values;
   if (!values) return undefined;
   const scaled = new Float32Array(values.length);
-  // Output channels are the last index, save in a transposed matrix, whose rows they are.
+  // The output channel is the last index, except in a transposed matrix, where it is the row.
   const repeat = isMatMul(node) && flag(node, "transpose_b") ? (filterShape[1] as number) : 1;
   for (let index = 0; index < values.length; index += 1)
     scaled[index] = (values[index] as number) * (factors[Math.floor(index / repeat) % channels] as number);
@@ -121,7 +120,7 @@ export function vector(values: Float32Array): Constant {
   return { shape: [values.length], dtype: "float32", values };
 }
 
-/** The linear node with its output scaled, a factor a channel; it takes the name `name`. */
+/** The linear node, named `name`, with its output scaled by one factor for each channel. */
 export function scaled(view: View, linear: Linear, name: string, factors: Float32Array): Replacement | undefined {
   const weights = scaledFilter(view, linear, factors);
   const before = linear.bias === undefined ? undefined : view.constant(linear.bias)?.values;

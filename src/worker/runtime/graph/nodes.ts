@@ -1,7 +1,7 @@
-// How a node of TensorFlow's JSON is read and written: references, attributes, and the few kinds of node that rewrites make.
+// Reads and writes nodes of TensorFlow's JSON: references, attributes, and the kinds of node that rewrites create.
 import type { Constant, GraphNode } from "./types.js";
 
-// ---- references: `name`, `name:0` (the same), `name:1`, `^name` (run before, nothing is read) --------------------------
+// ---- references: `name`, `name:0` (the same), `name:1`, `^name` (control dependency, no value) --------------------------
 
 export function targetOf(reference: string): string {
   const end = reference.indexOf(":");
@@ -26,7 +26,7 @@ function attribute(node: GraphNode, name: string): Attribute | undefined {
   return node.attr[name] as Attribute | undefined;
 }
 
-/** A string attribute in capitals, which is how TensorFlow writes them. */
+/** A string attribute in upper case, as TensorFlow writes them. */
 export function text(node: GraphNode, name: string): string | undefined {
   const value = attribute(node, name)?.s;
   return value === undefined ? undefined : atob(value).toUpperCase();
@@ -49,15 +49,15 @@ export function flag(node: GraphNode, name: string): boolean {
   return attribute(node, name)?.b === true;
 }
 
-/** The shape a Placeholder demands (-1: any length); tfjs refuses to run with another. */
+/** The shape that a Placeholder declares (-1: any length); tfjs refuses to run with another. */
 export function declaredShape(node: GraphNode): number[] | undefined {
   const shape = attribute(node, "shape")?.shape;
-  // No `dim` may mean a scalar, or that nobody wrote it down.
+  // A missing `dim` may mean a scalar, or that the exporter left it out.
   if (!shape?.dim || shape.unknownRank) return undefined;
   return shape.dim.map(({ size }) => Number(size ?? -1));
 }
 
-/** Whether the node says that it computes in float32; one that says nothing is not believed to. */
+/** Whether the node declares that it computes in float32. */
 export function isFloat(node: GraphNode, attr = "T"): boolean {
   const type = attribute(node, attr)?.type;
   return type === "DT_FLOAT" || type === 1;
@@ -97,7 +97,7 @@ export function makeConst(name: string, { shape, dtype }: Pick<Constant, "shape"
   };
 }
 
-/** `fused_ops` and what belongs to it. An activation always follows a bias here: tfjs ignores one that stands alone. */
+/** `fused_ops` and its related attributes. An activation always follows a bias: tfjs ignores an activation without one. */
 export function fusedAttributes(activation?: string, alpha?: number): Record<string, unknown> {
   const ops = activation ? ["BiasAdd", activation] : ["BiasAdd"];
   return {
@@ -105,5 +105,18 @@ export function fusedAttributes(activation?: string, alpha?: number): Record<str
     num_args: { i: activation === "Prelu" ? "2" : "1" },
     epsilon: { f: 0 },
     ...(alpha !== undefined && { leakyrelu_alpha: { f: alpha } }),
+  };
+}
+
+/** Attributes of a convolution of one pixel with stride 1, followed by a bias and perhaps an activation. */
+export function onePixelAttributes(activation?: string): Record<string, unknown> {
+  const ones = { list: { i: ["1", "1", "1", "1"] } };
+  return {
+    T: FLOAT,
+    strides: ones,
+    dilations: ones,
+    padding: { s: btoa("VALID") },
+    data_format: { s: btoa("NHWC") },
+    ...fusedAttributes(activation),
   };
 }

@@ -1,10 +1,9 @@
-// Drops the nodes that no wanted output needs.
-
+// Removes the nodes that no output needs.
 import { targetOf } from "./nodes.js";
 import type { GraphNode } from "./types.js";
 import type { Work } from "./view.js";
 
-/** Inputs stay even if nothing reads them: they are fed all the same, and tfjs refuses what it does not know. */
+/** Inputs stay even if nothing reads them: they are fed anyway, and tfjs refuses unknown inputs. */
 export function prune(work: Work): { work: Work; count: number } {
   const byName = new Map(work.nodes.map((node) => [node.name, node]));
   const needed = new Set<GraphNode>();

@@ -1,22 +1,22 @@
-// What a graph tells, before any weight has arrived, of the weights that rewrites may change.
+// Finds, before any weight has arrived, the weights that rewrites may read or change.
 import { isConvolution, targetOf } from "./nodes.js";
 import type { Graph, GraphNode } from "./types.js";
 
-/** Biases, axes, shapes and scalars are smaller by far; a filter may be larger, and is asked for where it may be scaled. */
+/** Biases, axes, shapes and scalars are far smaller; a larger filter is included only where it may be scaled. */
 const SMALL = 16_384;
 
-// What stands between a filter and a factor that may go into it.
+// Ops that may stand between a filter and a factor that can be folded into it.
 const STEPS = new Set(["Add", "AddV2", "AddN", "BiasAdd", "Sub", "Identity", "ResizeBilinear"]);
 const FACTORS = new Set(["Mul", "RealDiv", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"]);
 
-/** The weights whose values `rewrite` may read or replace. All others may go to the device as they come: no rewrite looks at them. */
+/** The weights whose values `rewrite` may read or replace. All others can be moved to the device as they arrive. */
 export function readable(graph: Graph): Set<string> {
   const found = new Set<string>();
   const readers = new Map<string, GraphNode[]>();
   const nodes = new Map<string, GraphNode>();
   for (const node of graph.nodes) {
     nodes.set(node.name, node);
-    // model.json leaves empty fields out.
+    // model.json omits empty fields.
     for (const input of node.input ?? []) {
       const target = targetOf(input);
       const known = readers.get(target);
@@ -32,7 +32,7 @@ export function readable(graph: Graph): Set<string> {
   return found;
 }
 
-/** Whether `node` is a convolution whose filter is `weight`, and a factor stands before or shortly after it. */
+/** Whether `node` is a convolution whose filter is `weight`, with a factor before or shortly after it. */
 function maybeScaled(
   node: GraphNode,
   weight: string,

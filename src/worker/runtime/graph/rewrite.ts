@@ -1,5 +1,4 @@
-// Makes a model's graph cheaper to run without changing what it answers.
-
+// Makes a model's graph cheaper to run without changing its outputs.
 import { prune } from "./prune.js";
 import { cancelTransposes } from "./rules/cancel-transposes.js";
 import { dropIdentities } from "./rules/drop-identities.js";
@@ -22,7 +21,7 @@ import { applyRule, type Rule, type Work, workOf } from "./view.js";
 
 export interface Rewritten {
   nodes: GraphNode[];
-  /** New constants by node name. Those that the model brought keep their values. */
+  /** New constants by node name. The model's own constants keep their values. */
   constants: Map<string, Constant>;
   /** Weights of the model that no node reads any more. */
   unused: Set<string>;
@@ -30,7 +29,7 @@ export interface Rewritten {
   applied: Record<string, number>;
 }
 
-// Any order is right. This one needs few rounds, and fuses what it can before `resizeLater` comes between.
+// Every order gives a correct graph. This one needs few rounds, and fuses before `resizeLater` separates nodes.
 const RULES: Rule[] = [
   foldConstants,
   dropIdentities,
@@ -52,7 +51,8 @@ const RULES: Rule[] = [
   squeezeExciteMean,
   addPairs,
 ];
-/** Each round shortens a chain by a node or more. Real models need about five; the bound is for those made to need more. */
+/** Each round shortens a chain by at least one node. Real models need about five rounds; the limit is for malicious ones. */
+
 const ROUNDS = 20;
 
 export function rewrite(graph: Graph, values: Map<string, Constant>): Rewritten {
@@ -66,7 +66,7 @@ export function rewrite(graph: Graph, values: Map<string, Constant>): Rewritten 
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = work;
     for (const rule of RULES) work = count(rule.name, applyRule(work, rule));
-    // What lost its reader stands in the way of those who want to be the only one.
+    // A node without a reader still counts as a reader of its inputs, which blocks rules that need a single reader.
     if (work !== before) work = prune(work).work;
     else break;
   }
@@ -83,7 +83,7 @@ export function rewrite(graph: Graph, values: Map<string, Constant>): Rewritten 
 const CONTROL_FLOW =
   /^(Switch|Merge|Enter|Exit|NextIteration|LoopCond|(Stateless)?(If|While|Case)|(Stateful)?PartitionedCall|TensorArray.*|TensorList.*|.*HashTable.*|LookupTable.*)$/;
 
-/** Loops and branches run nodes in an order, and as often, as edges alone do not say. */
+/** With loops and branches the edges alone do not determine the order and the number of runs of a node. */
 function isControlFlow({ op }: GraphNode): boolean {
   return CONTROL_FLOW.test(op);
 }

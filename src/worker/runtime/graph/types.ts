@@ -1,4 +1,5 @@
 // The graph of a model as plain data.
+
 /** A node of `modelTopology.node` in tfjs's model.json; attributes are in TensorFlow's JSON form (`{ i }`, `{ s }`, `{ type }`, `{ list }`). */
 export interface GraphNode {
   name: string;
@@ -17,9 +18,9 @@ export interface Constant {
 
 export interface Graph {
   nodes: GraphNode[];
-  /** What is fed: node names, or `name:1`. */
+  /** Names of the nodes that are fed, or `name:1`. */
   inputs: string[];
-  /** What is read: node names, or `name:1`. */
+  /** Names of the nodes that are read, or `name:1`. */
   outputs: string[];
   /** Shape and dtype of every weight by the name of its Const node. */
   weights: Map<string, { shape: number[]; dtype: Constant["dtype"] }>;

@@ -1,30 +1,31 @@
-// What a rewrite sees of a graph, and how what it answers becomes the next graph.
+// The view of a graph that a rewrite rule matches on, and the application of its replacements to the graph.
 
+import { shapesOf } from "./infer-shapes.js";
 import { makeConst, plain, targetOf } from "./nodes.js";
-import { type Shape, shapesOf } from "./shapes.js";
+import type { Shape } from "./shapes.js";
 import type { Constant, Graph, GraphNode } from "./types.js";
 
-/** A graph between two rewrites: values are those that may be read, `weights` has the shapes of all constants, new ones too. */
+/** A graph between two rewrites: `values` are the constants that may be read, `weights` has the shapes of all constants. */
 export interface Work {
   readonly nodes: readonly GraphNode[];
   readonly inputs: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
-  /** Nodes of whose outputs another than the first is wanted. */
+  /** Nodes of which an output other than the first is an output of the graph. */
   readonly several: ReadonlySet<string>;
   readonly values: ReadonlyMap<string, Constant>;
   readonly weights: Graph["weights"];
 }
 
-/** What takes a node's place: other nodes, the last of which has its name, or the node that its readers read from now on. */
+/** Replaces a node: by other nodes, the last of which has its name, or by an existing node that its readers read instead. */
 export interface Replacement {
   nodes?: GraphNode[];
   alias?: string;
-  /** Nodes that nobody else reads, and that are gone with it. */
+  /** Nodes without other readers, which are removed with it. */
   absorbed?: GraphNode[];
   constants?: Map<string, Constant>;
 }
 
-/** One rewrite: a pure function of a node and what surrounds it. */
+/** One rewrite: a pure function of a node and its surroundings. */
 export interface Rule {
   name: string;
   match(view: View, node: GraphNode): Replacement | undefined;
@@ -34,21 +35,21 @@ export interface View {
   work: Work;
   /** The node whose first output `reference` is. */
   producer(reference: string | undefined): GraphNode | undefined;
-  /** The same, where only `reads` reads of it exist (default one), so that it may be changed or taken away. */
+  /** The same, where it has exactly `reads` readers (default 1), so that it may be changed or removed. */
   sole(reference: string | undefined, reads?: number): GraphNode | undefined;
-  /** The constant that is read, if its values may be. */
+  /** The constant, if its values may be read. */
   constant(reference: string | undefined): Constant | undefined;
   weight(reference: string | undefined): { shape: number[]; dtype: Constant["dtype"] } | undefined;
-  /** Whether nothing is known to others of this node but its first output. */
+  /** Whether only the first output of this node is used by others. */
   free(node: GraphNode): boolean;
   readers(node: GraphNode): readonly GraphNode[];
   /** The shape of the node's first output, where it follows from the model (-1: any length). */
   shape(reference: string | undefined): Shape | undefined;
-  /** A name that no node has. */
+  /** A name that no other node has. */
   fresh(base: string): string;
 }
 
-// Most rules change nothing, and the next one sees the same graph.
+// Most rules change nothing, so the next rule can use the same view.
 const views = new WeakMap<Work, View>();
 
 function viewOf(work: Work): View {
@@ -60,7 +61,7 @@ function viewOf(work: Work): View {
 function makeView(work: Work): View {
   const byName = new Map(work.nodes.map((node) => [node.name, node]));
   const readers = new Map<string, GraphNode[]>();
-  // Whatever is fed, is read by another output than its first, or takes part in an explicit order stays as it is.
+  // Nodes that are fed, read by an output other than the first, or part of a control dependency are not changed.
   const pinned = new Set<string>([...work.inputs, ...work.several]);
   for (const node of work.nodes)
     for (const input of node.input) {
@@ -87,7 +88,7 @@ function makeView(work: Work): View {
     free: (node) => !pinned.has(node.name),
     readers: (node) => readers.get(node.name) ?? [],
     shape(reference) {
-      // Few rules ask, so that it is worked out when the first one does.
+      // Computed at the first request: few rules need it.
       shapes ??= shapesOf(view);
       return shapes.get(reference ?? "");
     },
@@ -101,7 +102,7 @@ function makeView(work: Work): View {
   return view;
 }
 
-/** Applies `rule` wherever it matches. A node takes part in one match at most; the rest is for the next round. */
+/** Applies `rule` wherever it matches. A node takes part in at most one match a round. */
 export function applyRule(work: Work, rule: Rule): { work: Work; count: number } {
   const view = viewOf(work);
   const taken = new Set<string>();
@@ -128,7 +129,7 @@ export function applyRule(work: Work, rule: Rule): { work: Work; count: number }
     ]);
     if (found.alias !== undefined) {
       aliases.set(node.name, found.alias);
-      // What others read from now on may not vanish in the same round.
+      // The node that readers now refer to must not be removed in the same round.
       taken.add(targetOf(found.alias));
     }
   }
@@ -156,7 +157,7 @@ function rebuild(work: Work, replaced: Map<string, GraphNode[]>, aliases: Map<st
     );
 }
 
-/** The graph as rewrites want it: `name:0` is written `name`, and no node lacks a field. */
+/** The graph in normal form: `name:0` is written `name`, and every node has all fields. */
 export function workOf(graph: Graph, values: Map<string, Constant>): Work {
   return {
     nodes: graph.nodes.map((node) => ({

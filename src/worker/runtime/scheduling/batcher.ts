@@ -1,4 +1,4 @@
-// Runs the predictions of one model that wait at the same time in one go, and each alone where that does not work.
+// Runs predictions of one model that wait at the same time as one batch, and one after the other where that gives other results.
 import { isInsituError } from "../../../shared/errors.js";
 import type { ModelTask, TensorSpec } from "../../../shared/types/manifest.js";
 import type { BatchingOptions } from "../../../shared/types/model.js";
@@ -10,7 +10,7 @@ import { agree, isBatched, join, split } from "./tensor-batch.js";
 type Feeds = Record<string, TensorData>;
 type Settled = PromiseSettledResult<ResilientRun>;
 
-/** A measured middle: over 32 items a run of `digits` gains no more here, and each more is memory. */
+/** Measured on `digits`: above 32 items a larger batch is not faster, and needs more memory. */
 export const MAX_BATCH_SIZE = 32;
 
 export function createBatchQueue(
@@ -18,12 +18,12 @@ export function createBatchQueue(
   { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: ModelTask },
   { maxBatchSize = MAX_BATCH_SIZE, batchTimeout = 0 }: BatchingOptions,
 ): BatchQueue<Feeds, ResilientRun> {
-  // A ranking's call is a batch already, of as many items as it likes.
-  let most = isBatched(inputs, outputs) && task?.kind !== "ranking" ? maxBatchSize : 1;
-  /** Whether a batch was seen to give each item what it gets alone: a model may mix its items. */
-  let isProven = false;
+  // One call of a ranking is a batch already, of any number of items.
+  let maxSize = isBatched(inputs, outputs) && task?.kind !== "ranking" ? maxBatchSize : 1;
+  /** Whether a batch gave each item what it gets on its own: a model may mix the items of a batch. */
+  let isVerified = false;
 
-  const alone = async (items: Feeds[]): Promise<Settled[]> => {
+  const runEach = async (items: Feeds[]): Promise<Settled[]> => {
     const results: Settled[] = [];
     for (const feeds of items) {
       const [settled] = await Promise.allSettled([run(feeds)]);
@@ -32,36 +32,36 @@ export function createBatchQueue(
     return results;
   };
 
-  const together = async (items: Feeds[]): Promise<Settled[] | undefined> => {
-    const ran = await run(join(items));
-    const parts = split(ran.outputs, items.length);
+  const runJoined = async (items: Feeds[]): Promise<Settled[] | undefined> => {
+    const result = await run(join(items));
+    const parts = split(result.outputs, items.length);
     if (!parts) return undefined;
-    if (!isProven) {
+    if (!isVerified) {
       const [first, second] = items as [Feeds, Feeds];
       const single = await Promise.all([await run(first), await run(second)]);
       if (!single.every(({ outputs }, index) => agree(outputs, parts[index] ?? {}))) return undefined;
-      isProven = true;
+      isVerified = true;
     }
-    return parts.map((part) => ({ status: "fulfilled", value: { ...ran, outputs: part } }));
+    return parts.map((part) => ({ status: "fulfilled", value: { ...result, outputs: part } }));
   };
 
   const runItems = async (items: Feeds[]): Promise<Settled[]> => {
-    if (items.length === 1) return alone(items);
+    if (items.length === 1) return runEach(items);
     try {
-      const results = await together(items);
+      const results = await runJoined(items);
       if (results) return results;
-      most = 1;
+      maxSize = 1;
     } catch (error) {
       const half = items.length >> 1;
       if (half > 0 && isInsituError(error) && error.code === "out_of_memory") {
-        most = half;
+        maxSize = half;
         return [...(await runItems(items.slice(0, half))), ...(await runItems(items.slice(half)))];
       }
-      // One of them may be to blame; the others shall not notice.
+      // One item may have caused the error; the others must not fail with it.
     }
-    return alone(items);
+    return runEach(items);
   };
 
-  // The first batch is the smallest that can be compared.
-  return { maxBatchSize: () => (isProven ? most : Math.min(most, 2)), batchTimeout, run: runItems };
+  // The first batch has two items: the smallest that can be compared with single runs.
+  return { maxBatchSize: () => (isVerified ? maxSize : Math.min(maxSize, 2)), batchTimeout, run: runItems };
 }

@@ -1,91 +1,94 @@
-// Lets one thing use the engine at a time: by priority, then in order, batches of one model together; a failure never reaches the next.
+// Lets one job use the engine at a time: by priority, then in order, items of one model in batches; a failed job does not stop the next.
 import { InsituError } from "../../../shared/errors.js";
+import { nextTask } from "../../../shared/next-task.js";
 import type { PredictPriority } from "../../../shared/types/model.js";
 import { bucket } from "./tensor-batch.js";
 
-/** What runs the items of one model, at most `maxBatchSize` at once, which may change from run to run. */
+/** Runs the items of one model, at most `maxBatchSize()` at once, which may change from run to run. */
 export interface BatchQueue<Item, Result> {
   maxBatchSize(): number;
-  /** Milliseconds that a batch which is not full waits for more. */
+  /** Milliseconds that a batch which is not full waits for more items. */
   batchTimeout: number;
-  /** One result or error an item. */
+  /** Returns one result or error for each item. */
   run(items: Item[]): Promise<PromiseSettledResult<Result>[]>;
 }
 
-export interface Turn {
+export interface EnqueueOptions {
   priority?: PredictPriority;
-  /** Drops what waits; what runs goes on, and its caller has been told already. */
+  /** Removes a job that has not started. A job that runs is not stopped; its caller has been rejected already. */
   signal?: AbortSignal;
 }
 
-export interface Scheduler {
-  /** Waits for its turn among the lane's others and everybody else's. */
-  enqueue<Item, Result>(lane: BatchQueue<Item, Result>, item: Item, turn: Turn): Promise<Result>;
-  /** Runs alone. */
-  runExclusive<T>(run: () => Promise<T>, turn?: Turn): Promise<T>;
-  /** Nothing runs or waits. */
-  isIdle(): boolean;
-}
-
-interface Waiting {
+interface Entry {
   rank: number;
-  since: number;
-  /** Undefined: runs alone. */
-  lane?: BatchQueue<unknown, unknown>;
+  enqueuedAt: number;
+  /** Undefined: the entry runs on its own. */
+  queue?: BatchQueue<unknown, unknown>;
   item?: unknown;
-  run?: () => Promise<unknown>;
+  job?: () => Promise<unknown>;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
 const RANKS: Record<PredictPriority, number> = { high: 0, normal: 1, low: 2 };
 
-// A message to oneself takes some 20 µs. Should one be lost, this is how long everybody waits.
-const LOST_MS = 50;
+// A message to the own thread takes about 20 µs. If one is lost, the scheduler continues after this time.
+const LOST_MESSAGE_MS = 50;
 
-/** Calls back in a task of its own; `setTimeout` alone would take 1 to 4 ms. */
-function inATask(): (run: () => void) => void {
-  const { port1, port2 } = new MessageChannel();
-  let next: (() => void) | undefined;
-  return (run) => {
-    const once = () => {
-      if (next !== once) return;
-      next = undefined;
-      clearTimeout(timer);
-      run();
-    };
-    const timer = setTimeout(once, LOST_MS);
-    next = once;
-    port1.onmessage = () => next?.();
-    try {
-      port2.postMessage(0);
-    } catch {
-      // The timer is left.
-    }
+/** Calls `run` once, in a later task; a timer alone would take 1 to 4 ms. */
+function inNextTask(run: () => void): void {
+  let isDone = false;
+  const once = () => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    run();
   };
+  const timer = setTimeout(once, LOST_MESSAGE_MS);
+  // Where no message can be sent the timer remains.
+  nextTask().then(once, () => undefined);
 }
 
-export function createScheduler(
-  now: () => number = () => performance.now(),
-  afterMessages: (run: () => void) => void = inATask(),
-): Scheduler {
+export class Scheduler {
+  readonly #now: () => number;
+  readonly #afterMessages: (run: () => void) => void;
   /** In the order in which they will run. */
-  let waiting: Waiting[] = [];
-  let busy = false;
-  let isSoon = false;
-  let wake: ReturnType<typeof setTimeout> | undefined;
+  #waiting: Entry[] = [];
+  #isBusy = false;
+  #isScheduled = false;
+  #wakeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const add = <T>(given: Pick<Waiting, "lane" | "item" | "run">, { priority = "normal", signal }: Turn): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
+  constructor(now: () => number = () => performance.now(), afterMessages: (run: () => void) => void = inNextTask) {
+    this.#now = now;
+    this.#afterMessages = afterMessages;
+  }
+
+  /** Waits behind the other entries of the same rank, and runs in a batch with items of the same queue. */
+  enqueue<Item, Result>(queue: BatchQueue<Item, Result>, item: Item, options: EnqueueOptions): Promise<Result> {
+    return this.#add({ queue: queue as BatchQueue<unknown, unknown>, item }, options);
+  }
+
+  /** Runs the job while nothing else uses the engine. */
+  runExclusive<T>(job: () => Promise<T>, options: EnqueueOptions = {}): Promise<T> {
+    return this.#add({ job }, options);
+  }
+
+  /** True while nothing runs or waits. */
+  isIdle(): boolean {
+    return !this.#isBusy && this.#waiting.length === 0;
+  }
+
+  #add<T>(work: Pick<Entry, "queue" | "item" | "job">, { priority = "normal", signal }: EnqueueOptions): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
       const drop = () => {
-        waiting = waiting.filter((other) => other !== entry);
-        reject(new InsituError("aborted", "The call was aborted before it began."));
+        this.#waiting = this.#waiting.filter((other) => other !== entry);
+        reject(new InsituError("aborted", "The call was aborted before it started."));
       };
       const end = () => signal?.removeEventListener("abort", drop);
-      const entry: Waiting = {
-        ...given,
+      const entry: Entry = {
+        ...work,
         rank: RANKS[priority],
-        since: now(),
+        enqueuedAt: this.#now(),
         resolve(result) {
           end();
           resolve(result as T);
@@ -100,80 +103,76 @@ export function createScheduler(
         return;
       }
       signal?.addEventListener("abort", drop);
-      const after = waiting.findLastIndex((other) => other.rank <= entry.rank);
-      waiting.splice(after + 1, 0, entry);
-      soon();
+      const after = this.#waiting.findLastIndex((other) => other.rank <= entry.rank);
+      this.#waiting.splice(after + 1, 0, entry);
+      this.#schedule();
     });
+  }
 
-  /** After all messages that have arrived: what they ask for may run together with this, or before it. */
-  const soon = () => {
-    if (busy || isSoon) return;
-    isSoon = true;
-    afterMessages(() => {
-      isSoon = false;
-      next();
+  /** Starts the next run after all messages that have arrived: their calls may run in the same batch, or before it. */
+  #schedule(): void {
+    if (this.#isBusy || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#afterMessages(() => {
+      this.#isScheduled = false;
+      this.#runNext();
     });
-  };
+  }
 
-  const next = () => {
-    clearTimeout(wake);
-    wake = undefined;
-    if (busy || waiting.length === 0) return;
-    const turn = take();
-    if (typeof turn === "number") {
-      wake = setTimeout(next, turn);
+  #runNext(): void {
+    clearTimeout(this.#wakeTimer);
+    this.#wakeTimer = undefined;
+    if (this.#isBusy || this.#waiting.length === 0) return;
+    const next = this.#takeNext();
+    if (typeof next === "number") {
+      this.#wakeTimer = setTimeout(() => this.#runNext(), next);
       return;
     }
-    busy = true;
-    void runAll(turn).finally(() => {
-      busy = false;
-      soon();
+    this.#isBusy = true;
+    void runEntries(next).finally(() => {
+      this.#isBusy = false;
+      this.#schedule();
     });
-  };
+  }
 
-  /** The entries whose turn it is; or, while each waits for others to run with, the milliseconds until one need not. */
-  const take = (): Waiting[] | number => {
-    let patience = Number.POSITIVE_INFINITY;
+  /** The entries to run now; or, while every queue waits for a full batch, the milliseconds until one stops waiting. */
+  #takeNext(): Entry[] | number {
+    let wait = Number.POSITIVE_INFINITY;
     const seen = new Set<unknown>();
-    for (const entry of waiting) {
-      const { lane } = entry;
-      if (lane && seen.has(lane)) continue;
-      seen.add(lane);
-      const most = lane?.maxBatchSize() ?? 1;
-      const mates = lane ? waiting.filter((other) => other.lane === lane).slice(0, most) : [entry];
-      const left = lane && mates.length < most ? lane.batchTimeout - (now() - entry.since) : 0;
-      if (left > 0) {
-        patience = Math.min(patience, left);
+    for (const entry of this.#waiting) {
+      const { queue } = entry;
+      if (queue && seen.has(queue)) continue;
+      seen.add(queue);
+      const maxSize = queue?.maxBatchSize() ?? 1;
+      const candidates = queue ? this.#waiting.filter((other) => other.queue === queue).slice(0, maxSize) : [entry];
+      const isFull = candidates.length >= maxSize;
+      const remaining = queue && !isFull ? queue.batchTimeout - (this.#now() - entry.enqueuedAt) : 0;
+      if (remaining > 0) {
+        wait = Math.min(wait, remaining);
         continue;
       }
-      const together = new Set(mates.slice(0, bucket(mates.length, most)));
-      waiting = waiting.filter((other) => !together.has(other));
-      return [...together];
+      const batch = new Set(candidates.slice(0, bucket(candidates.length, maxSize)));
+      this.#waiting = this.#waiting.filter((other) => !batch.has(other));
+      return [...batch];
     }
-    return patience;
-  };
-
-  return {
-    enqueue: (lane, item, turn) => add({ lane: lane as BatchQueue<unknown, unknown>, item }, turn),
-    runExclusive: (run, turn = {}) => add({ run }, turn),
-    isIdle: () => !busy && waiting.length === 0,
-  };
+    return wait;
+  }
 }
 
-async function runAll(turn: Waiting[]): Promise<void> {
-  const [first] = turn;
+async function runEntries(entries: Entry[]): Promise<void> {
+  const [first] = entries;
   try {
-    if (first?.run) {
-      first.resolve(await first.run());
+    if (first?.job) {
+      first.resolve(await first.job());
       return;
     }
-    const results = (await first?.lane?.run(turn.map(({ item }) => item))) ?? [];
-    for (const [index, entry] of turn.entries()) {
+    const results = (await first?.queue?.run(entries.map(({ item }) => item))) ?? [];
+    for (const [index, entry] of entries.entries()) {
       const result = results[index];
       if (result?.status === "fulfilled") entry.resolve(result.value);
       else entry.reject(result?.reason);
     }
   } catch (error) {
-    for (const entry of turn) entry.reject(error);
+    for (const entry of entries) entry.reject(error);
   }
 }

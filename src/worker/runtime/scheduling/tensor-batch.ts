@@ -1,21 +1,20 @@
-// Joins the feeds of several predictions into one run, and takes its outputs apart again; pure functions.
-
+// Joins the feeds of several predictions into one run, and splits its outputs again; pure functions.
 import type { TensorSpec } from "../../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../../shared/types/tensor.js";
 
 type Tensors = Record<string, TensorData>;
 
-/** Whether the first size of every input and output is the caller's to choose. */
+/** Whether the first dimension of every input and output is a batch of any size (-1). */
 export function isBatched(inputs: TensorSpec[], outputs: TensorSpec[]): boolean {
   return [...inputs, ...outputs].every(({ shape }) => shape[0] === -1);
 }
 
-/** How many of `waiting` items run together: a power of two, for tfjs's WebGPU pool never frees buffers of odd sizes. */
+/** How many of `waiting` items run as one batch: a power of two, because tfjs's WebGPU pool never frees a buffer, and each batch size needs its own. */
 export function bucket(waiting: number, maxBatchSize: number): number {
   return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(waiting, maxBatchSize))));
 }
 
-/** Items of batch size 1 as one of batch size `items.length`. */
+/** Items of batch size 1 as one item of batch size `items.length`. */
 export function join(items: Tensors[]): Tensors {
   const [first = {}] = items;
   if (items.length === 1) return first;
@@ -28,7 +27,7 @@ export function join(items: Tensors[]): Tensors {
   );
 }
 
-/** The outputs of each item, or undefined when some output is not one part an item. */
+/** The outputs of each item, or undefined when an output does not have one part for each item. */
 export function split(outputs: Tensors, count: number): Tensors[] | undefined {
   if (count === 1) return [outputs];
   const parts = Array.from({ length: count }, (): Tensors => ({}));
@@ -43,17 +42,17 @@ export function split(outputs: Tensors, count: number): Tensors[] | undefined {
   return parts;
 }
 
-// What float32 sums in another order differ by.
+// The difference between float32 sums in another order.
 const TOLERANCE = 1e-3;
 
-/** Whether two runs of one item gave the same, up to rounding. */
+/** Whether two runs of one item gave the same outputs, up to rounding. */
 export function agree(a: Tensors, b: Tensors): boolean {
   return Object.entries(a).every(([name, { data }]) => {
     const other = b[name]?.data;
     if (other?.length !== data.length) return false;
     let scale = 1;
     for (const value of data) scale = Math.max(scale, Math.abs(value));
-    // Written so that two NaN agree: they are neither less nor more.
+    // Negated, so that two NaN agree.
     return data.every((value: number, at: number) => !(Math.abs(value - (other[at] as number)) > TOLERANCE * scale));
   });
 }

@@ -1,29 +1,28 @@
-// The contract of an engine: what it must do to run models on a backend, a sentence a method.
-
+// The contract of an engine: what it must do to run models on a backend.
 import type { WorkerMemory } from "../../../shared/protocol.js";
 import type { EmbeddingSpec, TensorSpec } from "../../../shared/types/manifest.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import type { ModelJson } from "../../package/topology.js";
 
-/** A verified package; its weights come as they are asked for. */
+/** A verified package; its weights are read when they are requested. */
 export interface ModelSource {
   model: ModelJson;
-  /** The weight files' bytes in the order of the model's weight specs, cut anywhere, from the start at each call; each is good until the next is asked for. */
+  /** The weight files' bytes in the order of the model's weight specs, cut anywhere; each call starts from the beginning. A chunk is valid until the next is requested. */
   weights: () => AsyncIterable<ArrayBuffer>;
   inputs: TensorSpec[];
   /** The only outputs that are computed and read back. */
   outputs: TensorSpec[];
   /** What `embed` computes. */
   embedding?: EmbeddingSpec;
-  /** Present when the graph may be rewritten to be cheaper: where what that gave is kept between loads. */
+  /** Present when the graph may be rewritten to be cheaper; stores the rewritten graph between loads. */
   rewrites?: RewriteCache;
 }
 
-/** What is kept for a graph whose rewritten form was seen to be wrong. */
+/** Stored for a graph whose rewritten form gave wrong outputs. */
 export const NO_REWRITES = "none";
 
-/** Neither call rejects: what cannot be kept is made again. */
+/** Neither call rejects: a graph that cannot be stored is rewritten again. */
 export interface RewriteCache {
   read(): Promise<unknown>;
   write(value: unknown): Promise<void>;
@@ -37,7 +36,7 @@ export interface Target {
 
 export interface RunResult {
   outputs: Record<string, TensorData>;
-  /** Milliseconds until the work was handed to the device; on a GPU it may still be running then. */
+  /** Milliseconds until the work was submitted to the device; on a GPU it may still be running then. */
   executeMs: number;
   /** Milliseconds until the outputs were plain data, the rest of the GPU's work included. */
   readbackMs: number;
@@ -47,41 +46,41 @@ export interface RunResult {
 export interface Session {
   readonly target: Target;
   /**
-   * Runs the model once; `feeds` holds one tensor an input, already checked against the manifest. One that has a picture may be read
-   * off that, without its `data`. Calls must not overlap. Rejects
-   * with `device_lost` when the device died, `out_of_memory` when it had no room; a lost session never works again.
+   * Runs the model once; `feeds` holds one tensor for each input, already checked against the manifest. For a feed that has a picture
+   * the session may read the picture instead of `data`. Calls must not overlap. Rejects with `device_lost` when the device was lost,
+   * `out_of_memory` when it had too little memory; a lost session never works again.
    */
   run(feeds: Record<string, TensorData>): Promise<RunResult>;
-  /** Runs the part of the model that its embedding needs; answers one output, `embedding`, of shape `[batch, numbers]`. Otherwise as `run`. */
+  /** Runs the part of the model that its embedding needs; returns one output, `embedding`, of shape `[batch, numbers]`. Otherwise as `run`. */
   embed(feeds: Record<string, TensorData>): Promise<RunResult>;
-  /** Frees what the model holds; a second call does nothing. */
+  /** Frees the model's memory; a second call does nothing. */
   dispose(): void;
 }
 
 /** The engine's library on one target, until `end`. */
 export interface Lease {
   readonly target: Target;
-  /** One step, during which nothing else may use the engine. Rejects as `Session.run` does. */
+  /** Runs one step, during which nothing else may use the engine. Rejects as `Session.run` does. */
   run<T>(step: () => Promise<T>): Promise<T>;
   end(): void;
 }
 
-/** What can run models. It knows nothing of packages, stores, pictures or tasks. Calls that run or open must not overlap. */
+/** Runs models. An engine does not know packages, stores or tasks. Calls of `open` and `run` must not overlap. */
 export interface Engine {
-  /** Starts nothing for good: says whether the backend could run here, and if not why not. Never throws. */
+  /** Reports whether the backend could run here, and if not why not. Starts nothing that stays. Never throws. */
   probe(backend: Backend): Promise<BackendReport>;
-  /** Ops of the model for which the backend has no kernel; it may find more when it runs. */
+  /** Ops of the model for which the backend has no kernel; a run may find more. */
   missingOps(model: ModelJson, backend: Backend): string[];
-  /** Starts the backend, if it does not run yet, so that `open` need not. */
+  /** Starts the backend, if it does not run yet, so that `open` need not wait for it. */
   start(target: Target): Promise<void>;
-  /** Starts the target if needed and compiles the model on it. Throws when either cannot be done; nothing stays allocated then. */
+  /** Starts the target if needed and compiles the model on it. If it throws, nothing stays allocated. */
   open(source: ModelSource, target: Target): Promise<Session>;
-  /** Starts the target if needed, and keeps it for what computes with the engine's own library there: a training. */
+  /** Starts the target if needed, and keeps it running for code that uses the engine's library itself, such as a training. */
   lease(target: Target): Promise<Lease>;
-  /** Ends a target, and frees its memory and threads; does nothing while a session is open on it. */
+  /** Stops a target and frees its memory and threads; does nothing while a session is open on it. */
   stop(target: Target): void;
   /** Bytes of WebAssembly memory, which never shrinks, and of the tensors in it. */
   memory(): WorkerMemory;
-  /** Tensors that live on all backends: equal before and after a call that leaks nothing. */
+  /** Number of allocated tensors on all backends: equal before and after a call that leaks nothing. */
   tensorCount(): number;
 }

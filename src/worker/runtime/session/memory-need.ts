@@ -1,23 +1,24 @@
-// Tells before anything is allocated that a backend cannot hold a model's weights.
-
+// Finds out, before anything is allocated, whether a backend can hold a model's weights.
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { ModelJson } from "../../package/topology.js";
 
-// All weights are numbers of four bytes once they are decoded (uint8 and float16 too).
-const BYTES = 4;
-// tfjs's wasm is linked with a memory of at most 2 GiB, in which activations must fit as well.
-const WASM_BYTES = 2 ** 31;
-const ROOM = 0.75;
+// Decoded weights are numbers of four bytes, also those stored as uint8 or float16.
+const BYTES_PER_VALUE = 4;
+// tfjs's wasm is linked with a memory of at most 2 GiB, which must hold the activations as well.
+const MAX_WASM_WEIGHT_BYTES = 0.75 * 2 ** 31;
 
 /** Bytes of the weights in memory. */
 export function weightsInMemory({ weightSpecs }: ModelJson): number {
-  return weightSpecs.reduce((sum, { shape }) => sum + shape.reduce((size, length) => size * length, BYTES), 0);
+  return weightSpecs.reduce(
+    (sum, { shape }) => sum + shape.reduce((size, length) => size * length, BYTES_PER_VALUE),
+    0,
+  );
 }
 
-/** Undefined where they fit, as far as can be known. A GPU does not tell how much it has. */
+/** The reason, or undefined where the weights fit as far as can be known: a GPU does not report its memory. */
 export function tooLarge(model: ModelJson, backend: Backend): string | undefined {
   const needed = weightsInMemory(model);
-  if (backend !== "wasm" || needed <= WASM_BYTES * ROOM) return undefined;
+  if (backend !== "wasm" || needed <= MAX_WASM_WEIGHT_BYTES) return undefined;
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  return `its weights need ${megabytes(needed)} in memory, wasm has room for ${megabytes(WASM_BYTES * ROOM)}`;
+  return `its weights need ${megabytes(needed)} in memory, wasm has room for ${megabytes(MAX_WASM_WEIGHT_BYTES)}`;
 }

@@ -1,10 +1,10 @@
-// Opens a model on the first target that runs it rightly, and says why the others were not used.
+// Opens a model on the first target that passes the self-test, and records why the others were not used.
 import { InsituError } from "../../../shared/errors.js";
 import type { InputSpec } from "../../../shared/types/manifest.js";
 import type { BackendRefusal } from "../../../shared/types/model.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import { zeros } from "../inputs.js";
-import type { CrashSentinel } from "../tuning/tuning-cache.js";
+import type { CrashSentinel } from "./crash-sentinel.js";
 import { type Engine, type ModelSource, NO_REWRITES, type Session, type Target } from "./engine.js";
 import { tooLarge } from "./memory-need.js";
 import { verifySession } from "./verify-session.js";
@@ -13,7 +13,7 @@ export interface OpenContext {
   engine: Engine;
   source: ModelSource;
   inputs: InputSpec[];
-  /** What messages call the model. */
+  /** The model's name in messages. */
   name: string;
   sentinel: CrashSentinel;
   /** The package's golden inputs and outputs. */
@@ -24,21 +24,21 @@ export interface OpenOptions {
   signal?: AbortSignal;
   /** Called each time all weights have been read, before the model is compiled. */
   onWeights?: () => void;
-  /** Hears how long the runs took that compile kernels and check what they compute. */
+  /** Called with the milliseconds of the runs that compile kernels and check their outputs. */
   onWarmup?: (milliseconds: number) => void;
-  /** A target that was right on this device before, and need not be checked again. */
+  /** A target that passed the self-test on this device before, and is not checked again. */
   known?: Target;
 }
 
-/** The bytes could not be read, which is not the backend's fault: the next one would need the same. */
-class Unreadable extends Error {
+/** The package's bytes could not be read. That is not the backend's fault: the next backend would need the same bytes. */
+class UnreadableError extends Error {
   constructor(readonly error: unknown) {
     super("The weights could not be read.");
   }
 }
 
 /**
- * `refused` gets what was tried in vain. Throws `backend_unavailable` when no target runs the model, and what reading the weights
+ * Adds the targets that failed to `refused`. Throws `backend_unavailable` when no target runs the model, and what reading the weights
  * throws.
  */
 export async function openFirst(
@@ -54,7 +54,7 @@ export async function openFirst(
       await sentinel.begin(target.backend);
       return await openTarget(context, target, options);
     } catch (error) {
-      if (error instanceof Unreadable) throw error.error;
+      if (error instanceof UnreadableError) throw error.error;
       refused.push({ backend: target.backend, reason: reasonOf(error) });
     } finally {
       await sentinel.end();
@@ -68,33 +68,26 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Opens the model and compares what it computes with the golden outputs. Throws why that failed; nothing stays allocated then. */
+/** Opens the model and compares its outputs with the golden ones. If it throws, nothing stays allocated. */
 export async function openTarget(context: OpenContext, target: Target, options: OpenOptions = {}): Promise<Session> {
   const { engine, source } = context;
   const missing = engine.missingOps(source.model, target.backend);
   if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
   const problem = tooLarge(source.model, target.backend);
   if (problem) throw new Error(problem);
-  let unreadable: Unreadable | undefined;
-  const reading = (error: unknown): never => {
-    unreadable = new Unreadable(error);
+  let unreadable: UnreadableError | undefined;
+  const onReadError = (error: unknown): never => {
+    unreadable = new UnreadableError(error);
     throw error;
   };
-  const weights = async function* () {
-    try {
-      yield* source.weights();
-    } catch (error) {
-      reading(error);
-    }
-    options.onWeights?.();
-  };
-  const selfTests = () => context.selfTests().catch(reading);
-  const opened = (given: ModelSource) => checked({ ...given, weights }, target, { ...context, selfTests }, options);
+  const weights = () => observed(source.weights(), onReadError, options.onWeights);
+  const selfTests = () => context.selfTests().catch(onReadError);
+  const open = (from: ModelSource) => openChecked({ ...from, weights }, target, { ...context, selfTests }, options);
   try {
-    return await opened(source).catch(async (error: unknown) => {
-      // Should a rewrite be what is wrong, the graph as it is will do.
-      if (!(error instanceof WrongNumbers) || !source.rewrites) throw error;
-      const session = await opened({ ...source, rewrites: undefined });
+    return await open(source).catch(async (error: unknown) => {
+      // If a rewrite causes the wrong outputs, the original graph works.
+      if (!(error instanceof WrongOutputsError) || !source.rewrites) throw error;
+      const session = await open({ ...source, rewrites: undefined });
       await source.rewrites.write(NO_REWRITES);
       return session;
     });
@@ -103,9 +96,31 @@ export async function openTarget(context: OpenContext, target: Target, options: 
   }
 }
 
-class WrongNumbers extends Error {}
+/** The same chunks; `onError` is called when reading fails, `onEnd` after the last chunk. Not a generator: each one adds a hop to every chunk. */
+function observed(
+  chunks: AsyncIterable<ArrayBuffer>,
+  onError: (error: unknown) => never,
+  onEnd?: () => void,
+): AsyncIterable<ArrayBuffer> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const result = await iterator.next().catch(onError);
+        if (result.done) onEnd?.();
+        return result;
+      },
+      async return() {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
 
-async function checked(
+class WrongOutputsError extends Error {}
+
+async function openChecked(
   source: ModelSource,
   target: Target,
   { engine, inputs, selfTests }: OpenContext,
@@ -114,14 +129,14 @@ async function checked(
   const isKnown = known === target;
   const session = await engine.open(source, target);
   try {
-    // Nothing is left to find out, and only a GPU has kernels to compile.
+    // There is nothing to check, and only a GPU has kernels to compile.
     if (isKnown && target.backend !== "webgpu") return session;
     const tests = isKnown ? [] : await selfTests();
     const started = performance.now();
-    // The first run compiles kernels; it also proves that the backend has every kernel the graph needs.
+    // The first run compiles kernels. It also shows whether the backend has every kernel that the graph needs.
     if (tests.length === 0) await session.run(zeros(inputs));
     const wrong = await verifySession(session, tests, target.backend);
-    if (wrong !== undefined) throw new WrongNumbers(wrong);
+    if (wrong !== undefined) throw new WrongOutputsError(wrong);
     onWarmup?.(performance.now() - started);
     return session;
   } catch (error) {

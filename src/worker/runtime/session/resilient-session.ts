@@ -1,7 +1,7 @@
-// A model that keeps running on this device: reopened when its device dies, on another backend when that one fails.
+// Keeps a model running on this device: opens it again when its device is lost, and on another backend when one fails.
 import { type InsituError, isInsituError } from "../../../shared/errors.js";
 import type { BackendChange, Residence } from "../../../shared/protocol.js";
-import type { BackendMeasurement, BackendReport } from "../../../shared/types/model.js";
+import type { BackendMeasurement, BackendRefusal, BackendReport } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import { firstInvalid } from "../outputs.js";
 import { isSame, refusals, startCandidates } from "../tuning/candidates.js";
@@ -11,8 +11,8 @@ import { type OpenContext, type OpenOptions, openFirst, reasonOf } from "./open-
 
 export interface ResilientSessionDeps extends OpenContext {
   backends: Backend[];
-  notes: TuningCache;
-  /** Most threads that this worker may use. */
+  tuningCache: TuningCache;
+  /** Maximum number of threads that this worker may use. */
   maxThreads: number;
 }
 
@@ -20,168 +20,204 @@ export interface ResilientRun extends RunResult {
   backend: Backend;
 }
 
-/** `run`, `adopt` and `replaceInvalid` want the engine for themselves. */
-export interface ResilientSession {
-  readonly parts: ResilientSessionDeps;
-  /** What is known of the backends that have not been refused. */
-  usable(): BackendReport[];
-  /** True when the target was measured at an earlier visit, in the same environment. */
-  readonly recalled: boolean;
-  readonly environment: string;
-  target(): Target;
-  residence(): Residence;
-  /** Runs the model; where its device was lost meanwhile it is opened again, and the run repeated once. */
-  run(feeds: Record<string, TensorData>): Promise<ResilientRun>;
-  /** Runs the part of it that its embedding needs; otherwise as `run`. */
-  embed(feeds: Record<string, TensorData>): Promise<ResilientRun>;
-  /** The outputs held NaN or infinity for these finite feeds: moves to a backend on which they do not, if there is one. */
-  replaceInvalid(feeds: Record<string, TensorData>, reason: string): Promise<void>;
-  /** What was measured since, and the session to go on with. */
-  adopt(session: Session, measured: BackendMeasurement[]): void;
-  /** The backend was tried and is not used. */
-  refuse(backend: Backend, why: unknown): void;
-  session(): Session;
-  onChange: ((moved?: BackendChange) => void) | undefined;
-  dispose(): void;
+type Feeds = Record<string, TensorData>;
+
+/** What is known about the backends before the model is opened. */
+interface Start {
+  reports: BackendReport[];
+  environment: string;
+  /** Targets to try, in this order. */
+  targets: Target[];
+  refused: BackendRefusal[];
+  /** The stored choice, where it may still be used. */
+  choice?: Choice;
 }
 
-// A GPU process that crashed twice gives no adapter again.
-const LOSSES_TO_LEAVE = 2;
+// After two crashes the browser's GPU process gives no adapter any more.
+const MAX_LOSSES = 2;
 
-export async function createResilientSession(
-  parts: ResilientSessionDeps,
+/** Rejects as `openFirst` does. */
+export async function openResilientSession(
+  deps: ResilientSessionDeps,
   options: OpenOptions,
 ): Promise<ResilientSession> {
-  const { engine, backends, notes, sentinel, maxThreads } = parts;
+  const start = await prepareStart(deps);
+  const { targets, refused, choice } = start;
+  const known = choice?.target;
+  const order = known ? [known, ...targets.filter((target) => !isSame(target, known))] : targets;
+  const session = await openFirst(deps, order, refused, { ...options, known });
+  return new ResilientSession(deps, start, session);
+}
+
+async function prepareStart({ engine, backends, tuningCache, sentinel, maxThreads }: ResilientSessionDeps) {
   const probed = await Promise.all(backends.map((backend) => engine.probe(backend)));
   const reports = probed.map((report) => ({
     ...report,
     threads: report.threads && Math.min(report.threads, maxThreads),
   }));
   const crashed = await sentinel.refused();
-  // Once a crash is forgotten, all is measured anew.
-  const environment = environmentOf(
-    reports.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend)),
-  );
-  const choice = await recall(notes, environment);
+  const hasCrashed = (backend: Backend) => crashed.some((crash) => crash.backend === backend);
+  // Part of the environment, so that all backends are measured again once a crash has expired.
+  const environment = environmentOf(reports.filter(({ backend }) => !hasCrashed(backend)));
+  const choice = await recall(tuningCache, environment);
   const { order, refused } = startCandidates(reports);
-  const usable = order.filter(({ backend }) => !crashed.some((crash) => crash.backend === backend));
-  // A page that crashed on all of them may still be lucky with the last.
-  const start = usable.length > 0 ? usable : order.slice(-1);
-  refused.push(...crashed.filter(({ backend }) => start.every((target) => target.backend !== backend)));
-  const known = choice && start.some(({ backend }) => backend === choice.target.backend) ? choice.target : undefined;
-  const first = known ? [known, ...start.filter((target) => !isSame(target, known))] : start;
-  let session = await openFirst(parts, first, refused, { ...options, known });
-  const recalled = session.target === known;
-  let measured: BackendMeasurement[] = recalled ? (choice as Choice).measured : [];
-  const losses = new Map<Backend, number>();
-  let disposed = false;
+  const usable = order.filter(({ backend }) => !hasCrashed(backend));
+  // If every backend has crashed, the last one is tried again.
+  const targets = usable.length > 0 ? usable : order.slice(-1);
+  const isTarget = (backend: Backend) => targets.some((target) => target.backend === backend);
+  refused.push(...crashed.filter(({ backend }) => !isTarget(backend)));
+  const start: Start = { reports, environment, targets, refused };
+  return choice && isTarget(choice.target.backend) ? { ...start, choice } : start;
+}
+
+/** `run`, `embed`, `adopt` and `replaceInvalid` need exclusive use of the engine. */
+export class ResilientSession {
+  readonly deps: ResilientSessionDeps;
+  /** True when the target was measured at an earlier visit, in the same environment. */
+  readonly isRecalled: boolean;
+  /** Called when the model moved to another session; `change` is absent where a faster target was found. */
+  onChange: ((change?: BackendChange) => void) | undefined;
+  readonly #start: Start;
+  readonly #losses = new Map<Backend, number>();
+  #session: Session;
+  #measured: BackendMeasurement[];
+  #isDisposed = false;
   /** Set while no backend could be opened again; the next run tries once more. */
-  let broken: InsituError | undefined;
+  #failure: InsituError | undefined;
 
-  /** Those that may still be tried, the present one first. */
-  const rungs = (): Target[] => {
-    const left = start.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend));
-    return left.some(({ backend }) => backend === session.target.backend)
-      ? [session.target, ...left.filter(({ backend }) => backend !== session.target.backend)]
-      : left;
-  };
+  constructor(deps: ResilientSessionDeps, start: Start, session: Session) {
+    this.deps = deps;
+    this.#start = start;
+    this.#session = session;
+    this.isRecalled = start.choice !== undefined && session.target === start.choice.target;
+    this.#measured = this.isRecalled && start.choice ? start.choice.measured : [];
+  }
 
-  const move = (next: Session, moved?: BackendChange) => {
-    session = next;
-    if (disposed) next.dispose();
-    resident.onChange?.(moved);
-  };
+  get environment(): string {
+    return this.#start.environment;
+  }
 
-  const reopen = async (lost: InsituError) => {
-    const { backend } = session.target;
-    const count = (losses.get(backend) ?? 0) + 1;
-    losses.set(backend, count);
-    session.dispose();
-    if (count >= LOSSES_TO_LEAVE)
-      refused.push({ backend, reason: `its device was lost ${count} times: ${lost.message}` });
-    await openAgain(lost);
-  };
+  get session(): Session {
+    return this.#session;
+  }
 
-  const openAgain = async (why: InsituError) => {
-    broken = why;
-    // A wasm module that trapped or had no more memory is of no more use; a GPU device is replaced when it starts.
-    engine.stop(session.target);
-    const moved = { from: session.target.backend, code: why.code };
-    move(await openFirst(parts, rungs(), refused), moved);
-    broken = undefined;
-  };
+  get target(): Target {
+    return this.#session.target;
+  }
 
-  const recovering = async (run: (session: Session) => Promise<RunResult>): Promise<ResilientRun> => {
-    try {
-      if (broken) throw broken;
-      return { ...(await run(session)), backend: session.target.backend };
-    } catch (error) {
-      if (disposed || !isInsituError(error)) throw error;
-      if (error.code === "out_of_memory" && session.target.backend === "wasm") {
-        session.dispose();
-        await openAgain(error);
+  /** Reports of the backends that have not been refused. */
+  usable(): BackendReport[] {
+    return this.#start.reports.filter(({ backend }) => !this.#isRefused(backend));
+  }
+
+  residence(): Residence {
+    const { refused } = this.#start;
+    const { backend, threads } = this.target;
+    const current = this.#measured.find((measurement) => isSame(measurement, this.target));
+    const reasons = current
+      ? refusals(this.deps.backends, current, this.#measured, refused)
+      : refused.filter((refusal) => refusal.backend !== backend);
+    return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured };
+  }
+
+  /** Runs the model. If its device was lost, the model is opened again and the run repeated once. */
+  run(feeds: Feeds): Promise<ResilientRun> {
+    return this.#runRecovering((session) => session.run(feeds));
+  }
+
+  /** Runs the part of the model that its embedding needs; otherwise as `run`. */
+  embed(feeds: Feeds): Promise<ResilientRun> {
+    return this.#runRecovering((session) => session.embed(feeds));
+  }
+
+  /** The outputs held NaN or infinity for these finite feeds: moves to a backend whose outputs are finite, if there is one. */
+  async replaceInvalid(feeds: Feeds, reason: string): Promise<void> {
+    const { backend } = this.target;
+    for (const target of this.#fallbacks().filter((other) => other.backend !== backend)) {
+      const next = await openFirst(this.deps, [target], []).catch(() => undefined);
+      if (!next) continue;
+      const { outputs } = await next.run(feeds).catch(() => ({ outputs: undefined }));
+      if (outputs && !firstInvalid(outputs)) {
+        this.#start.refused.push({ backend, reason });
+        this.#session.dispose();
+        this.#moveTo(next, { from: backend, code: "output_invalid" });
+        return;
       }
-      if (error.code !== "device_lost") throw error;
-      await reopen(error);
-      return { ...(await run(session)), backend: session.target.backend };
+      // The model or its input causes the invalid outputs, not the backend.
+      next.dispose();
+      this.deps.engine.stop(target);
     }
-  };
+  }
 
-  const resident: ResilientSession = {
-    parts,
-    usable: () => reports.filter(({ backend }) => !refused.some((refusal) => refusal.backend === backend)),
-    recalled,
-    environment,
-    onChange: undefined,
-    session: () => session,
-    target: () => session.target,
-    residence() {
-      const { backend, threads } = session.target;
-      const mine = measured.find((one) => isSame(one, session.target));
-      const told = mine
-        ? refusals(backends, mine, measured, refused)
-        : refused.filter((one) => one.backend !== backend);
-      return { backend, ...(threads !== undefined && { threads }), refused: told, measured };
-    },
-    run: (feeds) => recovering((session) => session.run(feeds)),
-    embed: (feeds) => recovering((session) => session.embed(feeds)),
-    async replaceInvalid(feeds, reason) {
-      const { backend } = session.target;
-      const others = rungs().filter((target) => target.backend !== backend);
-      for (const target of others) {
-        const next = await openFirst(parts, [target], []).catch(() => undefined);
-        if (!next) continue;
-        const { outputs } = await next.run(feeds).catch(() => ({ outputs: undefined }));
-        if (outputs && !firstInvalid(outputs)) {
-          refused.push({ backend, reason });
-          session.dispose();
-          move(next, { from: backend, code: "output_invalid" });
-          return;
-        }
-        // The model itself is to blame, or its input.
-        next.dispose();
-        engine.stop(target);
-      }
-    },
-    adopt(next, figures) {
-      measured = figures;
-      const before = session;
-      if (next !== before) {
-        before.dispose();
-        engine.stop(before.target);
-      }
-      move(next);
-    },
-    refuse(backend, why) {
-      // A number of threads that failed does not speak against the backend.
-      if (backend === session.target.backend || refused.some((other) => other.backend === backend)) return;
-      refused.push({ backend, reason: reasonOf(why) });
-    },
-    dispose() {
-      disposed = true;
-      session.dispose();
-    },
-  };
-  return resident;
+  /** Continues with this session, and stores what has been measured since. */
+  adopt(session: Session, measured: BackendMeasurement[]): void {
+    this.#measured = measured;
+    const before = this.#session;
+    if (session !== before) {
+      before.dispose();
+      this.deps.engine.stop(before.target);
+    }
+    this.#moveTo(session);
+  }
+
+  /** Records that the backend was tried and is not used. */
+  refuse(backend: Backend, error: unknown): void {
+    // A failure with one number of threads says nothing about the backend in use.
+    if (backend === this.target.backend || this.#isRefused(backend)) return;
+    this.#start.refused.push({ backend, reason: reasonOf(error) });
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#session.dispose();
+  }
+
+  #isRefused(backend: Backend): boolean {
+    return this.#start.refused.some((refusal) => refusal.backend === backend);
+  }
+
+  /** The targets that may still be tried, the current one first. */
+  #fallbacks(): Target[] {
+    const left = this.#start.targets.filter(({ backend }) => !this.#isRefused(backend));
+    const others = left.filter(({ backend }) => backend !== this.target.backend);
+    return others.length < left.length ? [this.target, ...others] : left;
+  }
+
+  #moveTo(session: Session, change?: BackendChange): void {
+    this.#session = session;
+    if (this.#isDisposed) session.dispose();
+    this.onChange?.(change);
+  }
+
+  async #runRecovering(run: (session: Session) => Promise<RunResult>): Promise<ResilientRun> {
+    try {
+      if (this.#failure) throw this.#failure;
+      return { ...(await run(this.#session)), backend: this.target.backend };
+    } catch (error) {
+      if (this.#isDisposed || !isInsituError(error)) throw error;
+      if (error.code === "out_of_memory" && this.target.backend === "wasm") await this.#reopen(error);
+      if (error.code !== "device_lost") throw error;
+      this.#countLoss(error);
+      await this.#reopen(error);
+      return { ...(await run(this.#session)), backend: this.target.backend };
+    }
+  }
+
+  #countLoss({ message }: InsituError): void {
+    const { backend } = this.target;
+    const count = (this.#losses.get(backend) ?? 0) + 1;
+    this.#losses.set(backend, count);
+    if (count < MAX_LOSSES) return;
+    this.#start.refused.push({ backend, reason: `its device was lost ${count} times: ${message}` });
+  }
+
+  async #reopen(reason: InsituError): Promise<void> {
+    this.#failure = reason;
+    this.#session.dispose();
+    // A wasm module that trapped or ran out of memory cannot be used again; a GPU device is replaced when its backend starts.
+    this.deps.engine.stop(this.target);
+    const change = { from: this.target.backend, code: reason.code };
+    this.#moveTo(await openFirst(this.deps, this.#fallbacks(), this.#start.refused), change);
+    this.#failure = undefined;
+  }
 }

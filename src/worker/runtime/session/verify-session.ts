@@ -1,27 +1,26 @@
-// Compares what a backend computes with what the package says is right, and says in figures where it does not.
-
+// Compares a backend's outputs with the package's golden outputs, and states the difference in figures.
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import type { ExpectedOutput, SelfTest } from "../../package/self-test-files.js";
 import type { Session } from "./engine.js";
 
 export interface Comparison {
   agrees: boolean;
-  /** The largest error of all values compared; infinite where a shape is wrong or a value is no finite number. */
+  /** The largest error of all values compared; infinite where a shape is wrong or a value is not finite. */
   worst: number;
-  /** Where that is. */
+  /** The output with the largest error. */
   output: string;
   /** The value's place in the whole output; 0 where a shape is wrong. */
   index: number;
   expected: number;
   actual: number;
-  /** What is wrong, when it is not a value. */
+  /** The problem, where it is not a difference between two values. */
   problem?: string;
 }
 
 /**
  * The error of a value is `|actual - expected| / max(1, scale)`, where scale is the largest `|expected|` of its output: absolute
- * for probabilities, relative to the output's size for pixels and logits. NaN and infinity never agree, wherever in the output
- * they are; nor does another shape. Places that the recording calls unstable are not compared.
+ * for probabilities, relative to the output's scale for pixels and logits. NaN, infinity and another shape never agree. Values that the
+ * recording marks as unstable are not compared.
  */
 export function compareOutputs(
   expected: Record<string, ExpectedOutput>,
@@ -69,8 +68,8 @@ function worstValue(output: string, { data, stride, unstable }: ExpectedOutput, 
 }
 
 /**
- * Why this backend must not run the model, with the figures; undefined when it gives what is right in all tests. The tests run
- * one after the other, and the first that fails is told. Throws what `session.run` throws.
+ * The reason why this backend must not run the model, with figures; undefined when it passes all tests. Stops at the first test that
+ * fails. Throws what `session.run` throws.
  */
 export async function verifySession(
   session: Session,

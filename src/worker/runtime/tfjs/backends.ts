@@ -1,33 +1,26 @@
-// Starts and stops tfjs's backends: one instance a target, each only after what tfjs would stumble over has been checked.
+// Starts and stops tfjs's backends: one instance for each target, with checks for what tfjs would hang or crash on.
 import "@tensorflow/tfjs-backend-cpu";
 import { findBackend, findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
+import { withDeadline } from "../../../shared/with-deadline.js";
 import type { Target } from "../session/engine.js";
 import { probeWasm, registerWasm, type WasmAssets, wasmName } from "./wasm.js";
 import { deviceLost, type Gpu, probeWebGPU, registerWebGPU } from "./webgpu.js";
 
-/** A backend of tfjs that runs. */
-export interface Running {
-  /** Makes it the one that the next operation uses. Throws `device_lost` once it is dead. */
+/** A tfjs backend that has been started. */
+export interface RunningBackend {
+  /** Makes it the backend of the next operation. Throws `device_lost` once its device is lost. */
   use(): Promise<void>;
-  /** Rejects when the device is lost; undefined where there is none to lose. */
+  /** Rejects when the device is lost; undefined where the backend has no device. */
   whenLost?: Promise<never>;
-  /** Keeps the backend from being stopped, until the answer is called. */
+  /** Prevents the backend from being stopped, until the returned function is called. */
   hold(): () => void;
 }
 
-export interface Backends {
-  start(target: Target): Promise<Running>;
-  /** Does nothing while somebody holds the backend. */
-  stop(target: Target): void;
-  /** Bytes of all WebAssembly memories. */
-  heldBytes(): number;
-}
-
-// Compiling 430 kB of WebAssembly and starting threads takes 0.1 s here; tfjs never answers when either fails.
-const START_MS = 30_000;
+// Compiling 430 kB of WebAssembly and starting threads takes 0.1 s here. When either fails, tfjs's promise never settles.
+const START_TIMEOUT_MS = 30_000;
 
 /** Says whether a backend could run here; asks the browser, never tfjs. */
 export async function probe(backend: Backend): Promise<BackendReport> {
@@ -43,96 +36,103 @@ export async function probe(backend: Backend): Promise<BackendReport> {
   }
 }
 
-export function createBackends(assets: WasmAssets): Backends {
-  const running = new Map<string, { gpu?: Gpu; holders: number }>();
+interface Entry {
+  gpu?: Gpu;
+  holders: number;
+}
 
-  const register = async ({ backend, threads = 1 }: Target): Promise<{ gpu?: Gpu }> => {
+export class Backends {
+  readonly #assets: WasmAssets;
+  readonly #running = new Map<string, Entry>();
+
+  constructor(assets: WasmAssets) {
+    this.#assets = assets;
+  }
+
+  /** Starts the target if it does not run, or if its device is lost. */
+  async start(target: Target): Promise<RunningBackend> {
+    const name = nameOf(target);
+    try {
+      // tfjs never restores a lost device.
+      if (!this.#running.has(name) || this.#running.get(name)?.gpu?.lost) {
+        this.#remove(target);
+        const gpu = await this.#register(target);
+        await use(target);
+        this.#running.set(name, { gpu, holders: 0 });
+      }
+      await use(target);
+    } catch (error) {
+      throw unavailable(target, error);
+    }
+    return runningBackend(target, this.#running.get(name) ?? { holders: 0 });
+  }
+
+  /** Does nothing while the backend is held. */
+  stop(target: Target): void {
+    if (this.#running.get(nameOf(target))?.holders === 0) this.#remove(target);
+  }
+
+  /** Bytes of all WebAssembly memories. */
+  heldBytes(): number {
+    return [...this.#running.keys()].reduce((sum, name) => {
+      const { wasm } = findBackend(name) as { wasm?: { HEAPU8?: Uint8Array } };
+      return sum + (wasm?.HEAPU8?.buffer.byteLength ?? 0);
+    }, 0);
+  }
+
+  async #register({ backend, threads = 1 }: Target): Promise<Gpu | undefined> {
     switch (backend) {
       case "cpu":
-        // Registered by tfjs at import.
-        return {};
+        // tfjs registers it at import.
+        return undefined;
       case "wasm":
-        await registerWasm(threads, assets);
-        return {};
+        await registerWasm(threads, this.#assets);
+        return undefined;
       case "webgpu":
-        return { gpu: await registerWebGPU() };
+        return registerWebGPU();
       default:
         return backend satisfies never;
     }
-  };
+  }
 
-  const use = async (target: Target): Promise<void> => {
-    // tfjs binds all kernels anew at each call, which costs more than a small model.
-    if (getBackend() === nameOf(target)) return;
-    // It answers false when the start fails, and throws for unknown names only.
-    if (!(await withinDeadline(setBackend(nameOf(target))))) throw new Error("tfjs could not start it");
-  };
-
-  const remove = (target: Target): void => {
+  #remove(target: Target): void {
     const name = nameOf(target);
-    running.delete(name);
-    // cpu holds nothing but its tensors. The others may be registered without running: by tfjs, or by a start that failed.
+    this.#running.delete(name);
+    // cpu holds only its tensors. The others may be registered without running: by tfjs, or by a start that failed.
     if (target.backend !== "cpu" && findBackendFactory(name)) removeBackend(name);
-  };
+  }
+}
 
+function runningBackend(target: Target, entry: Entry): RunningBackend {
+  const { gpu } = entry;
   return {
-    heldBytes: () =>
-      [...running.keys()].reduce((sum, name) => {
-        const { wasm } = findBackend(name) as { wasm?: { HEAPU8?: Uint8Array } };
-        return sum + (wasm?.HEAPU8?.buffer.byteLength ?? 0);
-      }, 0),
-    stop(target) {
-      if (running.get(nameOf(target))?.holders === 0) remove(target);
-    },
-    async start(target) {
-      const name = nameOf(target);
-      try {
-        // tfjs never restores a lost device.
-        if (!running.has(name) || running.get(name)?.gpu?.lost) {
-          remove(target);
-          const started = await register(target);
-          await use(target);
-          running.set(name, { ...started, holders: 0 });
-        }
-        await use(target);
-      } catch (error) {
-        throw unavailable(target, error);
-      }
-      const mine = running.get(name);
-      const gpu = mine?.gpu;
-      return {
-        whenLost: gpu?.whenLost,
-        hold() {
-          if (mine) mine.holders += 1;
-          let held = true;
-          return () => {
-            if (mine && held) mine.holders -= 1;
-            held = false;
-          };
-        },
-        async use() {
-          if (gpu?.lost) throw deviceLost(gpu.lost);
-          await use(target);
-        },
+    whenLost: gpu?.whenLost,
+    hold() {
+      entry.holders += 1;
+      let isHeld = true;
+      return () => {
+        if (isHeld) entry.holders -= 1;
+        isHeld = false;
       };
     },
+    async use() {
+      if (gpu?.lost) throw deviceLost(gpu.lost);
+      await use(target);
+    },
   };
+}
+
+async function use(target: Target): Promise<void> {
+  const name = nameOf(target);
+  // `setBackend` binds all kernels again at each call, which takes longer than a run of a small model.
+  if (getBackend() === name) return;
+  const late = () => new Error(`it did not start within ${START_TIMEOUT_MS / 1000} s`);
+  // It resolves to false when the start fails, and rejects for unknown names only.
+  if (!(await withDeadline(setBackend(name), START_TIMEOUT_MS, late))) throw new Error("tfjs could not start it");
 }
 
 /** tfjs's name for the target. */
 const nameOf = ({ backend, threads = 1 }: Target) => (backend === "wasm" ? wasmName(threads) : backend);
-
-async function withinDeadline<T>(started: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not start within ${START_MS / 1000} s`)), START_MS);
-  });
-  try {
-    return await Promise.race([started, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 function unavailable({ backend, threads }: Target, cause: unknown): InsituError {
   if (isInsituError(cause)) return cause;

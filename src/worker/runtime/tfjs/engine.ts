@@ -1,4 +1,4 @@
-// The engine that runs models on TensorFlow.js: model bytes in, plain data out, no tensor leaves.
+// The engine that runs models on TensorFlow.js: model bytes in, plain data out; tensors stay inside.
 import {
   clone,
   getKernelsForBackend,
@@ -11,14 +11,14 @@ import {
 import { type LayersModel, loadLayersModel, model } from "@tensorflow/tfjs-layers";
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { Engine, ModelSource, Session, Target } from "../session/engine.js";
-import { createBackends, probe, type Running } from "./backends.js";
+import { Backends, probe, type RunningBackend } from "./backends.js";
 import { openGraph } from "./graph-model.js";
 import { missingOps } from "./missing-kernels.js";
 import { createSession, guardedRun, type SessionDeps } from "./session.js";
 import type { WasmAssets } from "./wasm.js";
 
 export function tfjsEngine(assets: WasmAssets): Engine {
-  const backends = createBackends(assets);
+  const backends = new Backends(assets);
   return {
     probe,
     missingOps: (model, backend) => missingOps(model, kernelsOf(backend), kernelsOf("cpu")),
@@ -27,7 +27,7 @@ export function tfjsEngine(assets: WasmAssets): Engine {
     async start(target) {
       await backends.start(target);
     },
-    stop: backends.stop,
+    stop: (target) => backends.stop(target),
     async lease(target) {
       const running = await backends.start(target);
       const end = running.hold();
@@ -43,8 +43,8 @@ export function tfjsEngine(assets: WasmAssets): Engine {
 
 const kernelsOf = (backend: Backend) => new Set(getKernelsForBackend(backend).map(({ kernelName }) => kernelName));
 
-async function openLayers(source: ModelSource, target: Target, running: Running): Promise<Session> {
-  // tfjs's layers offer no way in for tensors: such models, which are small as a rule, are decoded from all their bytes.
+async function openLayers(source: ModelSource, target: Target, running: RunningBackend): Promise<Session> {
+  // tfjs loads a layers model only from all of its bytes, not from tensors. Such models are usually small.
   const weightData: ArrayBuffer[] = [];
   for await (const chunk of source.weights()) weightData.push(chunk.slice(0));
   const { json, weightSpecs } = source.model;
@@ -53,7 +53,7 @@ async function openLayers(source: ModelSource, target: Target, running: Running)
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     tidy(() => {
       const result = opened.predict(source.inputs.map((input) => feeds[input.name] as Tensor));
-      // A model without trained layers may answer with what it was given.
+      // A model without trained layers may return its input.
       return (Array.isArray(result) ? result : [result]).map(clone);
     });
   return createSession({
@@ -69,7 +69,7 @@ async function openLayers(source: ModelSource, target: Target, running: Running)
 function layersEmbed(from: LayersModel, { inputs, embedding }: ModelSource): SessionDeps["embed"] {
   const layer = from.layers.find(({ name }) => name === embedding?.node);
   if (!layer) return undefined;
-  // It shares the layers, and thereby the weights.
+  // The new model shares the layers and their weights.
   const part = model({ inputs: from.inputs, outputs: layer.output });
   return async (feeds) => tidy(() => clone(part.predict(inputs.map(({ name }) => feeds[name] as Tensor)) as Tensor));
 }

@@ -1,4 +1,4 @@
-// Opens a graph model on tfjs: weights as they come, the graph rewritten to be cheaper, and what that gave kept for the next load.
+// Opens a graph model on tfjs: weights are decoded as they arrive, the graph is rewritten to be cheaper, and stored for the next load.
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { clone, dispose, io, type NamedTensorMap, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import type { ModelJson } from "../../package/topology.js";
@@ -6,7 +6,7 @@ import { readable } from "../graph/readable.js";
 import { type Rewritten, rewrite } from "../graph/rewrite.js";
 import type { Constant, Graph, GraphNode } from "../graph/types.js";
 import { type ModelSource, NO_REWRITES, type Session, type Target } from "../session/engine.js";
-import type { Running } from "./backends.js";
+import type { RunningBackend } from "./backends.js";
 import { compileInParallel } from "./parallel-compile.js";
 import { createSession } from "./session.js";
 import { decodeWeights } from "./weights.js";
@@ -22,7 +22,7 @@ interface Topology {
   library?: { function?: unknown[] };
 }
 
-export async function openGraph(source: ModelSource, target: Target, running: Running): Promise<Session> {
+export async function openGraph(source: ModelSource, target: Target, running: RunningBackend): Promise<Session> {
   const topology = source.model.json.modelTopology as Topology;
   const { nodes, tensors } = await prepare(source, topology, target);
   const { json, weightSpecs } = source.model;
@@ -34,7 +34,7 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
   };
   let model: GraphModel;
   try {
-    // tfjs would want all bytes at once, and would hold them beside the tensors.
+    // tfjs's own decoder needs all bytes at once, and keeps them beside the tensors.
     const handler = { load: async () => artifacts as unknown as io.ModelArtifacts };
     model = await loadGraphModel(handler, {}, { ...io, decodeWeights: () => tensors });
   } catch (error) {
@@ -54,12 +54,12 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
       isAsync
         ? ((await model.executeAsync(feeds, embedding.node)) as Tensor)
         : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
-  // What depends on data cannot be run without any.
+  // A graph whose control flow depends on data cannot be run without data.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
   return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
 }
 
-/** A node that is missing is told when something is taught, and stops no prediction. */
+/** A missing node is reported by `embed`; predictions work without it. */
 function isPart({ embedding }: ModelSource, nodes: GraphNode[]): boolean {
   return nodes.some(({ name }) => name === embedding?.node);
 }
@@ -77,16 +77,16 @@ interface Prepared {
 /** The graph to run and its constants on the device. A graph that cannot be rewritten runs as it is. */
 async function prepare(source: ModelSource, topology: Topology, { backend }: Target): Promise<Prepared> {
   const { model, weights, rewrites } = source;
-  const kept = await rewrites?.read();
-  const graph = rewrites && kept !== NO_REWRITES ? attempt(() => graphOf(source, topology)) : undefined;
+  const stored = await rewrites?.read();
+  const graph = rewrites && stored !== NO_REWRITES ? attempt(() => graphOf(source, topology)) : undefined;
   const wanted = graph && attempt(() => readable(graph));
-  if (!rewrites || !graph || !wanted) return asItIs(source, topology, backend);
-  const known = fromRow(kept, model);
+  if (!rewrites || !graph || !wanted) return prepareUnchanged(source, topology, backend);
+  const cached = fromRow(stored, model);
   const { tensors, values } = await decodeWeights(model.weightSpecs, weights(), backend, {
-    keep: known ? undefined : wanted,
-    skip: known?.unused,
+    keep: cached ? undefined : wanted,
+    skip: cached?.unused,
   });
-  const rewritten: RewrittenGraph | undefined = known ?? attempt(() => rewrite(graph, values));
+  const rewritten: RewrittenGraph | undefined = cached ?? attempt(() => rewrite(graph, values));
   if (!rewritten) return { nodes: topology.node, tensors };
   for (const name of rewritten.unused) {
     tensors[name]?.dispose();
@@ -94,11 +94,11 @@ async function prepare(source: ModelSource, topology: Topology, { backend }: Tar
   }
   for (const [name, { values: data, shape, dtype }] of rewritten.constants) tensors[name] = tensor(data, shape, dtype);
   // Small ones are kept by the tensors as they are, so the copy is taken first.
-  if (!known) void rewrites.write(toRow(rewritten));
+  if (!cached) void rewrites.write(toRow(rewritten));
   return { nodes: rewritten.nodes, tensors };
 }
 
-async function asItIs(
+async function prepareUnchanged(
   { model, weights }: ModelSource,
   { node }: Topology,
   backend: Target["backend"],
@@ -114,13 +114,13 @@ function graphOf(source: ModelSource, { node }: Topology): Graph {
     // model.json leaves empty fields out.
     nodes: node.map((given) => ({ ...given, input: given.input ?? [], attr: given.attr ?? {} })),
     inputs: inputs.map(({ name }) => name),
-    // What is learned on must stay one of the graph's nodes.
+    // The embedding's node must stay in the graph.
     outputs: embedding && isPart(source, node) ? [...names, embedding.node] : names,
     weights: new Map(model.weightSpecs.map(({ name, shape, dtype }) => [name, { shape, dtype }])),
   };
 }
 
-/** A graph that stumbles a rewrite is left as it is: tfjs says better what is wrong with it. */
+/** A graph that makes a rewrite throw runs unchanged: tfjs's message says better what is wrong with it. */
 function attempt<T>(run: () => T): T | undefined {
   try {
     return run();
@@ -129,9 +129,9 @@ function attempt<T>(run: () => T): T | undefined {
   }
 }
 
-// ---- kept between loads ------------------------------------------------------------------------------------------
+// ---- stored between loads ----------------------------------------------------------------------------------------
 
-/** Raised whenever a rewrite changes: what an earlier version of the library kept is made again. */
+/** Raised whenever a rewrite changes: rows that an earlier version of the library stored are ignored. */
 const REWRITES = 1;
 
 interface Row {
@@ -150,11 +150,11 @@ const toRow = ({ nodes, constants, unused }: RewrittenGraph): Row => ({
   unused: [...unused],
 });
 
-function fromRow(kept: unknown, { weightSpecs }: ModelJson): RewrittenGraph | undefined {
-  const row = kept as Partial<Row> | undefined;
+function fromRow(stored: unknown, { weightSpecs }: ModelJson): RewrittenGraph | undefined {
+  const row = stored as Partial<Row> | undefined;
   if (row?.version !== REWRITES || !row.nodes || !row.constants || !row.unused) return undefined;
   const given = new Set(weightSpecs.map(({ name }) => name));
-  // Not of this model, or damaged: a weight that is skipped must be one of its own.
+  // The row is damaged or from another model if it names weights that this model does not have.
   if (!row.unused.every((name) => given.has(name))) return undefined;
   return { nodes: row.nodes, constants: new Map(row.constants), unused: new Set(row.unused) };
 }

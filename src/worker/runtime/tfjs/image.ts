@@ -1,17 +1,18 @@
-// Turns a picture into a tensor on tfjs's GPU device: resized, laid onto its border and normalised in one pass, without the CPU.
+// Converts an image to a tensor on tfjs's GPU device: resized, placed on its border and normalised in one pass, without the CPU.
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { backend, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import type { PlacedPicture } from "../image.js";
+import type { DType } from "../../../shared/types/tensor.js";
+import type { PlacedImage } from "../image.js";
 
 export interface OnGpu {
   tensor: Tensor;
-  /** Call it once nothing reads the tensor any more. */
+  /** Frees the tensor's buffer. Call it once nothing reads the tensor any more. */
   free(): void;
 }
 
 /**
- * Each of the input's pixels is the mean of the picture's under it: samples that are two pixels apart, each the mean of four, and
- * border where the picture does not reach. Colours are multiplied by their alpha already.
+ * Each pixel of the input is the mean of the image's pixels under it: samples that are two pixels apart, each the mean of four, and
+ * the border's colour outside the image. Colours are premultiplied by alpha.
  */
 const shader = (kind: "texture_external" | "texture_2d<f32>", sample: string) => `
 struct Plan {
@@ -62,17 +63,21 @@ const SHADERS = {
 
 type Kind = keyof typeof SHADERS;
 
-/** What a device keeps for a kind of source; undefined where it cannot be read on it. */
-type Kit = { pipeline: GPUComputePipeline; sampler: GPUSampler } | undefined;
-const kits = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Kit>>>>();
+/** A device's pipeline for a kind of source; undefined where the device cannot read that kind. */
+type Pipeline = { pipeline: GPUComputePipeline; sampler: GPUSampler } | undefined;
+const pipelines = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Pipeline>>>>();
 
-/** Only while tfjs's WebGPU backend is the one in use. Undefined where the GPU cannot take the picture: the CPU has to. */
-export async function toGpu(picture: PlacedPicture, shape: number[]): Promise<OnGpu | undefined> {
-  const { source } = picture;
+/**
+ * Requires that tfjs's WebGPU backend is the current one. Undefined where the GPU cannot convert the image, so that the CPU must: the
+ * shader writes float32 in `[batch, height, width, 1 or 3]` only.
+ */
+export async function toGpu(picture: PlacedImage, shape: number[], dtype: DType): Promise<OnGpu | undefined> {
+  const { source, image } = picture;
+  if (dtype !== "float32" || image.layout === "nchw" || shape[3] === 4) return undefined;
   if (!("format" in source)) return drawn("bitmap", picture, shape);
   const imported = await drawn("frame", picture, shape);
   if (imported) return imported;
-  // Browsers import only frames that are on the GPU.
+  // Browsers can import only frames that are on the GPU.
   const bitmap = await createImageBitmap(source);
   try {
     return await drawn("bitmap", { ...picture, source: bitmap }, shape);
@@ -81,21 +86,21 @@ export async function toGpu(picture: PlacedPicture, shape: number[]): Promise<On
   }
 }
 
-async function drawn(kind: Kind, picture: PlacedPicture, shape: number[]): Promise<OnGpu | undefined> {
+async function drawn(kind: Kind, picture: PlacedImage, shape: number[]): Promise<OnGpu | undefined> {
   const { device } = backend() as WebGPUBackend;
   const { width, height } = sizeOf(picture.source);
   if (kind === "bitmap" && Math.max(width, height) > device.limits.maxTextureDimension2D) return undefined;
-  const known = kits.get(device) ?? {};
-  kits.set(device, known);
+  const known = pipelines.get(device) ?? {};
+  pipelines.set(device, known);
   const isFirst = !known[kind];
-  known[kind] ??= prepare(device, kind);
-  const kit = await known[kind];
-  if (!kit) return undefined;
-  // WebGPU tells of most failures later or never, and leaves zeros: the first run is watched, at the cost of waiting for it.
+  known[kind] ??= createPipeline(device, kind);
+  const pipeline = await known[kind];
+  if (!pipeline) return undefined;
+  // WebGPU reports most failures late or never, and leaves zeros. The first run is validated, at the cost of waiting for it.
   if (isFirst) device.pushErrorScope("validation");
   let result: OnGpu | undefined;
   try {
-    result = draw(device, kit, kind, picture, shape);
+    result = draw(device, pipeline, kind, picture, shape);
   } catch {
     known[kind] = Promise.resolve(undefined);
   }
@@ -106,7 +111,7 @@ async function drawn(kind: Kind, picture: PlacedPicture, shape: number[]): Promi
   return undefined;
 }
 
-async function prepare(device: GPUDevice, kind: Kind): Promise<Kit> {
+async function createPipeline(device: GPUDevice, kind: Kind): Promise<Pipeline> {
   const sampler = device.createSampler({ magFilter: "linear", minFilter: "linear" });
   const module = device.createShaderModule({ code: SHADERS[kind] });
   try {
@@ -118,9 +123,9 @@ async function prepare(device: GPUDevice, kind: Kind): Promise<Kit> {
 
 function draw(
   device: GPUDevice,
-  { pipeline, sampler }: NonNullable<Kit>,
+  { pipeline, sampler }: NonNullable<Pipeline>,
   kind: Kind,
-  picture: PlacedPicture,
+  picture: PlacedImage,
   shape: number[],
 ): OnGpu {
   const [, rows = 0, columns = 0, channels = 0] = shape;
@@ -144,7 +149,7 @@ function draw(
   pass.dispatchWorkgroups(Math.ceil(columns / 8), Math.ceil(rows / 8));
   pass.end();
   device.queue.submit([encoder.finish()]);
-  // What was submitted is finished before it is destroyed.
+  // Work that was submitted completes before these are destroyed.
   plan.destroy();
   texture?.destroy();
   const made = tensor({ buffer, zeroCopy: true }, shape as [number, number, number, number], "float32");
@@ -163,8 +168,8 @@ function upload(device: GPUDevice, source: ImageBitmap | VideoFrame): GPUTexture
   return texture;
 }
 
-/** The shader's `Plan`, member by member. */
-function planOf({ source, placement, image }: PlacedPicture, shape: number[]): Float32Array<ArrayBuffer> {
+/** The shader's `Plan` struct. */
+function planOf({ source, placement, image }: PlacedImage, shape: number[]): Float32Array<ArrayBuffer> {
   const [, rows = 0, columns = 0, channels = 0] = shape;
   const size = sizeOf(source);
   const { scaleX, scaleY, offsetX, offsetY, width, height } = placement;

@@ -1,11 +1,11 @@
-// Gets the tfjs WebAssembly binary that fits this browser, checked before tfjs sees it.
+// Gets the tfjs WebAssembly binary for this browser and checks it before tfjs uses it.
 import { asInsituError, InsituError } from "../../../shared/errors.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 
 /**
  * Size and SHA-256 of the binaries of @tensorflow/tfjs-backend-wasm 4.22.0. A binary of another version links, and then crashes or
- * computes nonsense, so a wrong one is refused by name. `test/unit/wasm-binary.test.ts` compares with the installed package.
+ * computes wrong values, so it is refused. `test/unit/worker/runtime/tfjs/wasm-binary.test.ts` compares with the installed package.
  */
 export const WASM_BINARIES = {
   "tfjs-backend-wasm.wasm": {
@@ -24,21 +24,21 @@ export const WASM_BINARIES = {
 
 export type WasmBinary = keyof typeof WASM_BINARIES;
 
-/** Where binaries are kept between visits; neither call throws: without a cache the network serves. */
+/** Stores binaries between visits. Neither call throws: without a cache they are fetched again. */
 export interface BinaryCache {
   get(binary: ChunkSpec): Promise<ArrayBuffer | undefined>;
   put(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void>;
 }
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];
-// The largest binary has 436 kB; one of these on a slow line takes seconds, not a minute.
-const DEADLINE_MS = 60_000;
+// The largest binary has 436 kB; on a slow connection it takes seconds, not a minute.
+const FETCH_TIMEOUT_MS = 60_000;
 
-/** The binary's bytes: from the cache, else from `url`, then kept. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
+/** The binary's bytes: from the cache, else from `url`, then stored. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
 export async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCache): Promise<ArrayBuffer> {
   const binary = WASM_BINARIES[name];
-  const kept = await cache.get(binary);
-  if (kept) return kept;
+  const cached = await cache.get(binary);
+  if (cached) return cached;
   const bytes = await download(url);
   await check(bytes, binary, url);
   await cache.put(binary, bytes);
@@ -48,7 +48,7 @@ export async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCac
 async function download(url: string): Promise<ArrayBuffer> {
   let response: Response;
   try {
-    response = await fetch(url, { credentials: "same-origin", signal: AbortSignal.timeout(DEADLINE_MS) });
+    response = await fetch(url, { credentials: "same-origin", signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
     if (response.ok) return await response.arrayBuffer();
   } catch (error) {
     const code = error instanceof Error && error.name === "TimeoutError" ? "timeout" : "network";
@@ -56,7 +56,7 @@ async function download(url: string): Promise<ArrayBuffer> {
   }
   throw new InsituError(
     response.status >= 500 ? "http_5xx" : "http_4xx",
-    `The WebAssembly binary ${url} answered HTTP ${response.status}. Copy the package's dist/wasm folder there, or point assets.wasm to it.`,
+    `Fetching the WebAssembly binary ${url} failed with HTTP ${response.status}. Copy the package's dist/wasm folder there, or point assets.wasm to it.`,
     { url, status: response.status },
   );
 }
@@ -66,7 +66,7 @@ async function check(bytes: ArrayBuffer, binary: ChunkSpec, url: string): Promis
   if (!MAGIC.every((byte, index) => head[index] === byte)) {
     throw new InsituError(
       "model_integrity",
-      `${url} is no WebAssembly: it starts with ${JSON.stringify(new TextDecoder().decode(bytes.slice(0, 16)))}. Hosts of single-page apps answer unknown paths with index.html; serve the package's dist/wasm folder, or point assets.wasm to it.`,
+      `${url} is not WebAssembly: it starts with ${JSON.stringify(new TextDecoder().decode(bytes.slice(0, 16)))}. Hosts of single-page apps serve index.html for unknown paths; serve the package's dist/wasm folder, or point assets.wasm to it.`,
       { url },
     );
   }

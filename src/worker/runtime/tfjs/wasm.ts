@@ -1,5 +1,4 @@
-// Starts tfjs's wasm backend with a given number of threads, on a binary that was checked before tfjs sees it.
-
+// Starts tfjs's wasm backend with a given number of threads, on a binary that was checked before.
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import {
   copyRegisteredKernels,
@@ -8,6 +7,7 @@ import {
   getKernelsForBackend,
   registerBackend,
 } from "@tensorflow/tfjs-core";
+import { isIos } from "../../../shared/is-ios.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
 
@@ -17,12 +17,12 @@ export interface WasmAssets {
   cache: BinaryCache;
 }
 
-// (module): the shortest valid module, magic number and version 1.
+// The shortest valid module: magic number and version 1.
 const EMPTY_MODULE = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 const NO_THREADS = "one thread: the page is not cross-origin isolated (headers COOP and COEP)";
 const NO_BLOBS = "one thread: the Content-Security-Policy's worker-src lacks blob:, from which tfjs starts its threads";
 
-/** How many threads could compute: the cores, where the page may share memory and start tfjs's threads; else 1. */
+/** Reports as threads the number of cores where the page may share memory and start tfjs's threads; else 1. */
 export async function probeWasm(): Promise<BackendReport> {
   const backend = "wasm";
   if (typeof WebAssembly === "undefined")
@@ -41,23 +41,20 @@ export async function probeWasm(): Promise<BackendReport> {
     : { backend, available: true, threads: 1, reason: NO_BLOBS };
 }
 
-// iOS ends pages that use much memory, and each thread costs some; its browsers also report more cores than a page may use.
+// iOS ends pages that use much memory, and each thread needs some; its browsers also report more cores than a page may use.
 const IOS_THREADS = 2;
-// tfjs's kernels stop scaling at about 8 threads, and each more is a worker that waits.
-const MOST_THREADS = 16;
+// tfjs's kernels stop scaling at about 8 threads; each further one is an idle worker.
+const MAX_THREADS = 16;
 const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
 
 function usableCores(): number {
-  const { userAgent = "", maxTouchPoints = 0 } = navigator as { userAgent?: string; maxTouchPoints?: number };
-  // iPadOS says that it is a Mac, which has no touch screen.
-  const isIos = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
-  return Math.max(1, Math.min(cores, isIos ? IOS_THREADS : MOST_THREADS));
+  return Math.max(1, Math.min(cores, isIos() ? IOS_THREADS : MAX_THREADS));
 }
 
-const BLOB_WORKER_MS = 5_000;
+const BLOB_WORKER_TIMEOUT_MS = 5_000;
 let blobWorker: Promise<boolean> | undefined;
 
-/** tfjs would wait forever for threads that the Content-Security-Policy blocks: so one is tried first. */
+/** tfjs would wait forever for threads that the Content-Security-Policy blocks, so one is tried first. */
 function blobWorkerStarts(): Promise<boolean> {
   blobWorker ??= new Promise<boolean>((resolve) => {
     const url = URL.createObjectURL(new Blob(["postMessage(0)"], { type: "text/javascript" }));
@@ -68,7 +65,7 @@ function blobWorkerStarts(): Promise<boolean> {
       URL.revokeObjectURL(url);
       resolve(starts);
     };
-    const timer = setTimeout(() => end(false), BLOB_WORKER_MS);
+    const timer = setTimeout(() => end(false), BLOB_WORKER_TIMEOUT_MS);
     try {
       worker = new Worker(url);
       worker.onmessage = () => end(true);
@@ -90,8 +87,8 @@ let pathsAreSet = false;
 const binaries = new Map<string, ArrayBuffer>();
 
 /**
- * Registers the backend. It hands tfjs the checked bytes: with `usePlatformFetch` tfjs asks `env().platform.fetch`, which answers
- * from memory here. tfjs itself would take an HTML page for a binary, and refuse every later attempt after one that failed.
+ * Registers the backend and gives tfjs the checked bytes: with `usePlatformFetch` tfjs calls `env().platform.fetch`, which returns them
+ * from memory here. tfjs's own fetch would accept an HTML page as a binary, and after one failure refuses every later attempt.
  */
 export async function registerWasm(threads: number, { url, cache }: WasmAssets): Promise<void> {
   const simd = await env().getAsync("WASM_HAS_SIMD_SUPPORT");
@@ -109,10 +106,10 @@ export async function registerWasm(threads: number, { url, cache }: WasmAssets):
       true,
     );
     const { platform } = env();
-    const fetchAsBefore = platform.fetch.bind(platform);
+    const originalFetch = platform.fetch.bind(platform);
     platform.fetch = (path, init) => {
       const bytes = binaries.get(path);
-      return bytes ? Promise.resolve(new Response(bytes)) : fetchAsBefore(path, init);
+      return bytes ? Promise.resolve(new Response(bytes)) : originalFetch(path, init);
     };
     pathsAreSet = true;
   }
@@ -128,8 +125,8 @@ export async function registerWasm(threads: number, { url, cache }: WasmAssets):
 }
 
 /**
- * tfjs's wasm takes at most half of `navigator.hardwareConcurrency` as threads, which it reads when the backend starts: on two
- * cores it would run on one. The number that is passed to tfjs is the one that was measured.
+ * tfjs's wasm backend uses at most half of `navigator.hardwareConcurrency` as threads, which it reads when it starts: on two cores it
+ * would run on one. The number that is passed to tfjs is the one that was measured.
  */
 function liftThreadCap(threads: number): void {
   Object.defineProperty(navigator, "hardwareConcurrency", { value: Math.max(cores, 2 * threads), configurable: true });

@@ -1,13 +1,13 @@
-// Starts tfjs's WebGPU backend on a device that is ours, and tells when that device is lost.
+// Starts tfjs's WebGPU backend on a device that is created here, so that its loss can be observed.
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { registerBackend } from "@tensorflow/tfjs-core";
 import { InsituError } from "../../../shared/errors.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 
 export interface Gpu {
-  /** Set once the device is lost: why. It never comes back. */
+  /** The reason, once the device is lost. A lost device never works again. */
   lost?: string;
-  /** Rejects with `device_lost` as soon as it is. */
+  /** Rejects with `device_lost` as soon as the device is lost. */
   whenLost: Promise<never>;
 }
 
@@ -27,22 +27,22 @@ export async function probeWebGPU(): Promise<BackendReport> {
     const reason = `software adapter ${vendor} ${architecture}`;
     return { backend: "webgpu", available: true, software: true, adapter: name, reason };
   } catch (error) {
-    // Firefox may throw here instead of answering null (mdn/content#42647).
+    // Firefox may throw here instead of returning null (mdn/content#42647).
     return refuse(`asking for an adapter failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 /**
- * Registers tfjs's WebGPU backend on a new device. tfjs's own factory reads `adapter.features` of a null adapter (tfjs#8094), and
- * a device that it made could not be watched: tfjs has no handler for its loss.
+ * Registers tfjs's WebGPU backend on a new device. tfjs's own factory reads `adapter.features` of a null adapter (tfjs#8094), and has no
+ * handler for the loss of the device that it creates.
  */
 export async function registerWebGPU(): Promise<Gpu> {
   const adapter = await requestAdapter();
   if (!adapter) throw new Error("no adapter");
-  const wanted: GPUFeatureName[] = ["timestamp-query", "bgra8unorm-storage"];
+  const features: GPUFeatureName[] = ["timestamp-query", "bgra8unorm-storage"];
   const { limits } = adapter;
   const device = await adapter.requestDevice({
-    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
     // The limits that tfjs's kernels are written for; WebGPU grants the defaults only unless asked.
     requiredLimits: {
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
@@ -58,7 +58,7 @@ export async function registerWebGPU(): Promise<Gpu> {
     gpu.lost = message || reason;
     throw deviceLost(gpu.lost);
   });
-  // Whether anybody waits or not.
+  // No unhandled rejection while nothing awaits it.
   gpu.whenLost.catch(() => undefined);
   registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 3);
   return gpu;

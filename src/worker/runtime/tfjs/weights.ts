@@ -1,16 +1,16 @@
-// Turns a model's weights into tensors while their bytes arrive, so that they are never in memory twice.
+// Decodes a model's weights to tensors while their bytes arrive, so that they are never in memory twice.
 import { backend as currentBackend, dispose, type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../../shared/types/tensor.js";
 import { type WeightSpec, weightBytes } from "../../package/topology.js";
 import type { Constant } from "../graph/types.js";
 
-// tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; they cost nothing to copy.
+// tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; copies of them cost nothing.
 const SMALL = 1024;
 
 export interface Decoding {
-  /** Weights whose values are wanted as well. */
+  /** Weights whose values are returned as well. */
   keep?: ReadonlySet<string>;
-  /** Weights that nobody needs. */
+  /** Weights that are not needed. */
   skip?: ReadonlySet<string>;
 }
 
@@ -20,8 +20,8 @@ export interface Decoded {
 }
 
 /**
- * One tensor a weight, by name, on the backend that is set. `chunks` are the weights' bytes one after the other, cut anywhere;
- * each is good until the next is asked for.
+ * One tensor for each weight, by name, on tfjs's current backend. `chunks` are the weights' bytes in order, cut anywhere; each chunk is
+ * valid until the next is requested.
  */
 export async function decodeWeights(
   specs: WeightSpec[],
@@ -40,10 +40,10 @@ export async function decodeWeights(
       const size = shape.reduce((product, dim) => product * dim, 1);
       const decoded = decode(bytes, spec);
       const isKept = keep?.has(name) === true;
-      // cpu keeps what it is given, webgpu what is small; a view into a chunk would be empty once that is freed.
-      const own =
+      // cpu keeps the array itself, and so does webgpu for small ones; a view into a chunk would be invalid once the chunk is freed.
+      const isCopied =
         decoded.buffer === bytes.buffer && (isKept || backend === "cpu" || (backend === "webgpu" && size < SMALL));
-      const data = own ? decoded.slice() : decoded;
+      const data = isCopied ? decoded.slice() : decoded;
       if (isKept) values.set(name, { shape, dtype, values: data });
       const result = tensor(data, shape, dtype);
       tensors[name] = result;
@@ -59,54 +59,57 @@ export async function decodeWeights(
   }
 }
 
-/** Moves the values to the GPU now; tfjs would hold them until the first run. */
+/** Moves the values to the GPU now; tfjs would keep them in memory until the first run. */
 function upload(weight: Tensor): void {
   const gpu = currentBackend() as { uploadToGPU?: (dataId: object) => void };
   gpu.uploadToGPU?.(weight.dataId);
 }
 
-/** Hands out a stream of chunks in pieces of any length. */
+/** Reads a stream of chunks in pieces of any length. */
 class ByteReader {
-  private chunk = new Uint8Array(0);
-  private at = 0;
+  readonly #chunks: AsyncIterator<ArrayBuffer>;
+  #chunk = new Uint8Array(0);
+  #offset = 0;
 
-  constructor(private readonly chunks: AsyncIterator<ArrayBuffer>) {}
+  constructor(chunks: AsyncIterator<ArrayBuffer>) {
+    this.#chunks = chunks;
+  }
 
-  /** A view into the chunk where it can be one, else a copy; good until the next call. */
+  /** A view into the chunk where possible, else a copy; valid until the next call. */
   async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.at === this.chunk.length && length > 0) await this.next();
-    const start = this.at;
-    // Typed arrays of numbers begin at multiples of their size.
-    if (start + length <= this.chunk.length && (this.chunk.byteOffset + start) % 4 === 0) {
-      this.at += length;
-      return this.chunk.subarray(start, start + length);
+    if (this.#offset === this.#chunk.length && length > 0) await this.#next();
+    const start = this.#offset;
+    // Views of four-byte numbers must begin at a multiple of four.
+    if (start + length <= this.#chunk.length && (this.#chunk.byteOffset + start) % 4 === 0) {
+      this.#offset += length;
+      return this.#chunk.subarray(start, start + length);
     }
     const bytes = new Uint8Array(length);
     for (let filled = 0; filled < length; ) {
-      if (this.at === this.chunk.length) await this.next();
-      const part = this.chunk.subarray(this.at, this.at + length - filled);
+      if (this.#offset === this.#chunk.length) await this.#next();
+      const part = this.#chunk.subarray(this.#offset, this.#offset + length - filled);
       bytes.set(part, filled);
       filled += part.length;
-      this.at += part.length;
+      this.#offset += part.length;
     }
     return bytes;
   }
 
-  /** Lets the source see that all was read, and throws when it has more. */
+  /** Reads to the end of the source, so that it knows that all was read. Throws when there are bytes left. */
   async end(): Promise<void> {
-    const rest = this.chunk.length - this.at;
-    if (rest > 0 || !(await this.chunks.next()).done) throw new Error("the weight files go on after the last weight");
+    const rest = this.#chunk.length - this.#offset;
+    if (rest > 0 || !(await this.#chunks.next()).done) throw new Error("the weight files go on after the last weight");
   }
 
   async close(): Promise<void> {
-    await this.chunks.return?.();
+    await this.#chunks.return?.();
   }
 
-  private async next(): Promise<void> {
-    const { value, done } = await this.chunks.next();
+  async #next(): Promise<void> {
+    const { value, done } = await this.#chunks.next();
     if (done) throw new Error("the weight files end before the last weight");
-    this.chunk = new Uint8Array(value as ArrayBuffer);
-    this.at = 0;
+    this.#chunk = new Uint8Array(value as ArrayBuffer);
+    this.#offset = 0;
   }
 }
 
@@ -139,7 +142,7 @@ function dequantize(stored: Uint8Array | Uint16Array, isInteger: boolean, scale:
 
 type Float16ArrayConstructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayLike<number>;
 
-/** By the platform where it can (Chrome 135, Firefox 129, Safari 18.2), else by a table of all 65,536 values. */
+/** With `Float16Array` where the browser has it (Chrome 135, Firefox 129, Safari 18.2), else with a table of all 65,536 values. */
 export function decodeFloat16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
   const platform = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array;

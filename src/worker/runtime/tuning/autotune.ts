@@ -1,4 +1,4 @@
-// Finds the fastest target of a model while nobody waits, moves the model there, and remembers it for the next visit.
+// Finds the fastest target of a model while no prediction waits, moves the model there, and stores it for the next visit.
 import type { BackendMeasurement } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
@@ -9,81 +9,81 @@ import { benchmarkSession } from "./benchmark.js";
 import { fastest, isSame, nextCandidate } from "./candidates.js";
 import { remember } from "./tuning-cache.js";
 
-// Predictions come in bursts; what begins in a pause of this length seldom makes one wait.
+// Predictions come in bursts: after a pause of this length a measurement seldom delays one.
 const PAUSE_MS = 100;
-const LOOK_MS = 20;
-// Who never pauses waits once for each target, for the good of all later predictions.
-const PATIENCE_MS = 3_000;
-/** A move costs a moment, and medians of a few runs are noisy: a tenth must be won. */
-const WORTH = 0.9;
+const POLL_MS = 20;
+// A page that never pauses waits once for each target; all later predictions are faster for it.
+const MAX_WAIT_MS = 3_000;
+/** Medians of a few runs are noisy, and a move takes time: the new target must be at least a tenth faster. */
+const MAX_RATIO_TO_MOVE = 0.9;
 
-/** Resolves when the fastest target runs the model, or the model was disposed. Never rejects. */
+/** What one search has found so far. */
+interface Search {
+  session: ResilientSession;
+  feeds: Record<string, TensorData>;
+  measured: BackendMeasurement[];
+  failed: Target[];
+}
+
+/** Resolves when the model runs on the fastest target, or was disposed. Never rejects. */
 export async function autotune(
-  resident: ResilientSession,
-  turns: Scheduler,
+  session: ResilientSession,
+  scheduler: Scheduler,
   feeds: Record<string, TensorData>,
-  end: AbortSignal,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { environment, parts } = resident;
-  const failed: Target[] = [];
-  const measured: BackendMeasurement[] = [];
-  const step = async <T>(run: () => Promise<T>): Promise<T> => {
-    const priority = (await pause(turns, end)) ? "low" : "high";
-    return turns.runExclusive(run, { priority, signal: end });
+  const search: Search = { session, feeds, measured: [], failed: [] };
+  const { measured, failed } = search;
+  const step = async <T>(job: () => Promise<T>): Promise<T> => {
+    const priority = (await waitForPause(scheduler, signal)) ? "low" : "high";
+    return scheduler.runExclusive(job, { priority, signal });
   };
   try {
-    const p50Ms = await step(() => benchmarkSession(resident.session(), feeds));
-    measured.push({ ...resident.target(), p50Ms });
-    resident.adopt(resident.session(), [...measured]);
+    const p50Ms = await step(() => benchmarkSession(session.session, feeds));
+    measured.push({ ...session.target, p50Ms });
+    session.adopt(session.session, [...measured]);
     for (;;) {
-      const target = nextCandidate(resident.usable(), measured, failed);
+      const target = nextCandidate(session.usable(), measured, failed);
       if (!target) break;
-      await step(() => tryTarget(resident, target, feeds, measured, failed));
+      await step(() => tryTarget(search, target));
     }
-    const { refused } = resident.residence();
-    await remember(parts.notes, { environment, target: resident.target(), measured, refused });
+    const { refused } = session.residence();
+    const { environment, target } = session;
+    await remember(session.deps.tuningCache, { environment, target, measured, refused });
   } catch {
-    // Disposed, or a device died: the model runs where it is, and the next visit measures again.
+    // Disposed, or a device was lost: the model stays where it runs, and the next visit measures again.
   }
 }
 
-async function tryTarget(
-  resident: ResilientSession,
-  target: Target,
-  feeds: Record<string, TensorData>,
-  measured: BackendMeasurement[],
-  failed: Target[],
-): Promise<void> {
-  const { engine, sentinel } = resident.parts;
-  let session: Session | undefined;
+async function tryTarget({ session, feeds, measured, failed }: Search, target: Target): Promise<void> {
+  const { engine, sentinel } = session.deps;
+  let candidate: Session | undefined;
   await sentinel.begin(target.backend);
   try {
-    session = await openTarget(resident.parts, target);
-    const before = fastest(measured);
-    const p50Ms = await benchmarkSession(session, feeds);
+    candidate = await openTarget(session.deps, target);
+    const best = fastest(measured);
+    const p50Ms = await benchmarkSession(candidate, feeds);
     measured.push({ ...target, p50Ms });
-    if (before && p50Ms < before.p50Ms * WORTH) {
-      resident.adopt(session, [...measured]);
-      return;
-    }
-    resident.adopt(resident.session(), [...measured]);
+    const isFaster = best !== undefined && p50Ms < best.p50Ms * MAX_RATIO_TO_MOVE;
+    session.adopt(isFaster ? candidate : session.session, [...measured]);
+    if (isFaster) return;
   } catch (error) {
     failed.push(target);
-    resident.refuse(target.backend, error);
+    session.refuse(target.backend, error);
   } finally {
     await sentinel.end();
   }
-  if (isSame(resident.target(), target)) return;
-  session?.dispose();
+  if (isSame(session.target, target)) return;
+  candidate?.dispose();
   engine.stop(target);
 }
 
-/** False when there was none. */
-async function pause(turns: Scheduler, end: AbortSignal): Promise<boolean> {
+/** False when the page did not pause in time. */
+async function waitForPause(scheduler: Scheduler, signal: AbortSignal): Promise<boolean> {
   const started = performance.now();
-  for (let idle = 0; idle < PAUSE_MS && !end.aborted; idle = turns.isIdle() ? idle + LOOK_MS : 0) {
-    if (performance.now() - started > PATIENCE_MS) return false;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  for (let idleMs = 0; idleMs < PAUSE_MS && !signal.aborted; idleMs = scheduler.isIdle() ? idleMs + POLL_MS : 0) {
+    if (performance.now() - started > MAX_WAIT_MS) return false;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return true;
 }

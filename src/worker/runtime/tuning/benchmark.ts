@@ -1,14 +1,14 @@
-// Times a session: a few runs on one item, within a budget.
+// Measures a session: a few runs on one item, within a time budget.
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Session } from "../session/engine.js";
 
 const RUNS = 7;
-const LEAST_RUNS = 3;
+const MIN_RUNS = 3;
 const BUDGET_MS = 400;
-// A session that needs longer than this for a run is known well enough by one.
+// One run is enough to know that a session is this slow.
 const SLOW_MS = 1_000;
 
-/** The median of the milliseconds of up to seven runs, read-back included; the session has run before. */
+/** The median of up to seven runs in milliseconds, read-back included. The session must have run before. */
 export async function benchmarkSession(session: Session, feeds: Record<string, TensorData>): Promise<number> {
   const times: number[] = [];
   const started = performance.now();
@@ -17,7 +17,7 @@ export async function benchmarkSession(session: Session, feeds: Record<string, T
     times.push(executeMs + readbackMs);
     const spent = performance.now() - started;
     const last = times.at(-1) as number;
-    if (times.length === RUNS || last > SLOW_MS || (times.length >= LEAST_RUNS && spent > BUDGET_MS))
+    if (times.length === RUNS || last > SLOW_MS || (times.length >= MIN_RUNS && spent > BUDGET_MS))
       return median(times);
   }
 }

@@ -1,19 +1,17 @@
-// Decides on which target a model starts, which is measured next, and which is kept; pure functions.
-
+// Decides on which target a model starts and which is measured next, and states why the others are not used; pure functions.
 import type { BackendMeasurement, BackendRefusal, BackendReport } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { Target } from "../session/engine.js";
 
 export interface StartCandidates {
-  /** To be tried in this order until one opens the model. */
+  /** Targets to try in this order until one opens the model. */
   order: Target[];
   refused: BackendRefusal[];
 }
 
 /**
- * The caller's order among the backends that are available, wasm on one thread. A software GPU is refused unless nothing else is
- * left: on SwiftShader tfjs's webgpu needs 100 to 270 times the time of wasm (3219 ms against 15 ms for `selfie`), and one run
- * of it cannot be stopped.
+ * The available backends in the caller's order, wasm on one thread. A software GPU is refused unless it is the only backend: on
+ * SwiftShader tfjs's webgpu takes 100 to 270 times as long as wasm (3219 ms against 15 ms for `selfie`), and a run cannot be stopped.
  */
 export function startCandidates(reports: BackendReport[]): StartCandidates {
   const refused: BackendRefusal[] = reports
@@ -32,47 +30,47 @@ export function startCandidates(reports: BackendReport[]): StartCandidates {
   return { order: used.map(({ backend }) => (backend === "wasm" ? { backend, threads: 1 } : { backend })), refused };
 }
 
-// Plain JavaScript was 10 to 30 times slower than wasm on every network of more than a few layers; it wins by the calls into
-// wasm that it saves, and one slow run of it holds up everybody.
-const CPU_WORTH_MS = 1;
+// Plain JavaScript was 10 to 30 times slower than wasm on every network of more than a few layers. It is faster only where calls into
+// wasm dominate, and one slow run of it delays all predictions.
+const MAX_MS_TO_TRY_CPU = 1;
 // The noise of a median of a few runs on a busy machine.
 const NOISE = 1.05;
 
-/** What to measure next, given what was; undefined when nothing more could win. */
+/** The target to measure next; undefined when no other target can be faster. */
 export function nextCandidate(
   reports: BackendReport[],
   measured: BackendMeasurement[],
   failed: Target[] = [],
 ): Target | undefined {
   const { order } = startCandidates(reports);
-  const known = (target: Target) => [...measured, ...failed].some((other) => isSame(other, target));
+  const isKnown = (target: Target) => [...measured, ...failed].some((other) => isSame(other, target));
   const best = fastest(measured);
   for (const { backend } of order) {
     if (backend === "wasm") {
-      const most = reports.find((report) => report.backend === backend)?.threads ?? 1;
-      const threads = nextThreads(most, measured, known);
+      const maxThreads = reports.find((report) => report.backend === backend)?.threads ?? 1;
+      const threads = nextThreads(maxThreads, measured, isKnown);
       if (threads !== undefined) return { backend, threads };
-    } else if (!known({ backend }) && (backend !== "cpu" || !best || best.p50Ms < CPU_WORTH_MS)) {
+    } else if (!isKnown({ backend }) && (backend !== "cpu" || !best || best.p50Ms < MAX_MS_TO_TRY_CPU)) {
       return { backend };
     }
   }
   return undefined;
 }
 
-/** 1, 2, 4, … up to the most, as long as more threads help: one too many is 3 to 5 times slower. */
+/** 1, 2, 4, … up to `maxThreads`, as long as more threads are faster: more threads than free cores are 3 to 5 times slower. */
 function nextThreads(
-  most: number,
+  maxThreads: number,
   measured: BackendMeasurement[],
-  known: (target: Target) => boolean,
+  isKnown: (target: Target) => boolean,
 ): number | undefined {
   const steps: number[] = [];
-  for (let threads = 1; threads < most; threads *= 2) steps.push(threads);
-  steps.push(most);
+  for (let threads = 1; threads < maxThreads; threads *= 2) steps.push(threads);
+  steps.push(maxThreads);
   let before = Number.POSITIVE_INFINITY;
   for (const threads of steps) {
     const target = { backend: "wasm" as const, threads };
     const found = measured.find((other) => isSame(other, target));
-    if (!found) return known(target) ? undefined : threads;
+    if (!found) return isKnown(target) ? undefined : threads;
     if (found.p50Ms > before * NOISE) return undefined;
     before = found.p50Ms;
   }
@@ -90,7 +88,7 @@ export function isSame(a: Target, b: Target): boolean {
   return a.backend === b.backend && (a.threads ?? 1) === (b.threads ?? 1);
 }
 
-/** Why each allowed backend other than the one that is used is not. */
+/** The reason why each allowed backend other than the one in use is not used. */
 export function refusals(
   allowed: Backend[],
   used: BackendMeasurement,

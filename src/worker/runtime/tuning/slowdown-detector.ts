@@ -1,17 +1,17 @@
-// Notices when a model has become much slower than it was measured to be.
+// Detects that a model has become much slower than it was measured.
 import type { Residence } from "../../../shared/protocol.js";
 import { median } from "./benchmark.js";
 
-// Enough runs that a busy second of the machine does not count.
+// Enough runs that one busy second of the machine does not count.
 const WINDOW = 64;
-const SLOWER = 2;
-// What is that much slower for its lack of a millisecond is the clock's noise.
-const LEAST_MS = 2;
-const PAUSE_MS = 10 * 60_000;
+const MIN_RATIO = 2;
+// Below this difference the ratio is noise of the clock.
+const MIN_DIFFERENCE_MS = 2;
+const COOL_DOWN_MS = 10 * 60_000;
 
 export interface SlowdownDetector {
   /** Milliseconds of one run on one item. */
-  ran(ms: number): void;
+  add(milliseconds: number): void;
 }
 
 /** Calls `onSlower` at most every ten minutes. */
@@ -21,18 +21,18 @@ export function createSlowdownDetector(
   now: () => number = () => performance.now(),
 ): SlowdownDetector {
   let times: number[] = [];
-  let last = Number.NEGATIVE_INFINITY;
+  let reportedAt = Number.NEGATIVE_INFINITY;
   return {
-    ran(ms) {
-      times.push(ms);
+    add(milliseconds) {
+      times.push(milliseconds);
       if (times.length < WINDOW) return;
       const p50Ms = median(times);
       times = [];
       const { backend, threads, measured } = residence();
-      const expected = measured.find((one) => one.backend === backend && one.threads === threads)?.p50Ms;
-      if (expected === undefined || p50Ms < expected * SLOWER || p50Ms - expected < LEAST_MS) return;
-      if (now() - last < PAUSE_MS) return;
-      last = now();
+      const expected = measured.find((other) => other.backend === backend && other.threads === threads)?.p50Ms;
+      if (expected === undefined || p50Ms < expected * MIN_RATIO || p50Ms - expected < MIN_DIFFERENCE_MS) return;
+      if (now() - reportedAt < COOL_DOWN_MS) return;
+      reportedAt = now();
       onSlower();
     },
   };

@@ -8,9 +8,9 @@ const features: InputSpec = { name: "features", dtype: "float32", shape: [-1, 3]
 const ids: InputSpec = { name: "ids", dtype: "int32", shape: [-1] };
 const context: InputSpec = { name: "context", dtype: "float32", shape: [1, 2] };
 
-const one = (data: TypedArray, many: boolean) => toFeeds({ kind: "tensor", data }, [features], false, many);
+const one = (data: TypedArray, isList: boolean) => toFeeds({ kind: "tensor", data }, [features], { isList });
 const all = (data: Record<string, TypedArray>) =>
-  toFeeds({ kind: "tensors", data }, [features, ids, context], false, true);
+  toFeeds({ kind: "tensors", data }, [features, ids, context], { isList: true });
 
 test("a ranking takes as many candidates as there are rows", async () => {
   for (const count of [1, 2, 3200]) {

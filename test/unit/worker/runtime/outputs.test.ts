@@ -106,3 +106,17 @@ test("NaN and infinity in an output are told by name", () => {
   expect(() => assertFinite({ scores: tensor([1, Number.NaN], [2]) }, "wasm")).toThrow(/scores holds NaN at 1/);
   expect(() => assertFinite({ scores: tensor([Number.POSITIVE_INFINITY], [1]) }, "wasm")).toThrow(/Infinity/);
 });
+
+test("only the classes of the given labels are listed, with the scores that they have among all", () => {
+  const three = { kind: "classification", labels: ["a", "b", "c"], activation: "softmax" } as const;
+  const output = tensor([1, 2, 3], [1, 3]);
+  const task = { ...three, labels: [...three.labels] };
+  const all = classes(task, output);
+  expect(classes(task, output, new Set(["a", "b"]))).toEqual(all.filter(({ label }) => label !== "c"));
+});
+
+test("only detections of the given labels are returned", () => {
+  const rows = [0, 0, 10, 10, 0.9, 0, 20, 20, 30, 30, 0.8, 1];
+  const found = detections(task, tensor(rows, [1, 2, 6]), undefined, new Set(["dog"]));
+  expect(found.map(({ label }) => label)).toEqual(["dog"]);
+});

@@ -1,4 +1,4 @@
-// Drops transposes that undo each other, with nothing between them or only what treats every number alike.
+// Removes transposes that cancel each other, with nothing or only elementwise ops between them.
 import type { GraphNode } from "../types.js";
 import type { Replacement, Rule, View } from "../view.js";
 
@@ -29,7 +29,7 @@ export const cancelTransposes: Rule = {
   },
 };
 
-/** What is left without both transposes: the nodes between them, the last of which is `node` for everyone else. */
+/** The nodes between both transposes; the last of them takes the name of `node`. */
 function without(view: View, node: GraphNode, chain: GraphNode[], inner: GraphNode): Replacement | undefined {
   const [last, ...rest] = chain;
   const from = inner.input[0] as string;
@@ -41,7 +41,7 @@ function without(view: View, node: GraphNode, chain: GraphNode[], inner: GraphNo
     name: each === last ? node.name : each.name,
     input: each === first ? [from, ...each.input.slice(1)] : each.input,
   }));
-  // Nodes that keep their names are made anew in this place, so that they are taken out of theirs.
+  // Nodes that keep their names are created again here, so they are removed from their old positions.
   return { nodes: rebuilt, absorbed: [inner, ...chain] };
 }
 

@@ -1,11 +1,10 @@
-// Drops nodes that answer what they were given.
-
+// Removes nodes that return their input unchanged.
 import { isFloat } from "../nodes.js";
 import type { GraphNode } from "../types.js";
 import type { Replacement, Rule, View } from "../view.js";
 
 const PASSES = new Set(["Identity", "StopGradient", "Snapshot", "PreventGradient"]);
-// Neither may take another name: they are found by theirs when tensors are fed.
+// These keep their names: tensors are fed to them by name.
 const NAMED = new Set(["Const", "Placeholder", "PlaceholderWithDefault"]);
 
 export const dropIdentities: Rule = {
@@ -21,13 +20,13 @@ export const dropIdentities: Rule = {
 
 function around(view: View, node: GraphNode, input: string): Replacement | undefined {
   if (!view.work.outputs.has(node.name)) return { alias: input };
-  // An output keeps its name, so that what computes it takes that name.
+  // An output keeps its name, so its producer takes that name.
   const producer = view.sole(input);
   if (!producer || NAMED.has(producer.op)) return undefined;
   return { nodes: [{ ...producer, name: node.name }], absorbed: [producer] };
 }
 
-/** The input that the node answers as it is: it adds 0, multiplies with 1, or gives a tensor the shape that it has. */
+/** The input that the node returns unchanged: it adds 0, multiplies by 1, or reshapes to the same shape. */
 function unchanged(view: View, node: GraphNode): string | undefined {
   const [a, b] = node.input;
   const isScalar = (reference: string | undefined, value: number): boolean => {

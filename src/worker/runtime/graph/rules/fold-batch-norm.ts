@@ -3,7 +3,7 @@ import { fused, linearOf, scaled, vector } from "../linear.js";
 import { isFloat, number, text } from "../nodes.js";
 import type { Rule } from "../view.js";
 
-/** What TensorFlow takes where a node does not say. */
+/** TensorFlow's default. */
 const EPSILON = 0.001;
 
 export const foldBatchNorm: Rule = {

@@ -1,15 +1,15 @@
-// Computes at load what depends on constants alone.
+// Computes nodes that depend only on constants when the model is loaded.
 import { evaluate } from "../evaluate.js";
 import { size } from "../shapes.js";
 import type { Rule } from "../view.js";
 
-/** Larger results would have to be held, and sent to the device, for what one small kernel computes. */
+/** A larger result would use memory and be copied to the device, to save one small kernel. */
 const LARGEST = 65_536;
 
 export const foldConstants: Rule = {
   name: "foldConstants",
   match(view, node) {
-    // An output stays a node: a constant would be the caller's to dispose of.
+    // An output stays a node: the caller would dispose of the constant.
     if (view.work.outputs.has(node.name) || node.op.startsWith("Placeholder")) return undefined;
     if (node.op === "Shape") {
       const shape = view.shape(node.input[0]);

@@ -45,7 +45,7 @@ export const foldFactorsBefore: Rule = {
     const inputs = linear.filterShape.at(-2) as number;
     if (!weights || !constant || x === undefined || (isMatMul(node) && flag(node, "transpose_b"))) return undefined;
     const shape = view.shape(x);
-    // A factor a channel makes many channels of one, and more dimensions of few.
+    // A factor for each channel could broadcast to more channels or dimensions.
     if (constant.values.length > 1 && shape?.at(-1) !== inputs) return undefined;
     const factors = perChannel(constant, inputs, shape?.length);
     if (!factors?.every(Number.isFinite)) return undefined;

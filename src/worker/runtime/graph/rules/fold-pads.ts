@@ -1,4 +1,4 @@
-// Lets a convolution pad its own input where a node of its own did.
+// Moves a Pad node into the padding of the convolution that follows.
 import { isConvolution, numbers, text } from "../nodes.js";
 import type { Rule } from "../view.js";
 

@@ -1,13 +1,12 @@
-// Computes a hard swish, `x * relu6(x + 3) / 6`, in two passes over the tensor where it was written in four.
-
+// Computes a hard swish, `x * relu6(x + 3) / 6`, in two passes over the tensor instead of four.
 import { linearOf, scaled, vector } from "../linear.js";
-import { FLOAT, fusedAttributes, isConvolution, isFloat } from "../nodes.js";
+import { FLOAT, isConvolution, isFloat, onePixelAttributes } from "../nodes.js";
 import type { Constant, GraphNode } from "../types.js";
 import type { Rule, View } from "../view.js";
 
 /**
- * The convolution before it answers `z = x / 6` at no cost; the gate `relu6(6 z + 3)` is one depthwise convolution of one tap a
- * channel, and `z` times the gate is the answer. tfjs has no hard swish of its own.
+ * The convolution before it computes `z = x / 6` at no cost; the gate `relu6(6 z + 3)` is a depthwise convolution of one pixel, and the
+ * result is `z` times the gate. tfjs has no kernel for hard swish.
  */
 export const fuseHardSwish: Rule = {
   name: "fuseHardSwish",
@@ -34,7 +33,12 @@ export const fuseHardSwish: Rule = {
     return {
       nodes: [
         ...small.nodes,
-        { name: gate, op: "FusedDepthwiseConv2dNative", input: [name, filter, bias], attr: onePixel("Relu6") },
+        {
+          name: gate,
+          op: "FusedDepthwiseConv2dNative",
+          input: [name, filter, bias],
+          attr: onePixelAttributes("Relu6"),
+        },
         { name: node.name, op: "Mul", input: [name, gate], attr: { T: FLOAT } },
       ],
       absorbed: [linear.node, ...found.absorbed],
@@ -43,25 +47,13 @@ export const fuseHardSwish: Rule = {
   },
 };
 
-function onePixel(activation: string): Record<string, unknown> {
-  const ones = { list: { i: ["1", "1", "1", "1"] } };
-  const attr = {
-    T: FLOAT,
-    strides: ones,
-    dilations: ones,
-    padding: { s: btoa("VALID") },
-    data_format: { s: btoa("NHWC") },
-  };
-  return { ...attr, ...fusedAttributes(activation) };
-}
-
 interface Found {
   x: string;
   factor: number;
   absorbed: GraphNode[];
 }
 
-/** The factors of a product of products: a constant one, `x`, and `relu6(x + 3)`, in any order. */
+/** The factors of nested products: a constant, `x`, and `relu6(x + 3)`, in any order. */
 function product(view: View, root: GraphNode): Found | undefined {
   const absorbed: GraphNode[] = [];
   const factors: string[] = [];
@@ -82,7 +74,7 @@ function product(view: View, root: GraphNode): Found | undefined {
     }
   }
   const [a, b] = factors;
-  // Beyond these, scaling to and fro would cost digits.
+  // Outside this range scaling down and up again would lose precision.
   if (factors.length !== 2 || !(Math.abs(factor) > 0.01 && Math.abs(factor) < 100)) return undefined;
   const gate = gateOf(view, a, b) ?? gateOf(view, b, a);
   return gate && { x: gate.x, factor, absorbed: [...absorbed, ...gate.nodes] };

@@ -40,7 +40,7 @@ function withBias(view: View, node: GraphNode, linear: Linear, added: string | u
   };
 }
 
-// What the fused kernels of webgpu, wasm and cpu all know. Elu's is left out: wasm's has no test of its own upstream.
+// Supported by the fused kernels of webgpu, wasm and cpu. Without Elu, for which tfjs has no test on wasm.
 const ACTIVATIONS = new Set(["Relu", "Relu6", "Sigmoid", "LeakyRelu", "Prelu"]);
 
 export const fuseActivation: Rule = {
@@ -48,12 +48,12 @@ export const fuseActivation: Rule = {
   match(view, node) {
     const linear = ACTIVATIONS.has(node.op) ? linearOf(view, view.sole(node.input[0])) : undefined;
     if (!linear || (node.op !== "Prelu" && !isFloat(node))) return undefined;
-    // tfjs-converter 4.22 does not read the slope of a fused depthwise convolution: cpu answers NaN, wasm takes 0.
+    // tfjs-converter 4.22 does not read the slope of a fused depthwise convolution: cpu returns NaN, wasm uses 0.
     if (node.op === "LeakyRelu" && isDepthwise(linear.node)) return undefined;
     const constants = new Map<string, Constant>();
     const extra: string[] = [];
     if (node.op === "Prelu") {
-      // A slope for each channel is the only form that all backends read alike.
+      // One slope for each channel is the only form that all backends read in the same way.
       const values = isMatMul(linear.node) ? undefined : perChannel(view.constant(node.input[1]), linear.channels, 3);
       if (!values) return undefined;
       const slopes = view.fresh(`${node.name}/slopes`);

@@ -1,5 +1,4 @@
-// Picks rows before a convolution of one pixel instead of after it: only what is read of its image is computed.
-
+// Gathers rows before a convolution of one pixel instead of after it, so that only those rows are computed.
 import { isPixelwise, linearOf } from "../linear.js";
 import { FLOAT, isFloat, number } from "../nodes.js";
 import { size } from "../shapes.js";

@@ -1,14 +1,13 @@
-// Computes a transposed convolution whose windows do not overlap as one of one pixel, whose channels are then laid out in space.
-
+// Computes a transposed convolution without overlapping windows as a convolution of one pixel, whose channels are then rearranged in space.
 import { perChannel, vector } from "../linear.js";
-import { FLOAT, fusedAttributes, isFloat, numbers, text } from "../nodes.js";
+import { FLOAT, isFloat, numbers, onePixelAttributes, text } from "../nodes.js";
 import type { Constant, GraphNode } from "../types.js";
 import type { Replacement, Rule, View } from "../view.js";
 
 const ACTIVATIONS = new Set(["Relu", "Relu6", "Sigmoid"]);
 const SUMS = new Set(["Add", "AddV2", "BiasAdd"]);
 
-/** What a match is made of: the transposed convolution, and the bias and the activation that follow it. */
+/** A match: the transposed convolution, and the bias and the activation that follow it. */
 interface Chain {
   convolution: GraphNode;
   bias?: string;
@@ -31,7 +30,7 @@ function chainOf(view: View, node: GraphNode): Chain | undefined {
     const chain = before && (biased(view, before) ?? alone(before));
     return chain && { ...chain, activation: node.op, absorbed: [before, ...chain.absorbed] };
   }
-  // What can take a bias or an activation waits for the match of that.
+  // Where a bias or an activation follows, the rule matches on that node instead.
   const [reader] = view.readers(node);
   const isLast = view.work.outputs.has(node.name) || view.readers(node).length !== 1 || !reader || !isFloat(reader);
   if (!isLast && reader && ACTIVATIONS.has(reader.op)) return undefined;
@@ -76,12 +75,12 @@ function replacementOf(view: View, node: GraphNode, chain: Chain): Replacement |
     part("order"),
     part("whole"),
   ];
-  // Of an image whose batch is of any length, so are its rows.
+  // With a batch of any size the number of rows is unknown too.
   const lines = batch < 0 ? -1 : (batch * height) / high;
   const attr = { T: FLOAT, Tshape: { type: "DT_INT32" } };
   return {
     nodes: [
-      { name: pixels, op: "_FusedConv2D", input: [x, kernel, shift], attr: onePixel(chain.activation) },
+      { name: pixels, op: "_FusedConv2D", input: [x, kernel, shift], attr: onePixelAttributes(chain.activation) },
       { name: planes, op: "Reshape", input: [pixels, split], attr },
       { name: rows, op: "Transpose", input: [planes, order], attr: { T: FLOAT, Tperm: { type: "DT_INT32" } } },
       { name: node.name, op: "Reshape", input: [rows, whole], attr },
@@ -116,15 +115,3 @@ const ints = (...values: number[]): Constant => ({
   dtype: "int32",
   values: Int32Array.from(values),
 });
-
-function onePixel(activation: string | undefined): Record<string, unknown> {
-  const ones = { list: { i: ["1", "1", "1", "1"] } };
-  const attr = {
-    T: FLOAT,
-    strides: ones,
-    dilations: ones,
-    padding: { s: btoa("VALID") },
-    data_format: { s: btoa("NHWC") },
-  };
-  return { ...attr, ...fusedAttributes(activation) };
-}

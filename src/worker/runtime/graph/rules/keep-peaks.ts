@@ -1,13 +1,12 @@
-// Keeps the local maxima of a heat map, `x * (x == maxPool(x))`, without comparing, which on wasm is slow.
-
+// Computes the local maxima of a heat map, `x * (x == maxPool(x))`, without a comparison, which is slow on wasm.
 import { FLOAT, isFloat, numbers, text, texts } from "../nodes.js";
 import type { GraphNode } from "../types.js";
 import type { Rule, View } from "../view.js";
 
-/** Large enough that any two floats of a score lie further apart than 1 after it, small enough that it stays finite. */
+/** Large enough that two different float scores differ by more than 1 when multiplied by it, small enough to stay finite. */
 const HUGE = 1e38;
 
-/** `relu(x - (maxPool(x) - x) * huge)`: exactly `x` where both are equal, 0 elsewhere. Holds for scores, from 0 to 1. */
+/** `relu(x - (maxPool(x) - x) * huge)`: exactly `x` where both are equal, 0 elsewhere. Valid for scores from 0 to 1. */
 export const keepPeaks: Rule = {
   name: "keepPeaks",
   match(view, node) {

@@ -1,4 +1,4 @@
-// Gives a tensor its last shape at once where it was given several in a row.
+// Replaces several reshapes in a row by one.
 import type { GraphNode } from "../types.js";
 import type { Rule } from "../view.js";
 
@@ -13,7 +13,7 @@ export const mergeReshapes: Rule = {
     if (node.op === "Reshape")
       return { nodes: [{ ...node, input: [from, ...node.input.slice(1)] }], absorbed: [inner] };
     const shape = view.shape(node.name);
-    // One unknown length follows from the others.
+    // One unknown length can be derived from the others.
     if (!shape || shape.filter((length) => length < 0).length > 1) return undefined;
     const name = view.fresh(`${node.name}/shape`);
     const { T, Tdim: _ } = node.attr as { T?: unknown; Tdim?: unknown };

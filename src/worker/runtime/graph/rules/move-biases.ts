@@ -1,5 +1,4 @@
-// Moves a bias that was added after a sum to the convolution inside the sum, where it costs nothing.
-
+// Moves a bias that is added after a sum into the convolution inside the sum, where it costs nothing.
 import { fused, linearOf } from "../linear.js";
 import { FLOAT, isFloat } from "../nodes.js";
 import type { GraphNode } from "../types.js";
@@ -40,7 +39,7 @@ function into(
   return undefined;
 }
 
-/** A sum of two is an addition: wasm's AddN copies one of them first, and takes twice as long. */
+/** AddN of two tensors as an addition: wasm's AddN copies one of them first, and takes twice as long. */
 export const addPairs: Rule = {
   name: "addPairs",
   match(_view, node) {

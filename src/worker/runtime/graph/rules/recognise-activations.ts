@@ -1,5 +1,4 @@
-// Recognises Relu and Relu6 where they are written out as Minimum and Maximum, or stand twice.
-
+// Recognises Relu and Relu6 that are written as Minimum and Maximum, or applied twice.
 import { FLOAT, isFloat } from "../nodes.js";
 import type { GraphNode } from "../types.js";
 import type { Rule, View } from "../view.js";
@@ -43,7 +42,7 @@ function clamp(view: View, node: GraphNode): Found | undefined {
 
 type Bound = { kind: "low" | "high" | "both"; input: string };
 
-/** What the node bounds its input by: 0 below, 6 above, or both. */
+/** The bounds that the node applies to its input: 0 below, 6 above, or both. */
 function bound(view: View, node: GraphNode): Bound | undefined {
   const [a, b] = node.input;
   if (a === undefined) return undefined;

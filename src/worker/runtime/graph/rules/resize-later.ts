@@ -1,9 +1,9 @@
-// Enlarges an image after the convolution of one pixel that follows, not before it: there are fewer pixels to convolve.
+// Enlarges an image after the convolution of one pixel that follows instead of before it: there are fewer pixels to convolve.
 import { isPixelwise, linearOf } from "../linear.js";
 import { size } from "../shapes.js";
 import type { Rule } from "../view.js";
 
-/** Both are linear, and the weights of an interpolation sum to 1, so that the bias comes through too. */
+/** Both are linear, and the weights of an interpolation sum to 1, so the bias is unchanged. */
 export const resizeLater: Rule = {
   name: "resizeLater",
   match(view, node) {

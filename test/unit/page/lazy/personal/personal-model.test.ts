@@ -43,6 +43,7 @@ function open(results: Partial<{ [M in PersonalMethod]: PersonalMethods[M]["resu
     assertConsent: () => undefined,
     toTimings: (measured, totalMs) => ({ ...measured, transferMs: 0, totalMs }),
     monitor: undefined,
+    monitorUnavailable: () => new InsituError("disabled", "monitor: false"),
     telemetry: { record: () => undefined },
     isBusy: () => false,
     onFired: () => undefined,

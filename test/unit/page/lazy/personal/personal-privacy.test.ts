@@ -1,7 +1,7 @@
 // `client.personal`: consent, the list of models and rankers, and forgetting all of it, with tables that are simulated in memory.
 import { expect, test, vi } from "vitest";
 import { createPersonalPrivacy } from "../../../../../src/page/personal-privacy.js";
-import type { AskHost } from "../../../../../src/page/storage/model-store.js";
+import type { StoreCall } from "../../../../../src/page/storage/model-store.js";
 import type { StoredClassifier } from "../../../../../src/shared/types/personal.js";
 
 const tables = vi.hoisted(() => new Map<string, Map<string, object>>());
@@ -30,14 +30,11 @@ const mine: StoredClassifier = {
 
 function open(store: string) {
   let stored = [mine];
-  const host = {
-    listPersonal: async () => stored,
-    async forgetPersonal() {
-      stored = [];
-    },
-  };
-  const ask = (async (_what, run) => run(host as never)) as AskHost;
-  return createPersonalPrivacy(ask, store);
+  const call = (async (method) => {
+    if (method === "forgetPersonal") stored = [];
+    return method === "listPersonal" ? stored : undefined;
+  }) as StoreCall;
+  return createPersonalPrivacy(call, store);
 }
 
 const put = (table: string, row: { id: string }) => tables.set(table, new Map([[row.id, row]]));

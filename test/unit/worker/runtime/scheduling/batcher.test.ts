@@ -38,21 +38,21 @@ const sums = (count: number) => Array.from({ length: count }, (_, at) => at + 10
 
 test("the first batch is compared with single runs, the next ones are as large as they may be", async () => {
   const { run, sizes } = adding();
-  const lane = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
-  expect(lane.maxBatchSize()).toBe(2);
-  expect(values(await lane.run(items(2)))).toEqual(sums(2));
+  const queue = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
+  expect(queue.maxBatchSize()).toBe(2);
+  expect(values(await queue.run(items(2)))).toEqual(sums(2));
   expect(sizes).toEqual([2, 1, 1]);
-  expect(lane.maxBatchSize()).toBe(16);
-  expect(values(await lane.run(items(16)))).toEqual(sums(16));
+  expect(queue.maxBatchSize()).toBe(16);
+  expect(values(await queue.run(items(16)))).toEqual(sums(16));
   expect(sizes.slice(3)).toEqual([16]);
 });
 
 test("a model that mixes its items runs them one after the other, for good", async () => {
   // As a normalisation over the batch does.
   const { run } = adding((found) => found.map((sum) => sum / found.length));
-  const lane = createBatchQueue(run, SPECS, {});
-  expect(values(await lane.run(items(2)))).toEqual(sums(2));
-  expect(lane.maxBatchSize()).toBe(1);
+  const queue = createBatchQueue(run, SPECS, {});
+  expect(values(await queue.run(items(2)))).toEqual(sums(2));
+  expect(queue.maxBatchSize()).toBe(1);
 });
 
 test("a model that answers once for all its items, or whose batch is fixed, is never batched", async () => {
@@ -68,9 +68,9 @@ test("an item that fails alone fails alone: the others of its batch are answered
     if (x?.data.includes(13)) throw new InsituError("unknown", "unlucky");
     return found;
   });
-  const lane = createBatchQueue(run, SPECS, {});
-  await lane.run(items(2));
-  const results = await lane.run([item(1, 2), item(13, 1), item(3, 4), item(5, 6)]);
+  const queue = createBatchQueue(run, SPECS, {});
+  await queue.run(items(2));
+  const results = await queue.run([item(1, 2), item(13, 1), item(3, 4), item(5, 6)]);
   expect(values(results)).toEqual([3, "unknown", 7, 11]);
 });
 
@@ -79,12 +79,12 @@ test("a batch for which there is no memory is halved until there is, and later o
     if (found.length > 4) throw new InsituError("out_of_memory", "too much");
     return found;
   });
-  const lane = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
-  await lane.run(items(2));
+  const queue = createBatchQueue(run, SPECS, { maxBatchSize: 16 });
+  await queue.run(items(2));
   sizes.length = 0;
-  expect(values(await lane.run(items(16)))).toEqual(sums(16));
+  expect(values(await queue.run(items(16)))).toEqual(sums(16));
   expect(sizes).toEqual([16, 8, 4, 4, 8, 4, 4]);
-  expect(lane.maxBatchSize()).toBe(4);
+  expect(queue.maxBatchSize()).toBe(4);
 });
 
 describe("parts", () => {
