@@ -116,7 +116,7 @@ export function intervalOf(values: number[]): Interval {
   return { mean, half: T19 * Math.sqrt(variance / values.length) };
 }
 
-const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
+const scheduler = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
 
 /** Runs the library's own training on tfjs's wasm backend in Node, with embeddings computed in the page. */
 export async function fewShot(
@@ -137,15 +137,15 @@ export async function fewShot(
           random,
         ).slice(0, shots),
       );
-      const examples = chosen.map((one, place) => ({ ...one, place, kept: false, bytes: 0, heldOut: undefined }));
-      const { made } = await trainVersion({
+      const examples = chosen.map((one, order) => ({ ...one, order, kept: false, bytes: 0, heldOut: undefined }));
+      const { version } = await trainVersion({
         examples,
         embedder: "bench",
         base: { name: "bench", version: "1.0.0", release: 1, digest: "" },
         trigger: "asked",
-        bench: trainingBackend(),
+        backend: trainingBackend(),
       });
-      const { head } = made;
+      const { head } = version;
       const unknown = (all: ExportedExample[]) =>
         all.filter(({ vector }) => applyHead(head, vector).distance > 1).length / Math.max(1, all.length);
       runs.push({
@@ -171,9 +171,9 @@ export async function fewShot(
 function trainingBackend(): TrainingBackend {
   return {
     lease: { target: { backend: "wasm" }, run: (step) => step(), end: () => undefined },
-    turns,
+    scheduler,
     signal: new AbortController().signal,
-    until: performance.now() + 60_000,
+    deadline: performance.now() + 60_000,
     onProgress: () => undefined,
   };
 }

@@ -48,9 +48,9 @@ async function measure(page: LoadsPage, name: PackageName, rounds: number, repor
     const outputs = new Set<string>();
     // The order rotates. A warm load needs a filled store, so `run` fills it first.
     for (const side of [...SIDES.slice(turn), ...SIDES.slice(0, turn)]) {
-      const { ms, answer } = await run(page, side, base);
+      const { ms, output } = await run(page, side, base);
       if (round >= 0) times[side].push(ms);
-      if (answer) outputs.add(String(answer));
+      if (output) outputs.add(String(output));
     }
     if (outputs.size !== 1) throw new Error(`${name}: the sides returned ${outputs.size} different outputs.`);
   }
@@ -60,7 +60,7 @@ async function measure(page: LoadsPage, name: PackageName, rounds: number, repor
   print(name, times, report);
 }
 
-async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: number; answer?: number[] }> {
+async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: number; output?: number[] }> {
   if (side === "coldInsitu") await page.call("forget", base);
   if (side === "warmInsitu") await page.call("loadInsitu", base);
   await page.call("collect");

@@ -4,7 +4,6 @@ import type { EventRow } from "../src/page/lazy/ranking/event-log.js";
 import { createRanker } from "../src/page/lazy/ranking/ranker.js";
 import type { PersonalRanker, RankingOptions } from "../src/page/lazy/ranking/types.js";
 import { createTable } from "../src/page/lib/idb-table.js";
-import { refuse } from "../test/support/refuse.js";
 import { changeTastes, createUser, ndcg, type User } from "./ranking-user.js";
 
 /** Numbers of clicks after which the order is measured. */
@@ -36,7 +35,6 @@ export async function openSession(
     model: "ranker",
     storeName: "bench",
     options,
-    refuse,
     random: user.random,
     // Without IndexedDB the rows stay in memory.
     table: createTable<EventRow>("bench"),

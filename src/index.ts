@@ -24,13 +24,15 @@ export type {
   MonitorSnapshot,
   MonitorWindow,
 } from "./page/lazy/monitor/types.js";
-export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/personal-model.js";
+export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/types.js";
 export type {
   PersonalRanker,
   RankedItem,
   RankingEvent,
   RankingItem,
   RankingOptions,
+  RankOptions,
+  RecordedEvent,
   TraitWeight,
 } from "./page/lazy/ranking/types.js";
 export type {
@@ -53,7 +55,6 @@ export type { ModelMonitor } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
-export type { StoredPersonalModel } from "./shared/protocol.js";
 export type {
   ClassificationTask,
   DetectionTask,
@@ -98,6 +99,9 @@ export type {
   PersonalVersion,
   RetrainEvent,
   RetrainTriggers,
+  StoredClassifier,
+  StoredPersonalModel,
+  StoredRanker,
   TrainingProgress,
   TrainingTrigger,
   TrainOptions,

@@ -9,7 +9,7 @@ import type { ModelInfo } from "../../src/shared/types/model.js";
 export interface Loaded {
   ms: number;
   /** First numbers of a prediction that is not timed; all engines must return the same. */
-  answer: number[];
+  output: number[];
 }
 
 export interface LoadedByInsitu extends Loaded {
@@ -38,7 +38,7 @@ export async function startPlain(tiny: string): Promise<void> {
   setWasmPaths("/dist/wasm/");
   if (!(await tf.setBackend("wasm"))) throw new Error("plain tfjs could not start wasm");
   // Not disposed, as in insitu, so that both backends already hold a model.
-  await firstAnswer(await loadGraphModel(`${tiny}model.json`));
+  await firstOutput(await loadGraphModel(`${tiny}model.json`));
 }
 
 export async function loadInsitu(base: string): Promise<LoadedByInsitu> {
@@ -51,7 +51,7 @@ export async function loadInsitu(base: string): Promise<LoadedByInsitu> {
   await model.stored;
   const { info } = model;
   await model.dispose();
-  return { ms, info, answer: Array.from(Object.values(outputs)[0]?.data.slice(0, 8) ?? []) };
+  return { ms, info, output: Array.from(Object.values(outputs)[0]?.data.slice(0, 8) ?? []) };
 }
 
 export async function loadPlain(base: string, from: From): Promise<Loaded> {
@@ -59,15 +59,15 @@ export async function loadPlain(base: string, from: From): Promise<Loaded> {
   const model = await (from === "store"
     ? loadGraphModel(`indexeddb://${base}`)
     : loadGraphModel(`${base}model.json`, { requestInit: { cache: "no-store" } }));
-  await firstAnswer(model);
+  await firstOutput(model);
   const ms = performance.now() - started;
   const input = tf.tensor([ID], [1], "int32");
-  const answer = Array.from((await read(model, input)).slice(0, 8));
+  const output = Array.from((await read(model, input)).slice(0, 8));
   model.dispose();
-  return { ms, answer };
+  return { ms, output };
 }
 
-async function firstAnswer(model: GraphModel): Promise<void> {
+async function firstOutput(model: GraphModel): Promise<void> {
   await read(model, tf.zeros([1], "int32"));
 }
 
@@ -121,7 +121,7 @@ function collectableWorker(): Worker {
 export async function collect(): Promise<void> {
   (globalThis as unknown as { gc(): void }).gc();
   if (!client) return;
-  const answer = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
+  const collected = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
   channel.postMessage("collect");
-  await answer;
+  await collected;
 }

@@ -20,7 +20,7 @@ async function open(createClient: CreateClient, folder: string): Promise<{ model
   return { model, mine: await model.personalize("bench") };
 }
 
-async function cut(crops: Crop[]): Promise<ImageBitmap[]> {
+async function cropBitmaps(crops: Crop[]): Promise<ImageBitmap[]> {
   const photos = new Map<string, ImageBitmap>();
   for (const { photo } of crops)
     if (!photos.has(photo))
@@ -40,7 +40,7 @@ async function exported(mine: PersonalModel): Promise<string> {
 
 export async function embedCrops(createClient: CreateClient, folder: string, crops: Crop[]): Promise<string> {
   const { mine } = await open(createClient, folder);
-  for (const [index, picture] of (await cut(crops)).entries())
+  for (const [index, picture] of (await cropBitmaps(crops)).entries())
     await mine.addExample(picture, (crops[index] as Crop).label);
   return exported(mine);
 }
@@ -60,7 +60,7 @@ export async function embedDigits(createClient: CreateClient, digits: { pixels: 
 /** Returns milliseconds of predictions and additions, measured in turn. */
 export async function addition(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { model, mine } = await open(createClient, folder);
-  const pictures = folder === "digits" ? undefined : await cut(crops);
+  const pictures = folder === "digits" ? undefined : await cropBitmaps(crops);
   const input = (round: number) =>
     pictures?.[Math.abs(round) % pictures.length] ?? new Float32Array(784).fill(round / rounds);
   const spent: Record<"predict" | "add", number[]> = { predict: [], add: [] };
@@ -78,7 +78,7 @@ export async function addition(createClient: CreateClient, folder: string, crops
 /** Adds five classes of twenty examples and trains repeatedly; reports the longest task of the main thread from 50 ms. */
 export async function training(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { mine } = await open(createClient, folder);
-  const pictures = await cut(crops);
+  const pictures = await cropBitmaps(crops);
   const held: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) held.push(duration);
@@ -102,7 +102,7 @@ export async function training(createClient: CreateClient, folder: string, crops
 /** Stored bytes of an example that keeps its photo. */
 export async function keeping(createClient: CreateClient, folder: string, crops: Crop[]): Promise<number> {
   const { mine } = await open(createClient, folder);
-  for (const picture of await cut(crops)) await mine.addExample(picture, "kept", { keep: true });
+  for (const picture of await cropBitmaps(crops)) await mine.addExample(picture, "kept", { keep: true });
   const { bytes, examples } = await mine.state();
   return bytes / examples;
 }

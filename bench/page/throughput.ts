@@ -87,16 +87,16 @@ async function takeTurns(runs: [Run, Run], count: number, rounds: number): Promi
   const times: Record<Run["name"], number[]> = { fast: [], slow: [] };
   const backends = new Set<string>();
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
-    const answers: Prediction[][] = [];
+    const results: Prediction[][] = [];
     for (const { name, run } of round % 2 === 0 ? runs : runs.toReversed()) {
       const started = performance.now();
       const predictions = await run();
       if (round >= 0) times[name].push(performance.now() - started);
       if (predictions.length !== count) throw new Error(`${predictions.length} predictions of ${count} inputs.`);
       for (const { backend } of predictions) backends.add(backend);
-      answers.push(predictions);
+      results.push(predictions);
     }
-    const odd = answers[0]?.findIndex((prediction, at) => !isClose(prediction, answers[1]?.[at]));
+    const odd = results[0]?.findIndex((prediction, at) => !isClose(prediction, results[1]?.[at]));
     if (odd !== -1) throw new Error(`Input ${odd} has another output when it is predicted together with others.`);
   }
   return { ...times, backends: [...backends], isolated: crossOriginIsolated };

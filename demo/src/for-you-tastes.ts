@@ -7,7 +7,7 @@ import { traitInWords } from "./for-you-films.js";
 const MAX_TASTES = 6;
 const MIN_WEIGHT = 0.1;
 
-export function showTastes(ranker: PersonalRanker): void {
+export async function showTastes(ranker: PersonalRanker): Promise<void> {
   const tastes = ranker.tastes();
   const strongest = Math.abs(tastes[0]?.weight ?? 1);
   const list = (id: string, sign: 1 | -1, none: string) => {
@@ -23,7 +23,7 @@ export function showTastes(ranker: PersonalRanker): void {
   };
   list("likes", 1, "Nothing yet: choose a film.");
   list("dislikes", -1, "Nothing yet.");
-  const events = ranker.events();
+  const events = (await ranker.events()).length;
   byId("kept", HTMLElement).textContent =
     events === 0
       ? "Nothing is stored about you."

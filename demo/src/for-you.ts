@@ -31,7 +31,7 @@ function isWanted(film: Film): boolean {
   return (genre.value === "" || traitOf(film, "genre") === genre.value) && !readSeen().has(film.id);
 }
 
-const refresh = () => showTastes(ranker);
+const refresh = async () => showTastes(ranker);
 
 /** Renders both lists and records which films are shown. */
 function show(): void {
@@ -51,7 +51,7 @@ function show(): void {
   byId("plain", HTMLElement).replaceChildren(...plain.map(({ film }) => line({ film } as Shown)));
   // In a list filtered by genre, ignoring a film says nothing about the genre, so nothing is recorded.
   if (genre.value !== "") {
-    refresh();
+    guarded(refresh);
     return;
   }
   guarded(() =>

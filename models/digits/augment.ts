@@ -20,7 +20,7 @@ const SHIFT = 2;
 
 /** Writes the augmented image to `to` at `offset`, by bilinear sampling. */
 export function augment(pixels: Float32Array, random: () => number, to: Float32Array, offset: number): void {
-  const spread = (most: number) => (random() * 2 - 1) * most;
+  const spread = (max: number) => (random() * 2 - 1) * max;
   const angle = spread(TURN);
   const scaleX = 1 + spread(STRETCH);
   const scaleY = 1 + spread(STRETCH);

@@ -45,7 +45,7 @@ export async function convert(folder: string): Promise<string> {
   const { layers } = json.modelTopology.model_config.config;
   const used = layers.slice(0, layers.findIndex(({ name }) => name === LAST) + 1);
   const specs = json.weightsManifest.flatMap(({ weights }) => weights);
-  const { kept, weights } = cut(specs, bytes, new Set(used.map(({ name }) => name)));
+  const { kept, weights } = selectWeights(specs, bytes, new Set(used.map(({ name }) => name)));
   const nodes = [...kept.map(({ name }) => constant(name)), ...nodesOf(used, kept)];
   const axes: WeightSpec = { name: "height_and_width", shape: [2], dtype: "int32" };
   const model = {
@@ -66,7 +66,7 @@ export async function convert(folder: string): Promise<string> {
 }
 
 /** The weights of these layers and their bytes, unchanged: one byte per weight. */
-function cut(specs: WeightSpec[], bytes: Buffer, layers: ReadonlySet<string>) {
+function selectWeights(specs: WeightSpec[], bytes: Buffer, layers: ReadonlySet<string>) {
   const kept: WeightSpec[] = [];
   const weights: Buffer[] = [];
   let at = 0;

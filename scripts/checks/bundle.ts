@@ -1,4 +1,4 @@
-// What dist/ and the tarball must hold and must not: sizes, self-containment, the worker literal, the file list.
+// Checks dist/ and the tarball: sizes, imports between the files, the worker literal, the list of files.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
@@ -73,7 +73,7 @@ function isNode(value: unknown): value is Node {
 
 /**
  * Imports and `require` calls in a bundle. Parsed, not searched: tfjs has methods named `import`, and a string that
- * says `require(` is no call.
+ * contains `require(` is not a call.
  */
 export function outsideReferences(source: string): string[] {
   const found: string[] = [];

@@ -19,7 +19,7 @@ export interface TaskFile {
 }
 
 /** Where the task and its labels come from: the paths of two files, or the task itself. */
-export interface TaskSource {
+interface TaskSource {
   task?: string | TaskFile | ModelTask;
   labels?: string;
 }

@@ -6,7 +6,7 @@ import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/mod
 import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
-import type { PersonalModel } from "./lazy/personal/personal-model.js";
+import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
@@ -58,9 +58,15 @@ export interface Model<K extends TaskKind = TaskKind> {
    */
   watch(source: WatchSource, options?: WatchOptions): Watch<K>;
   /**
-   * Tells what a prediction should have been, now or up to 7 days later, also from another page of the site. Once for each prediction:
-   * the same again changes nothing, another truth replaces the first. Only whether it was right leaves the page, where telemetry is
-   * on. Rejects with `input_invalid` for a label that the model does not have.
+   * Reports the truth of a prediction, up to 7 days later, also from another page of the site. The same truth again changes nothing,
+   * another one replaces the first. Only whether the prediction was right leaves the page, if telemetry is on.
+   * @throws `input_invalid` for a label that the model does not have, `disabled` when the option `monitor` is false, `network` when the
+   * monitor could not be fetched.
+   * @example
+   * ```ts
+   * const { id } = await model.predict(image);
+   * await model.feedback(id, { label: "cat" });
+   * ```
    */
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   /**

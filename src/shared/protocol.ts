@@ -22,6 +22,7 @@ import type {
   PersonalPrediction,
   PersonalState,
   PersonalVersion,
+  StoredClassifier,
   TrainingProgress,
   TrainingTrigger,
 } from "./types/personal.js";
@@ -123,53 +124,47 @@ export interface BackendChange {
   code: ErrorCode;
 }
 
-/** What is asked of a personal model; it is known by its base model's handle and its own name, so that any worker can answer. */
-export type PersonalRequest =
-  | { kind: "state" }
-  /** `id` is the page's, so that a repeated call adds nothing twice. */
-  | { kind: "add"; id: string; label: string; keep: boolean; input: WireInput }
-  | { kind: "examples" }
-  | { kind: "kept"; id: string }
-  | { kind: "remove"; id?: string; label?: string }
-  | { kind: "train"; budget: number; trigger: TrainingTrigger }
-  | { kind: "predict"; input: WireInput }
-  | { kind: "evaluate" }
-  | { kind: "versions" }
-  | { kind: "revert"; version?: number }
-  | { kind: "export"; kept: boolean }
-  | { kind: "import"; file: Blob }
-  | { kind: "forget" };
-
-/** What each request is answered with; the page adds the rest of the timings. */
-export interface PersonalResults {
-  state: Omit<PersonalState, "storeError"> & { storeError?: WireError };
-  add: Omit<AddedExample, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  examples: PersonalExample[];
-  kept: Blob | undefined;
-  remove: number;
-  train: PersonalVersion;
-  predict: Omit<PersonalPrediction, "id" | "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  evaluate: PersonalEvaluation;
-  versions: PersonalVersion[];
-  revert: PersonalVersion;
-  export: Blob;
-  import: ImportResult;
-  forget: undefined;
+/**
+ * The calls of a personal model: arguments and result of each method. To add a method, add a line here; the compiler then asks for its
+ * handler (worker/personal/handlers.ts) and for the checks of its arguments (worker/validate-request.ts). The page calls it with
+ * `call("method", args, options)`, and names it there for error messages (page/lazy/personal/calls.ts).
+ */
+export interface PersonalMethods {
+  state: { args: NoArguments; result: Omit<PersonalState, "storeError"> & { storeError?: WireError } };
+  /** `id` is made by the page, so that a repeated call adds nothing twice. */
+  addExample: {
+    args: { id: string; label: string; keep: boolean; input: WireInput };
+    result: Omit<AddedExample, "timings"> & WorkerMeasurements;
+  };
+  examples: { args: NoArguments; result: PersonalExample[] };
+  kept: { args: { id: string }; result: Blob | undefined };
+  remove: { args: { id?: string; label?: string }; result: number };
+  train: { args: { budget: number; trigger: TrainingTrigger }; result: PersonalVersion };
+  predict: { args: { input: WireInput }; result: Omit<PersonalPrediction, "id" | "timings"> & WorkerMeasurements };
+  evaluate: { args: NoArguments; result: PersonalEvaluation };
+  versions: { args: NoArguments; result: PersonalVersion[] };
+  revert: { args: { version?: number }; result: PersonalVersion };
+  export: { args: { kept: boolean }; result: Blob };
+  import: { args: { file: Blob }; result: ImportResult };
+  forget: { args: NoArguments; result: undefined };
 }
 
-export type PersonalResult<R extends PersonalRequest = PersonalRequest> = PersonalResults[R["kind"]];
+type NoArguments = Record<never, never>;
 
-/** As the page's room asks it, which leaves the input to those who send it. */
-export type PersonalArguments<K extends PersonalRequest["kind"]> = Omit<Extract<PersonalRequest, { kind: K }>, "input">;
+/** What a run of the base model adds to a result; the page adds the rest of the timings. */
+interface WorkerMeasurements {
+  timings: WorkerTimings;
+  memory: WorkerMemory;
+}
 
-/** A personal model that is kept, for those that list them. */
-export interface StoredPersonalModel {
-  model: string;
-  name: string;
-  examples: number;
-  versions: number;
-  /** Bytes. */
-  bytes: number;
+export type PersonalMethod = keyof PersonalMethods;
+export type PersonalArguments<M extends PersonalMethod> = PersonalMethods[M]["args"];
+export type PersonalResult<M extends PersonalMethod> = PersonalMethods[M]["result"];
+
+/** One call of a personal model. The model is known by its base model's handle and its own name, so that any worker can answer. */
+export interface PersonalRequest<M extends PersonalMethod = PersonalMethod> {
+  method: M;
+  args: PersonalArguments<M>;
 }
 
 /** Events pushed by the worker. `moved` is absent where a model moved only because another backend is faster. */
@@ -205,7 +200,7 @@ export interface ClientMethods {
   load: { args: [url: string, options: HostLoadOptions]; result: LoadedModel; progress: LoadProgress };
   /** Answers as soon as the worker's thread is free; a worker that hangs never does. */
   ping: { args: []; result: undefined };
-  listPersonal: { args: []; result: StoredPersonalModel[] };
+  listPersonal: { args: []; result: StoredClassifier[] };
   /** Removes all personal models and the keys that decrypt them. */
   forgetPersonal: { args: []; result: undefined };
   listPackages: { args: []; result: StoredPackage[] };

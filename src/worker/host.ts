@@ -8,7 +8,7 @@ import { OpenModels } from "./open-models.js";
 import type { Platform } from "./package/platform.js";
 import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
-import { createPersonalRegistry } from "./personal/registry.js";
+import { PersonalRegistry } from "./personal/registry.js";
 import { prewarmBackend } from "./prewarm-backend.js";
 import { createScheduler } from "./runtime/scheduling/scheduler.js";
 import type { Engine } from "./runtime/session/engine.js";
@@ -47,7 +47,7 @@ const handlers: Handlers = {
     models.get(model).live.predict(input, { priority, signal }),
   personal({ models, personal }, { signal, report }, model, name, request) {
     const { live, manifest, ref } = models.get(model);
-    return personal.ask({ live, manifest, ref }, name, request, {
+    return personal.call({ runner: live, manifest, ref }, name, request, {
       signal,
       onProgress: (progress) => void report(progress),
     });
@@ -110,7 +110,7 @@ function connect(deps: HostDeps, config: HostConfig, emit: OnHostEvent): HostCon
   const scheduler = createScheduler();
   const store = deps.openStore(config, (event) => void emit({ kind: "store", event }));
   const engine = deps.createEngine(config, store);
-  const personal = createPersonalRegistry(config.storage.name, engine, scheduler);
+  const personal = new PersonalRegistry(config.storage.name, engine, scheduler);
   // While the package is looked up. What cannot be started is found out again, and reported, by the load.
   if (config.hint) void scheduler.runExclusive(() => prewarmBackend(engine, config)).catch(() => undefined);
   const models = new OpenModels((model) => void emit({ kind: "residence", ...model }));

@@ -2,7 +2,7 @@
 import type { Endpoint } from "comlink";
 import { InsituError } from "../shared/errors.js";
 import { parseUrl } from "../shared/parse-url.js";
-import type { Host, PersonalRequest, WireInput } from "../shared/protocol.js";
+import type { Host, PersonalArguments, PersonalMethod, WireInput } from "../shared/protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -41,9 +41,10 @@ const isMaybe =
   (value) =>
     value === undefined || check(value);
 
-const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
+/** A check for each argument of each method: the compiler demands an entry for a method that is added to the protocol. */
+const PERSONAL_ARGUMENTS: { [M in PersonalMethod]: Record<keyof PersonalArguments<M>, Check> } = {
   state: {},
-  add: { id: isText, label: isName, keep: isFlag, input: isInput },
+  addExample: { id: isText, label: isName, keep: isFlag, input: isInput },
   examples: {},
   kept: { id: isText },
   remove: { id: isMaybe(isText), label: isMaybe(isText) },
@@ -58,9 +59,11 @@ const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
 };
 
 const isPersonalRequest: Check = (value) => {
-  if (!isRecord(value) || typeof value.kind !== "string" || !Object.hasOwn(REQUESTS, value.kind)) return false;
-  const checks = REQUESTS[value.kind as PersonalRequest["kind"]];
-  return Object.entries(checks).every(([key, check]) => check(value[key]));
+  if (!isRecord(value) || !isRecord(value.args)) return false;
+  const { method, args } = value;
+  if (typeof method !== "string" || !Object.hasOwn(PERSONAL_ARGUMENTS, method)) return false;
+  const checks: Record<string, Check> = PERSONAL_ARGUMENTS[method as PersonalMethod];
+  return Object.entries(checks).every(([key, check]) => check(args[key]));
 };
 
 const isPredictOptions: Check = (value) => isRecord(value) && isPriority(value.priority);

@@ -3,7 +3,7 @@ import { Build, type Range, type Value } from "./build.js";
 import { NUMBER_OPS, topK } from "./number-ops.js";
 import { PICTURE_OPS } from "./picture-ops.js";
 import { encodeModel, type OnnxGraph } from "./proto.js";
-import { cut, rangeOf } from "./range.js";
+import { clip, rangeOf } from "./range.js";
 import { readTfGraph, type TfGraph, type TfNode } from "./tfjs-graph.js";
 
 /** Converts the model at `path` for a batch of one. Only these outputs remain; they keep their names (such as `scores:0`). */
@@ -48,7 +48,7 @@ function convertNode(node: TfNode, inputs: Value[], readers: number, build: Buil
   if (node.op === "TopKV2") return topK(node, inputs, build);
   const range = rangeOf(node.op) ?? bound(node, inputs);
   const computed = inputs.find(({ constant }) => !constant);
-  if (range && computed) return [cut(computed, range, readers, build)];
+  if (range && computed) return [clip(computed, range, readers, build)];
   const convert = PICTURE_OPS[node.op] ?? NUMBER_OPS[node.op];
   if (!convert) throw new Error(`${node.name}: the operator ${node.op} is not supported.`);
   return [convert(node, inputs, build)];

@@ -8,7 +8,7 @@ const RANGES: Record<string, Range> = {
 };
 
 /** `max(min(relu(x), 6), 0)`, as Keras writes a Relu6, is one Clip, as the exporters of other frameworks write it. */
-export function cut(value: Value, { low, high }: Range, readers: number, build: Build): Value {
+export function clip(value: Value, { low, high }: Range, readers: number, build: Build): Value {
   const before = readers === 1 ? build.cuts.get(value.name) : undefined;
   if (before) build.takeBack(value);
   const clamp = (number: number) => Math.min(Math.max(number, low), high);
@@ -31,7 +31,7 @@ export function activate(value: Value, ops: string[], node: TfNode, build: Build
   if (!op) return value;
   const range = RANGES[op];
   if (!range || more.length > 0) throw new Error(`${node.name}: the fused ${ops.join(", ")} is not supported.`);
-  return cut(value, range, 0, build);
+  return clip(value, range, 0, build);
 }
 
 export const rangeOf = (op: string): Range | undefined => RANGES[op];

@@ -45,6 +45,6 @@ it("is the same network, except for rounding", async () => {
   expect(mine.length).toBe(1280);
   // Features of 0 to 6 that are not all alike: an empty comparison would prove nothing.
   expect(Math.max(...right) - Math.min(...right)).toBeGreaterThan(0.5);
-  const worst = mine.reduce((most, value, index) => Math.max(most, Math.abs(value - (right[index] as number))), 0);
+  const worst = mine.reduce((max, value, index) => Math.max(max, Math.abs(value - (right[index] as number))), 0);
   expect(worst).toBeLessThan(1e-4);
 }, 60_000);

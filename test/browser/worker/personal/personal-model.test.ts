@@ -1,4 +1,4 @@
-// A user's own classes: taught, trained, judged, reverted, moved and forgotten, in a real page with the real worker and database.
+// A user's own classes: taught, trained, evaluated, reverted and forgotten, with the real worker and database.
 import { expect, test } from "../../../support/fixtures.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 
@@ -196,7 +196,7 @@ test("consent that is denied stops learning; what was learned still answers, and
   expect(await codeOf(page, `window.mine.train()`)).toBe("consent_denied");
   expect((await say(page, digits(1, 20, 21)))[0]?.label).toBe("one");
   expect(await page.evaluate(() => window.client.personal.list())).toMatchObject([
-    { model: "digits", name: "mine", examples: 2, versions: 0 },
+    { kind: "classifier", model: "digits", name: "mine", examples: 2, versions: 0 },
   ]);
   await page.evaluate(() => window.client.personal.forget());
   expect(await page.evaluate(() => window.client.personal.list())).toEqual([]);
