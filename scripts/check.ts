@@ -80,6 +80,8 @@ const CHECKS: Check[] = [
     about: "import rules (dependency-cruiser)",
     run: command("npx", "depcruise", "src", "collector/src", "--config", ".dependency-cruiser.cjs"),
   },
+  { name: "measure", about: "long functions, repeated runs, unused exports", run: command("npm", "run", "measure") },
+  { name: "docs-api", about: "the API reference lacks no type", run: command("npx", "typedoc", "--emit", "none") },
   {
     name: "publint",
     about: "package.json against the files (publint --strict)",
