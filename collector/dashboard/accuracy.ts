@@ -1,10 +1,10 @@
 // The section of accuracy: what labels prove, with their interval, beside what is estimated without labels.
 import type { Report } from "../src/report-types.js";
-import type { Band, Chart, Line } from "./chart.js";
+import type { Chart, Line } from "./chart.js";
 import { make } from "./dom.js";
 import { nameOf } from "./figures.js";
 import { count, length, NONE, percent, short } from "./format.js";
-import { gridOf, spread } from "./grid.js";
+import { type Grid, gridOf, spread } from "./grid.js";
 import { type ChartPanel, createChartPanel, createTablePanel } from "./panel.js";
 import { frameSection, type Section } from "./section.js";
 import { type Windows, windowsOf } from "./windows.js";
@@ -103,67 +103,58 @@ function floorOf(model: string, windows: ReadonlyMap<Accuracy, Windows>): number
 }
 
 function chartOf(from: number, windows: Windows, estimate: Accuracy["estimate"], floor: number): Chart {
-  const { to, step, points: known } = windows;
-  const grid = gridOf(windows, [known]);
-  const byIndex = new Map(known.map((point) => [grid.at(point.time), point]));
-  const edge = (key: string, values: Line["values"]): Line => ({
-    key,
-    label: key,
-    paint: { quiet: true },
-    kind: "edge",
-    values,
-  });
-  const lines: Line[] = [
-    edge(
-      "high",
-      spread(grid, known, ({ high }) => high, null),
-    ),
-    edge(
-      "low",
-      spread(grid, known, ({ low }) => low, null),
-    ),
-    {
-      key: "labels",
-      label: "labelled, with 95 % interval",
-      paint: { series: 0 },
-      kind: "line",
-      dash: "solid",
-      values: spread(grid, known, ({ correct, labelled }) => correct / labelled, null),
-      tell: (index) => {
-        const at = byIndex.get(index);
-        if (!at) return null;
-        return `${percent(at.correct / at.labelled)} (${interval(at.low, at.high)}), ${count(at.correct)} of ${count(at.labelled)}`;
-      },
-    },
-  ];
-  const bands: Band[] = [{ upper: 0, lower: 1, quiet: false }];
-  if (estimate) {
-    const half = Z * estimate.standardError;
-    const level = (value: number) => grid.times.map(() => Math.min(1, value));
-    lines.push(
-      edge("estimate high", level(estimate.accuracy + half)),
-      edge("estimate low", level(estimate.accuracy - half)),
-      {
-        key: "estimate",
-        label: "estimate without labels, whole range",
-        paint: { quiet: true },
-        kind: "line",
-        dash: "dashed",
-        values: level(estimate.accuracy),
-        tell: () => `${percent(estimate.accuracy)} ± ${percent(half)}`,
-      },
-    );
-    bands.push({ upper: 3, lower: 4, quiet: true });
-  }
+  const { to, step } = windows;
+  const grid = gridOf(windows, [windows.points]);
   return {
     from,
     to,
     step,
     times: grid.times,
-    lines,
-    bands,
+    lines: [...labelLines(windows, grid), ...(estimate ? estimateLines(estimate, grid) : [])],
+    bands: [{ upper: 0, lower: 1, quiet: false }, ...(estimate ? [{ upper: 3, lower: 4, quiet: true }] : [])],
     range: [floor, 1],
     format: percent,
     axis: (value) => `${short(value * 100)} %`,
   };
+}
+
+function edge(key: string, values: Line["values"]): Line {
+  return { key, label: key, paint: { quiet: true }, kind: "edge", values };
+}
+
+/** The accuracy by labels, between the ends of its interval. */
+function labelLines({ points }: Windows, grid: Grid): Line[] {
+  const byIndex = new Map(points.map((point) => [grid.at(point.time), point]));
+  const high = spread(grid, points, ({ high }) => high, null);
+  const low = spread(grid, points, ({ low }) => low, null);
+  const labels: Line = {
+    key: "labels",
+    label: "labelled, with 95 % interval",
+    paint: { series: 0 },
+    kind: "line",
+    dash: "solid",
+    values: spread(grid, points, ({ correct, labelled }) => correct / labelled, null),
+    tell: (index) => {
+      const at = byIndex.get(index);
+      if (!at) return null;
+      return `${percent(at.correct / at.labelled)} (${interval(at.low, at.high)}), ${count(at.correct)} of ${count(at.labelled)}`;
+    },
+  };
+  return [edge("high", high), edge("low", low), labels];
+}
+
+/** The estimate without labels, between the ends of its interval. */
+function estimateLines({ accuracy, standardError }: NonNullable<Accuracy["estimate"]>, grid: Grid): Line[] {
+  const half = Z * standardError;
+  const level = (value: number) => grid.times.map(() => Math.min(1, value));
+  const line: Line = {
+    key: "estimate",
+    label: "estimate without labels, whole range",
+    paint: { quiet: true },
+    kind: "line",
+    dash: "dashed",
+    values: level(accuracy),
+    tell: () => `${percent(accuracy)} ± ${percent(half)}`,
+  };
+  return [edge("estimate high", level(accuracy + half)), edge("estimate low", level(accuracy - half)), line];
 }

@@ -85,7 +85,7 @@ const LENGTHS: [number, string][] = [
   [1000, "s"],
 ];
 
-/** `15 s`, `5 min`, `3 h`: in the largest unit that leaves a whole number. */
+/** `15 s`, `5 min`, `3 h`: in the largest unit that leaves an integer. */
 export function length(ms: number): string {
   const [size, name] = LENGTHS.find(([unit]) => ms >= unit && ms % unit === 0) ?? [1000, "s"];
   return `${three.format(ms / size)} ${name}`;
@@ -93,5 +93,5 @@ export function length(ms: number): string {
 
 /** Attribute values are `out_of_memory`; people read `out of memory`. */
 export function words(value: string): string {
-  return value === "unknown" ? "other" : value.replaceAll("_", " ");
+  return value.replaceAll("_", " ");
 }

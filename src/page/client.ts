@@ -39,12 +39,31 @@ export interface Client {
   capabilities(): Promise<Capabilities>;
   /** The packages that are stored in this browser. */
   readonly store: ModelStore;
+  /** What the library reports to the site's collector; off without `options.telemetry`. */
   readonly telemetry: {
-    /** `pending` keeps records in memory, `denied` drops them and all later ones. */
+    /**
+     * Changes the visitor's consent: `granted` sends, `pending` keeps records in memory, `denied` drops them and all later ones.
+     * @example
+     * ```ts
+     * client.telemetry.setConsent("granted");
+     * ```
+     */
     setConsent(consent: TelemetryConsent): void;
-    /** Sends what is waiting; resolves when it was sent or could not be. Never rejects. */
+    /**
+     * Sends the waiting records; resolves when they were sent or could not be sent. Never rejects.
+     * @example
+     * ```ts
+     * await client.telemetry.flush();
+     * ```
+     */
     flush(): Promise<void>;
-    /** How many records were made, sent, are waiting, and were dropped. */
+    /**
+     * The numbers of records that were made, sent, are waiting, and were dropped, since the page was opened.
+     * @example
+     * ```ts
+     * const { recorded, sent, dropped } = client.telemetry.stats();
+     * ```
+     */
     stats(): TelemetryStats;
   };
   /** What was learned from this user on this site, and their consent. */

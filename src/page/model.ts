@@ -58,9 +58,15 @@ export interface Model<K extends TaskKind = TaskKind> {
    */
   watch(source: WatchSource, options?: WatchOptions<K>): Watch<K>;
   /**
-   * Tells what a prediction should have been, now or up to 7 days later, also from another page of the site. Once for each prediction:
-   * the same again changes nothing, another truth replaces the first. Only whether it was right leaves the page, where telemetry is
-   * on. Rejects with `input_invalid` for a label that the model does not have.
+   * Reports the truth of a prediction, up to 7 days later, also from another page of the site. The same truth again changes nothing,
+   * another one replaces the first. Only whether the prediction was right leaves the page, if telemetry is on.
+   * @throws `input_invalid` for a label that the model does not have, `disabled` when the option `monitor` is false, `network` when the
+   * monitor could not be fetched.
+   * @example
+   * ```ts
+   * const { id } = await model.predict(image);
+   * await model.feedback(id, { label: "cat" });
+   * ```
    */
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   /**

@@ -30,7 +30,7 @@ export async function textsOf(page: Page, title: string): Promise<string[][]> {
 }
 
 const sumOf = (list: readonly { count: number }[]) => list.reduce((sum, { count }) => sum + count, 0);
-const spaced = (name: string) => (name === "unknown" ? "other" : name.replaceAll("_", " "));
+const spaced = (name: string) => name.replaceAll("_", " ");
 /** Order is the page's business. */
 const asSet = (rows: unknown[][]) => rows.map((row) => row.map(String).join(" | ")).sort();
 

@@ -7,15 +7,21 @@ import type { ExportRequest } from "./requests.js";
 import { contentType, MAX_KEEPALIVE_BYTES, type Transport, type TransportResult } from "./transport.js";
 import type { TelemetryOptions } from "./types.js";
 
-interface Deferred {
+interface FetchLaterResult {
   readonly activated: boolean;
 }
-type FetchLater = (url: string, init: RequestInit & { activateAfter?: number }) => Deferred;
+type FetchLater = (url: string, init: RequestInit & { activateAfter?: number }) => FetchLaterResult;
+
+interface Deferred {
+  request: ExportRequest;
+  result: FetchLaterResult;
+  controller: AbortController;
+}
 
 export interface PageEnd {
   /** Whether the browser has `fetchLater`, which sends requests also when the page crashes. */
   readonly canDefer: boolean;
-  /** Passes them to `fetchLater`: all of them, or none when the browser refuses one. */
+  /** Passes them to `fetchLater`, if `canDefer`: all of them, or none when the browser refuses one. */
   defer(requests: ExportRequest[]): boolean;
   /** Cancels the deferred requests; returns those that were sent meanwhile, and those that were cancelled. */
   recall(): { sent: ExportRequest[]; cancelled: ExportRequest[] };
@@ -29,9 +35,9 @@ export function createPageEnd(
   { keepalive = "auto", exporter }: TelemetryOptions,
   onResult: (request: ExportRequest, result: TransportResult) => void,
 ): PageEnd {
-  const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis);
+  const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis) as FetchLater;
   const canDefer = fetchLater !== undefined && !exporter && keepalive === "auto";
-  let deferred: { request: ExportRequest; result: Deferred; controller: AbortController }[] = [];
+  let deferred: Deferred[] = [];
 
   const send = (request: ExportRequest) =>
     void transport.send(request, true).then((result) => onResult(request, result));
@@ -55,9 +61,7 @@ export function createPageEnd(
         for (const request of requests) {
           const controller = new AbortController();
           const init = { ...transport.init(request), signal: controller.signal };
-          const result = fetchLater?.(transport.urlWithKey(request), init);
-          if (!result) return false;
-          deferred.push({ request, result, controller });
+          deferred.push({ request, controller, result: fetchLater(transport.urlWithKey(request), init) });
         }
         return true;
       } catch {

@@ -164,7 +164,7 @@ test("with monitoring off nothing is kept, and feedback is refused", async ({ pa
     (id) => window.model.feedback(id as string, { correct: true }).catch(({ code }) => code),
     made?.id,
   );
-  expect(code).toBe("backend_unavailable");
+  expect(code).toBe("disabled");
   expect((await snapshot(page)).versions).toEqual([]);
   const names = await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
   expect(names).not.toContain(`${store}-monitor`);
