@@ -1,7 +1,32 @@
-// The four test projects: pure rooms, the collector, real Chromium, and the packed tarball in strangers' apps.
-import { defineConfig } from "vitest/config";
+// The test projects: unit tests, the collector, pages in Chromium (five projects), and the packed tarball in other apps.
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
-const slow = { testTimeout: 180_000, hookTimeout: 180_000 };
+/** What fails on purpose, call by call or process by process. */
+const FAULTS = [
+  "test/browser/**/*faults*.test.ts",
+  "test/browser/**/{crash,damaged-profile,hostile-*,bad-input,poisoned,trouble}.test.ts",
+  "test/browser/worker/package/{download,store}/{resume,waiting,connection}.test.ts",
+  "test/browser/page/workers/{connection,recover}.test.ts",
+];
+/** Measures peaks of load: nothing else may run beside it. */
+const LOAD = ["test/browser/**/load-*.test.ts"];
+
+function browser(name: string, include: string[], exclude: string[] = []): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include,
+      exclude,
+      globalSetup: ["test/support/start-browsers.ts"],
+      // Whoever wants more at a time runs two projects: on a busy machine the models of a page are slow.
+      fileParallelism: false,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
+      // Of what is polled for; the default of one second is short where other parts use the same cores.
+      expect: { poll: { timeout: 20_000 } },
+    },
+  };
+}
 
 export default defineConfig({
   test: {
@@ -10,9 +35,20 @@ export default defineConfig({
       {
         test: { name: "collector", include: ["collector/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
       },
-      // One browser at a time: two cores, and a busy machine makes real models slow, not wrong.
-      { test: { name: "browser", include: ["test/browser/**/*.test.ts"], fileParallelism: false, ...slow } },
-      { test: { name: "consumers", include: ["test/consumers/**/*.test.ts"], fileParallelism: false, ...slow } },
+      browser("browser-page", ["test/browser/page/**/*.test.ts"], FAULTS),
+      browser("browser-worker", ["test/browser/worker/**/*.test.ts"], [...FAULTS, ...LOAD]),
+      browser("faults", FAULTS),
+      browser("demo", ["test/browser/demo/*.test.ts"]),
+      browser("load", LOAD),
+      {
+        test: {
+          name: "consumers",
+          include: ["test/consumers/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
     ],
   },
 });

@@ -1,34 +1,34 @@
-// Pages that nothing inspects while they are measured, and the memory of their process.
+// Opens pages whose network is not inspected while they are measured, and reads the memory of their processes.
 import { readFileSync, writeFileSync } from "node:fs";
 import type { CDPSession } from "playwright";
 import { launchChromium } from "../test/support/chromium.js";
 
 /**
- * A page of Playwright's own has its network inspected: each 64 kB that arrive become an event, bodies are kept for DevTools, and
- * reading 256 MB takes 2.0 s instead of 0.8 s and 30 MB more of the renderer. Playwright leaves pages of the default context
- * alone; that context also has a profile on disk, where others keep IndexedDB and the HTTP cache in memory.
+ * Playwright inspects the network of its own pages: each 64 kB becomes an event, bodies are kept for DevTools, and reading 256 MB
+ * takes 2.0 s instead of 0.8 s and 30 MB more memory. Playwright does not inspect pages of the default context. That context also
+ * has a profile on disk; others keep IndexedDB and the HTTP cache in memory.
  */
 export interface BareBrowser {
   version: string;
-  /** A page in a process of its own. */
+  /** Opens a page in its own process. */
   open(url: string): Promise<BarePage>;
-  /** The processes in which pages and their workers run. The browser does not tell which of them is whose. */
+  /** Ids of the renderer processes. The browser does not say which page runs in which. */
   renderers(): Promise<number[]>;
   close(): Promise<void>;
 }
 
 export interface BarePage {
-  /** Runs an expression, waits for it when it is a promise, and answers its value as JSON carries it. */
+  /** Runs an expression, awaits it if it is a promise, and returns its value by JSON. */
   evaluate<T>(expression: string): Promise<T>;
   close(): Promise<void>;
 }
 
 export async function launchBare(): Promise<BareBrowser> {
-  // The HTTP cache's usual size is a share of the free disk; 256 MB must fit beside the others.
+  // The default size of the HTTP cache depends on the free disk space; 256 MB must fit.
   const args = ["--js-flags=--expose-gc", "--disk-cache-size=2000000000"];
   const chromium = await launchChromium({ args });
   const cdp = await chromium.context.browser()?.newBrowserCDPSession();
-  if (!cdp) throw new Error("The browser that Playwright started is gone.");
+  if (!cdp) throw new Error("The browser has exited.");
   return {
     version: chromium.version,
     open: (url) => openPage(cdp, url),
@@ -42,7 +42,7 @@ async function renderers(cdp: CDPSession): Promise<number[]> {
   return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
 }
 
-interface Answer {
+interface CdpResponse {
   id: number;
   error?: { message: string };
   result?: { result: { value: unknown }; exceptionDetails?: { text: string; exception?: { description?: string } } };
@@ -50,13 +50,13 @@ interface Answer {
 
 async function openPage(cdp: CDPSession, url: string): Promise<BarePage> {
   const { targetId } = await cdp.send("Target.createTarget", { url: "about:blank" });
-  // Not flat: Playwright's connection drops what comes for sessions that it did not open.
+  // Not flat: Playwright's connection drops messages of sessions that it did not open.
   const { sessionId } = await cdp.send("Target.attachToTarget", { targetId, flatten: false });
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let calls = 0;
   const onMessage = (event: { sessionId: string; message: string }) => {
     if (event.sessionId !== sessionId) return;
-    const { id, error, result } = JSON.parse(event.message) as Answer;
+    const { id, error, result } = JSON.parse(event.message) as CdpResponse;
     const call = open.get(id);
     open.delete(id);
     const thrown = result?.exceptionDetails;
@@ -81,7 +81,7 @@ async function openPage(cdp: CDPSession, url: string): Promise<BarePage> {
   const evaluate = <T>(expression: string) =>
     ask<T>("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
   await ask("Page.navigate", { url });
-  // Only so can `import()` of the page's own scripts not meet about:blank.
+  // Otherwise `import()` could run in about:blank.
   while (!(await evaluate<boolean>(`location.href !== "about:blank" && document.readyState === "complete"`)));
   return {
     evaluate,
@@ -95,13 +95,13 @@ async function openPage(cdp: CDPSession, url: string): Promise<BarePage> {
 
 // ---- memory (Linux) ----------------------------------------------------------------------------------------------
 
-/** Forgets the peak so far. */
+/** Resets the recorded peak. */
 export function resetPeak(pid: number): void {
-  // proc_pid_clear_refs(5): 5 resets the peak resident set size to what is resident now.
+  // proc_pid_clear_refs(5): 5 resets the peak resident set size to the current one.
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Bytes resident now, and at most since `resetPeak`. */
+/** Resident bytes now, and their peak since `resetPeak`. */
 export function residentBytes(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;

@@ -1,4 +1,4 @@
-// How right a personal model is after one, two, five, ten and twenty examples a class, of images that nobody trained on.
+// Measures the accuracy of personal models after 1, 2, 5, 10 and 20 examples per class, on images not used for training.
 import { seeded } from "../models/digits/augment.js";
 import { type Digit, heldOut, SIDE } from "../models/digits/data.js";
 import { useWasm } from "../models/digits/wasm.js";
@@ -18,16 +18,17 @@ export const SEEDS = 20;
 const SURFACES = ["brick", "grass", "gravel"] as const;
 const PHOTO = 512;
 const CROP = 128;
-/** Of each half of each surface. */
+/** Number of crops of each half of each surface. */
 const CROPS_A_HALF = 40;
 
-/** Squares at chance places: to learn from in the left half of each surface, to be asked in the right one. */
+/** Squares at random positions: training examples from the left half of each surface, test examples from the right half. */
 export function surfaceCrops(seed: number): { learn: Crop[]; ask: Crop[] } {
   const random = seeded(seed);
   const half = (from: number) =>
     SURFACES.flatMap((label) =>
       Array.from({ length: CROPS_A_HALF }, () => ({
-        ...{ photo: `texture-${label}`, label },
+        photo: `texture-${label}`,
+        label,
         x: from + Math.floor(random() * (PHOTO / 2 - CROP)),
         y: Math.floor(random() * (PHOTO - CROP)),
       })),
@@ -35,12 +36,13 @@ export function surfaceCrops(seed: number): { learn: Crop[]; ask: Crop[] } {
   return { learn: half(0), ask: half(PHOTO / 2) };
 }
 
-/** Squares of photos that show no surface at all. */
+/** Squares of photos that show none of the surfaces. */
 export function otherCrops(seed: number): Crop[] {
   const random = seeded(seed);
   return ["coffee", "chelsea", "astronaut", "rocket"].flatMap((photo) =>
     Array.from({ length: 15 }, () => ({
-      ...{ photo, label: "other" },
+      photo,
+      label: "other",
       x: Math.floor(random() * 250),
       y: Math.floor(random() * 150),
     })),
@@ -49,9 +51,9 @@ export function otherCrops(seed: number): Crop[] {
 
 // ---- another writer ----------------------------------------------------------------------------------------------
 
-const TURN = (35 * Math.PI) / 180;
+const ROTATION = (35 * Math.PI) / 180;
 
-/** Digits that were held out from the model, as somebody writes them who leans to one side with a thick pen. */
+/** Held-out digits, rotated and thickened to imitate another writer. */
 export function writersDigits(perClass: number): Digit[] {
   const counts = new Map<number, number>();
   return heldOut()
@@ -60,17 +62,17 @@ export function writersDigits(perClass: number): Digit[] {
       counts.set(label, count);
       return count <= perClass;
     })
-    .map(({ pixels, label }) => ({ label, pixels: thickened(turned(pixels)) }));
+    .map(({ pixels, label }) => ({ label, pixels: thicken(rotate(pixels)) }));
 }
 
-function turned(pixels: Float32Array): Float32Array {
+function rotate(pixels: Float32Array): Float32Array {
   const middle = (SIDE - 1) / 2;
   const at = (x: number, y: number) =>
     x < 0 || y < 0 || x >= SIDE || y >= SIDE ? 0 : (pixels[y * SIDE + x] as number);
   return Float32Array.from({ length: SIDE * SIDE }, (_, index) => {
     const [u, v] = [(index % SIDE) - middle, Math.floor(index / SIDE) - middle];
-    const x = Math.cos(TURN) * u + Math.sin(TURN) * v + middle;
-    const y = -Math.sin(TURN) * u + Math.cos(TURN) * v + middle;
+    const x = Math.cos(ROTATION) * u + Math.sin(ROTATION) * v + middle;
+    const y = -Math.sin(ROTATION) * u + Math.cos(ROTATION) * v + middle;
     const [left, top] = [Math.floor(x), Math.floor(y)];
     const upper = at(left, top) * (1 - x + left) + at(left + 1, top) * (x - left);
     const lower = at(left, top + 1) * (1 - x + left) + at(left + 1, top + 1) * (x - left);
@@ -78,12 +80,12 @@ function turned(pixels: Float32Array): Float32Array {
   });
 }
 
-/** Each pixel is as dark as the darkest of the nine around it. */
-function thickened(pixels: Float32Array): Float32Array {
+/** Sets each pixel to the maximum of its 3 x 3 neighbourhood. */
+function thicken(pixels: Float32Array): Float32Array {
   return pixels.map((_, index) => {
-    let most = 0;
-    for (const dy of [-SIDE, 0, SIDE]) for (const dx of [-1, 0, 1]) most = Math.max(most, pixels[index + dx + dy] ?? 0);
-    return most;
+    let max = 0;
+    for (const dy of [-SIDE, 0, SIDE]) for (const dx of [-1, 0, 1]) max = Math.max(max, pixels[index + dx + dy] ?? 0);
+    return max;
   });
 }
 
@@ -92,20 +94,20 @@ function thickened(pixels: Float32Array): Float32Array {
 export interface Score {
   shots: number;
   accuracy: Interval;
-  /** Share of what belongs that is called unknown, and of what does not. */
+  /** Share of the known classes' examples that is called unknown, and of other images. */
   falseUnknown: number;
   trueUnknown?: number;
-  /** How often the softmax layer was the better head. */
+  /** Share of runs in which the softmax layer was the better head. */
   softmaxTaken: number;
 }
 
 export interface Interval {
   mean: number;
-  /** Half of the 95 % interval of the mean over seeds. */
+  /** Half the width of the 95 % confidence interval of the mean over seeds. */
   half: number;
 }
 
-// Student's 97.5 % point for 19 degrees of freedom.
+// 97.5 % quantile of Student's t with 19 degrees of freedom.
 const T19 = 2.093;
 
 export function intervalOf(values: number[]): Interval {
@@ -114,9 +116,9 @@ export function intervalOf(values: number[]): Interval {
   return { mean, half: T19 * Math.sqrt(variance / values.length) };
 }
 
-const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
+const scheduler = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
 
-/** The library's own training, on tfjs's wasm backend in Node; the embeddings are those of the page. */
+/** Runs the library's own training on tfjs's wasm backend in Node, with embeddings computed in the page. */
 export async function fewShot(
   learn: ExportedExample[],
   ask: ExportedExample[],
@@ -130,20 +132,20 @@ export async function fewShot(
     for (let seed = 0; seed < SEEDS; seed += 1) {
       const random = seeded(1_000 * shots + seed);
       const chosen = labels.flatMap((label) =>
-        shuffled(
+        shuffle(
           learn.filter((one) => one.label === label),
           random,
         ).slice(0, shots),
       );
-      const examples = chosen.map((one, place) => ({ ...one, place, kept: false, bytes: 0, heldOut: undefined }));
-      const { made } = await trainVersion({
+      const examples = chosen.map((one, order) => ({ ...one, order, kept: false, bytes: 0, heldOut: undefined }));
+      const { version } = await trainVersion({
         examples,
         embedder: "bench",
         base: { name: "bench", version: "1.0.0", release: 1, digest: "" },
         trigger: "asked",
-        bench: workbench(),
+        backend: trainingBackend(),
       });
-      const { head } = made;
+      const { head } = version;
       const unknown = (all: ExportedExample[]) =>
         all.filter(({ vector }) => applyHead(head, vector).distance > 1).length / Math.max(1, all.length);
       runs.push({
@@ -153,8 +155,8 @@ export async function fewShot(
         softmax: head.kind === "softmax" ? 1 : 0,
       });
     }
-    const mean = (of: (run: (typeof runs)[number]) => number) =>
-      runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+    const mean = (pick: (run: (typeof runs)[number]) => number) =>
+      runs.reduce((sum, run) => sum + pick(run), 0) / runs.length;
     scores.push({
       shots,
       accuracy: intervalOf(runs.map(({ accuracy }) => accuracy)),
@@ -166,17 +168,17 @@ export async function fewShot(
   return scores;
 }
 
-function workbench(): TrainingBackend {
+function trainingBackend(): TrainingBackend {
   return {
     lease: { target: { backend: "wasm" }, run: (step) => step(), end: () => undefined },
-    turns,
+    scheduler,
     signal: new AbortController().signal,
-    until: performance.now() + 60_000,
+    deadline: performance.now() + 60_000,
     onProgress: () => undefined,
   };
 }
 
-function shuffled<T>(items: T[], random: () => number): T[] {
+function shuffle<T>(items: T[], random: () => number): T[] {
   const all = [...items];
   for (let index = all.length - 1; index > 0; index -= 1) {
     const other = Math.floor(random() * (index + 1));

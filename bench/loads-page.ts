@@ -1,4 +1,4 @@
-// Opens the page in which loads are measured, nothing else inspecting it.
+// Opens the page in which loads are measured, without network inspection.
 
 import { MOUNTS } from "../test/support/page.js";
 import { startServer } from "../test/support/server.js";
@@ -8,14 +8,14 @@ import { PAGE } from "./page-build.js";
 
 export interface LoadsBrowser {
   version: string;
-  /** A new page with the library and both sides' scripts. */
+  /** Opens a page with the library and the scripts of both sides. */
   open(): Promise<LoadsPage>;
   renderers(): Promise<number[]>;
   close(): Promise<void>;
 }
 
 export interface LoadsPage extends BarePage {
-  /** Calls a function of bench/page/loads.ts with arguments that JSON carries. */
+  /** Calls a function of bench/page/loads.ts; arguments are passed as JSON. */
   call<T>(name: string, ...args: unknown[]): Promise<T>;
 }
 
@@ -23,7 +23,7 @@ export const baseOf = (name: string): string => `/packages/${name}/`;
 
 export async function openLoadsBrowser(): Promise<LoadsBrowser> {
   const mounts = { ...MOUNTS, "/bench/": PAGE, "/packages/": PACKAGES_DIR };
-  // So that the HTTP cache may hold what it is compared with.
+  // Allows the HTTP cache to store the packages.
   const server = await startServer({ mounts, headers: { "Cache-Control": "max-age=3600" } });
   const browser = await launchBare();
   return {

@@ -1,4 +1,4 @@
-// A load by insitu, from the network and from the store, against plain tfjs and the HTTP cache: interleaved, in one page.
+// Compares loads by insitu, from the network and from the store, with plain tfjs and the HTTP cache, interleaved in one page.
 import { baseOf, type LoadsPage, openLoadsBrowser } from "./loads-page.js";
 import { makePackages, type PackageName, packageBytes } from "./packages.js";
 import type { Loaded, LoadedByInsitu } from "./page/loads.js";
@@ -22,13 +22,13 @@ const RATIOS: { what: string; ours: Side; theirs: Side; target?: number }[] = [
   { what: "warm, against fetch from the HTTP cache", ours: "warmInsitu", theirs: "httpCache" },
 ];
 
-/** Answers the browser's version. */
+/** Resolves to the browser's version. */
 export async function benchLoads({ only }: { only?: string }, report: Report): Promise<string> {
   const cases = CASES.filter(({ name }) => !only || only === name);
   await makePackages(["tiny", ...cases.map(({ name }) => name)], report.say);
   const browser = await openLoadsBrowser();
   try {
-    report.say("\nLoads on wasm until the first answer is read back; milliseconds, medians");
+    report.say("\nLoads on wasm until the first output is read back; milliseconds, medians");
     for (const { name, rounds } of cases) await measure(await browser.open(), name, rounds, report);
     return browser.version;
   } finally {
@@ -42,25 +42,25 @@ async function measure(page: LoadsPage, name: PackageName, rounds: number, repor
   await page.evaluate(`loads.startInsitu(insitu.createClient, ${JSON.stringify(baseOf("tiny"))})`);
   await page.call("keepPlain", base);
   const times: Record<Side, number[]> = { coldInsitu: [], coldPlain: [], warmInsitu: [], warmPlain: [], httpCache: [] };
-  // One round apart: code is compiled, and the HTTP cache is filled.
+  // Round -1 is not measured: it compiles code and fills the HTTP cache.
   for (let round = -1; round < rounds; round += 1) {
     const turn = round < 0 ? 0 : round % SIDES.length;
-    const answers = new Set<string>();
-    // A warm load needs a store that a cold one filled: the order turns, and each warm one makes sure itself.
+    const outputs = new Set<string>();
+    // The order rotates. A warm load needs a filled store, so `run` fills it first.
     for (const side of [...SIDES.slice(turn), ...SIDES.slice(0, turn)]) {
-      const { ms, answer } = await run(page, side, base);
+      const { ms, output } = await run(page, side, base);
       if (round >= 0) times[side].push(ms);
-      if (answer) answers.add(String(answer));
+      if (output) outputs.add(String(output));
     }
-    if (answers.size !== 1) throw new Error(`${name}: the sides gave ${answers.size} different answers.`);
+    if (outputs.size !== 1) throw new Error(`${name}: the sides returned ${outputs.size} different outputs.`);
   }
   await page.call("dropPlain", base);
   await page.call("forget", base);
   await page.close();
-  tell(name, times, report);
+  print(name, times, report);
 }
 
-async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: number; answer?: number[] }> {
+async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: number; output?: number[] }> {
   if (side === "coldInsitu") await page.call("forget", base);
   if (side === "warmInsitu") await page.call("loadInsitu", base);
   await page.call("collect");
@@ -71,7 +71,7 @@ async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: num
       const { source, backend, storeError } = loaded.info;
       const expected = side === "coldInsitu" ? "network" : "cache";
       if (source !== expected || backend !== "wasm" || storeError)
-        throw new Error(`${base} came from ${source} on ${backend} (${storeError?.message}): the row is worthless.`);
+        throw new Error(`${base} came from ${source} on ${backend} (${storeError?.message}): the row is not valid.`);
       return loaded;
     }
     case "coldPlain":
@@ -85,7 +85,7 @@ async function run(page: LoadsPage, side: Side, base: string): Promise<{ ms: num
   }
 }
 
-function tell(name: PackageName, times: Record<Side, number[]>, report: Report): void {
+function print(name: PackageName, times: Record<Side, number[]>, report: Report): void {
   const p50 = Object.fromEntries(SIDES.map((side) => [side, percentile(times[side], 0.5)]));
   report.say(`\n${name} (${packageBytes(name)} bytes), ${times.coldInsitu.length} rounds`);
   for (const { what, ours, theirs, target } of RATIOS) {

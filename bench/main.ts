@@ -1,4 +1,4 @@
-// `npm run bench`: insitu against plain TensorFlow.js in interleaved runs, in a real browser.
+// `npm run bench`: compares insitu with plain TensorFlow.js in interleaved runs in a real browser.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
@@ -40,9 +40,9 @@ interface Options {
   strict: boolean;
 }
 
-function whole(text: string): number {
+function roundCount(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 3) throw new InvalidArgumentError("It must be a whole number of at least 3.");
+  if (!Number.isInteger(value) || value < 3) throw new InvalidArgumentError("It must be an integer of at least 3.");
   return value;
 }
 
@@ -53,16 +53,23 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, preparing pictures, many at once, starts, loads of packages, memory of a load; with itself when it is watched; and what learning from a user gives and costs.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry, and accuracy and cost of personal models and ranking.",
   )
-  .argument("[part...]", `${PARTS.join(", ")}; default all`, part)
-  .option("--rounds <n>", "interleaved rounds a case of predict; the other parts take fewer unless told", whole, 50)
-  .option("--only <name>", "cases of this model or package only")
-  .addOption(new Option("--cores <which>", "predict on one thread or on all cores only").choices(["one", "all"]))
-  .option("--peers", "adds LiteRT.js and onnxruntime-web to predict; installs them in bench/peers first", false)
-  .option("--webgpu", "adds objects on WebGPU; without a GPU in software, and very slow", false)
-  .option("--json", "prints the figures as JSON", false)
-  .option("--strict", "exits with 1 when a target is missed", false)
+  .argument("[part...]", `${PARTS.join(", ")}; default: all`, part)
+  .option(
+    "--rounds <n>",
+    "interleaved rounds per case of predict; the other parts use fewer by default",
+    roundCount,
+    50,
+  )
+  .option("--only <name>", "run only the cases of this model or package")
+  .addOption(
+    new Option("--cores <which>", "run predict only on one thread, or only on all cores").choices(["one", "all"]),
+  )
+  .option("--peers", "add LiteRT.js and onnxruntime-web to predict; installs them in bench/peers first", false)
+  .option("--webgpu", "add objects on WebGPU; very slow without a GPU, since it then runs in software", false)
+  .option("--json", "print the figures as JSON", false)
+  .option("--strict", "exit with 1 if a target is missed", false)
   .addHelpText(
     "after",
     "\npredict runs twice: on one thread (a page that is not cross-origin isolated) and on all cores (one that is). Results are also written to bench/results/.",
@@ -74,10 +81,10 @@ const wanted = parts.length > 0 ? parts : PARTS;
 const report = createReport(options.json);
 
 const before = loadavg()[0] ?? 0;
-// Ranking is simulated here, in no browser.
+// Ranking is simulated in Node, without a browser.
 if (wanted.some((name) => name !== "ranking")) await buildPages();
 let browser = "";
-// Only predict has so many rounds; the others know their own number, and a number that was asked for goes before it.
+// The default of --rounds is for predict only. The other parts have their own default.
 const given = {
   only: options.only,
   rounds: program.getOptionValueSource("rounds") === "cli" ? options.rounds : undefined,
@@ -94,13 +101,11 @@ if (wanted.includes("memory")) browser = await benchMemory(options, report);
 if (wanted.includes("ranking")) await benchRanking({}, report);
 
 const after = loadavg()[0] ?? 0;
-// Threads that must share a core with another program wait for each other: such ratios say nothing.
-report.say(
-  `\n${cpus().length} cores; load of the machine ${before.toFixed(1)} before, ${after.toFixed(1)} after (over a minute)`,
-);
+// On a loaded machine, threads wait for each other and the ratios are not valid.
+report.say(`\n${cpus().length} cores; load average ${before.toFixed(1)} before, ${after.toFixed(1)} after (1 minute)`);
 const results = { browser, cores: cpus().length, load: { before, after }, rows: report.rows };
 mkdirSync(join(ROOT, "bench/results"), { recursive: true });
 writeFileSync(join(ROOT, "bench/results/latest.json"), JSON.stringify(results, null, 2));
 if (options.json) console.log(JSON.stringify(results, null, 2));
-// A row that is worth nothing fails the run always, a missed target only where that is asked for.
+// An invalid row always fails the run, a missed target only with --strict.
 process.exitCode = report.errors > 0 || (options.strict && report.missed > 0) ? 1 : 0;

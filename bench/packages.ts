@@ -1,23 +1,23 @@
-// Makes the synthetic model packages that loads are measured with: sums of embedding look-ups, of any size wanted.
+// Creates synthetic model packages of several sizes for measuring loads: sums of embedding look-ups.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../src/cli/pack.js";
 
-/** Under `.cache`, which git ignores; made once. */
+/** Under `.cache`, which git ignores. */
 export const PACKAGES_DIR = join(".cache", "bench", "packages");
 
 interface Recipe {
   name: string;
   tables: number;
-  /** Of each table; every row has 1024 numbers. */
+  /** Rows of each table; a row has 1024 numbers. */
   rows: number;
-  /** How the files keep the numbers; the tables in memory are float32 always. */
+  /** The type in the files; in memory the tables are always float32. */
   stored: keyof typeof STORED_BYTES;
 }
 
 /** Sizes are of the files, in 1024 * 1024 bytes: a quantised variant of the same size holds two or four times the numbers. */
 export const RECIPES = [
-  // Starts worker and backend before a clock does.
+  // Loaded first, so that worker and backend are started before the clock.
   { name: "tiny", tables: 1, rows: 16, stored: "float32" },
   { name: "4MB", tables: 4, rows: 256, stored: "float32" },
   { name: "32MB", tables: 4, rows: 2048, stored: "float32" },
@@ -29,17 +29,17 @@ export type PackageName = (typeof RECIPES)[number]["name"];
 
 const COLUMNS = 1024;
 const STORED_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
-// What tensorflowjs_converter cuts weights into (write_weights.py, shard_size_bytes).
+// Shard size of tensorflowjs_converter (write_weights.py, shard_size_bytes).
 const SHARD_BYTES = 4 * 1024 * 1024;
-// Raise it when this file makes other bytes: packages of another version are made again.
+// Increase it whenever this file creates different bytes: packages of another version are created again.
 const VERSION = "1.0.0";
 
-/** Makes what is not there yet. */
+/** Creates the packages that are missing or outdated. */
 export async function makePackages(names: readonly PackageName[], say: (line: string) => void): Promise<void> {
   for (const recipe of RECIPES) {
-    if (!names.includes(recipe.name) || isMade(recipe)) continue;
-    say(`making the package ${recipe.name} in ${PACKAGES_DIR}`);
-    await make(recipe);
+    if (!names.includes(recipe.name) || isCurrent(recipe)) continue;
+    say(`creating the package ${recipe.name} in ${PACKAGES_DIR}`);
+    await create(recipe);
   }
 }
 
@@ -49,13 +49,13 @@ export function packageBytes(name: PackageName): number {
   return manifest.files.reduce((sum: number, file: { size: number }) => sum + file.size, 0);
 }
 
-function isMade({ name }: Recipe): boolean {
+function isCurrent({ name }: Recipe): boolean {
   const path = join(PACKAGES_DIR, name, "insitu.json");
-  // The manifest is written last: without it the folder is half made.
+  // The manifest is written last: without it the package is incomplete.
   return existsSync(path) && JSON.parse(readFileSync(path, "utf8")).version === VERSION;
 }
 
-async function make(recipe: Recipe): Promise<void> {
+async function create(recipe: Recipe): Promise<void> {
   const dir = join(PACKAGES_DIR, recipe.name);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
@@ -72,7 +72,7 @@ const FLOAT = { type: "DT_FLOAT" };
 const INT = { type: "DT_INT32" };
 const sizes = (...dims: number[]) => ({ dim: dims.map((size) => ({ size: String(size) })) });
 
-/** `sum = AddN(GatherV2(table_i, ids))`: every table is read, and the run itself costs next to nothing. */
+/** `sum = AddN(GatherV2(table_i, ids))`: every table is read, and the run itself takes almost no time. */
 function modelJson({ tables, rows, stored }: Recipe, paths: string[]): unknown {
   const each = Array.from({ length: tables }, (_, index) => index);
   const quantization = { float32: undefined, float16: { dtype: stored }, uint8: { dtype: stored, scale: 0.001, min: -0.128 } }[stored]; // biome-ignore format: one a line of the table
@@ -118,7 +118,7 @@ function modelJson({ tables, rows, stored }: Recipe, paths: string[]): unknown {
 
 // ---- the weights -------------------------------------------------------------------------------------------------
 
-/** Cuts the run of all weights into shards; answers their names. */
+/** Splits all weights into shards and returns the file names. */
 function writeShards(recipe: Recipe, dir: string): string[] {
   const total = 4 + recipe.tables * recipe.rows * COLUMNS * STORED_BYTES[recipe.stored];
   const count = Math.ceil(total / SHARD_BYTES);
@@ -143,13 +143,13 @@ function writeShards(recipe: Recipe, dir: string): string[] {
   return paths;
 }
 
-/** The axis first: its four bytes make every table straddle shards, as real weights do. */
+/** The axis comes first: its four bytes make every table cross shard boundaries, as real weights do. */
 function* weights({ tables, rows, stored }: Recipe): Generator<Uint8Array> {
   yield new Uint8Array(4);
   for (let index = 0; index < tables; index += 1) yield table(rows * COLUMNS, stored, index + 1);
 }
 
-/** Other numbers for each seed: equal tables would be equal chunks, which are stored once. */
+/** Different numbers for each seed: equal tables would be equal chunks, which are stored once. */
 function table(count: number, stored: Recipe["stored"], seed: number): Uint8Array {
   const next = random(seed);
   const numbers = { float32: Float32Array, float16: Uint16Array, uint8: Uint8Array }[stored];
@@ -164,7 +164,7 @@ function table(count: number, stored: Recipe["stored"], seed: number): Uint8Arra
   return new Uint8Array(values.buffer);
 }
 
-/** 32 bits a call (Marsaglia's xorshift), the same in every run. */
+/** Returns 32 random bits per call (Marsaglia's xorshift), the same in every run. */
 function random(seed: number): () => number {
   let state = Math.imul(seed, 0x9e3779b9) || 1;
   return () => {

@@ -30,8 +30,8 @@ export async function buildPages(): Promise<void> {
       build: {
         outDir: PAGE,
         emptyOutDir: index === 0,
-        // tfjs's threaded wasm starts its threads from the source text of a function, which a minifier breaks: the load hangs.
-        // How long a start takes hangs on the size of scripts, and is measured where there are no threads.
+        // tfjs's threaded wasm starts its threads from the source text of a function. A minifier breaks it, and the load hangs.
+        // The start scripts are minified, since their size counts, and run without threads.
         minify: name.startsWith("start"),
         lib: { entry: join(ROOT, `bench/page/${name}.ts`), formats: ["es"], fileName: name },
       },

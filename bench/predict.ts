@@ -1,4 +1,4 @@
-// A prediction by insitu against the same by plain tfjs, and by other engines where they are installed, in one interleaved run.
+// Compares predictions of insitu, plain tfjs and, if installed, other engines in one interleaved run.
 import type { Backend } from "../src/shared/types/tensor.js";
 import { SWIFTSHADER_WEBGPU } from "../test/support/chromium.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
@@ -6,7 +6,7 @@ import { holdOne } from "./hold.js";
 import { inTime } from "./in-time.js";
 import { type Cores, makeNetworks, NETWORKS, type Network, networkBase, networkMounts } from "./networks.js";
 import type * as Compare from "./page/compare.js";
-import type { Comparison, Measured } from "./page/compare.js";
+import type { Comparison, SideResult } from "./page/compare.js";
 import { PAGE } from "./page-build.js";
 import { NO_PEERS, type PeerSite } from "./peers/site.js";
 import { interval, type Report } from "./report.js";
@@ -31,11 +31,11 @@ export interface PredictOptions {
   webgpu: boolean;
 }
 
-/** "Outputs must agree within 1e-3 or the row is an error" (issue 4). */
-const AGREEMENT = 1e-3;
+/** Outputs must agree within this, or the row is an error (issue 4). */
+const MAX_DIFFERENCE = 1e-3;
 
-// Fifty rounds of six engines take one; a software GPU needs twenty.
-const MOST_MINUTES = 40;
+// Fifty rounds of six engines take 1 minute; a software GPU needs 20.
+const MAX_MINUTES = 40;
 
 const PLAIN = "plain tfjs";
 
@@ -44,7 +44,7 @@ const WHERE: Record<Cores, string> = {
   all: "all cores (the page is cross-origin isolated)",
 };
 
-/** Answers the browser's version. */
+/** Resolves to the browser's version. */
 export async function benchPredict(
   options: PredictOptions,
   report: Report,
@@ -96,26 +96,26 @@ async function compareOne(
     await library.page.waitForFunction(() => "bench" in window);
     const plan = { base: networkBase(model), picture: network.picture, backend, rounds, peers: backend === "wasm" ? peers.of(model, cores) : [] }; // biome-ignore format: one line
     const work = library.page.evaluate((given) => window.bench.compare(window.insitu.createClient, given), plan);
-    const found = await inTime(work, MOST_MINUTES, `${model} on ${backend}`);
+    const found = await inTime(work, MAX_MINUTES, `${model} on ${backend}`);
     for (const { name, reason } of found.failed) report.error({ ...row, against: name }, `${name}: ${reason}`);
-    tell(one, found, row, report);
+    print(one, found, row, report);
   } catch (error) {
     report.error(row, error);
   }
 }
 
-function tell(
+function print(
   { network, backend, cores }: Case,
   found: Comparison,
   row: Record<string, unknown>,
   report: Report,
 ): void {
   const [insitu, ...others] = found.sides;
-  if (!insitu) throw new Error("The page measured nothing.");
+  if (!insitu) throw new Error("The page returned no measurements.");
   if (found.isolated !== (cores === "all")) throw new Error(`crossOriginIsolated is ${found.isolated}.`);
   check(insitu, backend, cores);
   report.say(line(insitu, ""));
-  if (insitu.ran.choice) report.say(`    it measured ${insitu.ran.choice}`);
+  if (insitu.ran.choice) report.say(`    its own measurements: ${insitu.ran.choice}`);
   const best = bestOf(others);
   for (const other of others) {
     const sides = { insitu: summary(insitu), other: summary(other) };
@@ -123,8 +123,8 @@ function tell(
     try {
       check(other, backend, cores);
       const ratio = ratioOfMedians(insitu.times, other.times);
-      // The targets are against plain tfjs; digits on cpu and objects on WebGPU are reported.
-      const target = other.name === PLAIN && backend === "wasm" ? network.most[cores] : undefined;
+      // The targets apply to plain tfjs on wasm; digits on cpu and objects on WebGPU are only reported.
+      const target = other.name === PLAIN && backend === "wasm" ? network.maxRatio[cores] : undefined;
       const words = other.name === PLAIN || !best.has(other.name) ? "" : ", its best number of threads";
       report.say(line(other, `${interval(ratio)}   ${report.mark(target, ratio.value)}${words}`));
       report.row({ ...about, ratio: ratio satisfies Ratio, target });
@@ -134,9 +134,9 @@ function tell(
   }
 }
 
-/** The fastest run of each engine: a peer is named with its number of threads after a comma. */
-function bestOf(sides: Measured[]): Set<string> {
-  const best = new Map<string, Measured>();
+/** The fastest run of each engine. The name of a peer ends in a comma and its number of threads. */
+function bestOf(sides: SideResult[]): Set<string> {
+  const best = new Map<string, SideResult>();
   for (const side of sides) {
     const [engine = ""] = side.name.split(",");
     const before = best.get(engine);
@@ -145,26 +145,26 @@ function bestOf(sides: Measured[]): Set<string> {
   return new Set([...best.values()].map(({ name }) => name));
 }
 
-/** Throws when a side ran elsewhere than the row says, or computed something else. */
-function check({ name, ran, difference }: Measured, backend: Backend, cores: Cores): void {
+/** Throws if a side ran on another backend, on too many threads, or returned other outputs. */
+function check({ name, ran, difference }: SideResult, backend: Backend, cores: Cores): void {
   if (ran.backend !== backend)
-    throw new Error(`${name} ran on ${ran.backend}, not on ${backend}: the row is worthless.`);
+    throw new Error(`${name} ran on ${ran.backend}, not on ${backend}: the row is not valid.`);
   if (cores === "one" && (ran.threads ?? 1) > 1)
-    throw new Error(`${name} ran on ${ran.threads} threads where there can be one: the row is worthless.`);
-  if (!(difference <= AGREEMENT))
+    throw new Error(`${name} ran on ${ran.threads} threads where only one is possible: the row is not valid.`);
+  if (!(difference <= MAX_DIFFERENCE))
     throw new Error(
-      `${name} is ${difference.toExponential(1)} from plain tfjs for the same input; ${AGREEMENT} is allowed.`,
+      `${name} differs by ${difference.toExponential(1)} from plain tfjs for the same input; at most ${MAX_DIFFERENCE} is allowed.`,
     );
 }
 
-function summary({ times, ran, difference }: Measured) {
+function summary({ times, ran, difference }: SideResult) {
   const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(times, share));
   return { p50, p95, p99, threads: ran.threads, choice: ran.choice, difference };
 }
 
-function line(side: Measured, verdict: string): string {
+function line(side: SideResult, verdict: string): string {
   const { p50 = 0, p95 = 0, p99 = 0, threads, difference } = summary(side);
   const cells = [p50, p95, p99].map((value) => value.toFixed(1).padStart(8)).join("");
   const on = threads === undefined ? "" : `${threads} thread${threads > 1 ? "s" : ""}`;
-  return `  ${side.name.padEnd(22)}${on.padEnd(10)}${cells}   ${difference.toExponential(0)} apart   ${verdict && `insitu / it ${verdict}`}`;
+  return `  ${side.name.padEnd(22)}${on.padEnd(10)}${cells}   difference ${difference.toExponential(0)}   ${verdict && `insitu / other ${verdict}`}`;
 }

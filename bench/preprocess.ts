@@ -1,4 +1,4 @@
-// How long pictures of 1080p take from the caller's object to the numbers of a 224 x 224 input, kind by kind.
+// Measures the preprocessing of 1080p images to a 224 x 224 input, for each kind of image object.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,11 +19,11 @@ export interface PreprocessOptions {
   rounds: number;
 }
 
-/** `decoding`: the kind's file must be decoded first, which no target is set for. */
+/** `decoding`: a file must be decoded first; there is no target for that. */
 const KINDS = ["bitmap", "canvas", "image element", "image data", "frame", "JPEG file, decoding", "new image element, decoding"]; // biome-ignore format: one line
 const TARGET_MS = 3;
 
-/** Answers the browser's version. */
+/** Resolves to the browser's version. */
 export async function benchPreprocess({ rounds }: PreprocessOptions, report: Report): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "insitu-pictures-"));
   await makePictureModel(folder, { width: 224, height: 224, boxesOnly: true });
@@ -36,25 +36,25 @@ export async function benchPreprocess({ rounds }: PreprocessOptions, report: Rep
   try {
     report.say(`\n1920 x 1080 to 224 x 224, ${rounds} rounds, milliseconds`);
     report.say(
-      "input                          worker p50   p95   on the page p50   p95   way there and back p50   target for all p50",
+      "input                          worker p50   p95   on the page p50   p95   transfer p50   sum p50 and target",
     );
     for (const kind of KINDS) {
-      const seen = await library.page.evaluate(
+      const samples = await library.page.evaluate(
         ([what, count]) => window.preprocess.measure(window.insitu.createClient, what, count),
         [kind, rounds] as const,
       );
       const cells = (times: number[], wide: number) =>
         percentile(times, 0.5).toFixed(2).padStart(wide) + percentile(times, 0.95).toFixed(2).padStart(7);
-      const worker = seen.map(({ preprocessMs: preprocess }) => preprocess);
-      const page = seen.map(({ held }) => held);
-      const way = seen.map(({ transferMs: transfer }) => transfer);
-      const whole = seen.map(({ preprocessMs: preprocess, transferMs: transfer }) => preprocess + transfer);
+      const worker = samples.map(({ preprocessMs: preprocess }) => preprocess);
+      const page = samples.map(({ blockedMs }) => blockedMs);
+      const way = samples.map(({ transferMs: transfer }) => transfer);
+      const whole = samples.map(({ preprocessMs: preprocess, transferMs: transfer }) => preprocess + transfer);
       const p50 = percentile(whole, 0.5);
       const target = kind.endsWith("decoding") ? undefined : TARGET_MS;
       report.say(
         `${kind.padEnd(30)}${cells(worker, 11)}${cells(page, 16)}${percentile(way, 0.5).toFixed(2).padStart(20)}      ${p50.toFixed(2).padStart(6)}  ${report.mark(target, p50)}`,
       );
-      report.row({ part: "preprocess", kind, n: seen.length, worker: percentile(worker, 0.5), page: percentile(page, 0.5), transfer: percentile(way, 0.5), p50, p95: percentile(whole, 0.95), target }); // biome-ignore format: one line
+      report.row({ part: "preprocess", kind, n: samples.length, worker: percentile(worker, 0.5), page: percentile(page, 0.5), transfer: percentile(way, 0.5), p50, p95: percentile(whole, 0.95), target }); // biome-ignore format: one line
     }
     return library.chromium.version;
   } finally {

@@ -1,37 +1,37 @@
-// A simulated user: hidden tastes in films, and clicks by them on a list that is looked at from the top.
+// A simulated user with hidden tastes in films, who reads a list from the top and clicks by these tastes.
 //
-// Why this user is as it is. The learner must not be shown a mirror, so the user differs from it in what the learner assumes:
-// - Tastes are drawn, not learned from anybody: no data of real users' clicks on films was at hand. Genres count most, a handful of directors much,
-//   and the time a film is of; real tastes are richer, and surely not drawn from a normal distribution.
-// - The liking of a time is a bump around one year, where the learner knows decades alone. Quality (the true rating, not the model's) counts a
-//   little, and every film has a part that no trait explains. So no setting of the learner's weights is the user.
-// - How fast attention falls with the place differs from user to user; the learner assumes one fall for all.
-// - A click takes a look and a liking, and 3 in 100 looks click on anything.
-// The learner's settings were chosen on seeds from 1,000 on, by hand and few; the users of the benchmark are those of the seeds 1 to 200.
+// The user must not follow the learner's own model, or the result would be too good. So it differs from what the learner assumes:
+// - Tastes are drawn at random, since no click data of real users was available. Genres count most, then a few directors and the
+//   year of the film. Real tastes are richer, and not normally distributed.
+// - The taste for a period is a peak around one year, while the learner only knows decades. Quality (the true rating, not the
+//   model's) counts a little, and every film has a part that no trait explains. So no weights of the learner equal the user.
+// - The decay of attention with the position differs between users; the learner assumes one decay for all.
+// - A click needs a look and a liking; in addition 3 of 100 looks end in a click at random.
+// The learner's settings were chosen by hand on a few seeds from 1,000; the benchmark's users have the seeds 1 to 200.
 import type { FilmItem } from "../models/ranker/catalogue.js";
 import { normalOf } from "../src/page/lazy/ranking/posterior.js";
 import { seeded } from "../test/support/ports.js";
 
 export interface User {
-  /** How much each film is liked, in deviations from the mean film of this user. */
+  /** How much each film is liked, in standard deviations from this user's mean. */
   likes: Float64Array;
-  /** Chance that the place is looked at. */
+  /** Probability that the position is looked at. */
   looks(position: number): number;
-  /** Whether a film that was looked at is clicked. */
+  /** Draws whether a film that is looked at is clicked. */
   clicks(index: number): boolean;
   random: () => number;
 }
 
 const GENRE = 1;
-// Of some 300 directors of at least three films, so many are loved and as many not.
-const LOVED_DIRECTORS = 8;
+// Of about 300 directors with at least three films, this many are liked and as many disliked.
+const LIKED_DIRECTORS = 8;
 const DIRECTOR = 1.5;
 const YEAR = 1;
 const YEAR_WIDTH = 10;
 const QUALITY = 0.3;
 const OWN = 0.3;
 const NOISE = 0.03;
-// A film one deviation above this user's mean is clicked every other time, one at the mean 12 times of 100.
+// A film one standard deviation above the mean is clicked with probability 0.5, one at the mean with 0.12.
 const CLICKED_AT = 1;
 const SHARPNESS = 2;
 
@@ -50,7 +50,7 @@ export function createUser(films: FilmItem[], seed: number): User {
   };
 }
 
-/** The same person with other tastes. */
+/** Gives the user new tastes. */
 export function changeTastes(user: User, films: FilmItem[]): void {
   user.likes.set(drawTastes(films, user.random));
 }
@@ -86,17 +86,17 @@ function drawDirectors(films: FilmItem[], random: () => number): Map<string, num
   }
   const known = [...counts].filter(([, count]) => count >= 3).map(([trait]) => trait);
   const drawn = new Map<string, number>();
-  while (drawn.size < 2 * LOVED_DIRECTORS) {
+  while (drawn.size < 2 * LIKED_DIRECTORS) {
     const trait = known[Math.floor(random() * known.length)] as string;
-    if (!drawn.has(trait)) drawn.set(trait, drawn.size < LOVED_DIRECTORS ? DIRECTOR : -DIRECTOR);
+    if (!drawn.has(trait)) drawn.set(trait, drawn.size < LIKED_DIRECTORS ? DIRECTOR : -DIRECTOR);
   }
   return drawn;
 }
 
 /**
- * Normalised discounted cumulative gain of the first ten (Jarvelin and Kekalainen 2002). The gain of a film is how many deviations it is liked above this
- * user's mean film, and nothing below it; 1 is the ten most liked films of the whole catalogue in their order. Films that were clicked before count
- * like all others, in every order alike.
+ * Normalized discounted cumulative gain of the first ten (Järvelin and Kekäläinen 2002). The gain of a film is its liking in standard
+ * deviations above the user's mean, and 0 below it. 1 means the ten most liked films of the catalogue in their order. Films that were
+ * clicked before count like all others.
  */
 export function ndcg(order: ArrayLike<number>, likes: Float64Array): number {
   const dcg = (gains: number[]) =>

@@ -1,27 +1,27 @@
-// What every part of the benchmark reports with: a line for people, a row for the JSON, a count of what went wrong.
+// Collects the results of every benchmark: lines for people, rows for JSON, counts of errors and missed targets.
 import type { Ratio } from "./statistics.js";
 
-/** What a figure must keep to. */
+/** The limit of a figure. */
 export type Target = { atMost: number } | { atLeast: number };
 
 export interface Report {
-  /** For people; on standard error where JSON goes to standard output. */
+  /** Prints a line for people; to standard error if JSON goes to standard output. */
   say(line: string): void;
   row(row: Record<string, unknown>): void;
-  /** Says whether a figure keeps to its target, and remembers a miss. A bare number is the most it may be. */
+  /** Returns whether a figure meets its target, and counts a miss. A bare number is a maximum. */
   mark(target: Target | number | undefined, value: number): string;
-  /** A row that is worth nothing, and why: the benchmark fails. */
+  /** Adds an invalid row with its reason; the benchmark fails. */
   error(row: Record<string, unknown>, problem: unknown): void;
 }
 
-export interface Reported {
+export interface ReportResult {
   rows: Record<string, unknown>[];
   missed: number;
   errors: number;
 }
 
-export function createReport(json: boolean): Report & Reported {
-  const report: Report & Reported = {
+export function createReport(json: boolean): Report & ReportResult {
+  const report: Report & ReportResult = {
     rows: [],
     missed: 0,
     errors: 0,
@@ -37,7 +37,7 @@ export function createReport(json: boolean): Report & Reported {
       return `${words}: MISSED`;
     },
     error(row, problem) {
-      // What a page throws comes with its stack.
+      // An error from a page includes its stack; only the first line is reported.
       const [error = ""] = (problem instanceof Error ? problem.message : String(problem)).split("\n");
       report.errors += 1;
       report.say(`  ERROR ${error}`);

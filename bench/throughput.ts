@@ -1,4 +1,4 @@
-// Many predictions: two workers against one in `predictAll`, and concurrent calls against serial ones.
+// Compares two workers with one in `predictAll`, and concurrent calls with serial ones.
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
 import { inTime } from "./in-time.js";
 import { makeNetworks, NETWORKS, type NetworkName, networkBase, networkMounts } from "./networks.js";
@@ -17,25 +17,25 @@ declare global {
 const PHOTOS = ["astronaut", "chelsea", "coffee", "rocket"].map((name) => `/photos/${name}.jpg`);
 
 /** Issue 4: two workers on two cores, and 64 calls that share batches. */
-const POOL_AT_LEAST = 1.7;
-const CONCURRENT_AT_LEAST = 3;
+const MIN_POOL_GAIN = 1.7;
+const MIN_CONCURRENT_GAIN = 3;
 const CONCURRENT_CALLS = 64;
-// All of it takes one or two.
-const MOST_MINUTES = 10;
+// A case takes one or two minutes.
+const MAX_MINUTES = 10;
 
-/** As many pictures as take a second or two on one worker. */
-const POOLED: { model: NetworkName; images: number; rounds: number }[] = [
+/** Enough images for one or two seconds on one worker. */
+const POOL_CASES: { model: NetworkName; images: number; rounds: number }[] = [
   { model: "handlandmark-full", images: 32, rounds: 11 },
   { model: "objects", images: 16, rounds: 11 },
 ];
 const CONCURRENT = { model: "digits", kinds: ["pictures", "numbers"], rounds: 21 } as const;
 
-/** Answers the browser's version. The page is not cross-origin isolated: a worker has one thread, and more cores help a pool alone. */
+/** Resolves to the browser's version. The page is not cross-origin isolated: each worker has one thread, so more cores only help a pool. */
 export async function benchThroughput(
   { only, rounds }: { only?: string; rounds?: number },
   report: Report,
 ): Promise<string> {
-  const pooled = POOLED.filter(({ model }) => !only || only === model);
+  const pooled = POOL_CASES.filter(({ model }) => !only || only === model);
   const concurrent = !only || only === CONCURRENT.model ? CONCURRENT.kinds : [];
   const names: string[] = [...pooled.map(({ model }) => model), CONCURRENT.model];
   await makeNetworks(NETWORKS.filter(({ name }) => names.includes(name)), report.say); // biome-ignore format: one line
@@ -50,7 +50,7 @@ export async function benchThroughput(
             window.throughput.pools(window.insitu.createClient, base, photos, count, "wasm", times),
           [networkBase(model), PHOTOS, images, rounds ?? usual] as const,
         );
-      await measure(library, { part: "throughput", model, what }, POOL_AT_LEAST, run, report);
+      await measure(library, { part: "throughput", model, what }, MIN_POOL_GAIN, run, report);
     }
     for (const kind of concurrent) {
       const what = `${CONCURRENT_CALLS} calls of digits on ${kind}: serial / concurrent`;
@@ -60,7 +60,7 @@ export async function benchThroughput(
             window.throughput.concurrent(window.insitu.createClient, base, inputs, count, "wasm", times),
           [networkBase(CONCURRENT.model), kind, CONCURRENT_CALLS, rounds ?? CONCURRENT.rounds] as const,
         );
-      await measure(library, { part: "throughput", model: CONCURRENT.model, what }, CONCURRENT_AT_LEAST, run, report);
+      await measure(library, { part: "throughput", model: CONCURRENT.model, what }, MIN_CONCURRENT_GAIN, run, report);
     }
     return library.chromium.version;
   } finally {
@@ -82,9 +82,9 @@ async function measure(
     const script = 'import * as throughput from "/bench/throughput.js"; window.throughput = throughput;';
     await library.page.addScriptTag({ type: "module", content: script });
     await library.page.waitForFunction(() => "throughput" in window);
-    const { fast, slow, backends, digest, isolated } = await inTime(run(), MOST_MINUTES, about.what);
+    const { fast, slow, backends, digest, isolated } = await inTime(run(), MAX_MINUTES, about.what);
     if (backends.join() !== "wasm" || isolated)
-      throw new Error(`It ran on ${backends}, isolated ${isolated}: the row is worthless.`);
+      throw new Error(`It ran on ${backends}, isolated ${isolated}: the row is not valid.`);
     const ratio = ratioOfMedians(slow, fast);
     const figures = [slow, fast].map((times) => ({ p50: percentile(times, 0.5), p95: percentile(times, 0.95) }));
     const cells = figures.map(({ p50 }) => p50.toFixed(0).padStart(7)).join(" /");

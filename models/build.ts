@@ -1,4 +1,4 @@
-// `npm run models`: makes the model packages of this repository: objects, features, digits and ranker.
+// `npm run models`: creates the model packages of this repository: objects, features, digits and ranker.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -12,13 +12,13 @@ import { convert } from "./features/convert.js";
 import { trainRanker } from "./ranker/train.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-// Fixed, so that the same inputs give the same package, byte for byte.
+// Fixed, so that the same inputs produce the same package, byte for byte.
 const CREATED = "2026-11-23T00:00:00.000Z";
 
-// What issue 2 asks of digits; a package that reads fewer is not shipped.
-const LEAST_ACCURACY = 0.98;
-// Of the error of a ranker that says the mean for each film; one that is hardly better has learned nothing.
-const MOST_ERROR = 0.8;
+// Issue 2: a digits package below this accuracy is not shipped.
+const MIN_ACCURACY = 0.98;
+// Relative to the error of predicting the mean for every film; a ranker above it is not shipped.
+const MAX_ERROR = 0.8;
 
 interface Options {
   train: boolean;
@@ -40,7 +40,7 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
   async digits(options) {
     const out = join(HERE, "digits", "package");
     const given = JSON.parse(readFileSync(join(HERE, "digits", "task.json"), "utf8"));
-    const old = await trained(out);
+    const old = await trainedManifest(out);
     if (old && !options.train) {
       await pack(
         { model: join(out, "model.json"), out, task: { ...given, metrics: old.metrics } },
@@ -51,16 +51,16 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
     }
     const folder = join(HERE, ".tfjs", "digits");
     const { model, accuracy, trainingImages, heldOutImages } = await train(folder, (line) => console.log(`  ${line}`));
-    if (accuracy < LEAST_ACCURACY) {
+    if (accuracy < MIN_ACCURACY) {
       throw new Error(
-        `Held-out accuracy is ${accuracy}, the least is ${LEAST_ACCURACY}. Nothing was packed; change models/digits/train.ts.`,
+        `Held-out accuracy is ${accuracy}, the minimum is ${MIN_ACCURACY}. Nothing was packed. Change models/digits/train.ts.`,
       );
     }
     const metrics = { heldOutAccuracy: accuracy, heldOutImages, trainingImages };
     await pack({ model, out, task: { ...given, metrics } }, "digits", "trained and packed");
   },
 
-  /** Seconds: trained only when asked for or missing all the same, so that its digest does not hang on this machine's sums. */
+  /** Trained only if requested or missing, since the trained weights, and so the digest, depend on the machine. */
   async ranker(options) {
     const out = join(HERE, "ranker", "package");
     const given = JSON.parse(readFileSync(join(HERE, "ranker", "task.json"), "utf8"));
@@ -75,16 +75,16 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
     }
     const folder = join(HERE, ".tfjs", "ranker");
     const { model, metrics } = await trainRanker(folder, (line) => console.log(`  ${line}`));
-    if (metrics.heldOutRmse > MOST_ERROR * metrics.meanRmse) {
+    if (metrics.heldOutRmse > MAX_ERROR * metrics.meanRmse) {
       throw new Error(
-        `Held-out RMSE is ${metrics.heldOutRmse}, the mean's ${metrics.meanRmse}. Nothing was packed; change models/ranker/train.ts.`,
+        `Held-out RMSE is ${metrics.heldOutRmse}, that of the mean is ${metrics.meanRmse}. Nothing was packed. Change models/ranker/train.ts.`,
       );
     }
     await pack({ model, out, task: { ...given, metrics: { ...metrics } } }, "ranker", "trained and packed");
   },
 };
 
-/** Packing (20 seconds for objects, whose self-test runs on cpu) is always done; what came out says whether anything changed. */
+/** Always packs (20 seconds for objects, whose self-test runs on cpu), and reports whether the digest changed. */
 async function pack(from: Pick<PackOptions, "model" | "out" | "task">, name: string, done: string): Promise<void> {
   const before = await verifyPackage(from.out).catch(() => undefined);
   const onProgress = (line: string) => console.log(`  ${line}`);
@@ -93,11 +93,11 @@ async function pack(from: Pick<PackOptions, "model" | "out" | "task">, name: str
   report(after, before?.digest === after.digest ? "up to date" : done);
 }
 
-/** The manifest of a package whose files are whole and which reads well enough, or undefined. */
-async function trained(out: string): Promise<Manifest | undefined> {
+/** The manifest of an intact package of sufficient accuracy, or undefined. */
+async function trainedManifest(out: string): Promise<Manifest | undefined> {
   const found = await verifyPackage(out).catch(() => undefined);
   const accuracy = found?.manifest.metrics?.heldOutAccuracy ?? 0;
-  return accuracy >= LEAST_ACCURACY ? found?.manifest : undefined;
+  return accuracy >= MIN_ACCURACY ? found?.manifest : undefined;
 }
 
 function report({ manifest, digest }: PackageOnDisk, what: string): void {
@@ -107,7 +107,7 @@ function report({ manifest, digest }: PackageOnDisk, what: string): void {
     heldOutAccuracy === undefined
       ? ""
       : `, held-out accuracy ${(heldOutAccuracy * 100).toFixed(1)} % of ${heldOutImages}`;
-  const error = heldOutRmse === undefined ? "" : `, held-out RMSE ${heldOutRmse} (the mean's ${meanRmse})`;
+  const error = heldOutRmse === undefined ? "" : `, held-out RMSE ${heldOutRmse} (${meanRmse} for the mean)`;
   console.log(
     `${manifest.name} ${manifest.version}: ${what}, ${bytes} bytes, digest ${digest.slice(0, 16)}${accuracy}${error}`,
   );
@@ -115,16 +115,16 @@ function report({ manifest, digest }: PackageOnDisk, what: string): void {
 
 const program = new Command("npm run models --")
   .description(
-    "Makes the model packages of this repository; digits and ranker are only trained when asked for or missing.",
+    "Creates the model packages of this repository. digits and ranker are trained only with --train or if missing.",
   )
-  .argument("[names...]", `which: ${Object.keys(MODELS).join(", ")}; default all`)
-  .option("--train", "train digits (four to five minutes on two cores) and ranker (seconds) anew", false);
+  .argument("[names...]", `${Object.keys(MODELS).join(", ")}; default: all`)
+  .option("--train", "train digits (four to five minutes on two cores) and ranker (seconds) again", false);
 program.parse();
 
 const names = program.args.length > 0 ? program.args : Object.keys(MODELS);
 for (const name of names) {
   if (!Object.hasOwn(MODELS, name)) {
-    program.error(`No model is named ${name}; there are ${Object.keys(MODELS).join(", ")}.`);
+    program.error(`Unknown model ${name}. Choose from ${Object.keys(MODELS).join(", ")}.`);
   }
 }
 for (const name of names) await MODELS[name]?.(program.opts<Options>());

@@ -1,119 +1,167 @@
-// `npm test`: every check this project has, one after the other, and a last line that counts them.
+// `npm test`: runs every check of this project, several at a time; the last line counts them.
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../test/support/install-browser.js";
+import { type SharedBrowsers, shareBrowsers } from "../test/support/start-browsers.js";
 import { bundleChecks } from "./checks/bundle.js";
 import { exists, ROOT } from "./checks/paths.js";
 import { readmeSnippets } from "./checks/readme.js";
-import { type Check, type Count, command, vitest } from "./checks/run.js";
+import { type Check, type Count, command, type Print, vitest } from "./checks/run.js";
+import { runChecks, tableOf } from "./checks/schedule.js";
 
+/** One more than there are cores, since most parts wait half of their time; more would make the models of the pages slow. */
+const JOBS = Math.min(availableParallelism() + 1, 4);
+
+let browsers: SharedBrowsers | undefined;
+
+/** In the order in which they start: what others need first, then what takes longest. */
 const CHECKS: Check[] = [
+  { name: "build", about: "library", run: command("npm", "run", "build"), writes: "dist/index.js" },
+  {
+    name: "build-collector",
+    about: "collector",
+    run: command("npm", "run", "build:collector"),
+    writes: "collector/dist/main.js",
+  },
+  {
+    name: "models",
+    about: "the model packages, built when missing",
+    run: buildModels,
+    writes: "models/objects/package/insitu.json",
+  },
+  { name: "start-browser", about: "a Chromium for all parts, installed when missing", run: startBrowser },
+  {
+    name: "faults",
+    about: "platform, network and processes that fail (vitest)",
+    run: vitest("faults"),
+    needs: ["build", "models", "start-browser"],
+  },
+  {
+    name: "browser-worker",
+    about: "the worker with real models, in Chromium (vitest)",
+    run: vitest("browser-worker"),
+    needs: ["build", "models", "start-browser"],
+  },
+  {
+    name: "browser-page",
+    about: "the page's side with real models, in Chromium (vitest)",
+    run: vitest("browser-page"),
+    needs: ["build", "build-collector", "models", "start-browser"],
+  },
+  {
+    name: "collector",
+    about: "the collector (vitest)",
+    run: vitest("collector"),
+    needs: ["build-collector", "start-browser"],
+  },
+  {
+    name: "demo",
+    about: "the demo in Chromium (vitest)",
+    run: vitest("demo"),
+    needs: ["build", "build-collector", "models", "start-browser"],
+  },
+  { name: "unit", about: "functions without a browser (vitest)", run: vitest("unit"), needs: ["models"] },
+  {
+    name: "consumers",
+    about: "the packed tarball in other apps (vitest)",
+    run: vitest("consumers"),
+    needs: ["build", "models", "start-browser"],
+  },
+  {
+    name: "types",
+    about: "page (DOM), worker (WebWorker), tools and tests (Node)",
+    run: command("npx", "tsc", "--build"),
+    needs: ["build", "models"],
+  },
+  { name: "types-collector", about: "collector (tsc)", run: command("npx", "tsc", "-p", "collector", "--noEmit") },
   { name: "lint", about: "formatter and linter (biome)", run: command("npx", "biome", "check", ".") },
   {
     name: "rules",
     about: "import rules (dependency-cruiser)",
     run: command("npx", "depcruise", "src", "collector/src", "--config", ".dependency-cruiser.cjs"),
   },
-  { name: "build", about: "library", run: command("npm", "run", "build") },
-  { name: "build-collector", about: "collector", run: command("npm", "run", "build:collector") },
-  { name: "models", about: "the model packages, built when missing", run: buildModels },
-  {
-    name: "types",
-    about: "page (DOM), worker (WebWorker), tools and tests (Node)",
-    run: command("npx", "tsc", "--build"),
-  },
-  { name: "types-collector", about: "collector (tsc)", run: command("npx", "tsc", "-p", "collector", "--noEmit") },
-  { name: "unit", about: "pure rooms (vitest)", run: vitest("unit") },
-  { name: "collector", about: "the collector (vitest)", run: vitest("collector") },
-  { name: "find-browser", about: "a Chromium, installed when missing", run: findBrowser },
-  { name: "browser", about: "real Chromium, real models (vitest)", run: vitest("browser") },
+  { name: "measure", about: "long functions, repeated runs, unused exports", run: command("npm", "run", "measure") },
+  { name: "docs-api", about: "the API reference lacks no type", run: command("npx", "typedoc", "--emit", "none") },
   {
     name: "publint",
     about: "package.json against the files (publint --strict)",
     run: command("npx", "publint", "run", "--strict"),
+    needs: ["build"],
   },
   {
     name: "attw",
     about: "types as a consumer resolves them",
     run: command("npx", "attw", "--pack", ".", "--profile", "esm-only", "--exclude-entrypoints", "./wasm/*"),
+    needs: ["build"],
   },
   ...bundleChecks,
-  { name: "readme", about: "the README's snippets (tsc)", run: readmeSnippets },
-  { name: "consumers", about: "the packed tarball in strangers' apps (vitest)", run: vitest("consumers") },
+  { name: "readme", about: "the README's snippets (tsc)", run: readmeSnippets, needs: ["build"] },
+  {
+    name: "load",
+    about: "peaks of load in Chromium (vitest)",
+    run: vitest("load"),
+    needs: ["build", "models", "start-browser"],
+    alone: true,
+  },
 ];
 
-/** What a check looks at that another one makes; made first when it is missing and only a part is asked for. */
-const MADE: Record<string, { file: string; for: string[] }> = {
-  build: {
-    file: "dist/index.js",
-    for: [...["types", "browser", "publint", "attw", "readme", "consumers"], ...bundleChecks.map(({ name }) => name)],
-  },
-  "build-collector": { file: "collector/dist", for: ["collector", "browser"] },
-  // The training and packing scripts are plain TypeScript: only what loads a package needs one.
-  models: { file: "models/objects/package/insitu.json", for: ["types", "browser", "consumers"] },
-};
-
-async function buildModels(): Promise<Count> {
-  const made = ["objects", "features", "digits", "ranker"].every((name) =>
+async function buildModels(print: Print): Promise<Count> {
+  const built = ["objects", "features", "digits", "ranker"].every((name) =>
     exists(`models/${name}/package/insitu.json`),
   );
-  return made ? { passed: 1, failed: 0 } : command("npm", "run", "models")();
+  return built ? { passed: 1, failed: 0 } : command("npm", "run", "models")(print);
 }
 
-async function findBrowser(): Promise<Count> {
-  console.log(ensureBrowser());
+async function startBrowser(print: Print): Promise<Count> {
+  print(`${ensureBrowser()}\n`);
+  browsers = await shareBrowsers();
   return { passed: 1, failed: 0 };
 }
 
 function usage(): string {
-  const list = CHECKS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n");
-  return `npm test                      runs everything\nnpm test -- unit browser      runs a part\nnpm test -- --only lint,types the same\n\n${list}`;
+  const list = CHECKS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join("\n");
+  return `npm test                      runs everything
+npm test -- unit faults       runs parts; "browser" stands for all whose name begins with "browser-"
+npm test -- --only lint,types the same
+npm test -- --jobs 1          one part at a time (default here: ${JOBS})
+
+${list}`;
 }
 
-function chosen(): Check[] {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { only: { type: "string" }, help: { type: "boolean", short: "h" } },
-  });
-  if (values.help) {
-    console.log(usage());
-    process.exit(0);
-  }
-  const names = [...positionals, ...(values.only ?? "").split(",")].filter(Boolean);
-  const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
+const isNamed = ({ name }: Check, by: string) => name === by || name.startsWith(`${by}-`);
+
+/** The checks that the command line names, and what they need where it is missing. */
+function choose(names: string[]): Check[] {
+  const unknown = names.filter((name) => !CHECKS.some((check) => isNamed(check, name)));
   if (unknown.length > 0) throw new Error(`No check is named ${unknown.join(", ")}.\n\n${usage()}`);
   if (names.length === 0) return CHECKS;
-  const missing = Object.entries(MADE)
-    .filter(([, made]) => !exists(made.file) && made.for.some((name) => names.includes(name)))
-    .map(([name]) => name);
-  return CHECKS.filter(({ name }) => names.includes(name) || missing.includes(name));
-}
-
-async function runOne(check: Check): Promise<Count> {
-  console.log(`\n=== ${check.name}: ${check.about}`);
-  const start = performance.now();
-  const count = await check.run().catch((error: unknown): Count => {
-    console.log(error instanceof Error ? error.message : error);
-    return { passed: 0, failed: 1 };
-  });
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`--- ${check.name}: ${count.passed} passed, ${count.failed} failed (${seconds} s)`);
-  return count;
+  const chosen = CHECKS.filter((check) => names.some((name) => isNamed(check, name)));
+  const needed = chosen.flatMap(({ needs = [] }) => needs);
+  const missing = CHECKS.filter(({ name, writes }) => needed.includes(name) && !(writes && exists(writes)));
+  return CHECKS.filter((check) => chosen.includes(check) || missing.includes(check));
 }
 
 async function main(): Promise<void> {
   process.chdir(ROOT);
-  const total: Count = { passed: 0, failed: 0 };
-  const failed: string[] = [];
-  // A failure does not end the run: one run shows everything that is wrong.
-  for (const check of chosen()) {
-    const count = await runOne(check);
-    total.passed += count.passed;
-    total.failed += count.failed;
-    if (count.failed > 0) failed.push(check.name);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: "string" }, jobs: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help) {
+    console.log(usage());
+    return;
   }
-  if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`);
-  console.log(`\n${total.passed} passed, ${total.failed} failed`);
-  process.exitCode = total.failed > 0 ? 1 : 0;
+  const checks = choose([...positionals, ...(values.only ?? "").split(",")].filter(Boolean));
+  // A failure does not end the run: one run shows everything that is wrong.
+  const results = await runChecks(checks, Number(values.jobs ?? JOBS), (text) => void process.stdout.write(text));
+  await browsers?.close();
+  const failed = results.filter((result) => result.failed > 0).map(({ name }) => name);
+  const sum = (key: keyof Count) => results.reduce((total, result) => total + result[key], 0);
+  console.log(`\n${tableOf(results)}`);
+  console.log(`\nall parts: ${(performance.now() / 1000) | 0} s`);
+  if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
+  console.log(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+  process.exitCode = failed.length > 0 ? 1 : 0;
 }
 
 main().catch((error: unknown) => {

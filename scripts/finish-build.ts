@@ -1,4 +1,4 @@
-// Completes dist/ after the bundler: the wasm binaries, the licences of what was bundled, and the sizes.
+// Completes dist/ after the bundler: copies the wasm binaries, writes the licences of bundled packages, prints the sizes.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -9,7 +9,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const DIST = join(ROOT, "dist");
 const resolveFrom = createRequire(import.meta.url);
 
-/** tfjs asks for one of these by what the browser can do; all three must be there. */
+/** tfjs fetches one of these, depending on the browser's features. */
 const WASM = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
 
 function copyWasm(): void {
@@ -25,7 +25,7 @@ interface Package {
   license: string;
 }
 
-/** The packages whose code is inside dist/, by the lists that the bundler's plugin left. */
+/** The packages whose code is in dist/, from the lists that tsdown.config.ts writes. */
 function bundledPackages(): Package[] {
   const lists = join(ROOT, ".cache", "bundled");
   const ids = readdirSync(lists).flatMap((file) => JSON.parse(readFileSync(join(lists, file), "utf8")) as string[]);
@@ -41,11 +41,11 @@ function bundledPackages(): Package[] {
   return packages.sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** tfjs ships no licence files with its packages: these are the texts that its package.json files name. */
+/** tfjs's packages contain no licence file; these are the texts of the licences that their package.json files name. */
 function standardText(license: string): string | undefined {
   const apache = () =>
     readFileSync(join(dirname(resolveFrom.resolve("typescript/package.json")), "LICENSE.txt"), "utf8").trim();
-  // The part of tfjs-layers that was ported from Keras; its files say "Copyright 2018 Google LLC" and "MIT-style".
+  // For the part of tfjs-layers that was ported from Keras; its files state "Copyright 2018 Google LLC" and "MIT-style".
   const mit = () =>
     readFileSync(join(ROOT, "LICENSE"), "utf8")
       .replace(/^Copyright.*$/m, "Copyright 2018 Google LLC")
@@ -55,7 +55,7 @@ function standardText(license: string): string | undefined {
   return undefined;
 }
 
-/** seedrandom's licence is the last section of its README. */
+/** For packages whose licence is the last section of their README, such as seedrandom. */
 function inReadme({ dir }: Package): string | undefined {
   const readme = readdirSync(dir).find((file) => /^readme\.md$/i.test(file));
   if (!readme) return undefined;
@@ -70,12 +70,14 @@ function licenceText(bundled: Package): string {
     ? readFileSync(join(bundled.dir, own), "utf8").trim()
     : (inReadme(bundled) ?? standardText(bundled.license));
   if (text !== undefined) return text;
-  throw new Error(`${bundled.name} ${bundled.version} is bundled, and there is no licence text in ${bundled.dir}.`);
+  throw new Error(
+    `${bundled.name} ${bundled.version} is bundled, but ${bundled.dir} has no licence text. Add the text to standardText in scripts/finish-build.ts.`,
+  );
 }
 
 function writeLicences(): string[] {
   const packages = bundledPackages();
-  // One copy of each text, under the names of all packages that come with it.
+  // Each text is written once, below the names of all packages that use it.
   const byText = new Map<string, string[]>();
   for (const bundled of packages) {
     const heading = `${bundled.name} ${bundled.version} (${bundled.license})`;
@@ -84,7 +86,7 @@ function writeLicences(): string[] {
   }
   const rule = "-".repeat(80);
   const parts = [...byText].map(([text, headings]) => `${rule}\n${headings.join("\n")}\n${rule}\n\n${text}\n`);
-  const intro = "insitu contains code of these packages. Each comes with the licence below its name.\n";
+  const intro = "insitu contains code of these packages. The licence of each package is below its name.\n";
   writeFileSync(join(DIST, "THIRD-PARTY-LICENSES.txt"), `${intro}\n${parts.join("\n")}`);
   return packages.map(({ name }) => name);
 }
@@ -100,7 +102,7 @@ function printSizes(): void {
   }
 }
 
-if (!existsSync(join(DIST, "worker.js"))) throw new Error("dist/worker.js is missing: run `npm run build`.");
+if (!existsSync(join(DIST, "worker.js"))) throw new Error("dist/worker.js is missing. Run `npm run build`.");
 copyWasm();
 const names = writeLicences();
 console.log(`bundled: ${names.join(", ")}`);

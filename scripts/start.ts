@@ -1,4 +1,4 @@
-// `npm start`: builds what is missing or changed, starts the collector and the demo page, prints both addresses.
+// `npm start`: builds missing or outdated parts, starts the demo and the collector, and prints their addresses.
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -10,13 +10,13 @@ import { pageConfig } from "../demo/server/site.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DEMO_HOST = "localhost";
-// The collector's own default. It may be another address than `localhost`, which can be ::1.
+// The collector's default. `localhost` may be ::1, which is a different address.
 const COLLECTOR_HOST = "127.0.0.1";
-// Vite's own port for built pages, and OTLP/HTTP's.
+// The default ports of Vite's preview server and of OTLP/HTTP.
 const DEMO_PORT = 4173;
 const COLLECTOR_PORT = 4318;
-// After so many busy ports something else is wrong.
-const PORTS_TRIED = 20;
+// Number of consecutive ports to try.
+const MAX_PORTS = 20;
 
 const LIBRARY: Part = {
   name: "library",
@@ -26,7 +26,7 @@ const LIBRARY: Part = {
 };
 const MODELS: Part = {
   name: "models",
-  // `digits` is committed with the sources it was trained by, so their times say nothing about it.
+  // `digits` is committed together with its sources, so their modification times do not matter.
   outputs: ["models/objects/package/insitu.json"],
   sources: ["models/objects", "models/build.ts"],
   command: ["npm", "run", "models"],
@@ -40,8 +40,8 @@ const COLLECTOR: Part = {
 const DEMO: Part = {
   name: "demo page",
   outputs: ["demo/dist/index.html", "demo/dist/sw.js"],
-  sources: ["demo", "dist/index.js", "dist/worker.js", "vite.config.ts", "package-lock.json"],
-  command: ["npx", "vite", "build"],
+  sources: ["demo", "dist/index.js", "dist/worker.js", "package-lock.json"],
+  command: ["npx", "vite", "build", "demo"],
 };
 
 interface Options {
@@ -55,12 +55,12 @@ function readOptions(): Options {
   const port = (text: string) => {
     const value = Number(text);
     if (!Number.isInteger(value) || value < 0 || value > 65535) {
-      throw new InvalidArgumentError("A port is a whole number from 0 to 65535; 0 takes any free one.");
+      throw new InvalidArgumentError("It must be an integer from 0 to 65535; 0 uses any free port.");
     }
     return value;
   };
   return new Command("npm start --")
-    .description("Builds what is missing or changed, then serves the demo page and its telemetry collector.")
+    .description("Builds missing or outdated parts, then serves the demo and its telemetry collector.")
     .option("--port <number>", `the demo's port (default: ${DEMO_PORT}, or the next free one)`, port)
     .option(
       "--collector-port <number>",
@@ -68,20 +68,20 @@ function readOptions(): Options {
       port,
     )
     .option("--data <file>", "the collector's database", join(ROOT, "telemetry.db"))
-    .option("--no-collector", "serve the demo alone: it then records and sends nothing")
-    .helpOption("-h, --help", "print this")
+    .option("--no-collector", "serve only the demo, which then records and sends nothing")
+    .helpOption("-h, --help", "print this help")
     .parse()
     .opts<Options>();
 }
 
-/** Ends the process when a part cannot be built: half a demo would only fail later and less clearly. */
+/** Builds an outdated part; throws if the build fails, since the demo would only fail later and less clearly. */
 function build(part: Part): void {
   const reason = whyBuild(part, ROOT);
   if (!reason) return;
   console.log(`Building the ${part.name} (${reason}): ${part.command.join(" ")}`);
   const [program = "npm", ...args] = part.command;
   const { status } = spawnSync(program, args, { cwd: ROOT, stdio: "inherit", shell: process.platform === "win32" });
-  if (status !== 0) throw new Error(`The ${part.name} could not be built; the reason stands above.`);
+  if (status !== 0) throw new Error(`The ${part.name} could not be built. See the output above.`);
   markBuilt(part, ROOT);
 }
 
@@ -93,19 +93,19 @@ function isFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** The port that was asked for, or from `usual` on the first free one. */
-async function choosePort(asked: number | undefined, usual: number, host: string, option: string): Promise<number> {
-  if (asked !== undefined) {
-    if (asked === 0 || (await isFree(asked, host))) return asked;
-    throw new Error(`Port ${asked} is in use. Choose another: npm start -- ${option} <number>.`);
+/** The requested port, or the first free one from `first` on. */
+async function choosePort(requested: number | undefined, first: number, host: string, option: string): Promise<number> {
+  if (requested !== undefined) {
+    if (requested === 0 || (await isFree(requested, host))) return requested;
+    throw new Error(`Port ${requested} is in use. Pass another one: npm start -- ${option} <number>.`);
   }
-  for (let port = usual; port < usual + PORTS_TRIED; port++) {
+  for (let port = first; port < first + MAX_PORTS; port++) {
     if (!(await isFree(port, host))) continue;
-    if (port !== usual) console.log(`Port ${usual} is in use, so ${port} is taken instead.`);
+    if (port !== first) console.log(`Port ${first} is in use; using ${port} instead.`);
     return port;
   }
   throw new Error(
-    `Ports ${usual} to ${usual + PORTS_TRIED - 1} are in use. Choose one: npm start -- ${option} <number>.`,
+    `Ports ${first} to ${first + MAX_PORTS - 1} are in use. Pass a free one: npm start -- ${option} <number>.`,
   );
 }
 
@@ -116,26 +116,26 @@ interface Running {
 
 async function startDemo(port: number, collector: () => string | null): Promise<Running> {
   const server = await preview({
-    configFile: join(ROOT, "vite.config.ts"),
+    configFile: join(ROOT, "demo", "vite.config.ts"),
     logLevel: "warn",
     plugins: [pageConfig(collector)],
     preview: { port, strictPort: true, host: DEMO_HOST },
   });
   const url = server.resolvedUrls?.local[0];
-  if (!url) throw new Error("The demo's server started without an address.");
+  if (!url) throw new Error("The demo server started without an address.");
   return { url, close: () => server.close() };
 }
 
 async function startCollector(port: number, data: string, origins: string[]): Promise<Running> {
   const path = pathToFileURL(join(ROOT, "collector/dist/index.js")).href;
   const collector = (await import(path)) as typeof import("../collector/src/index.js");
-  // Whoever tries the demo is alone with it: nothing is to be hidden from him.
+  // The demo has one local user, so small groups need no privacy threshold.
   return collector.startCollector({ port, host: COLLECTOR_HOST, data, allowOrigins: origins, minBatches: 1 });
 }
 
 async function main(): Promise<void> {
   const options = readOptions();
-  // Before the builds: nobody should wait for them to learn that a port is taken.
+  // Before the builds, so that a port in use is reported at once.
   const port = await choosePort(options.port, DEMO_PORT, DEMO_HOST, "--port");
   const collectorPort = options.collector
     ? await choosePort(options.collectorPort, COLLECTOR_PORT, COLLECTOR_HOST, "--collector-port")
@@ -146,7 +146,7 @@ async function main(): Promise<void> {
   let collectorUrl: string | null = null;
   let ending = false;
   const end = async () => {
-    // npm, tsx and the terminal each pass Ctrl-C on; the second must not cut the first short.
+    // npm, tsx and the terminal each forward Ctrl-C; only the first one counts.
     if (ending) return;
     ending = true;
     await Promise.allSettled(running.map((one) => one.close()));
@@ -159,7 +159,7 @@ async function main(): Promise<void> {
   running.push(demo);
   if (collectorPort !== undefined) {
     const { origin } = new URL(demo.url);
-    // The page opens under both names, and they are two origins.
+    // The demo can be opened under both host names, which are two origins.
     const origins = [origin, origin.replace(DEMO_HOST, "127.0.0.1")];
     const collector = await startCollector(collectorPort, options.data, origins);
     running.push(collector);
@@ -167,7 +167,7 @@ async function main(): Promise<void> {
   }
   console.log(`\n  Demo       ${demo.url}`);
   console.log(`  Collector  ${collectorUrl ? new URL("/dashboard/", collectorUrl).href : "off (--no-collector)"}`);
-  console.log("\n  Ctrl-C ends both.\n");
+  console.log("\n  Press Ctrl-C to stop.\n");
 }
 
 main().catch((error: unknown) => {

@@ -24,13 +24,15 @@ export type {
   MonitorSnapshot,
   MonitorWindow,
 } from "./page/lazy/monitor/types.js";
-export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/personal-model.js";
+export type { PersonalModel, PersonalMonitor } from "./page/lazy/personal/types.js";
 export type {
   PersonalRanker,
   RankedItem,
   RankingEvent,
   RankingItem,
   RankingOptions,
+  RankOptions,
+  RecordedEvent,
   TraitWeight,
 } from "./page/lazy/ranking/types.js";
 export type {
@@ -53,14 +55,23 @@ export type { ModelMonitor } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
-export type { StoredPersonalModel } from "./shared/protocol.js";
 export type {
+  ChunkSpec,
   ClassificationTask,
+  DetectionColumn,
   DetectionTask,
+  EmbeddingSpec,
+  EmbeddingTask,
+  FileSpec,
   ImageSpec,
   InputSpec,
   Manifest,
   ModelTask,
+  RankingTask,
+  RawTask,
+  RegressionTask,
+  SelfTestSpec,
+  SignatureSpec,
   TaskKind,
   TensorSpec,
 } from "./shared/types/manifest.js";
@@ -99,6 +110,9 @@ export type {
   PersonalVersion,
   RetrainEvent,
   RetrainTriggers,
+  StoredClassifier,
+  StoredPersonalModel,
+  StoredRanker,
   TrainingProgress,
   TrainingTrigger,
   TrainOptions,

@@ -1,4 +1,4 @@
-// What the benchmark runs inside the page: every side in turn, on the same pictures, after they agreed on the same numbers.
+// Runs in the page: compares all engines in turn on the same picture, and their outputs for the same input.
 
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import type { Backend } from "../../src/shared/types/tensor.js";
@@ -7,38 +7,38 @@ import { loadPeer, type Peer } from "./peers.js";
 import { photo } from "./photo.js";
 import { loadPlain } from "./plain.js";
 import { prepare } from "./prepare.js";
-import { difference, type Ran, type Side } from "./side.js";
+import { difference, type Execution, type Side } from "./side.js";
 
 export interface Plan {
   base: string;
   picture: string;
   backend: Backend;
   rounds: number;
-  /** Rivals beside plain tfjs. */
+  /** Engines other than insitu and plain tfjs. */
   peers: Peer[];
 }
 
-/** One side's part of a run. */
-export interface Measured {
+/** The result of one engine. */
+export interface SideResult {
   name: string;
   /** Milliseconds of each prediction, in the order of the rounds. */
   times: number[];
-  ran: Ran;
-  /** From plain tfjs's outputs for the same input; see `difference`. */
+  ran: Execution;
+  /** Difference to the outputs of plain tfjs for the same input; see `difference`. */
   difference: number;
 }
 
 export interface Comparison {
   /** insitu first, plain tfjs second, then the peers that could be loaded. */
-  sides: Measured[];
+  sides: SideResult[];
   /** Why peers could not run. */
   failed: { name: string; reason: string }[];
   isolated: boolean;
 }
 
-// Code is compiled and caches are filled.
+// They compile code and fill caches.
 const WARM_UP_ROUNDS = 3;
-// Threads of wasm engines spin for a few milliseconds after a run before they sleep, which the next side must not pay for.
+// Threads of wasm engines spin for a few milliseconds after a run, which must not slow down the next engine.
 const PAUSE_MS = 20;
 
 /** The clock stops after the outputs are read back. */
@@ -60,17 +60,20 @@ export async function compare(createClient: CreateClient, plan: Plan): Promise<C
   }
   const input = prepare(image, manifest);
   const reference = await plain.outputs(input);
-  const apart = new Map<string, number>();
-  for (const [name, side] of sides) apart.set(name, difference(await side.outputs(input), reference, manifest));
+  const differences = new Map<string, number>();
+  for (const [name, side] of sides) differences.set(name, difference(await side.outputs(input), reference, manifest));
   const times = await takeTurns(sides, image, plan.rounds);
   const measured = [...sides].map(([name, side]) => ({
-    ...{ name, times: times.get(name) ?? [], ran: side.ran(), difference: apart.get(name) ?? Number.NaN },
+    name,
+    times: times.get(name) ?? [],
+    ran: side.ran(),
+    difference: differences.get(name) ?? Number.NaN,
   }));
   for (const side of sides.values()) await side.dispose();
   return { sides: measured, failed, isolated: crossOriginIsolated };
 }
 
-/** Within a round each side runs once; who begins goes round, and every other time the order is backwards. */
+/** Each round runs every engine once. The order rotates, and is reversed in every other cycle. */
 async function takeTurns(sides: Map<string, Side>, image: HTMLImageElement, rounds: number) {
   const names = [...sides.keys()];
   const times = new Map<string, number[]>(names.map((name) => [name, []]));

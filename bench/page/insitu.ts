@@ -1,4 +1,4 @@
-// insitu as one side of a comparison in the page: the built library, once its own choices have settled.
+// insitu as one engine of a comparison: the built library, after it has chosen its backend.
 import type { Client, ClientOptions, Model, TaskKind } from "../../src/index.js";
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import type { Backend } from "../../src/shared/types/tensor.js";
@@ -6,7 +6,7 @@ import type { Side } from "./side.js";
 
 export type CreateClient = (options: ClientOptions) => Client;
 
-// The library goes on measuring after the load has resolved: then no change for so long, and at most so long.
+// The library keeps measuring after the load. It is settled after no change for STILL_MS, or after SETTLED_MS at most.
 const STILL_MS = 2_000;
 const SETTLED_MS = 60_000;
 const POLL_MS = 250;
@@ -45,16 +45,16 @@ export async function loadInsitu(createClient: CreateClient, base: string, backe
   };
 }
 
-/** Waits until the library has found what is fastest, which it looks for while nothing is predicted. */
+/** Waits until the library has chosen the fastest backend; it measures while it is idle. */
 export async function settled(model: Model): Promise<void> {
   const began = performance.now();
   await Promise.race([model.tuned, new Promise((resolve) => setTimeout(resolve, SETTLED_MS))]);
-  let told = "";
+  let last = "";
   let since = began;
   while (performance.now() - since < STILL_MS && performance.now() - began < SETTLED_MS) {
     const now = JSON.stringify(model.info);
-    if (now !== told) since = performance.now();
-    told = now;
+    if (now !== last) since = performance.now();
+    last = now;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

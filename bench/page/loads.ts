@@ -1,4 +1,4 @@
-// What one load is on each side, timed in the page: from the call until the first answer has been read back.
+// Runs in the page: times one load by each engine, from the call until the first output is read back.
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
@@ -8,8 +8,8 @@ import type { ModelInfo } from "../../src/shared/types/model.js";
 
 export interface Loaded {
   ms: number;
-  /** First numbers of a prediction after the clock: both sides must agree. */
-  answer: number[];
+  /** First numbers of a prediction that is not timed; all engines must return the same. */
+  output: number[];
 }
 
 export interface LoadedByInsitu extends Loaded {
@@ -19,12 +19,12 @@ export interface LoadedByInsitu extends Loaded {
 export type From = "network" | "store";
 
 const DATABASE = "insitu-bench";
-/** A row that every table has. */
+/** A row that exists in every table. */
 const ID = 7;
 const INPUT = "ids:0";
 let client: Client;
 
-/** Worker and backend run before any clock does. */
+/** Starts the worker and the backend before anything is timed. */
 export async function startInsitu(createClient: (options: ClientOptions) => Client, tiny: string): Promise<void> {
   client = createClient({
     backends: ["wasm"],
@@ -37,8 +37,8 @@ export async function startInsitu(createClient: (options: ClientOptions) => Clie
 export async function startPlain(tiny: string): Promise<void> {
   setWasmPaths("/dist/wasm/");
   if (!(await tf.setBackend("wasm"))) throw new Error("plain tfjs could not start wasm");
-  // Kept, as insitu's is, so that both backends hold one model already.
-  await firstAnswer(await loadGraphModel(`${tiny}model.json`));
+  // Not disposed, as in insitu, so that both backends already hold a model.
+  await firstOutput(await loadGraphModel(`${tiny}model.json`));
 }
 
 export async function loadInsitu(base: string): Promise<LoadedByInsitu> {
@@ -47,11 +47,11 @@ export async function loadInsitu(base: string): Promise<LoadedByInsitu> {
   const model = await client.load<"raw">(base);
   const ms = performance.now() - started;
   const { outputs } = await model.predict(Int32Array.of(ID));
-  // The load of the next side must not pay for it.
+  // Otherwise the next load would compete with the writes.
   await model.stored;
   const { info } = model;
   await model.dispose();
-  return { ms, info, answer: Array.from(Object.values(outputs)[0]?.data.slice(0, 8) ?? []) };
+  return { ms, info, output: Array.from(Object.values(outputs)[0]?.data.slice(0, 8) ?? []) };
 }
 
 export async function loadPlain(base: string, from: From): Promise<Loaded> {
@@ -59,15 +59,15 @@ export async function loadPlain(base: string, from: From): Promise<Loaded> {
   const model = await (from === "store"
     ? loadGraphModel(`indexeddb://${base}`)
     : loadGraphModel(`${base}model.json`, { requestInit: { cache: "no-store" } }));
-  await firstAnswer(model);
+  await firstOutput(model);
   const ms = performance.now() - started;
   const input = tf.tensor([ID], [1], "int32");
-  const answer = Array.from((await read(model, input)).slice(0, 8));
+  const output = Array.from((await read(model, input)).slice(0, 8));
   model.dispose();
-  return { ms, answer };
+  return { ms, output };
 }
 
-async function firstAnswer(model: GraphModel): Promise<void> {
+async function firstOutput(model: GraphModel): Promise<void> {
   await read(model, tf.zeros([1], "int32"));
 }
 
@@ -78,7 +78,7 @@ async function read(model: GraphModel, input: tf.Tensor): Promise<Float32Array> 
   return data;
 }
 
-/** Every byte of the package out of the HTTP cache, decoded by nobody: what a load from there could not be faster than. */
+/** Reads every byte of the package from the HTTP cache without decoding: a lower bound for a load from there. */
 export async function readHttpCache(base: string): Promise<{ ms: number }> {
   const { files } = await (await fetch(`${base}insitu.json`, { cache: "force-cache" })).json();
   const started = performance.now();
@@ -89,7 +89,7 @@ export async function readHttpCache(base: string): Promise<{ ms: number }> {
 
 // ---- what is stored ----------------------------------------------------------------------------------------------
 
-/** Puts the model where tfjs keeps models. */
+/** Saves the model in tfjs's own IndexedDB store. */
 export async function keepPlain(base: string): Promise<void> {
   const model = await loadGraphModel(`${base}model.json`);
   await model.save(`indexeddb://${base}`);
@@ -100,7 +100,7 @@ export async function dropPlain(base: string): Promise<void> {
   await tf.io.removeModel(`indexeddb://${base}`);
 }
 
-/** The next load finds an empty store; the worker goes on. */
+/** Empties insitu's store for this model; the worker keeps running. */
 export async function forget(base: string): Promise<void> {
   await client.store.delete(base);
 }
@@ -109,7 +109,7 @@ export async function forget(base: string): Promise<void> {
 
 const channel = new BroadcastChannel("bench-gc");
 
-/** The library's worker, which also collects its garbage when it is told to. */
+/** The library's worker, extended by a message that collects garbage. */
 function collectableWorker(): Worker {
   const code = `import "${location.origin}/dist/worker.js";
     const channel = new BroadcastChannel("bench-gc");
@@ -117,11 +117,11 @@ function collectableWorker(): Worker {
   return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
 }
 
-/** Collects garbage in the page and the worker, so that no load pays for the one before it. */
+/** Collects garbage in the page and the worker, so that a load is not slowed down by the previous one. */
 export async function collect(): Promise<void> {
   (globalThis as unknown as { gc(): void }).gc();
   if (!client) return;
-  const answer = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
+  const collected = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
   channel.postMessage("collect");
-  await answer;
+  await collected;
 }

@@ -1,11 +1,11 @@
-// Other engines as sides of a comparison, fetched from the bench's server: LiteRT.js and onnxruntime-web, both on wasm.
+// LiteRT.js and onnxruntime-web as engines of a comparison, both on wasm, fetched from the benchmark's server.
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import type { TensorData } from "../../src/shared/types/tensor.js";
 import { prepare } from "./prepare.js";
 import type { Outputs, Side } from "./side.js";
 
 export interface Peer {
-  /** As reported. */
+  /** Name in the report. */
   name: string;
   engine: "litert" | "onnxruntime";
   threads: "one" | "all";
@@ -13,7 +13,7 @@ export interface Peer {
   model: string;
 }
 
-/** What it runs on `numbers`, by output name, and how many threads it has by its own account. */
+/** `run` returns the outputs by name; `threads` is the number that the engine reports. */
 interface Engine {
   run(input: Float32Array, shape: number[]): Promise<Record<string, Float32Array>>;
   threads(): number;
@@ -27,7 +27,7 @@ export async function loadPeer(peer: Peer, manifest: Manifest): Promise<Side> {
     throw new Error(`${peer.name} runs on ${engine.threads()} threads, not ${threads}.`);
   const shape = (manifest.inputs[0]?.shape ?? []).map((size) => Math.abs(size));
   const outputs = async (input: Float32Array) => named(await engine.run(input, shape), manifest);
-  // Both engines compile lazily.
+  // Both engines compile at the first run.
   await outputs(new Float32Array(shape.reduce((all, size) => all * size, 1)));
   return {
     predict: (image) => outputs(prepare(image, manifest)),
@@ -48,7 +48,7 @@ function start({ engine, model }: Peer, threads: number): Promise<Engine> {
   }
 }
 
-/** The manifest's name for each output; `:0` is tfjs's way to say "the first output of the node". */
+/** Renames the outputs to the manifest's names, where `:0` is the first output of a node. */
 function named(data: Record<string, Float32Array>, { outputs }: Manifest): Outputs {
   const only = outputs.length === 1 ? Object.values(data)[0] : undefined;
   return Object.fromEntries(
@@ -83,7 +83,7 @@ interface LiteRtModel {
 }
 
 async function startLiteRt(url: string, threads: number): Promise<Engine> {
-  // The module keeps one runtime; another query is another module, with a runtime of its own.
+  // A module has one runtime. Another query string loads another module with its own runtime.
   const module = `/bench/litert.js?threads=${threads}`;
   const { loadLiteRt, loadAndCompile, Tensor } = (await import(/* @vite-ignore */ module)) as LiteRt;
   const { liteRtWasm } = await loadLiteRt("/peers/@litertjs/core/wasm/", { threads: threads > 1 });
@@ -123,7 +123,7 @@ interface OrtSession {
 
 async function startOnnxRuntime(url: string, threads: number): Promise<Engine> {
   const folder = "/peers/onnxruntime-web/dist/";
-  // As above: the number of threads is fixed once for a module.
+  // As above: the number of threads of a module cannot be changed.
   const module = `${folder}ort.wasm.min.mjs?threads=${threads}`;
   const ort = (await import(/* @vite-ignore */ module)) as Ort;
   Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths: folder });
@@ -132,7 +132,7 @@ async function startOnnxRuntime(url: string, threads: number): Promise<Engine> {
   return {
     async run(input, shape) {
       const results = await session.run({ [name]: new ort.Tensor("float32", input, shape) });
-      // Outputs of the wasm backend are copies in the page's memory already.
+      // Outputs of the wasm backend are already copies in the page's memory.
       return Object.fromEntries(Object.entries(results).map(([output, { data }]) => [output, data]));
     },
     threads: () => ort.env.wasm.numThreads,

@@ -1,9 +1,9 @@
-// Runs in a page: pictures are taught to personal models, what that gives is exported, and what it costs is timed.
+// Runs in the page: adds examples to personal models, exports their embeddings, and times predictions, additions and trainings.
 import type { Client, ClientOptions, Model, PersonalModel } from "../../src/index.js";
 
 type CreateClient = (options: ClientOptions) => Client;
 
-/** A square cut out of a photo. */
+/** A square crop of a photo. */
 export interface Crop {
   photo: string;
   label: string;
@@ -20,7 +20,7 @@ async function open(createClient: CreateClient, folder: string): Promise<{ model
   return { model, mine: await model.personalize("bench") };
 }
 
-async function cut(crops: Crop[]): Promise<ImageBitmap[]> {
+async function cropBitmaps(crops: Crop[]): Promise<ImageBitmap[]> {
   const photos = new Map<string, ImageBitmap>();
   for (const { photo } of crops)
     if (!photos.has(photo))
@@ -30,7 +30,7 @@ async function cut(crops: Crop[]): Promise<ImageBitmap[]> {
   );
 }
 
-/** The exported file, as text that can leave the page. */
+/** The exported file in base64, so that it can be returned from the page. */
 async function exported(mine: PersonalModel): Promise<string> {
   const bytes = new Uint8Array(await (await mine.export()).arrayBuffer());
   let text = "";
@@ -40,12 +40,12 @@ async function exported(mine: PersonalModel): Promise<string> {
 
 export async function embedCrops(createClient: CreateClient, folder: string, crops: Crop[]): Promise<string> {
   const { mine } = await open(createClient, folder);
-  for (const [index, picture] of (await cut(crops)).entries())
+  for (const [index, picture] of (await cropBitmaps(crops)).entries())
     await mine.addExample(picture, (crops[index] as Crop).label);
   return exported(mine);
 }
 
-/** The embeddings of images of digits, and how the model itself reads them. */
+/** Embeddings of digit images, and the model's own predictions for them. */
 export async function embedDigits(createClient: CreateClient, digits: { pixels: number[]; label: string }[]) {
   const { model, mine } = await open(createClient, "digits");
   const read: number[] = [];
@@ -57,10 +57,10 @@ export async function embedDigits(createClient: CreateClient, digits: { pixels: 
   return { file: await exported(mine), read };
 }
 
-/** Milliseconds of predictions and of additions, in turn. */
+/** Returns milliseconds of predictions and additions, measured in turn. */
 export async function addition(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { model, mine } = await open(createClient, folder);
-  const pictures = folder === "digits" ? undefined : await cut(crops);
+  const pictures = folder === "digits" ? undefined : await cropBitmaps(crops);
   const input = (round: number) =>
     pictures?.[Math.abs(round) % pictures.length] ?? new Float32Array(784).fill(round / rounds);
   const spent: Record<"predict" | "add", number[]> = { predict: [], add: [] };
@@ -75,10 +75,10 @@ export async function addition(createClient: CreateClient, folder: string, crops
   return { ...spent, bytesEach: bytes / examples };
 }
 
-/** Teaches five classes of twenty, and trains over and over; tasks of the main thread that held it for 50 ms or more are counted. */
+/** Adds five classes of twenty examples and trains repeatedly; reports the longest task of the main thread from 50 ms. */
 export async function training(createClient: CreateClient, folder: string, crops: Crop[], rounds: number) {
   const { mine } = await open(createClient, folder);
-  const pictures = await cut(crops);
+  const pictures = await cropBitmaps(crops);
   const held: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) held.push(duration);
@@ -99,10 +99,10 @@ export async function training(createClient: CreateClient, folder: string, crops
   return { times, heads, longest: Math.max(0, ...held), examples };
 }
 
-/** Bytes of an example whose photo is kept. */
+/** Stored bytes of an example that keeps its photo. */
 export async function keeping(createClient: CreateClient, folder: string, crops: Crop[]): Promise<number> {
   const { mine } = await open(createClient, folder);
-  for (const picture of await cut(crops)) await mine.addExample(picture, "kept", { keep: true });
+  for (const picture of await cropBitmaps(crops)) await mine.addExample(picture, "kept", { keep: true });
   const { bytes, examples } = await mine.state();
   return bytes / examples;
 }

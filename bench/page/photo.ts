@@ -1,4 +1,4 @@
-// Loads a picture of the page, decoded before any clock runs.
+// Loads and decodes a picture before anything is timed.
 export async function photo(url: string): Promise<HTMLImageElement> {
   const image = new Image();
   image.src = url;

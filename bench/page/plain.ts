@@ -1,4 +1,4 @@
-// The rival in the page: the same model as plain TensorFlow.js runs it, on the main thread, as its documentation shows.
+// Plain TensorFlow.js as one engine of a comparison: on the main thread, used as in its documentation.
 import "@tensorflow/tfjs-backend-cpu";
 import { getThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import "@tensorflow/tfjs-backend-webgpu";
@@ -9,14 +9,14 @@ import type { Backend, TensorData } from "../../src/shared/types/tensor.js";
 import { toValue } from "../../src/worker/runtime/outputs.js";
 import type { Side } from "./side.js";
 
-/** Ready to predict: kernels are compiled by a run on zeros. */
+/** Opens the model and compiles its kernels by a run on zeros. */
 export async function loadPlain(base: string, backend: Backend): Promise<Side> {
   const plain = await openPlain(base, backend);
   await plain.outputs(new Float32Array(plain.size));
   return plain;
 }
 
-/** Loads the package's own files over HTTP; `size` is how many numbers the input has. */
+/** Loads the package's files over HTTP; `size` is the number of values of the input. */
 export async function openPlain(base: string, backend: Backend): Promise<Side & { size: number }> {
   setWasmPaths("/dist/wasm/");
   if (!(await tf.setBackend(backend))) throw new Error(`plain tfjs could not start ${backend}`);
@@ -39,7 +39,7 @@ export async function openPlain(base: string, backend: Backend): Promise<Side & 
   };
 }
 
-/** The manifest's `image` by tfjs's own operations: pixels, resize, for `contain` a border, scale. */
+/** Applies the manifest's `image` with tfjs operations: pixels, resize, a border for `contain`, scale. */
 function prepare(image: HTMLImageElement, { inputs }: Manifest) {
   const [, height = 1, width = 1, channels = 3] = inputs[0]?.shape ?? [];
   const { border = [0, 0, 0], scale = 1, fit } = inputs[0]?.image ?? {};

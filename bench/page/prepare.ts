@@ -1,15 +1,15 @@
-// Turns a picture into the numbers of an input, for engines that bring no way of their own: insitu's pass, on this thread.
+// Preprocesses a picture for engines without their own preprocessing, with insitu's code on the main thread.
 import { letterbox } from "../../src/shared/letterbox.js";
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import { normalise } from "../../src/worker/runtime/image.js";
 
 const contexts = new Map<string, CanvasRenderingContext2D>();
 
-/** Drawn and read back from a canvas in main memory, then scaled in one pass: what insitu's worker does. */
+/** Draws to a canvas in main memory, reads it back and scales it in one pass, as insitu's worker does. */
 export function prepare(image: HTMLImageElement, { inputs }: Manifest): Float32Array {
   const [input] = inputs;
   const [, height = 1, width = 1, channels = 3] = input?.shape ?? [];
-  if (!input?.image) throw new Error(`The input ${input?.name} takes no picture.`);
+  if (!input?.image) throw new Error(`The input ${input?.name} does not take an image.`);
   const { fit, border } = input.image;
   const at = letterbox(fit, { width: image.naturalWidth, height: image.naturalHeight }, { width, height });
   const context = contextOf(width, height);
@@ -27,7 +27,7 @@ function contextOf(width: number, height: number): CanvasRenderingContext2D {
   if (known) return known;
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error(`No canvas of ${key} could be had.`);
+  if (!context) throw new Error(`Could not create a canvas of ${key}.`);
   context.imageSmoothingQuality = "medium";
   contexts.set(key, context);
   return context;

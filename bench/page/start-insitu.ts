@@ -1,11 +1,11 @@
-// Runs in a fresh page: from `load` to the first prediction by insitu.
+// Runs in a new page: times insitu from `load` to the first prediction.
 import type { Client, ClientOptions, TaskKind } from "../../src/index.js";
 import { photo } from "./photo.js";
 
 export interface Started {
   ms: number;
   backend: string;
-  /** Where insitu's bytes came from. */
+  /** Where insitu read the package from. */
   source?: string;
   digest?: string;
 }
@@ -14,18 +14,18 @@ export async function start(
   createClient: (options: ClientOptions) => Client,
   base: string,
   picture: string,
-  /** Whether the worker runs before the clock does, as plain tfjs's script does. */
-  runs: boolean,
+  /** Whether the worker is started before the clock, as plain tfjs's script is. */
+  isRunning: boolean,
 ): Promise<Started> {
   const image = await photo(picture);
-  const begun = performance.now();
+  const beforeClient = performance.now();
   const client = createClient({ backends: ["wasm"] });
-  if (runs) await client.capabilities();
-  const started = runs ? performance.now() : begun;
+  if (isRunning) await client.capabilities();
+  const started = isRunning ? performance.now() : beforeClient;
   const model = await client.load<TaskKind>(base);
   const { backend } = await model.predict(image);
   const ms = performance.now() - started;
-  // The next page must find the package, and which backend is fastest.
+  // The next page needs the stored package and the chosen backend.
   await model.stored;
   await model.tuned;
   const { source, digest } = model.info;

@@ -1,4 +1,4 @@
-// Runs in a fresh page: from the load to the first prediction by plain tfjs, its backend started in between.
+// Runs in a new page: times plain tfjs from the load to the first prediction, including the start of its backend.
 import { photo } from "./photo.js";
 import { openPlain } from "./plain.js";
 import type { Started } from "./start-insitu.js";

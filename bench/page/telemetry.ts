@@ -1,4 +1,4 @@
-// Runs in a page: predictions with telemetry and without, in turn, and a thousand of them with.
+// Runs in the page: predicts with and without telemetry in turn, and a thousand times with telemetry.
 import type { Client, ClientOptions, TelemetryStats } from "../../src/index.js";
 
 type CreateClient = (options: ClientOptions) => Client;
@@ -11,7 +11,7 @@ async function open(createClient: CreateClient, name: string, endpoint?: string)
   return { client, model };
 }
 
-/** Milliseconds a prediction, each the mean of `each` in a row. */
+/** Returns milliseconds per prediction, each the mean of `each` predictions. */
 export async function cost(createClient: CreateClient, endpoint: string, rounds: number, each: number) {
   const sides = { on: await open(createClient, "on", endpoint), off: await open(createClient, "off") };
   const spent: Record<"on" | "off", number[]> = { on: [], off: [] };

@@ -1,4 +1,4 @@
-// Runs in the page: how many predictions a second many calls at once reach, against the same one after the other.
+// Runs in the page: measures the throughput of parallel predictions against serial ones.
 import type { Client, ClientOptions, Model, Prediction, TaskKind } from "../../src/index.js";
 import type { ImageInput, PredictInput } from "../../src/page/api-types.js";
 import type { Backend } from "../../src/shared/types/tensor.js";
@@ -10,7 +10,7 @@ type BatchModel = Model & {
   predictAll(inputs: Iterable<PredictInput>, options?: { batchSize?: number }): AsyncIterable<Prediction>;
 };
 
-/** Milliseconds a round for all inputs, and what ran. */
+/** Milliseconds per round for all inputs, and the backend that ran. */
 export interface Throughput {
   fast: number[];
   slow: number[];
@@ -24,12 +24,12 @@ interface Run {
   run(): Promise<Prediction[]>;
 }
 
-// Every worker of a pool has opened the model and compiled its kernels.
+// In these rounds every worker of a pool opens the model and compiles its kernels.
 const WARM_UP_ROUNDS = 2;
-// What a wasm backend computes in another batch may differ in the last bits.
-const CLOSE = 1e-4;
+// Outputs may differ in the last bits if the batch size differs.
+const TOLERANCE = 1e-4;
 
-/** `predictAll` by two workers (`fast`) against one (`slow`). */
+/** Compares `predictAll` with two workers (`fast`) and one (`slow`). */
 export async function pools(
   createClient: CreateClient,
   base: string,
@@ -57,7 +57,7 @@ export async function pools(
   return { ...found, digest: one.info.digest };
 }
 
-/** So many calls of `predict` at once (`fast`) against one after the other (`slow`), on pictures of 28 x 28 or on numbers. */
+/** Compares `count` concurrent calls of `predict` (`fast`) with serial ones (`slow`), on 28 x 28 images or on numbers. */
 export async function concurrent(
   createClient: CreateClient,
   base: string,
@@ -82,37 +82,37 @@ export async function concurrent(
   return { ...found, digest: model.info.digest };
 }
 
-/** Each round runs both; who begins changes. Both must give the same outputs, in the order of the inputs. */
+/** Each round runs both in alternating order. Both must return the same outputs in the order of the inputs. */
 async function takeTurns(runs: [Run, Run], count: number, rounds: number): Promise<Omit<Throughput, "digest">> {
   const times: Record<Run["name"], number[]> = { fast: [], slow: [] };
   const backends = new Set<string>();
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
-    const answers: Prediction[][] = [];
+    const results: Prediction[][] = [];
     for (const { name, run } of round % 2 === 0 ? runs : runs.toReversed()) {
       const started = performance.now();
       const predictions = await run();
       if (round >= 0) times[name].push(performance.now() - started);
       if (predictions.length !== count) throw new Error(`${predictions.length} predictions of ${count} inputs.`);
       for (const { backend } of predictions) backends.add(backend);
-      answers.push(predictions);
+      results.push(predictions);
     }
-    const odd = answers[0]?.findIndex((prediction, at) => !alike(prediction, answers[1]?.[at]));
-    if (odd !== -1) throw new Error(`Input ${odd} has another answer when it is not alone.`);
+    const odd = results[0]?.findIndex((prediction, at) => !isClose(prediction, results[1]?.[at]));
+    if (odd !== -1) throw new Error(`Input ${odd} has another output when it is predicted together with others.`);
   }
   return { ...times, backends: [...backends], isolated: crossOriginIsolated };
 }
 
-function alike(one: Prediction, other: Prediction | undefined): boolean {
+function isClose(one: Prediction, other: Prediction | undefined): boolean {
   return Object.entries(one.outputs).every(([name, { data }]) => {
     const against = other?.outputs[name]?.data;
-    return against?.length === data.length && data.every((value, at) => Math.abs(value - (against[at] ?? 0)) <= CLOSE * Math.max(1, Math.abs(value))); // biome-ignore format: one condition
+    return against?.length === data.length && data.every((value, at) => Math.abs(value - (against[at] ?? 0)) <= TOLERANCE * Math.max(1, Math.abs(value))); // biome-ignore format: one condition
   });
 }
 
 /** White on black, as the training data is. */
 function digit(text: string): ImageData {
   const context = new OffscreenCanvas(28, 28).getContext("2d");
-  if (!context) throw new Error("No canvas could be had.");
+  if (!context) throw new Error("Could not create a 28 x 28 canvas.");
   context.fillRect(0, 0, 28, 28);
   Object.assign(context, { fillStyle: "white", font: "24px sans-serif", textAlign: "center", textBaseline: "middle" });
   context.fillText(text, 14, 15);

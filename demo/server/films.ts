@@ -1,4 +1,4 @@
-// The film catalogue as two files of the page: what a person reads, as JSON, and what the model reads, as numbers one after the other.
+// Serves the film catalogue as two files: titles and facts as JSON, and the model's features as raw float32.
 import type { Plugin } from "vite";
 import { catalogue } from "../../models/ranker/catalogue.js";
 

@@ -1,18 +1,18 @@
-// Tells which built parts are missing or older than what they are built from.
+// Checks which build outputs are missing or older than their sources.
 import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Part {
   name: string;
-  /** Files that exist once it is built. */
+  /** Files that the build creates. */
   outputs: string[];
-  /** Files and folders it is built from. */
+  /** Files and folders from which it is built. */
   sources: string[];
   /** The npm script that builds it, with its arguments. */
   command: string[];
 }
 
-/** Modification times of a file or of all files below a folder, built and installed ones left out. */
+/** Modification times of a file, or of all files below a folder except built and installed ones. */
 function times(path: string): number[] {
   if (!existsSync(path)) return [];
   const found = statSync(path);
@@ -22,7 +22,7 @@ function times(path: string): number[] {
     .flatMap((name) => times(join(path, name)));
 }
 
-/** Why a part must be built, or null when it is there and newer than its sources. */
+/** Returns why a part must be built, or null if it exists and is newer than its sources. */
 export function whyBuild(part: Part, root: string): "missing" | "changed" | null {
   const outputs = part.outputs.map((path) => join(root, path));
   if (!outputs.every((path) => existsSync(path))) return "missing";
@@ -31,7 +31,7 @@ export function whyBuild(part: Part, root: string): "missing" | "changed" | null
   return newest > oldest ? "changed" : null;
 }
 
-/** A builder that found nothing to do leaves its outputs' old times, and would be asked again at each start. */
+/** A build that found nothing to do keeps its outputs' old times, and would run again at each start. */
 export function markBuilt(part: Part, root: string): void {
   const now = new Date();
   for (const path of part.outputs) if (existsSync(join(root, path))) utimesSync(join(root, path), now, now);

@@ -1,4 +1,4 @@
-// The thousand digits that the model never saw, with their labels, as one file of the page: a byte for the label, 784 for the pixels.
+// Serves the thousand test digits as one file: for each digit a byte for the label and 784 for the pixels.
 import type { Plugin } from "vite";
 import { heldOut } from "../../models/digits/data.js";
 

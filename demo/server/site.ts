@@ -1,10 +1,10 @@
-// What the demo's server adds to Vite's own: the isolation headers, the model packages and the page's configuration.
+// Extends Vite's server with isolation headers, the model packages and the page's configuration.
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import sirv from "sirv";
 import type { Connect, Plugin } from "vite";
 
-/** Makes the page cross-origin isolated, which wasm threads need; the service worker keeps them with what it keeps. */
+/** Makes the page cross-origin isolated, which wasm threads need. The service worker caches responses with these headers. */
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -13,8 +13,8 @@ const HEADERS = {
 
 const PACKAGES = ["objects", "digits", "features", "ranker"];
 
-/** Answers a package's files, and a plain 404 for what it has not. */
-function answerModels(models: string): Connect.NextHandleFunction {
+/** Serves the files of the packages, and a plain 404 for missing ones. */
+function serveModels(models: string): Connect.NextHandleFunction {
   const packages = PACKAGES.map((name) => ({
     prefix: `/models/${name}/`,
     // `dev` reads the disk on each request: the packages may be built while the server runs.
@@ -28,21 +28,21 @@ function answerModels(models: string): Connect.NextHandleFunction {
     req.url = path.slice(found.prefix.length - 1);
     found.serve(req, res as ServerResponse, () => {
       res.writeHead(404, { "Content-Type": "text/plain" });
-      res.end(`There is no ${path}. "npm run models" builds the models.`);
+      res.end(`${path} does not exist. Build the models with "npm run models".`);
     });
   };
 }
 
-/** In development and in preview alike. */
+/** For the development and the preview server. */
 export function site({ models }: { models: string }): Plugin {
   return {
     name: "insitu-demo:site",
-    configureServer: ({ middlewares }) => void middlewares.use(answerModels(models)),
-    configurePreviewServer: ({ middlewares }) => void middlewares.use(answerModels(models)),
+    configureServer: ({ middlewares }) => void middlewares.use(serveModels(models)),
+    configurePreviewServer: ({ middlewares }) => void middlewares.use(serveModels(models)),
   };
 }
 
-/** Answers `/config.json` with where the collector is; asked at each request, for it starts after the page's server. */
+/** Serves `/config.json` with the collector's address, which is read at each request, since the collector starts later. */
 export function pageConfig(collector: () => string | null): Plugin {
   return {
     name: "insitu-demo:config",

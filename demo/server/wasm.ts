@@ -1,4 +1,4 @@
-// Puts insitu's wasm binaries beside the page, where `assets.wasm` says they are; bundlers do not follow a folder.
+// Serves insitu's wasm binaries at the address of `assets.wasm`, since bundlers do not copy a folder.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import sirv from "sirv";

@@ -1,4 +1,4 @@
-// Runs the camera: frame after frame as fast as the model goes, until it is stopped.
+// Runs the camera: recognises one frame after the other, as fast as the model allows, until it is stopped.
 import { isInsituError } from "insitu";
 import { byId } from "./dom.js";
 import { hideFailure, showFailure } from "./failures.js";
@@ -7,16 +7,19 @@ import type { Stage } from "./stage.js";
 import { say } from "./status.js";
 
 export interface Camera {
-  /** Stops the camera, if it runs, and switches it off. */
+  /** Stops the camera if it is on. */
   stop(): void;
 }
 
-// The models look at 512 pixels; more would only cost copies.
-const WANTED: MediaStreamConstraints = { video: { facingMode: "environment", width: { ideal: 960 } }, audio: false };
-// The caption's rate is a mean over this many frames, or it would flicker.
+// The models use 512 pixels; a larger picture would only take longer to copy.
+const CONSTRAINTS: MediaStreamConstraints = {
+  video: { facingMode: "environment", width: { ideal: 960 } },
+  audio: false,
+};
+// The frame rate in the caption is a mean over this many frames, so that it does not flicker.
 const RATE_FRAMES = 10;
 
-/** `onStart` is called when the camera takes the stage from a picture. */
+/** `onStart` is called when the camera replaces the picture on the stage. */
 export function connectCamera(stage: Stage, recogniser: Recogniser, onStart: () => void): Camera {
   const button = byId("camera", HTMLButtonElement);
   const caption = byId("caption", HTMLElement);
@@ -34,37 +37,18 @@ export function connectCamera(stage: Stage, recogniser: Recogniser, onStart: () 
     say("The camera is off.");
   };
 
-  const open = async () => {
+  const start = async () => {
     hideFailure();
-    if (!navigator.mediaDevices) throw new Error("This page may not use a camera: it needs https or localhost.");
-    const mine = await navigator.mediaDevices.getUserMedia(WANTED);
-    stream = mine;
+    const opened = await openCamera();
+    stream = opened;
     recogniser.forget();
     onStart();
     button.textContent = "Stop the camera";
     button.setAttribute("aria-pressed", "true");
-    say("The camera is on; results change with each frame.");
-    await stage.showVideo(mine, "Camera");
-  };
-
-  const follow = async (mine: MediaStream) => {
-    let since = performance.now();
-    for (let frame = 1; stream === mine; frame++) {
-      await nextFrame(stage.video);
-      if (stream !== mine) return;
-      try {
-        await recogniser.look(stage.video, () => stream === mine);
-      } catch (error) {
-        // Another backend was chosen: the next frame goes to it.
-        if (isInsituError(error) && error.code === "aborted") continue;
-        throw error;
-      }
-      if (frame % RATE_FRAMES === 0 && stream === mine) {
-        const now = performance.now();
-        caption.textContent = `Camera, ${((RATE_FRAMES * 1000) / (now - since)).toFixed(1)} pictures a second`;
-        since = now;
-      }
-    }
+    say("The camera is on. Results update with each frame.");
+    await stage.showVideo(opened, "Camera");
+    starting = false;
+    await recogniseFrames(stage, recogniser, caption, () => stream === opened);
   };
 
   button.addEventListener("click", async () => {
@@ -72,9 +56,7 @@ export function connectCamera(stage: Stage, recogniser: Recogniser, onStart: () 
     if (starting) return;
     starting = true;
     try {
-      await open();
-      starting = false;
-      if (stream) await follow(stream);
+      await start();
     } catch (error) {
       stop();
       showFailure(error);
@@ -87,7 +69,39 @@ export function connectCamera(stage: Stage, recogniser: Recogniser, onStart: () 
   return { stop };
 }
 
-/** A frame that was not seen yet; in a hidden page it waits, and so costs nothing. */
+async function openCamera(): Promise<MediaStream> {
+  // Undefined on an insecure page.
+  if (!navigator.mediaDevices)
+    throw new Error("The camera is not available on this page. It needs https or localhost.");
+  return navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+}
+
+async function recogniseFrames(
+  stage: Stage,
+  recogniser: Recogniser,
+  caption: HTMLElement,
+  isRunning: () => boolean,
+): Promise<void> {
+  let since = performance.now();
+  for (let frame = 1; isRunning(); frame++) {
+    await nextFrame(stage.video);
+    if (!isRunning()) return;
+    try {
+      await recogniser.recogniseFrame(stage.video, isRunning);
+    } catch (error) {
+      // Another backend was chosen. The next frame uses it.
+      if (isInsituError(error) && (error.code === "aborted" || error.code === "disposed")) continue;
+      throw error;
+    }
+    if (frame % RATE_FRAMES === 0 && isRunning()) {
+      const now = performance.now();
+      caption.textContent = `Camera, ${((RATE_FRAMES * 1000) / (now - since)).toFixed(1)} frames per second`;
+      since = now;
+    }
+  }
+}
+
+/** Resolves when a new frame can be read. In a hidden page it waits, since nothing is drawn there. */
 function nextFrame(video: HTMLVideoElement): Promise<void> {
   return new Promise((done) => {
     requestAnimationFrame(() => {

@@ -1,11 +1,11 @@
-// The chart of how likely each of the ten digits is.
+// Shows the probability of each of the ten digits as a bar.
 import type { ClassScore } from "insitu";
 import { byId, make } from "./dom.js";
 import { percent } from "./words.js";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 
-/** Scores by label; without scores ten empty bars. */
+/** Without scores it shows ten empty bars. */
 export function showChart(scores: ClassScore[]): void {
   const best = scores[0]?.label;
   const rows = DIGITS.map((digit) => {

@@ -1,9 +1,9 @@
-// Reads a thousand digits that the model never saw, tells it what they are, and says how often it was right.
+// Measures the accuracy of the digit model on a thousand test digits, with the library's feedback and monitor.
 import type { Model } from "insitu";
 import { byId } from "./dom.js";
 import { hideFailure, showFailure } from "./failures.js";
 
-export interface Check {
+export interface AccuracyCheck {
   use(model: Promise<Model<"classification">>): void;
 }
 
@@ -15,40 +15,40 @@ interface Digit {
   label: number;
 }
 
-export function connectCheck(onPrediction: () => void): Check {
+export function connectCheck(onPrediction: () => void): AccuracyCheck {
   const button = byId("check", HTMLButtonElement);
-  const said = byId("check-said", HTMLElement);
+  const output = byId("check-said", HTMLElement);
   let model: Promise<Model<"classification">> | undefined;
 
-  const run = async (reader: Model<"classification">) => {
+  const run = async (classifier: Model<"classification">) => {
     const digits = await fetchDigits();
-    let right = 0;
+    let correct = 0;
     let done = 0;
-    for await (const { id, value } of reader.predictAll(
+    for await (const { id, value } of classifier.predictAll(
       digits.map(({ pixels }) => pixels),
       { batchSize: 32 },
     )) {
       const label = String(digits[done]?.label);
-      await reader.feedback(id, { label });
-      if (value[0]?.label === label) right += 1;
+      await classifier.feedback(id, { label });
+      if (value[0]?.label === label) correct += 1;
       done += 1;
-      if (done % 100 === 0) said.textContent = `${done} of ${digits.length} read, ${right} of them right.`;
+      if (done % 100 === 0) output.textContent = `${done} of ${digits.length} done, ${correct} correct.`;
     }
-    const version = reader.monitor.snapshot().versions.find(({ version }) => version === reader.info.version);
+    const version = classifier.monitor.snapshot().versions.find(({ version }) => version === classifier.info.version);
     const [low, high] = (version?.interval ?? [0, 1]).map(inPercent);
-    const share = inPercent(right / digits.length);
-    said.textContent = `${right} of ${digits.length} right: ${share} %, 95 % interval ${low} to ${high} %.`;
+    const share = inPercent(correct / digits.length);
+    output.textContent = `${correct} of ${digits.length} correct: ${share} %, 95 % confidence interval ${low} to ${high} %.`;
   };
 
   button.addEventListener("click", async () => {
     if (!model) return;
     hideFailure();
     button.disabled = true;
-    said.textContent = "Fetching the digits.";
+    output.textContent = "Downloading the digits.";
     try {
       await run(await model);
     } catch (error) {
-      said.textContent = "No result.";
+      output.textContent = "No result.";
       showFailure(error);
     }
     button.disabled = false;
@@ -66,7 +66,7 @@ const inPercent = (share: number) => (100 * share).toFixed(1);
 
 async function fetchDigits(): Promise<Digit[]> {
   const response = await fetch(ADDRESS);
-  if (!response.ok) throw new Error(`The digits could not be fetched: HTTP ${response.status}.`);
+  if (!response.ok) throw new Error(`The digits could not be downloaded: HTTP ${response.status}.`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   return Array.from({ length: Math.floor(bytes.length / (1 + PIXELS)) }, (_, i) => {
     const [label = 0, ...pixels] = bytes.subarray(i * (1 + PIXELS), (i + 1) * (1 + PIXELS));

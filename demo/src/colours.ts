@@ -1,11 +1,11 @@
-// Gives each class its colour, light enough that dark text on it is always readable.
+// Assigns a colour to each class, light enough for dark text on it.
 
-// Successive multiples of the golden angle are as far apart as hues can be, however many classes there are.
+// Multiples of the golden angle spread the hues evenly for any number of classes.
 const GOLDEN_ANGLE = 137.508;
-// The first class (a person, in COCO) gets the accent's teal.
+// The first class (person, in COCO) gets the page's accent colour.
 const FIRST_HUE = 185;
 
-/** A CSS colour. At this lightness `LABEL_INK` has a contrast above 7:1 on every hue. */
+/** Returns a CSS colour. At this lightness the contrast to `LABEL_INK` is above 7:1 for every hue. */
 export function classColour(index: number): string {
   return `oklch(0.82 0.14 ${((FIRST_HUE + index * GOLDEN_ANGLE) % 360).toFixed(1)})`;
 }

@@ -1,11 +1,11 @@
-// Reads what the server tells the page: where its collector is, if it has one.
+// Reads the page's configuration from the server: the address of the collector, if there is one.
 
 export interface Config {
-  /** Base URL of the collector, or null: then the page records and sends nothing. */
+  /** Base URL of the collector. If it is null, the page records and sends nothing. */
   collector: string | null;
 }
 
-/** Never rejects: a page without its configuration works, with telemetry off. */
+/** Never rejects: without a configuration the page works with telemetry off. */
 export async function readConfig(): Promise<Config> {
   try {
     const response = await fetch("/config.json");

@@ -1,4 +1,4 @@
-// The digit section: what is drawn goes to the model, what it says to the chart.
+// The digit section: sends the drawing to the model and shows the result.
 import type { Model } from "insitu";
 import { showChart } from "./chart.js";
 import { byId, make } from "./dom.js";
@@ -9,14 +9,14 @@ import { asDigit, type Stroke } from "./strokes.js";
 import { duration, percent } from "./words.js";
 
 export interface Digits {
-  /** From now on with this model; what is drawn is read again. */
+  /** Sets the model. The current drawing is recognised again with it. */
   use(model: Promise<Model<"classification">>): void;
 }
 
-const INVITATION = "Draw a digit from 0 to 9.";
+const HINT = "Draw a digit from 0 to 9.";
 
 export function connectDigits(onPrediction: () => void): Digits {
-  const said = byId("digit-said", HTMLElement);
+  const output = byId("digit-said", HTMLElement);
   const pad = createPad(byId("pad", HTMLCanvasElement), (strokes) => void read(strokes));
   let model: Promise<Model<"classification">> | undefined;
   let drawn: Stroke[] = [];
@@ -24,21 +24,23 @@ export function connectDigits(onPrediction: () => void): Digits {
   const read = async (strokes: Stroke[]) => {
     drawn = strokes;
     const picture = asDigit(strokes);
-    if (!picture || !model) return;
+    const used = model;
+    if (!picture || !used) return;
+    // Another drawing, or another model reads the same one again.
+    const isOutdated = () => drawn !== strokes || model !== used;
     hideFailure();
     try {
-      const { value, timings, backend } = await (await model).predict(picture);
-      // More was drawn, or it was cleared, while the model looked.
-      if (drawn !== strokes) return;
+      const { value, timings, backend } = await (await used).predict(picture);
+      if (isOutdated()) return;
       showChart(value);
       const [best] = value;
       if (best) {
-        said.textContent = `${best.label}, ${percent(best.score)} sure, in ${duration(timings.totalMs)} on ${backend}.`;
+        output.textContent = `${best.label}, ${percent(best.score)}, in ${duration(timings.totalMs)} on ${backend}.`;
       }
       onPrediction();
     } catch (error) {
-      if (drawn !== strokes) return;
-      said.textContent = "No result.";
+      if (isOutdated()) return;
+      output.textContent = "No result.";
       showFailure(error);
     }
   };
@@ -47,22 +49,16 @@ export function connectDigits(onPrediction: () => void): Digits {
     drawn = [];
     pad.set([]);
     showChart([]);
-    said.textContent = INVITATION;
+    output.textContent = HINT;
   };
 
+  const draw = (strokes: Stroke[]) => {
+    pad.set(strokes);
+    void read(strokes);
+  };
   byId("digit-samples", HTMLElement).replaceChildren(
-    ...SAMPLE_DIGITS.map((strokes, digit) => {
-      const button = make("button", "button", String(digit));
-      button.type = "button";
-      button.setAttribute("aria-label", `Sample ${digit}`);
-      button.addEventListener("click", () => {
-        // A copy: another click on the same sample is another drawing.
-        const copy = [...strokes];
-        pad.set(copy);
-        void read(copy);
-      });
-      return button;
-    }),
+    // A copy, so that a second click on the same sample counts as a new drawing.
+    ...SAMPLE_DIGITS.map((strokes, digit) => sampleButton(digit, () => draw([...strokes]))),
   );
   byId("clear", HTMLButtonElement).addEventListener("click", clear);
   clear();
@@ -73,4 +69,12 @@ export function connectDigits(onPrediction: () => void): Digits {
       if (drawn.length > 0) void read(drawn);
     },
   };
+}
+
+function sampleButton(digit: number, run: () => void): HTMLButtonElement {
+  const button = make("button", "button", String(digit));
+  button.type = "button";
+  button.setAttribute("aria-label", `Sample ${digit}`);
+  button.addEventListener("click", run);
+  return button;
 }

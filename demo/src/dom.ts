@@ -1,13 +1,13 @@
-// Finds the page's elements and makes small ones, so that the rest speaks of content.
+// Small helpers that find and create elements of the page.
 
-/** The element with this id; throws when the page and the script do not fit each other. */
+/** Returns the element with this id; throws if the page has none of this type. */
 export function byId<T extends HTMLElement>(id: string, type: abstract new (...args: never[]) => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`The page has no ${type.name} with the id ${id}.`);
   return element;
 }
 
-/** A new element with a class and children; strings become text, never markup. */
+/** Creates an element with a class and children. Strings become text, never markup. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className = "",

@@ -1,4 +1,4 @@
-// Opens insitu for the chosen backend, with the page's two models.
+// Creates an insitu client for the chosen backend and loads the page's two models.
 import { type Backend, type Client, createClient, type LoadProgress, type Model } from "insitu";
 
 export type Choice = "auto" | Backend;
@@ -25,7 +25,7 @@ export function openEngine({ choice, collector, onProgress }: EngineOptions): En
     task: "detection",
     onProgress: (progress) => onProgress("objects", progress),
   });
-  // One after the other: the photo at the top is what a visitor waits for.
+  // Loaded one after the other, since the visitor waits for the photo at the top.
   const digits = objects
     .catch(() => undefined)
     .then(() =>
@@ -34,7 +34,7 @@ export function openEngine({ choice, collector, onProgress }: EngineOptions): En
         onProgress: (progress) => onProgress("digits", progress),
       }),
     );
-  // Whoever awaits them tells the failure; this only keeps it from being told a second time as unhandled.
+  // The code that awaits them shows the failure; this only avoids an unhandled rejection.
   objects.catch(() => undefined);
   digits.catch(() => undefined);
   return { client, objects, digits };

@@ -1,12 +1,12 @@
-// Shows which model runs, on which backend, and why not on the others.
+// Shows which models are loaded, the backend in use, and why the others are not used.
 import type { Backend, ModelInfo } from "insitu";
 import { byId, make } from "./dom.js";
 import { bytes, duration } from "./words.js";
 
 const SOURCES: Record<ModelInfo["source"], string> = {
-  network: "network (kept here for the next visit)",
-  cache: "cache (this browser's own store)",
-  memory: "memory (already open)",
+  network: "network (stored for the next visit)",
+  cache: "cache (stored in this browser)",
+  memory: "memory (already loaded)",
 };
 
 export function showModels(models: ModelInfo[], loadedBytes: ReadonlyMap<string, number>): void {
@@ -15,7 +15,7 @@ export function showModels(models: ModelInfo[], loadedBytes: ReadonlyMap<string,
     const from = SOURCES[info.source] + (info.source === "network" && size ? `, ${bytes(size)}` : "");
     return [
       row(info.name, `${info.version}, release ${info.release}`),
-      row("source", info.storeError ? `network; it could not be kept: ${info.storeError.message}` : from),
+      row("source", info.storeError ? `network; it could not be stored: ${info.storeError.message}` : from),
       row("digest", make("code", "", info.digest.slice(0, 16))),
     ];
   });
@@ -26,11 +26,11 @@ function row(name: string, value: string | Node): [HTMLElement, HTMLElement] {
   return [make("dt", "", name), make("dd", "", value)];
 }
 
-/** The backend in use first, then each that was refused with the reason. */
+/** Lists the backend in use first, then each refused one with the reason. */
 export function showBackends({ backend, refused, measured }: ModelInfo): void {
   const speed = (name: Backend) => {
     const found = measured.find((one) => one.backend === name);
-    return found ? `, ${duration(found.p50Ms)} a prediction` : "";
+    return found ? `, ${duration(found.p50Ms)} per prediction` : "";
   };
   const used = make("li", "", make("strong", "", backend), ` in use${speed(backend)}`);
   const others = refused.map(({ backend: name, reason }) =>

@@ -1,20 +1,21 @@
-// Says an error in words: what happened, what to do about it, and its code.
+// Shows an error: what happened, what the visitor can do, and the error code.
 import { type InsituError, isInsituError } from "insitu";
 import { byId, make } from "./dom.js";
 
 const RELOAD = "Reload the page.";
 const OTHER_PICTURE = "Choose another picture: JPEG, PNG, WebP, GIF or AVIF.";
 const OTHER_BACKEND = "Choose another backend at the top of the page.";
-const PUBLISHER = "Reloading will not help: whoever publishes this model has to fix it.";
-const ROOM = "Free some space on this device; until then the model is downloaded on each visit.";
+const PUBLISHER = "Reloading does not help: the publisher of the model must correct it.";
+const FREE_SPACE = "Free some space on this device. Until then the model is downloaded on every visit.";
 
-const ADVICE: Record<InsituError["code"], string> = {
-  timeout: "Try once more; if it repeats, choose another backend.",
-  aborted: "Nothing is broken; start it again.",
-  disposed: RELOAD,
-  disabled: RELOAD,
-  consent_denied: "Allow learning on this page first.",
-  overloaded: "Wait until the last pictures are done.",
+const ADVICE: Record<InsituError["code"] | "insecure_context", string> = {
+  timeout: "Try again. If it happens again, choose another backend.",
+  aborted: "Start it again.",
+  disposed: "The page closed the model. Reload the page.",
+  disabled: "This page does not use the feature. Nothing can be done here.",
+  consent_denied: "Allow this page to learn first.",
+  insecure_context: "Open the page by https or on localhost.",
+  overloaded: "Wait until the previous pictures are done.",
   device_lost: OTHER_BACKEND,
   out_of_memory: "Close other tabs, or choose a smaller picture.",
   backend_unavailable: OTHER_BACKEND,
@@ -29,20 +30,20 @@ const ADVICE: Record<InsituError["code"], string> = {
   output_invalid: OTHER_BACKEND,
   network: "Check the connection, then reload the page.",
   http_4xx: "Check that the models were built (npm run models), then reload the page.",
-  http_5xx: "The server has trouble; reload the page in a minute.",
-  storage_quota: ROOM,
+  http_5xx: "The server has a problem. Reload the page in a minute.",
+  storage_quota: FREE_SPACE,
   storage_unavailable: "Leave private browsing, or allow this site to store data.",
   storage_corrupt: "Clear this site's data, then reload the page.",
   insecure_context: "Open this page over https, or on localhost.",
-  csp_blocked: "The page's Content-Security-Policy must allow the worker and its wasm.",
+  csp_blocked: "The page's Content-Security-Policy must allow the worker and WebAssembly.",
   unknown: RELOAD,
 };
 
-/** What the browser says when it denies a camera. */
+/** The browser's error names when it cannot open a camera. */
 const CAMERA: Record<string, [what: string, advice: string]> = {
-  NotAllowedError: ["The camera is not allowed.", "Allow it in the browser's site settings, then start it again."],
-  NotFoundError: ["No camera was found.", "Connect one, then start it again."],
-  NotReadableError: ["The camera does not answer.", "Close the other program that uses it, then start it again."],
+  NotAllowedError: ["The page may not use the camera.", "Allow it in the browser's site settings, then try again."],
+  NotFoundError: ["No camera was found.", "Connect a camera, then try again."],
+  NotReadableError: ["The camera cannot be read.", "Close other programs that use it, then try again."],
 };
 
 export interface Failure {
@@ -66,9 +67,9 @@ export function showFailure(error: unknown): void {
   const close = make("button", "button", "Close");
   close.type = "button";
   close.addEventListener("click", hideFailure);
-  const told = make("p", "", make("strong", "", "That did not work. "), what);
+  const description = make("p", "", make("strong", "", "Something went wrong. "), what);
   const next = make("p", "", `What to do: ${advice} (`, make("code", "", code), ")");
-  box().replaceChildren(told, next, close);
+  box().replaceChildren(description, next, close);
   box().hidden = false;
 }
 

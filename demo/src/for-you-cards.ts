@@ -1,4 +1,4 @@
-// Draws both orders: a card for each film of the personal one, with what raised it, and a line for each of the other.
+// Shows the films: a card with reasons for each in the personal order, a line for each in the default order.
 import type { RankedItem } from "insitu";
 import { make } from "./dom.js";
 import { colourOf, type Film, factsOf, traitInWords } from "./for-you-films.js";
@@ -6,15 +6,15 @@ import { colourOf, type Film, factsOf, traitInWords } from "./for-you-films.js";
 export interface Shown {
   ranked: RankedItem;
   film: Film;
-  /** Places from 1, in the order without the user. */
+  /** Position in the default order, from 1. */
   before: number;
 }
 
 export type Action = "clicked" | "dismissed";
 
-// More than three reasons are read by nobody; a weaker one than this moved the film by hardly a place.
-const REASONS = 3;
-const LEAST_WEIGHT = 0.05;
+// More than three reasons are too many to read; a reason below this weight hardly moves a film.
+const MAX_REASONS = 3;
+const MIN_WEIGHT = 0.05;
 
 export function card({ ranked, film, before }: Shown, place: number, act: (action: Action) => void): HTMLElement {
   const poster = make(
@@ -46,7 +46,7 @@ function moved(before: number, place: number): string {
 }
 
 function why({ reasons }: RankedItem): HTMLElement {
-  const strong = reasons.filter(({ weight }) => weight >= LEAST_WEIGHT).slice(0, REASONS);
+  const strong = reasons.filter(({ weight }) => weight >= MIN_WEIGHT).slice(0, MAX_REASONS);
   if (strong.length === 0) return make("p", "why none", "Here by its expected rating.");
   const names = strong.map(({ trait }) => make("span", "reason", traitInWords(trait)));
   return make(
@@ -60,7 +60,7 @@ function why({ reasons }: RankedItem): HTMLElement {
 function button(words: string, film: Film, action: Action, act: (action: Action) => void): HTMLButtonElement {
   const made = make("button", "button", words);
   made.type = "button";
-  // A screen reader's list of buttons says which film each is for.
+  // So that a screen reader's list of buttons names the film.
   made.setAttribute("aria-label", `${words}: ${film.title}`);
   made.dataset.action = action;
   made.addEventListener("click", () => act(action));

@@ -1,4 +1,4 @@
-// The film catalogue as the page has it, and the words for what a film is.
+// Loads the film catalogue and describes films in words.
 import type { RankingItem } from "insitu";
 
 export interface Film extends RankingItem {
@@ -17,7 +17,7 @@ export async function loadFilms(): Promise<Film[]> {
 
 async function get(url: string): Promise<Response> {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`The films could not be loaded: ${url} answered ${response.status}.`);
+  if (!response.ok) throw new Error(`The films could not be loaded: HTTP ${response.status} for ${url}.`);
   return response;
 }
 
@@ -34,17 +34,27 @@ export function traitInWords(trait: string): string {
   return value;
 }
 
-/** What a card says below the title. */
+/** The line below the title of a card. */
 export function factsOf(film: Film): string {
   const director = traitOf(film, "director");
   const facts = [film.year === null ? undefined : String(film.year), traitOf(film, "genre"), director];
   return facts.filter((fact) => fact !== undefined).join(" · ");
 }
 
-// A colour of its own for each genre, dark enough for white letters; of none, grey.
+// Each genre has a colour, dark enough for white text. Other films are grey.
 const GENRES = [
-  ...["Action", "Adventure", "Western", "Comedy", "Black Comedy", "Documentary", "Concert/Performance", "Drama"],
-  ...["Thriller/Suspense", "Musical", "Romantic Comedy", "Horror"],
+  "Action",
+  "Adventure",
+  "Western",
+  "Comedy",
+  "Black Comedy",
+  "Documentary",
+  "Concert/Performance",
+  "Drama",
+  "Thriller/Suspense",
+  "Musical",
+  "Romantic Comedy",
+  "Horror",
 ];
 
 export function colourOf(film: Film): string {

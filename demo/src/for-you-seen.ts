@@ -1,4 +1,4 @@
-// Which films were chosen or sent away, so that they are not shown again; kept beside what the ranker keeps.
+// Remembers which films were chosen or removed, so that they are not shown again.
 const KEY = "insitu-demo-films-seen";
 
 let seen: Set<string> | undefined;
@@ -12,7 +12,7 @@ export function readSeen(): ReadonlySet<string> {
   return seen;
 }
 
-export function see(film: string): void {
+export function markSeen(film: string): void {
   seen = new Set([...readSeen(), film]);
   write();
 }
@@ -26,6 +26,6 @@ function write(): void {
   try {
     localStorage.setItem(KEY, JSON.stringify([...(seen ?? [])]));
   } catch {
-    // A browser that keeps nothing: until the page is left they are known.
+    // Without storage, the films are remembered until the page is closed.
   }
 }

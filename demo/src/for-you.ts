@@ -1,16 +1,16 @@
-// Wires the page For you: the ranker to its two lists, the opened film, the tastes, and what keeps or forgets them.
+// Starts the page For you: connects the ranker to the two lists, the opened film and the tastes.
 import { createClient, type PersonalRanker } from "insitu";
 import { readConfig } from "./config.js";
 import { byId, make } from "./dom.js";
 import { hideFailure, showFailure } from "./failures.js";
 import { type Action, card, line, type Shown } from "./for-you-cards.js";
 import { type Film, factsOf, loadFilms, traitOf } from "./for-you-films.js";
-import { clearSeen, readSeen, see } from "./for-you-seen.js";
+import { clearSeen, markSeen, readSeen } from "./for-you-seen.js";
 import { showTastes } from "./for-you-tastes.js";
 import { keepForOffline } from "./offline.js";
 import { hideProgress, say, showProgress } from "./status.js";
 
-// A screen or two; what lies below is hardly looked at.
+// One or two screens of films; few visitors scroll further.
 const SHOWN = 12;
 
 const genre = byId("genre", HTMLSelectElement);
@@ -20,20 +20,20 @@ const mine = byId("mine", HTMLElement);
 
 let films: Film[] = [];
 let ranker: PersonalRanker;
-/** Place from 1 of each film in the order of the base model, by index. */
+/** Position from 1 of each film in the base model's order, by the film's index. */
 let before: Int32Array;
 let watching: { film: Film; position: number; since: number } | undefined;
 
-/** Tells a failure, and goes on: the list stays as it is. */
+/** Shows a failure; the list stays unchanged. */
 const guarded = (work: () => Promise<unknown>) => void work().then(hideFailure, showFailure);
 
 function isWanted(film: Film): boolean {
   return (genre.value === "" || traitOf(film, "genre") === genre.value) && !readSeen().has(film.id);
 }
 
-const refresh = () => showTastes(ranker);
+const refresh = async () => showTastes(ranker);
 
-/** Both lists anew; what is now in sight is told to the ranker. */
+/** Renders both lists and records which films are shown. */
 function show(): void {
   const mode = explore.value as "none" | "thompson" | "ucb";
   const found: Shown[] = [];
@@ -49,9 +49,9 @@ function show(): void {
     .slice(0, SHOWN);
   mine.replaceChildren(...found.map((shown, at) => card(shown, at + 1, (action) => act(shown, at, action))));
   byId("plain", HTMLElement).replaceChildren(...plain.map(({ film }) => line({ film } as Shown)));
-  // In a list that was asked for by genre, what is passed over says nothing against the genre.
+  // In a list filtered by genre, ignoring a film says nothing about the genre, so nothing is recorded.
   if (genre.value !== "") {
-    refresh();
+    guarded(refresh);
     return;
   }
   guarded(() =>
@@ -60,18 +60,16 @@ function show(): void {
 }
 
 function act({ film }: Shown, position: number, action: Action): void {
-  leave();
-  see(film.id);
+  closeFilm();
+  markSeen(film.id);
   guarded(() => ranker.recordEvents({ kind: action, item: film.id, position }));
   if (action === "clicked") open(film, position);
   show();
-  // The card is gone; whoever works by keyboard goes on at the same place, with the same button.
+  // The card was removed; the focus moves to the same button of the card that took its position.
   const next = mine.children[Math.min(position, mine.children.length - 1)];
   next?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.focus({ preventScroll: true });
   const first = mine.querySelector("h4")?.textContent ?? "none";
-  say(
-    `${action === "clicked" ? "You watch" : "Sent away:"} ${film.title}. The list is in a new order; first is ${first}.`,
-  );
+  say(`${action === "clicked" ? "You watch" : "Removed:"} ${film.title}. The list was reordered. First is ${first}.`);
 }
 
 function open(film: Film, position: number): void {
@@ -79,17 +77,17 @@ function open(film: Film, position: number): void {
   const close = make("button", "button", "Close");
   close.type = "button";
   close.addEventListener("click", () => {
-    leave();
+    closeFilm();
     mine.querySelector<HTMLElement>("button")?.focus();
   });
-  const rating = film.rating === null ? "" : ` IMDB's users gave it ${film.rating.toFixed(1)}.`;
+  const rating = film.rating === null ? "" : ` IMDB users rated it ${film.rating.toFixed(1)}.`;
   const words = make("p", "", make("strong", "", film.title), ` ${factsOf(film)}.${rating}`);
-  opened.replaceChildren(words, make("p", "hint", "The longer it stays open, the more it counts."), close);
+  opened.replaceChildren(words, make("p", "hint", "The longer it stays open, the stronger the signal."), close);
   opened.hidden = false;
 }
 
-/** Ends the look at the opened film, which says how much it was liked. */
-function leave(): void {
+/** Closes the opened film and records how long it was open, a sign of how much it was liked. */
+function closeFilm(): void {
   opened.hidden = true;
   if (!watching) return;
   const { film, position, since } = watching;
@@ -110,7 +108,7 @@ function connect(): void {
   });
   explore.addEventListener("change", () => {
     show();
-    say("The list is in a new order.");
+    say("The list was reordered.");
   });
   byId("forget", HTMLElement).addEventListener("click", () => {
     watching = undefined;
@@ -119,7 +117,7 @@ function connect(): void {
     guarded(async () => {
       await ranker.forget();
       show();
-      say("All that was learned is removed from this device.");
+      say("Everything that was learned was deleted from this device.");
     });
   });
   byId("export", HTMLElement).addEventListener("click", () => guarded(save));
@@ -131,10 +129,10 @@ function connect(): void {
     guarded(async () => {
       const { events, known } = await ranker.import(chosen);
       show();
-      say(`${events} events were added; ${known} were here already.`);
+      say(`${events} events were added; ${known} already existed.`);
     });
   });
-  addEventListener("pagehide", leave);
+  addEventListener("pagehide", closeFilm);
 }
 
 async function save(): Promise<void> {
@@ -143,7 +141,7 @@ async function save(): Promise<void> {
   link.download = "for-you.json";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  say("What was learned is in the file for-you.json.");
+  say("Exported to the file for-you.json.");
 }
 
 async function start(): Promise<void> {
@@ -167,7 +165,7 @@ async function start(): Promise<void> {
   hideProgress();
   connect();
   show();
-  say(`${films.length} films. Choose what you would watch, and the list follows.`);
+  say(`${films.length} films. Choose one to watch, and the list adapts.`);
 }
 
 keepForOffline();

@@ -1,4 +1,4 @@
-// Wires the page: the chosen backend's models to the pictures, the camera, the digit pad and the panels.
+// Starts the page Recognise: connects the models to the pictures, the camera, the digit pad and the panels.
 import type { Backend, LoadProgress, ModelInfo } from "insitu";
 import { connectCamera } from "./camera.js";
 import { connectCheck } from "./check.js";
@@ -10,7 +10,7 @@ import { showBackends, showModels } from "./facts.js";
 import { hideFailure, showFailure } from "./failures.js";
 import { keepForOffline } from "./offline.js";
 import { connectPictures } from "./pictures.js";
-import { createRecogniser } from "./recogniser.js";
+import { Recogniser } from "./recogniser.js";
 import { createStage } from "./stage.js";
 import { hideProgress, say, showProgress } from "./status.js";
 import { createTelemetryPanel } from "./telemetry.js";
@@ -18,7 +18,7 @@ import { createTelemetryPanel } from "./telemetry.js";
 const config = await readConfig();
 const panel = createTelemetryPanel(config.collector);
 const stage = createStage();
-const recogniser = createRecogniser(stage, panel.refresh);
+const recogniser = new Recogniser(stage, panel.refresh);
 const camera = connectCamera(stage, recogniser, () => pictures.none());
 const digits = connectDigits(panel.refresh);
 const check = connectCheck(panel.refresh);
@@ -42,18 +42,18 @@ function open(choice: Choice): void {
       showProgress(model, progress);
     },
   });
-  const last = engine;
+  const previous = engine;
   engine = mine;
-  // The new models are in place before the old ones end, so that what is shown is asked again rather than lost.
+  // The new models are set before the old client is disposed, so that the current input is recognised again.
   recogniser.use(mine.objects);
   digits.use(mine.digits);
   check.use(mine.digits);
   panel.use(mine.client);
-  void last?.client.dispose();
+  void previous?.client.dispose();
   void follow(mine, sizes);
 }
 
-/** Tells how the loads go, unless another backend was chosen meanwhile. */
+/** Shows the progress and result of loading, unless another backend was chosen meanwhile. */
 async function follow(mine: Engine, sizes: ReadonlyMap<string, number>): Promise<void> {
   const infos: ModelInfo[] = [];
   for (const loading of [mine.objects, mine.digits]) {
@@ -65,7 +65,7 @@ async function follow(mine: Engine, sizes: ReadonlyMap<string, number>): Promise
       if (infos.length === 1) showBackends(info);
     } catch (error) {
       if (engine !== mine) return;
-      // The digits' own section says its own; this line belongs to the picture.
+      // The status line is about the picture; the digit section shows its own state.
       if (loading === mine.objects) say("The model could not be loaded.");
       showFailure(error);
     }

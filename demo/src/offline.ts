@@ -1,18 +1,18 @@
-// Registers the service worker that keeps the page itself for visits without a network.
+// Registers the service worker that caches the page for offline use.
 import { registerSW } from "virtual:pwa-register";
 import { byId } from "./dom.js";
 
-/** The models are not its business: insitu keeps them itself. */
+/** The service worker does not cache the models: insitu stores them itself. */
 export function keepForOffline(): void {
   const line = byId("offline", HTMLElement);
-  const told = (text: string) => line.after(Object.assign(document.createElement("p"), { textContent: text }));
+  const show = (text: string) => line.after(Object.assign(document.createElement("p"), { textContent: text }));
   if (!("serviceWorker" in navigator)) {
-    told("This browser keeps no pages: the demo needs the network on each visit.");
+    show("This browser cannot store pages, so the demo needs the network on every visit.");
     return;
   }
   registerSW({
     immediate: true,
-    onOfflineReady: () => told("Kept on this device: the next visit works without a network."),
-    onRegisterError: () => told("The page could not be kept for visits without a network."),
+    onOfflineReady: () => show("Stored on this device: the next visit works offline."),
+    onRegisterError: () => show("The page could not be stored for offline use."),
   });
 }

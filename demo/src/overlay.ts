@@ -1,10 +1,10 @@
-// Draws the boxes of a detection over the picture they were found in, at any size and pixel density.
+// Draws bounding boxes over a picture, at any size and pixel density.
 import type { Detection } from "insitu";
 import { classColour, LABEL_INK } from "./colours.js";
 import { percent } from "./words.js";
 
 export interface Overlay {
-  /** Boxes are in the pixels of a picture of `width` by `height`, which fills `over`. */
+  /** Boxes are in pixels of a picture of `width` by `height`, which `over` shows. */
   show(found: Detection[], over: HTMLElement, width: number, height: number): void;
   clear(): void;
 }
@@ -16,7 +16,7 @@ interface Shown {
   height: number;
 }
 
-// CSS pixels: thin enough to see what is inside, thick enough on a phone.
+// In CSS pixels: thin enough to see the object, thick enough on a phone.
 const LINE = 2.5;
 const FONT = 13;
 const LABEL_HEIGHT = 20;
@@ -61,11 +61,11 @@ function draw(canvas: HTMLCanvasElement, shown: Shown | undefined): void {
   canvas.height = Math.round(over.clientHeight * density);
   context.setTransform(density, 0, 0, density, 0, 0);
   const place = placement(shown);
-  // The weakest first, so that the strongest box and its label lie on top.
+  // In ascending order, so that the box with the highest score is drawn on top.
   for (const one of [...shown.found].sort((a, b) => a.score - b.score)) drawOne(context, one, place, over.clientWidth);
 }
 
-/** How `object-fit: contain` places the picture in its element. */
+/** Where `object-fit: contain` places the picture in its element. */
 function placement({ over, width, height }: Shown): { scale: number; left: number; top: number } {
   const scale = Math.min(over.clientWidth / width, over.clientHeight / height);
   return { scale, left: (over.clientWidth - width * scale) / 2, top: (over.clientHeight - height * scale) / 2 };
@@ -81,7 +81,7 @@ function drawOne(
   const y = top + box.y * scale;
   const colour = classColour(index);
   context.lineJoin = "round";
-  // A dark edge under the bright line keeps it visible on a bright picture.
+  // A dark outline keeps the bright line visible on a bright picture.
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.lineWidth = LINE + 2;
   context.strokeRect(x, y, box.width * scale, box.height * scale);

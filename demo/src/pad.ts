@@ -1,15 +1,15 @@
-// The drawing area: follows a pointer, keeps what it drew as strokes, draws it sharp at any size.
+// The drawing area: records the pointer's path as strokes and draws them at the screen's resolution.
 import { drawStrokes, type Stroke } from "./strokes.js";
 
 export interface Pad {
-  /** Replaces what is drawn; the listener is not called. */
+  /** Replaces the drawing without calling the listener. */
   set(strokes: Stroke[]): void;
 }
 
-// The pen's width as a share of the drawing area: about what a felt pen leaves.
+// Width of the pen relative to the drawing area, about that of a felt pen.
 const PEN = 0.05;
 
-/** `onStroke` is called with all strokes each time the pen is lifted. */
+/** `onStroke` receives all strokes each time the pointer is lifted. */
 export function createPad(canvas: HTMLCanvasElement, onStroke: (strokes: Stroke[]) => void): Pad {
   let strokes: Stroke[] = [];
   let drawing: { pointer: number; stroke: Stroke } | undefined;
@@ -20,7 +20,7 @@ export function createPad(canvas: HTMLCanvasElement, onStroke: (strokes: Stroke[
     canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
     context?.setTransform(side, 0, 0, side, 0, 0);
-    // The ink is the page's text colour, light or dark.
+    // Drawn in the page's text colour, for light and dark mode.
     if (context) drawStrokes(context, strokes, getComputedStyle(canvas).color, PEN);
   };
 
@@ -38,9 +38,9 @@ export function createPad(canvas: HTMLCanvasElement, onStroke: (strokes: Stroke[
   });
   canvas.addEventListener("pointermove", (event) => {
     if (drawing?.pointer !== event.pointerId) return;
-    // The pointer moves more often than frames are drawn; these are all its stops.
-    const stops = event.getCoalescedEvents?.() ?? [];
-    drawing.stroke.push(...(stops.length > 0 ? stops : [event]).map(at));
+    // The pointer moves more often than frames are drawn; these are all its positions.
+    const positions = event.getCoalescedEvents?.() ?? [];
+    drawing.stroke.push(...(positions.length > 0 ? positions : [event]).map(at));
     redraw();
   });
   const lift = (event: PointerEvent) => {

@@ -1,4 +1,4 @@
-// Where pictures come from: the samples, a picked file, a drop, a paste.
+// The sources of pictures: samples, a chosen file, drag and drop, the clipboard.
 import { byId, make } from "./dom.js";
 import { showFailure } from "./failures.js";
 import type { Picture } from "./recogniser.js";
@@ -11,9 +11,9 @@ const SAMPLES = [
 ] as const;
 
 export interface Pictures {
-  /** Chooses the first sample, so that the page opens with something to see. */
+  /** Chooses the first sample, so that the page opens with a result. */
   first(): void;
-  /** No sample is chosen any more. */
+  /** Deselects the samples. */
   none(): void;
 }
 
@@ -33,7 +33,7 @@ export function connectPictures(onPicture: (picture: Picture) => void): Pictures
     press(button);
     try {
       const response = await fetch(`/photos/${file}.jpg`);
-      if (!response.ok) throw new Error(`The sample photo ${file}.jpg answered ${response.status}.`);
+      if (!response.ok) throw new Error(`The sample photo ${file}.jpg could not be loaded: HTTP ${response.status}.`);
       onPicture({ name: title, content: await response.blob() });
     } catch (error) {
       showFailure(error);
@@ -66,12 +66,12 @@ function connectFile(take: (content: File, name: string) => void): void {
   input.addEventListener("change", () => {
     const file = input.files?.[0];
     if (file) take(file, file.name);
-    // So that the same file, picked again, is a change again.
+    // So that choosing the same file again is a change.
     input.value = "";
   });
 }
 
-/** The whole page takes a drop: a near miss must not make the browser leave for the file. */
+/** The whole page accepts a drop: otherwise the browser would open a file that was dropped beside the stage. */
 function connectDrop(take: (content: File, name: string) => void): void {
   const stage = byId("stage", HTMLElement);
   const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;

@@ -1,4 +1,4 @@
-// Recognises one picture after the other with the current model and shows what it found.
+// Recognises the objects in one picture after the other with the current model, and shows the results.
 import type { Model, Prediction } from "insitu";
 import { hideFailure, showFailure } from "./failures.js";
 import { inWords, listFound, listWaiting } from "./results.js";
@@ -12,80 +12,79 @@ export interface Picture {
   content: Blob;
 }
 
-export interface Recogniser {
-  /** From now on with this model; a picture that is shown is recognised again. */
-  use(model: Promise<Model<"detection">>): void;
-  /** Shows the picture and what is in it; failures are told on the page. The newest call wins. */
-  recognise(picture: Picture): Promise<void>;
-  /** One frame of a running video, shown if it is still `wanted` when the answer comes; rejects when it cannot. */
-  look(video: HTMLVideoElement, wanted: () => boolean): Promise<void>;
-  /** Gives up the picture on show, so that the camera can take the stage. */
-  forget(): void;
-}
+export class Recogniser {
+  readonly #stage: Stage;
+  readonly #onPrediction: () => void;
+  #model: Promise<Model<"detection">> | undefined;
+  #current: Picture | undefined;
+  #running = new AbortController();
 
-export function createRecogniser(stage: Stage, onPrediction: () => void): Recogniser {
-  let model: Promise<Model<"detection">> | undefined;
-  let current: Picture | undefined;
-  let running = new AbortController();
+  constructor(stage: Stage, onPrediction: () => void) {
+    this.#stage = stage;
+    this.#onPrediction = onPrediction;
+  }
 
-  const show = (prediction: Prediction<"detection">) => {
-    stage.mark(prediction.value);
-    listFound(prediction.value);
-    showTimings(prediction.timings, prediction.backend);
-    onPrediction();
-  };
+  /** Sets the model. The picture on the stage is recognised again with it. */
+  use(model: Promise<Model<"detection">>): void {
+    this.#model = model;
+    if (this.#current) return void this.recognise(this.#current);
+    // A failure is shown by the code that loads the model.
+    model.then(
+      () => say("Ready."),
+      () => undefined,
+    );
+  }
 
-  const recognise = async (picture: Picture) => {
-    running.abort();
-    running = new AbortController();
-    const { signal } = running;
+  /** Shows the picture and the objects in it, or an error. A newer call replaces a running one. */
+  async recognise(picture: Picture): Promise<void> {
+    this.#running.abort();
+    this.#running = new AbortController();
+    const { signal } = this.#running;
     hideFailure();
-    const shown = await stage.showPhoto(picture.content, picture.name);
+    const isShown = await this.#stage.showPhoto(picture.content, picture.name);
     if (signal.aborted) return;
-    if (shown) {
-      current = picture;
+    if (isShown) {
+      this.#current = picture;
       listWaiting();
       noTimings();
     }
-    if (!model) return;
+    if (!this.#model) return;
     try {
-      const ready = await model;
+      const model = await this.#model;
       if (signal.aborted) return;
-      say(`Looking at ${picture.name}.`);
-      // A file that could not be shown is asked about all the same: the library says best what is wrong with it.
-      const prediction = await ready.predict(picture.content, { signal });
+      say(`Analysing ${picture.name}.`);
+      // Also called for a file that the browser cannot show: the library's error says what is wrong with it.
+      const prediction = await model.predict(picture.content, { signal });
       if (signal.aborted) return;
-      show(prediction);
+      this.#show(prediction);
       say(`${picture.name}: ${inWords(prediction.value)}, in ${duration(prediction.timings.totalMs)}.`);
     } catch (error) {
-      // A newer picture, the camera or another backend took its place.
+      // A newer picture, the camera or another backend replaced it.
       if (signal.aborted) return;
       say(`No result for ${picture.name}.`);
       showFailure(error);
     }
-  };
+  }
 
-  return {
-    recognise,
-    use(next) {
-      model = next;
-      if (current) return void recognise(current);
-      // Its failure is told by whoever loads it.
-      next.then(
-        () => say("Ready."),
-        () => undefined,
-      );
-    },
-    async look(video, wanted) {
-      if (!model) throw new Error("No model is loaded yet.");
-      const prediction = await (await model).predict(video);
-      if (wanted()) show(prediction);
-    },
-    forget() {
-      running.abort();
-      current = undefined;
-      listWaiting();
-      noTimings();
-    },
-  };
+  /** Recognises one frame of a video and shows the result if `isWanted()` still holds then. Rejects on failure. */
+  async recogniseFrame(video: HTMLVideoElement, isWanted: () => boolean): Promise<void> {
+    if (!this.#model) throw new Error("No model is loaded yet.");
+    const prediction = await (await this.#model).predict(video);
+    if (isWanted()) this.#show(prediction);
+  }
+
+  /** Drops the current picture, so that the camera can use the stage. */
+  forget(): void {
+    this.#running.abort();
+    this.#current = undefined;
+    listWaiting();
+    noTimings();
+  }
+
+  #show(prediction: Prediction<"detection">): void {
+    this.#stage.mark(prediction.value);
+    listFound(prediction.value);
+    showTimings(prediction.timings, prediction.backend);
+    this.#onPrediction();
+  }
 }

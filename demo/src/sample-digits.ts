@@ -1,9 +1,9 @@
-// Ten digits as pen strokes, for whoever cannot or does not want to draw.
+// Ten sample digits as pen strokes, for visitors who cannot or do not want to draw.
 import type { Stroke } from "./strokes.js";
 
-/** A part of an ellipse from one angle to another, in degrees clockwise from the right. */
+/** An arc of an ellipse; angles are in degrees, clockwise from the right. */
 function arc(x: number, y: number, rx: number, ry: number, from: number, to: number): Stroke {
-  // Six degrees a step looks round at the pad's size.
+  // Steps of 6 degrees look round at the size of the drawing area.
   const steps = Math.ceil(Math.abs(to - from) / 6);
   return Array.from({ length: steps + 1 }, (_, step) => {
     const angle = ((from + ((to - from) * step) / steps) * Math.PI) / 180;
@@ -13,7 +13,7 @@ function arc(x: number, y: number, rx: number, ry: number, from: number, to: num
 
 const line = (...points: [number, number][]): Stroke => points.map(([x, y]) => ({ x, y }));
 
-/** Index is the digit. */
+/** The index is the digit. */
 export const SAMPLE_DIGITS: Stroke[][] = [
   [arc(0.5, 0.5, 0.2, 0.32, -90, 270)],
   [line([0.44, 0.28], [0.53, 0.18], [0.5, 0.82])],

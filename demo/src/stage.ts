@@ -1,15 +1,15 @@
-// Shows one picture at a time, a photo or the camera's, with boxes over it.
+// Shows one picture at a time, a photo or the camera, with bounding boxes over it.
 import type { Detection } from "insitu";
 import { byId } from "./dom.js";
 import { createOverlay } from "./overlay.js";
 
 export interface Stage {
   readonly video: HTMLVideoElement;
-  /** Shows a photo without boxes; false when the browser cannot show it. */
+  /** Shows a photo without boxes. Resolves to false if the browser cannot decode it. */
   showPhoto(photo: Blob, caption: string): Promise<boolean>;
   showVideo(stream: MediaStream, caption: string): Promise<void>;
   hideVideo(): void;
-  /** Boxes in the pixels of what is shown. */
+  /** Draws boxes, which are in pixels of the photo or video. */
   mark(found: Detection[]): void;
 }
 
@@ -41,7 +41,7 @@ export function createStage(): Stage {
       }
       hideVideo();
       image.src = nextUrl;
-      // Laid out before boxes are drawn over it; it was decoded a moment ago.
+      // Wait for the layout before boxes are drawn; the image is already decoded.
       await image.decode().catch(() => undefined);
       if (url) URL.revokeObjectURL(url);
       url = nextUrl;

@@ -1,21 +1,21 @@
-// Turns drawn strokes into the 28 by 28 picture that a digit reader was trained on, as MNIST prepared its own.
+// Converts strokes into a 28 x 28 picture, prepared like the MNIST digits on which the model was trained.
 
 export interface Point {
   x: number;
   y: number;
 }
-/** A line without lifting the pen; coordinates from 0 to 1, the drawing area's sides. */
+/** A line drawn without lifting the pen. Coordinates are 0 to 1 across the drawing area. */
 export type Stroke = Point[];
 
-// MNIST: the digit fits a box of 20 pixels, its centre of mass is in the middle of 28.
+// MNIST scales a digit to 20 pixels and puts its centre of mass in the middle of 28.
 const SIDE = 28;
 const BOX = 20;
-// Pen strokes there are 2 to 3 pixels wide.
+// Strokes in MNIST are 2 to 3 pixels wide.
 const PEN = 2.4;
-// A dot has no size to scale up to.
-const SMALLEST = 0.02;
+// Prevents a single dot, which has no size, from being scaled up without limit.
+const MIN_SIZE = 0.02;
 
-/** White strokes on black, or null when nothing was drawn. */
+/** White strokes on black, or null without strokes. */
 export function asDigit(strokes: Stroke[]): ImageData | null {
   const points = strokes.flat();
   if (points.length === 0) return null;
@@ -23,7 +23,7 @@ export function asDigit(strokes: Stroke[]): ImageData | null {
   const top = Math.min(...points.map((p) => p.y));
   const width = Math.max(...points.map((p) => p.x)) - left;
   const height = Math.max(...points.map((p) => p.y)) - top;
-  const scale = (BOX - PEN) / Math.max(width, height, SMALLEST);
+  const scale = (BOX - PEN) / Math.max(width, height, MIN_SIZE);
   const centred = { x: (SIDE - width * scale) / 2 - left * scale, y: (SIDE - height * scale) / 2 - top * scale };
   const mass = centreOfMass(render(strokes, scale, centred));
   const middle = (SIDE - 1) / 2;
@@ -32,7 +32,7 @@ export function asDigit(strokes: Stroke[]): ImageData | null {
 
 function render(strokes: Stroke[], scale: number, offset: Point): ImageData {
   const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d");
-  if (!context) throw new Error("This browser gives no canvas to draw on.");
+  if (!context) throw new Error("This browser could not create a canvas.");
   context.fillStyle = "#000";
   context.fillRect(0, 0, SIDE, SIDE);
   context.setTransform(scale, 0, 0, scale, offset.x, offset.y);
@@ -55,7 +55,7 @@ function centreOfMass({ data, width, height }: ImageData): Point {
   return sum > 0 ? { x: x / sum, y: y / sum } : { x: (width - 1) / 2, y: (height - 1) / 2 };
 }
 
-/** In the units of the context's transform. */
+/** Coordinates and pen width are in units of the context's transform. */
 export function drawStrokes(
   context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
   strokes: Stroke[],
@@ -70,7 +70,7 @@ export function drawStrokes(
     if (!first) continue;
     context.beginPath();
     context.moveTo(first.x, first.y);
-    // A single point still leaves a dot: a line to itself has round caps.
+    // A line from a point to itself draws a dot, since the line caps are round.
     for (const point of rest.length > 0 ? rest : [first]) context.lineTo(point.x, point.y);
     context.stroke();
   }

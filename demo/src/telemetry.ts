@@ -1,4 +1,4 @@
-// Shows what is reported to the site's collector, and lets the visitor refuse it.
+// The telemetry panel: what is sent to the site's collector, and the visitor's consent.
 import type { Client } from "insitu";
 import { byId, make } from "./dom.js";
 
@@ -7,13 +7,13 @@ export interface TelemetryPanel {
   refresh(): void;
 }
 
-// Sending happens in the background, so the numbers are read again at this pace while the page is looked at.
+// The numbers change in the background, so they are updated at this interval while the page is visible.
 const REFRESH_MS = 2000;
 
 export function createTelemetryPanel(collector: string | null): TelemetryPanel {
   const panel = byId("telemetry", HTMLElement);
   if (!collector) {
-    panel.replaceChildren(make("p", "", "Off: this page has no collector, so nothing is recorded or sent."));
+    panel.replaceChildren(make("p", "", "Off. This page has no collector, so nothing is recorded or sent."));
     return { use: () => undefined, refresh: () => undefined };
   }
   let client: Client | undefined;
@@ -23,14 +23,14 @@ export function createTelemetryPanel(collector: string | null): TelemetryPanel {
   allow.checked = true;
   const send = make("button", "button", "Send now");
   send.type = "button";
-  const link = make("a", "", "See what it received");
+  const link = make("a", "", "Open the collector");
   link.href = new URL("/dashboard/", collector).href;
   const about = make(
     "p",
     "",
-    "Durations, error codes, backend and model only: never a picture, a result or who you are.",
+    "Sent: durations, error codes, backend and model. Never sent: pictures, results or your identity.",
   );
-  panel.replaceChildren(make("label", "", allow, "Report how fast predictions are"), about, counts, send, link);
+  panel.replaceChildren(make("label", "", allow, "Send performance data"), about, counts, send, link);
 
   const refresh = () => {
     if (client) counts.textContent = inWords(client, allow.checked);
@@ -60,7 +60,7 @@ export function createTelemetryPanel(collector: string | null): TelemetryPanel {
 
 function inWords(client: Client, allowed: boolean): string {
   const { recorded, sent, pending, dropped } = client.telemetry.stats();
-  const lost = Object.entries(dropped).map(([reason, count]) => `${count} dropped (${reason})`);
-  const parts = [`${recorded} recorded`, `${sent} sent`, `${pending} waiting`, ...lost];
-  return `${allowed ? "On" : "Off, as you wish"}: ${parts.join(", ")}.`;
+  const losses = Object.entries(dropped).map(([reason, count]) => `${count} dropped (${reason})`);
+  const parts = [`${recorded} recorded`, `${sent} sent`, `${pending} waiting`, ...losses];
+  return `${allowed ? "On" : "Off"}: ${parts.join(", ")}.`;
 }

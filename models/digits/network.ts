@@ -1,12 +1,12 @@
-// The network that reads digits, in operations that the wasm backend can also differentiate.
+// The digit network, built from operations with gradients that run on tfjs's wasm backend.
 import * as tf from "@tensorflow/tfjs";
 
-/** Filters of the three convolutions, each of which is followed by a maximum of 2 x 2. */
+/** Filters of the three convolutions, each followed by a 2 x 2 max pooling. */
 export const FILTERS = [16, 32, 64] as const;
 export const CLASSES = 10;
 const KERNEL = 3;
 const POOL = 2;
-/** Numbers of an image that reach the dense layer: 28 pixels halve to 14, 7 and 3. */
+/** Inputs of the dense layer: 28 pixels halve to 14, 7 and 3. */
 export const FEATURES = 3 * 3 * FILTERS[2];
 
 /** Three convolutions and a dense layer; the names are those of the exported graph's constants. */
@@ -21,7 +21,7 @@ export interface Weights {
   bias4: tf.Variable<tf.Rank.R1>;
 }
 
-/** He's initialisation (He et al. 2015): deviation sqrt(2 / inputs), for layers that end in a rectifier. */
+/** He initialization (He et al. 2015): standard deviation sqrt(2 / inputs), for layers with ReLU. */
 export function createWeights(seed: number): Weights {
   const [first, second, third] = FILTERS;
   const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], inputs: number, offset: number) =>
@@ -40,9 +40,8 @@ export function createWeights(seed: number): Weights {
 }
 
 /**
- * Images `[batch, 28, 28, 1]` to logits `[batch, 10]`. `drop` is the share of features left out, in training only. The
- * exported graph adds the bias and rectifies before it takes the maximum, which gives the same numbers; here that would
- * be four times the work.
+ * Maps images `[batch, 28, 28, 1]` to logits `[batch, 10]`. `drop` is the dropout rate, for training only. The exported graph applies
+ * bias and ReLU before the max pooling, with the same result; here that would be four times the work.
  */
 export function logits(images: tf.Tensor4D, weights: Weights, drop: number, seed: number): tf.Tensor2D {
   const active = (maps: tf.Tensor4D, bias: tf.Tensor1D) => tf.relu(tf.add(pool(maps), bias)) as tf.Tensor4D;
@@ -56,10 +55,10 @@ export function logits(images: tf.Tensor4D, weights: Weights, drop: number, seed
 
 // ---- gradients that tfjs's wasm backend lacks --------------------------------------------------------------------
 
-/** The last argument of a custom gradient, a function that keeps tensors until then; tfjs types every argument as either. */
+/** The last argument of a custom gradient: a function that saves tensors. tfjs types every argument as tensor or function. */
 type Save = (tensors: tf.Tensor[]) => void;
 
-/** 3 x 3, padding SAME. wasm has no kernel for its gradients, but they are convolutions themselves. */
+/** A 3 x 3 convolution with SAME padding. wasm has no kernels for its gradients, but they are convolutions themselves. */
 const convolution = tf.customGrad((images, kernel, save) => {
   const [x, k] = [images as tf.Tensor4D, kernel as tf.Tensor4D];
   (save as Save)([x, k]);
@@ -72,7 +71,7 @@ const convolution = tf.customGrad((images, kernel, save) => {
   };
 }) as (images: tf.Tensor4D, kernel: tf.Tensor4D) => tf.Tensor4D;
 
-/** The same for the pixels themselves, which need no gradient. */
+/** The same for the input image, which needs no gradient. */
 function firstConvolution(images: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
   const apply = tf.customGrad((taps) => ({
     value: tf.conv2d(images, taps as tf.Tensor4D, 1, "same"),
@@ -81,14 +80,14 @@ function firstConvolution(images: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D
   return apply(kernel) as tf.Tensor4D;
 }
 
-/** What flows back goes through the kernel turned by half a circle, from filters to channels. */
+/** The gradient of the input: a convolution with the kernel rotated by 180 degrees, from filters to channels. */
 function imageGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
   return tf.conv2d(dy, tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]), 1, "same");
 }
 
 /**
- * How each of the 3 x 3 places of the kernel met `dy`: `dy` slides over the bordered input as if it were a kernel as large
- * as the image, with the batch as its channels.
+ * The gradient of the 3 x 3 kernel: a convolution of the padded input with `dy` as a kernel as large as the image and the batch as
+ * its channels.
  */
 function kernelGradient(images: tf.Tensor4D, dy: tf.Tensor4D): tf.Tensor4D {
   const edge: [number, number] = [(KERNEL - 1) / 2, (KERNEL - 1) / 2];
@@ -97,7 +96,7 @@ function kernelGradient(images: tf.Tensor4D, dy: tf.Tensor4D): tf.Tensor4D {
   return tf.transpose(met, [1, 2, 0, 3]);
 }
 
-/** The largest of each 2 x 2 pixels; only the first of the largest gets the gradient. */
+/** 2 x 2 max pooling; the gradient goes to the first maximum only. */
 const pool = tf.customGrad((images, save) => {
   const x = images as tf.Tensor4D;
   const y = tf.maxPool(x, POOL, POOL, "valid");

@@ -1,4 +1,4 @@
-// Trains the digits network on the CPU, in some minutes, and measures it through the exported graph.
+// Trains the digit network on the CPU in a few minutes, and measures the accuracy of the exported graph.
 import * as tf from "@tensorflow/tfjs";
 import { augment, seeded } from "./augment.js";
 import { type Digit, heldOut, SIDE, training } from "./data.js";
@@ -7,27 +7,27 @@ import { measure } from "./measure.js";
 import { CLASSES, createWeights, logits, type Weights } from "./network.js";
 import { useWasm } from "./wasm.js";
 
-// Any number does; a fixed one makes two trainings equal.
+// Fixed, so that two trainings are equal.
 const SEED = 20261123;
-// The four below were chosen on 1,000 of the training images, such that all epochs together take minutes on two cores. The
-// network's size, though, was chosen on those held out: README.md says so.
+// These four were chosen on 1,000 training images, so that the training takes minutes on two cores. The size of the network was
+// chosen on the held-out images, see README.md.
 const EPOCHS = 20;
 const BATCH = 32;
-// Adam's usual 0.001 doubled, since it falls to nothing along the way.
+// Twice Adam's default of 0.001, since it decays to 0.
 const RATE = 2e-3;
 const DROP = 0.2;
 const PIXELS = SIDE * SIDE;
 
 export interface Trained {
-  /** Path of the model.json that was written. */
+  /** Path of the written model.json. */
   model: string;
-  /** Share of the 1,000 held-out images that the exported graph reads right. */
+  /** Accuracy of the exported graph on the 1,000 held-out images. */
   accuracy: number;
   trainingImages: number;
   heldOutImages: number;
 }
 
-/** Trains and writes the graph model into `folder`. Never looks at the held-out images before the end. */
+/** Trains and writes the graph model into `folder`. The held-out images are used only at the end. */
 export async function train(folder: string, log: (line: string) => void): Promise<Trained> {
   await useWasm();
   const digits = training();
@@ -40,7 +40,7 @@ export async function train(folder: string, log: (line: string) => void): Promis
     shuffle(digits, random);
     let sum = 0;
     for (let step = 0; step < steps; step += 1) {
-      // Half a cosine from RATE to nothing (Loshchilov and Hutter 2017), without restarts.
+      // Cosine decay from RATE to 0 (Loshchilov and Hutter 2017), without restarts.
       const done = (epoch * steps + step) / (EPOCHS * steps);
       (optimizer as unknown as { learningRate: number }).learningRate = (RATE / 2) * (1 + Math.cos(Math.PI * done));
       sum += trainStep(digits.slice(step * BATCH, (step + 1) * BATCH), weights, optimizer, random);

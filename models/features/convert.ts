@@ -1,4 +1,4 @@
-// Turns the MobileNetV2 of the npm package nsfwjs, a Keras model, into a graph model that ends where its own classes begin.
+// Converts the MobileNetV2 of the npm package nsfwjs, a Keras model, to a graph model without its last layers.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MobileNetV2Model } from "nsfwjs/models/mobilenet_v2";
@@ -24,7 +24,7 @@ interface Node {
   attr: Record<string, unknown>;
 }
 
-/** The last layer that looks at the whole picture; what follows it tells nsfwjs's five classes apart. */
+/** The last layer of the backbone; the following layers classify nsfwjs's five classes. */
 const LAST = "out_relu";
 export const SIDE = 224;
 
@@ -45,7 +45,7 @@ export async function convert(folder: string): Promise<string> {
   const { layers } = json.modelTopology.model_config.config;
   const used = layers.slice(0, layers.findIndex(({ name }) => name === LAST) + 1);
   const specs = json.weightsManifest.flatMap(({ weights }) => weights);
-  const { kept, weights } = cut(specs, bytes, new Set(used.map(({ name }) => name)));
+  const { kept, weights } = selectWeights(specs, bytes, new Set(used.map(({ name }) => name)));
   const nodes = [...kept.map(({ name }) => constant(name)), ...nodesOf(used, kept)];
   const axes: WeightSpec = { name: "height_and_width", shape: [2], dtype: "int32" };
   const model = {
@@ -65,8 +65,8 @@ export async function convert(folder: string): Promise<string> {
   return path;
 }
 
-/** The weights of these layers and their bytes, as they are: a byte a number. */
-function cut(specs: WeightSpec[], bytes: Buffer, layers: ReadonlySet<string>) {
+/** The weights of these layers and their bytes, unchanged: one byte per weight. */
+function selectWeights(specs: WeightSpec[], bytes: Buffer, layers: ReadonlySet<string>) {
   const kept: WeightSpec[] = [];
   const weights: Buffer[] = [];
   let at = 0;
@@ -89,7 +89,7 @@ function nodesOf(layers: Layer[], weights: WeightSpec[]): Node[] {
     if (!names.has(name)) throw new Error(`The model has no weight named ${name}.`);
     return name;
   };
-  /** Layers that leave no node of their own, by what is read in their place. */
+  /** For layers without a node of their own: the node that their readers use instead. */
   const instead = new Map<string, string>();
   const nodes: Node[] = [];
   for (const { class_name: kind, name, config, inbound_nodes } of layers) {
@@ -105,8 +105,8 @@ function nodesOf(layers: Layer[], weights: WeightSpec[]): Node[] {
         instead.set(name, "image");
         break;
       case "ZeroPadding2D":
-        // One row and column below and right before a step of two: what SAME does to an even size.
-        if (JSON.stringify(config.padding) !== "[[0,1],[0,1]]") throw new Error(`${name} pads otherwise.`);
+        // Padding below and right before a stride of 2 equals SAME for an even size.
+        if (JSON.stringify(config.padding) !== "[[0,1],[0,1]]") throw new Error(`${name} has an unsupported padding.`);
         instead.set(name, input);
         break;
       case "Conv2D":
@@ -117,25 +117,19 @@ function nodesOf(layers: Layer[], weights: WeightSpec[]): Node[] {
         break;
       case "BatchNormalization": {
         const own = ["gamma", "beta", "moving_mean", "moving_variance"].map((part) => has(`${name}/${part}`));
-        const attr = {
-          T: FLOAT,
-          U: FLOAT,
-          epsilon: { f: config.epsilon },
-          is_training: { b: false },
-          data_format: text("NHWC"),
-        };
-        nodes.push({ name, op: "FusedBatchNormV3", input: [input, ...own], attr });
+        nodes.push({ name, op: "FusedBatchNormV3", input: [input, ...own], attr: batchNormAttributes(config) });
         break;
       }
       case "ReLU":
-        if (config.max_value !== 6) throw new Error(`${name} is cut at ${config.max_value}, not at 6.`);
+        if (config.max_value !== 6)
+          throw new Error(`${name} has the maximum ${config.max_value}; only 6 is supported.`);
         nodes.push({ name, op: "Relu6", input: [input], attr: { T: FLOAT } });
         break;
       case "Add":
         nodes.push({ name, op: "AddV2", input: inputs, attr: { T: FLOAT } });
         break;
       default:
-        throw new Error(`${name} is a ${kind}, which is not known here.`);
+        throw new Error(`${name} is a ${kind}, which is not supported.`);
     }
   }
   const mean = { T: FLOAT, Tidx: { type: "DT_INT32" }, keep_dims: { b: false } };
@@ -144,6 +138,16 @@ function nodesOf(layers: Layer[], weights: WeightSpec[]): Node[] {
     constant("height_and_width", "DT_INT32"),
     { name: "features", op: "Mean", input: [LAST, "height_and_width"], attr: mean },
   ];
+}
+
+function batchNormAttributes({ epsilon }: Record<string, unknown>): Node["attr"] {
+  return {
+    T: FLOAT,
+    U: FLOAT,
+    epsilon: { f: epsilon },
+    is_training: { b: false },
+    data_format: text("NHWC"),
+  };
 }
 
 function convolution(op: string, name: string, input: string[], { strides }: Record<string, unknown>): Node {

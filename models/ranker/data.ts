@@ -1,17 +1,17 @@
-// The films of the npm package vega-datasets, cleaned: titles are texts, dates have their century, what is not known is null.
+// The films of the npm package vega-datasets, cleaned: titles are strings, years have their century, unknown values are null.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 export interface Film {
-  /** The title and year; with a number where that is not enough. */
+  /** Title and year, with a number added if that is not unique. */
   id: string;
   title: string;
   year: number | null;
-  /** 0 to 10, of IMDB's users; what is predicted. */
+  /** IMDB users' rating, 0 to 10; the model's target. */
   rating: number | null;
   votes: number | null;
-  /** 0 to 100, the share of critics who liked it. */
+  /** Percentage of critics who liked it, 0 to 100. */
   critics: number | null;
   /** Dollars. */
   budget: number | null;
@@ -28,26 +28,26 @@ export interface Film {
 
 type Row = Record<string, string | number | null>;
 
-// The file was made in 2010. Where a date lies beyond, its year had two digits and the century was guessed.
+// The file is from 2010. A later year had two digits, and its century was guessed wrong.
 const NEWEST_YEAR = 2012;
-// Eight films of other years have this date: the zero of Unix time in an American time zone.
+// Eight films have this wrong date: the Unix epoch in an American time zone.
 const NO_DATE = "Dec 31 1969";
 
 let films: Film[] | undefined;
 
-/** All films that have a title; in the file's order. */
+/** All films with a title, in the file's order. */
 export function readFilms(): Film[] {
   films ??= clean();
   return films;
 }
 
 function clean(): Film[] {
-  // The package exports its script alone, which lies beside the data.
+  // The package exports only its script, which is in the folder of the data.
   const build = dirname(createRequire(import.meta.url).resolve("vega-datasets"));
   const rows = JSON.parse(readFileSync(join(build, "..", "data", "movies.json"), "utf8")) as Row[];
   const ids = new Map<string, number>();
   return rows.flatMap((row) => {
-    // "2012" and "300" were read as numbers.
+    // "2012" and "300" are numbers in the file.
     const title = row.Title === null ? "" : String(row.Title).trim();
     if (title === "") return [];
     const year = yearOf(row["Release Date"]);
@@ -61,7 +61,7 @@ function clean(): Film[] {
 
 function numbersOf(row: Row) {
   const number = (name: string) => (typeof row[name] === "number" ? (row[name] as number) : null);
-  // A gross of 0 was not counted; films that sold nothing are not listed.
+  // A gross of 0 means unknown.
   const money = (name: string) => number(name) || null;
   return {
     rating: number("IMDB Rating"),
@@ -93,16 +93,16 @@ function yearOf(date: Row[string] | undefined): number | null {
   return year > NEWEST_YEAR ? year - 100 : year;
 }
 
-// A fifth; remakes of one title are on one side.
+// A fifth of the films. Remakes with the same title are in the same part.
 const SIDES = 5;
 
-/** Never trained on. */
+/** Whether the film is held out from training. */
 export const isHeldOut = ({ title }: Film): boolean => hash(title) % SIDES === 0;
 
-/** One of so many parts of the training films, for what must not see its own rating. */
+/** The film's fold out of `count`, for features that must not use the film's own rating. */
 export const foldOf = ({ id }: Film, folds: number): number => hash(`fold ${id}`) % folds;
 
-/** FNV-1a, 32 bits, and a mix of its bits, of which the low ones alone are poor. */
+/** FNV-1a, 32 bits, followed by a bit mix, since its low bits alone are not random enough. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) value = Math.imul(value ^ byte, 0x01000193);

@@ -1,4 +1,4 @@
-// A film as the numbers that the base model reads; nothing of them is the film's own rating.
+// Computes a film's features for the base model; none of them uses the film's own rating.
 import { type Film, foldOf, isHeldOut, readFilms } from "./data.js";
 
 const MPAA = ["G", "PG", "PG-13", "R", "NC-17", "Not Rated"];
@@ -10,7 +10,7 @@ const TYPES = [
   ...["Contemporary Fiction", "Dramatization", "Factual", "Fantasy", "Historical Fiction", "Kids Fiction"],
   ...["Science Fiction", "Super Hero"],
 ];
-// Those of over 50 films; a rarer one is "other".
+// Values of more than 50 films; rarer ones are "other".
 const SOURCES = [
   ...["Original Screenplay", "Based on Book/Short Story", "Based on Real Life Events", "Remake", "Based on TV"],
   ...["Based on Comic/Graphic Novel", "Based on Play"],
@@ -20,18 +20,18 @@ const DISTRIBUTORS = [
   ...["MGM", "Miramax", "New Line", "Lionsgate", "Sony Pictures Classics", "Fox Searchlight"],
 ];
 
-/** One of the list, another one, or not known. */
+/** One-hot: one of the list, another value, or unknown. */
 const oneOf = (list: string[], value: string | null) => [
   ...list.map((name) => Number(name === value)),
   Number(value !== null && !list.includes(value)),
   Number(value === null),
 ];
 
-/** What is not known is 0, and said so by a number of its own. */
+/** Unknown values are 0, and flagged by a feature of their own. */
 const known = (value: number | null, scaled: (value: number) => number) =>
   value === null ? [0, 1] : [scaled(value), 0];
 
-/** In powers of ten from `middle` on: money and votes spread over six of them. */
+/** Base-10 logarithm relative to `middle`: money and votes span six powers of ten. */
 const power = (middle: number) => (value: number) => Math.log10(value) - middle;
 
 function numbersOf(film: Film): number[] {
@@ -52,7 +52,7 @@ function numbersOf(film: Film): number[] {
   ];
 }
 
-// As many films as weigh as much as all directors together: a mean of one film says little of the next.
+// Weight of the overall mean in number of films: the mean of a single film predicts little.
 const SHRINK = 3;
 const FOLDS = 5;
 
@@ -64,8 +64,8 @@ interface Work {
 let works: { total: Work; parts: Map<string, Work>[]; all: Map<string, Work> } | undefined;
 
 /**
- * How the director's other films were rated, and how many there are (target encoding: Micci-Barreca 2001). A training film sees the training
- * films of the other folds alone, never its own rating or a sum that it is in; a held-out film sees all training films, as a new one would.
+ * Mean rating of the director's other films, and their number (target encoding, Micci-Barreca 2001). For a training film it uses only
+ * training films of other folds, so never the film's own rating; for a held-out film it uses all training films, as for a new film.
  */
 function directorOf(film: Film): number[] {
   works ??= countWorks();

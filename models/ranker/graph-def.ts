@@ -1,8 +1,8 @@
-// Writes the trained layers as a tfjs graph model: model.json and one file of weights.
+// Writes the trained layers as a tfjs graph model: model.json and one weight file.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** `inputs * outputs` weights row by row, and a bias an output. */
+/** `inputs * outputs` weights row by row, and one bias per output. */
 export interface Layer {
   weights: Float32Array;
   bias: Float32Array;

@@ -1,10 +1,10 @@
-// Runs an exported base ranker in Node: on the films that were held out, and for the benchmark.
+// Runs an exported base ranker in Node, for its evaluation and for the benchmark.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { useWasm } from "../digits/wasm.js";
 
-/** One score a row of features, by the graph model at `path` (its model.json). */
+/** Returns one score per row of features, from the graph model at `path` (its model.json). */
 export async function predictWith(path: string, rows: Float32Array[]): Promise<Float32Array> {
   await useWasm();
   const { weightsManifest, ...json } = JSON.parse(readFileSync(path, "utf8"));

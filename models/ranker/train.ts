@@ -1,4 +1,4 @@
-// Trains the base ranker in some seconds, and measures it on films that it never saw, through the exported graph.
+// Trains the base ranker in a few seconds, and measures the error of the exported graph on held-out films.
 import * as tf from "@tensorflow/tfjs";
 import { seeded } from "../digits/augment.js";
 import { useWasm } from "../digits/wasm.js";
@@ -7,9 +7,9 @@ import { featuresOf } from "./features.js";
 import { type Layer, writeGraphModel } from "./graph-def.js";
 import { predictWith } from "./measure.js";
 
-// Any number does; a fixed one makes two trainings equal.
+// Fixed, so that two trainings are equal.
 const SEED = 20261123;
-// All of these were chosen on a fifth of the training films, none on the held-out ones.
+// All of these were chosen on a fifth of the training films, not on the held-out films.
 const HIDDEN = [32, 16];
 const EPOCHS = 40;
 const BATCH = 64;
@@ -17,7 +17,7 @@ const RATE = 3e-3;
 const DECAY = 1e-2;
 
 export interface RankerMetrics {
-  /** Root of the mean square, and mean, of the error in rating points; of this model, and of saying the mean for each film. */
+  /** Root mean square error and mean absolute error in rating points: of this model, and of predicting the mean for every film. */
   heldOutRmse: number;
   heldOutMae: number;
   meanRmse: number;
@@ -34,7 +34,7 @@ interface Rated {
 const rated = (films: Film[]): Rated[] =>
   films.flatMap((film) => (film.rating === null ? [] : [{ features: featuresOf(film), rating: film.rating }]));
 
-/** Trains and writes the graph model into `folder`. `validate` measures on a fifth of the training films in place of the held-out ones. */
+/** Trains and writes the graph model into `folder`. `validate` measures on a fifth of the training films instead of the held-out ones. */
 export async function trainRanker(
   folder: string,
   log: (line: string) => void,
@@ -52,12 +52,16 @@ export async function trainRanker(
   );
   const mean = training.reduce((sum, { rating }) => sum + rating, 0) / training.length;
   const { rmse, mae } = errors(test, (index) => predicted[index] as number);
-  const without = errors(test, () => mean);
+  const ofMean = errors(test, () => mean);
   const metrics = {
-    ...{ heldOutRmse: rmse, heldOutMae: mae, meanRmse: without.rmse, meanMae: without.mae },
-    ...{ heldOutFilms: test.length, trainingFilms: training.length },
+    heldOutRmse: rmse,
+    heldOutMae: mae,
+    meanRmse: ofMean.rmse,
+    meanMae: ofMean.mae,
+    heldOutFilms: test.length,
+    trainingFilms: training.length,
   };
-  log(`of ${test.length} films: RMSE ${rmse} (the mean: ${without.rmse}), MAE ${mae} (the mean: ${without.mae})`);
+  log(`${test.length} held-out films: RMSE ${rmse} (the mean: ${ofMean.rmse}), MAE ${mae} (the mean: ${ofMean.mae})`);
   return { model, metrics };
 }
 
@@ -98,7 +102,7 @@ async function learnLayers(films: Rated[], log: (line: string) => void): Promise
     shuffle(order, random);
     let sum = 0;
     for (let step = 0; step < steps; step += 1) {
-      // Half a cosine from RATE to nothing (Loshchilov and Hutter 2017), without restarts.
+      // Cosine decay from RATE to 0 (Loshchilov and Hutter 2017), without restarts.
       const done = (epoch * steps + step) / (EPOCHS * steps);
       (optimizer as unknown as { learningRate: number }).learningRate = (RATE / 2) * (1 + Math.cos(Math.PI * done));
       const batch = order.slice(step * BATCH, (step + 1) * BATCH);
@@ -127,7 +131,7 @@ async function learnLayers(films: Rated[], log: (line: string) => void): Promise
       bias: (await (biases[index] as tf.Tensor).data()) as Float32Array,
     })),
   );
-  return [folded(layers[0] as Layer, scale), ...layers.slice(1)];
+  return [foldScale(layers[0] as Layer, scale), ...layers.slice(1)];
 }
 
 interface Scale {
@@ -135,7 +139,7 @@ interface Scale {
   deviation: number[];
 }
 
-/** Of each feature over the training films. */
+/** Mean and standard deviation of each feature over the training films. */
 function scaleOf(films: Rated[]): Scale {
   const mean = Array.from(
     films[0]?.features ?? [],
@@ -144,7 +148,7 @@ function scaleOf(films: Rated[]): Scale {
   const deviation = mean.map((middle, at) => {
     const variance =
       films.reduce((sum, { features }) => sum + ((features[at] as number) - middle) ** 2, 0) / films.length;
-    // What is the same for all says nothing; what 1 in 400 has shall not weigh twenty times as much.
+    // A lower limit, so that a constant feature is not divided by 0 and a rare one is not scaled up twentyfold.
     return Math.max(Math.sqrt(variance), 0.05);
   });
   return { mean, deviation };
@@ -153,8 +157,8 @@ function scaleOf(films: Rated[]): Scale {
 const scaled = (features: Float32Array, { mean, deviation }: Scale): number[] =>
   Array.from(features, (value, at) => (value - (mean[at] as number)) / (deviation[at] as number));
 
-/** The first layer with the scaling in it, so that the graph reads features as they are. */
-function folded({ weights, bias }: Layer, { mean, deviation }: Scale): Layer {
+/** Folds the scaling into the first layer, so that the graph takes unscaled features. */
+function foldScale({ weights, bias }: Layer, { mean, deviation }: Scale): Layer {
   const outputs = bias.length;
   const changed = weights.map((weight, at) => weight / (deviation[Math.floor(at / outputs)] as number));
   const moved = bias.map((start, to) =>

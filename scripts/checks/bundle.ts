@@ -1,10 +1,11 @@
-// What dist/ and the tarball must hold and must not: sizes, self-containment, the worker literal, the file list.
+// Checks dist/ and the tarball: sizes, imports between the files, the worker literal, the list of files.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { parseAst } from "vite";
+import { browserSupport } from "./browsers.js";
 import { ROOT } from "./paths.js";
-import { type Check, type Count, outputOf } from "./run.js";
+import { type Check, type Count, outputOf, type Print } from "./run.js";
 
 /** Bytes after brotli: what a first visit pays. The page half delays the page, the worker half the first prediction. */
 const BUDGETS: Record<string, number> = {
@@ -43,6 +44,7 @@ const SHIPPED = [
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
   /^dist\/(telemetry|monitor|personal-model|ranker|idb-table|shared)\.js$/,
+  /^dist\/(index|telemetry|monitor|personal-model|ranker|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,
@@ -57,9 +59,10 @@ function size(path: string, budget: number): Check {
   return {
     name: `size-${path.slice("dist/".length, -".js".length)}`,
     about: `${path} within ${budget / 1000} kB brotli`,
-    run: async () => {
+    needs: ["build"],
+    run: async (print) => {
       const bytes = brotliCompressSync(readFileSync(join(ROOT, path))).length;
-      console.log(`${path}: ${(bytes / 1000).toFixed(1)} kB brotli of ${budget / 1000}`);
+      print(`${path}: ${(bytes / 1000).toFixed(1)} kB brotli of ${budget / 1000}\n`);
       return bytes <= budget ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
     },
   };
@@ -73,7 +76,7 @@ function isNode(value: unknown): value is Node {
 
 /**
  * Imports and `require` calls in a bundle. Parsed, not searched: tfjs has methods named `import`, and a string that
- * says `require(` is no call.
+ * contains `require(` is not a call.
  */
 export function outsideReferences(source: string): string[] {
   const found: string[] = [];
@@ -96,12 +99,12 @@ export function outsideReferences(source: string): string[] {
   return found;
 }
 
-function verdict(problems: string[]): Count {
-  for (const problem of problems) console.log(problem);
+function verdict(problems: string[], print: Print): Count {
+  for (const problem of problems) print(`${problem}\n`);
   return problems.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-async function pageHalf(): Promise<Count> {
+async function pageHalf(print: Print): Promise<Count> {
   const source = read("dist/index.js");
   const lazy = PARTS.map((part) => `import(./${part}.js)`);
   const isCommon = (what: string) =>
@@ -121,31 +124,37 @@ async function pageHalf(): Promise<Count> {
   if (!source.includes(WORKER_LITERAL)) problems.push(`dist/index.js lacks the literal ${WORKER_LITERAL}`);
   if (/tensorflow/i.test(source)) problems.push("dist/index.js mentions tensorflow: tfjs leaked into the page half");
   if (/IDBDatabase|IDBObjectStore|node_modules\/idb\//.test(source)) problems.push("dist/index.js holds idb");
-  return verdict(problems);
+  return verdict(problems, print);
 }
 
-async function workerHalf(): Promise<Count> {
+async function workerHalf(print: Print): Promise<Count> {
   const source = read("dist/worker.js");
   const literals = readdirSync(join(ROOT, "dist/wasm")).map(wasmLiteral);
-  return verdict([
-    ...outsideReferences(source).map((what) => `dist/worker.js refers outside itself: ${what}`),
-    ...literals
-      .filter((literal) => !source.replaceAll(/[`']/g, '"').includes(literal.replace(", ", ",")))
-      .map((literal) => `dist/worker.js lacks the literal ${literal}`),
-  ]);
+  return verdict(
+    [
+      ...outsideReferences(source).map((what) => `dist/worker.js refers outside itself: ${what}`),
+      ...literals
+        .filter((literal) => !source.replaceAll(/[`']/g, '"').includes(literal.replace(", ", ",")))
+        .map((literal) => `dist/worker.js lacks the literal ${literal}`),
+    ],
+    print,
+  );
 }
 
-async function tarball(): Promise<Count> {
+async function tarball(print: Print): Promise<Count> {
   const output = await outputOf("npm", "pack", "--dry-run", "--json", "--ignore-scripts");
   const [packed] = JSON.parse(output) as { size: number; files: { path: string }[] }[];
   const files = packed?.files.map(({ path }) => path) ?? [];
-  console.log(`${files.length} files, ${((packed?.size ?? 0) / 1e6).toFixed(2)} MB packed`);
+  print(`${files.length} files, ${((packed?.size ?? 0) / 1e6).toFixed(2)} MB packed\n`);
   const extra = files.filter((file) => !SHIPPED.some((pattern) => pattern.test(file)));
   const missing = SHIPPED.filter((pattern) => !files.some((file) => pattern.test(file)));
-  return verdict([
-    ...extra.map((file) => `the tarball holds ${file}, which nobody listed`),
-    ...missing.map((pattern) => `the tarball lacks ${pattern}`),
-  ]);
+  return verdict(
+    [
+      ...extra.map((file) => `the tarball holds ${file}, which nobody listed`),
+      ...missing.map((pattern) => `the tarball lacks ${pattern}`),
+    ],
+    print,
+  );
 }
 
 export const bundleChecks: Check[] = [
@@ -153,8 +162,15 @@ export const bundleChecks: Check[] = [
   {
     name: "page-half",
     about: "dist/index.js and its parts: self-contained, light; the worker literal is kept",
+    needs: ["build"],
     run: pageHalf,
   },
-  { name: "worker-half", about: "dist/worker.js: one file that refers to nothing", run: workerHalf },
-  { name: "tarball", about: "npm pack holds what it should and nothing else", run: tarball },
+  { name: "worker-half", about: "dist/worker.js: one file that refers to nothing", needs: ["build"], run: workerHalf },
+  {
+    name: "browsers",
+    about: "dist/ against the promised browsers (web-features)",
+    needs: ["build"],
+    run: browserSupport,
+  },
+  { name: "tarball", about: "npm pack holds what it should and nothing else", needs: ["build"], run: tarball },
 ];

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./paths.js";
-import { type Count, command } from "./run.js";
+import { type Count, command, type Print } from "./run.js";
 
 export interface Snippet {
   /** Line of the README on which the code starts, from 1. */
@@ -34,7 +34,7 @@ const CONFIG = {
 };
 
 /** `insitu` resolves to this package by its own name, through package.json's exports: to dist/, never to src/. */
-export async function readmeSnippets(): Promise<Count> {
+export async function readmeSnippets(print: Print): Promise<Count> {
   const folder = join(ROOT, ".cache", "readme");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -44,6 +44,6 @@ export async function readmeSnippets(): Promise<Count> {
     writeFileSync(join(folder, `readme-line-${line}.ts`), `${code}\nexport {};\n`);
   }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(CONFIG));
-  const { failed } = await command("npx", "tsc", "-p", folder)();
+  const { failed } = await command("npx", "tsc", "-p", folder)(print);
   return failed > 0 ? { passed: 0, failed: 1 } : { passed: snippets.length, failed: 0 };
 }

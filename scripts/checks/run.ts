@@ -1,4 +1,4 @@
-// Runs a command or a vitest project as one check and counts what passed.
+// Runs a command or a Vitest project as one check and counts what passed.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -9,11 +9,21 @@ export interface Count {
   failed: number;
 }
 
+/** Writes a check's output; what checks that run side by side write is not mixed. */
+export type Print = (text: string) => void;
+
+/** An entry of the table in scripts/check.ts. */
 export interface Check {
   name: string;
   about: string;
   /** A thrown error counts as one failure. */
-  run: () => Promise<Count>;
+  run: (print: Print) => Promise<Count>;
+  /** Checks that must end first because this one reads what they write. */
+  needs?: string[];
+  /** A file that this check writes: while it is there, a check that needs it can run without this one. */
+  writes?: string;
+  /** Nothing may run beside it, because it measures durations or peaks. */
+  alone?: boolean;
 }
 
 /** Longer than the slowest check needs on two busy cores; a check that hangs must not hang the run. */
@@ -27,41 +37,43 @@ interface Done {
   output: string;
 }
 
-function start(program: string, args: string[], show: boolean): Promise<Done> {
-  return new Promise((done, refuse) => {
+function start(program: string, args: string[], print?: Print): Promise<Done> {
+  return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: ROOT,
-      stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       shell: process.platform === "win32",
       timeout: LIMIT_MS,
     });
     let stdout = "";
     let output = "";
-    child.stdout?.on("data", (data: Buffer) => {
+    const take = (data: Buffer) => {
+      output += data;
+      print?.(String(data));
+    };
+    child.stdout.on("data", (data: Buffer) => {
       stdout += data;
-      output += data;
+      take(data);
     });
-    child.stderr?.on("data", (data: Buffer) => {
-      output += data;
-    });
-    child.once("error", refuse);
-    child.once("close", (code) => done({ code: code ?? 1, stdout, output }));
+    child.stderr.on("data", take);
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? 1, stdout, output }));
   });
 }
 
 /** A command as a check: passes when it exits with 0; what it printed is shown when it does not. */
-export function command(program: string, ...args: string[]): () => Promise<Count> {
-  return async () => {
-    const { code, output } = await start(program, args, false);
+export function command(program: string, ...args: string[]): Check["run"] {
+  return async (print) => {
+    const { code, output } = await start(program, args);
     if (code === 0) return { passed: 1, failed: 0 };
-    console.log(`${[program, ...args].join(" ")} ended with ${code}:\n${output.trim()}`);
+    print(`${[program, ...args].join(" ")} ended with ${code}:\n${output.trim()}\n`);
     return { passed: 0, failed: 1 };
   };
 }
 
 /** What a command prints on standard output; throws when it fails. */
 export async function outputOf(program: string, ...args: string[]): Promise<string> {
-  const { code, stdout, output } = await start(program, args, false);
+  const { code, stdout, output } = await start(program, args);
   if (code !== 0) throw new Error(`${[program, ...args].join(" ")} ended with ${code}:\n${output.trim()}`);
   return stdout;
 }
@@ -72,15 +84,15 @@ interface Report {
   numFailedTests: number;
 }
 
-/** A vitest project; each test counts. A skipped test is a failure: it checks nothing. */
-export function vitest(project: string): () => Promise<Count> {
-  return async () => {
+/** A Vitest project; each test counts. A skipped test is a failure: it checks nothing. */
+export function vitest(project: string): Check["run"] {
+  return async (print) => {
     const folder = join(ROOT, ".cache", "vitest");
     const file = join(folder, `${project}.json`);
     mkdirSync(folder, { recursive: true });
     rmSync(file, { force: true });
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const { code } = await start("npx", ["vitest", "run", "--project", project, ...reporters], true);
+    const { code } = await start("npx", ["vitest", "run", "--project", project, ...reporters], print);
     const report = JSON.parse(readFileSync(file, "utf8")) as Report;
     const passed = report.numPassedTests;
     const failed = report.numTotalTests - passed;

@@ -1,15 +1,14 @@
-// Reads a package's files from disk: texts, JSON, and hashes without holding a whole file in memory.
+// Reads a package's files from disk: text, JSON, and hashes that are computed without holding a whole file in memory.
 import { createHash } from "node:crypto";
 import { open, readFile, stat } from "node:fs/promises";
-import { basename } from "node:path";
 import { InsituError } from "../shared/errors.js";
 import type { ChunkSpec, FileSpec } from "../shared/types/manifest.js";
 
-/** 4 MiB: small enough to fetch again after a break, large enough that a manifest of 1 GB stays under 32 kB. */
+/** 4 MiB: small enough to download again after an interruption, large enough that the manifest of 1 GB stays under 32 kB. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** The bytes of `path` in pieces of `sizes`, the last of which may come out short; each is only valid until the next. */
-async function* pieces(path: string, sizes: Iterable<number>): AsyncGenerator<Buffer> {
+/** The bytes of `path` in pieces of `sizes`; the last may be shorter. Each buffer is valid until the next one is read. */
+async function* readPieces(path: string, sizes: Iterable<number>): AsyncGenerator<Buffer> {
   const file = await open(path, "r");
   try {
     for (const size of sizes) {
@@ -27,10 +26,10 @@ async function* pieces(path: string, sizes: Iterable<number>): AsyncGenerator<Bu
   }
 }
 
-/** The bytes of all files one after the other, in copies that are the caller's to keep. */
+/** The bytes of all files in order, as buffers that the caller may keep. */
 export async function* weightChunks(paths: string[]): AsyncGenerator<ArrayBuffer> {
   for (const path of paths) {
-    for await (const bytes of pieces(path, chunkSizes(await fileSize(path)))) yield new Uint8Array(bytes).buffer;
+    for await (const bytes of readPieces(path, chunkSizes(await fileSize(path)))) yield new Uint8Array(bytes).buffer;
   }
 }
 
@@ -42,32 +41,36 @@ function chunkSizes(size: number): number[] {
   );
 }
 
-/** How the manifest lists a text that is not written yet. */
+/** The manifest's entry for a text that is not written yet. */
 export function describeText(text: string, name: string): FileSpec {
   const bytes = Buffer.from(text);
   return { path: name, size: bytes.length, sha256: sha256(bytes) };
 }
 
-/** How the manifest lists a file: one hash up to 4 MiB, else a hash for each 4 MiB. */
+/** The manifest's entry for a file: one hash up to 4 MiB, above that a hash for each 4 MiB. */
 export async function describeFile(path: string, name: string): Promise<FileSpec> {
   const size = await fileSize(path);
   if (size <= CHUNK_BYTES) return { path: name, size, sha256: sha256(await readFile(path)) };
   const chunks: ChunkSpec[] = [];
-  for await (const bytes of pieces(path, chunkSizes(size))) chunks.push({ size: bytes.length, sha256: sha256(bytes) });
+  for await (const bytes of readPieces(path, chunkSizes(size)))
+    chunks.push({ size: bytes.length, sha256: sha256(bytes) });
   return { path: name, size, chunks };
 }
 
-/** What is wrong with a file of a package, or undefined. */
+/** Compares a file with its manifest entry. Returns what is wrong, or undefined. */
 export async function fileProblem(path: string, spec: FileSpec): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) return `${spec.path} is missing`;
-  if (found.size !== spec.size) return `${spec.path} has ${found.size} bytes, the manifest says ${spec.size}`;
+  if (found.size !== spec.size) return `${spec.path} has ${found.size} bytes, the manifest lists ${spec.size}`;
   if (!spec.chunks)
-    return sha256(await readFile(path)) === spec.sha256 ? undefined : `${spec.path} has another SHA-256`;
+    return sha256(await readFile(path)) === spec.sha256
+      ? undefined
+      : `the SHA-256 of ${spec.path} differs from the manifest`;
   let index = 0;
   const sizes = spec.chunks.map(({ size }) => size);
-  for await (const bytes of pieces(path, sizes)) {
-    if (sha256(bytes) !== spec.chunks[index]?.sha256) return `${spec.path} has another SHA-256 in chunk ${index}`;
+  for await (const bytes of readPieces(path, sizes)) {
+    if (sha256(bytes) !== spec.chunks[index]?.sha256)
+      return `the SHA-256 of ${spec.path} differs from the manifest in chunk ${index}`;
     index += 1;
   }
   return undefined;
@@ -75,7 +78,7 @@ export async function fileProblem(path: string, spec: FileSpec): Promise<string 
 
 export async function fileSize(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined);
-  if (!found?.isFile()) throw missing(path);
+  if (!found?.isFile()) throw unreadable(path);
   return found.size;
 }
 
@@ -83,7 +86,7 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw missing(path, cause);
+    throw unreadable(path, cause);
   }
 }
 
@@ -92,13 +95,16 @@ export async function readJsonFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new InsituError("input_invalid", `${path} is not JSON: ${(cause as Error).message}.`, { path }, { cause });
+    const message = `${path} is not valid JSON: ${(cause as Error).message}. Correct the file.`;
+    throw new InsituError("input_invalid", message, { path }, { cause });
   }
 }
 
-function missing(path: string, cause?: unknown): InsituError {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const why = code && code !== "ENOENT" ? ` (${code})` : "";
-  const message = `${path} cannot be read${why}: there is no such file. Check the path of ${basename(path)}.`;
+function unreadable(path: string, cause?: unknown): InsituError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "ENOENT";
+  const message =
+    code === "ENOENT"
+      ? `${path} cannot be read: there is no such file. Check the path.`
+      : `${path} cannot be read (${code}). Check that it is a file and that you may read it.`;
   return new InsituError("input_invalid", message, { path }, { cause });
 }

@@ -1,64 +1,64 @@
-// Writes down what a model gave as the outputs of a self-test: which values are kept, and which of them can be compared.
+// Builds the golden outputs of a self-test: which values are stored, and which of them can be compared across backends.
 import { InsituError } from "../shared/errors.js";
 import type { Backend, TensorData } from "../shared/types/tensor.js";
 import { type ExpectedOutput, MAX_KEPT, TOLERANCE } from "../worker/package/self-test-files.js";
 
 export type Outputs = Record<string, TensorData>;
 
-/** What the model gives, and what it gives for inputs that are a little off, to both sides. */
-export interface Answers {
+/** The outputs for the exact input, and for inputs perturbed slightly in both directions. */
+export interface ReferenceOutputs {
   exact: Outputs;
   above?: Outputs;
   below?: Outputs;
 }
 
 export interface Goldens {
-  /** The content of the outputs' file. */
+  /** The content of the outputs file. */
   text: string;
   tolerance: Record<Backend, number>;
 }
 
-/** Throws `output_invalid` when nothing that the model gave can be compared. */
-export function goldens({ exact, above, below }: Answers): Goldens {
+/** Throws `output_invalid` if none of the outputs can be compared. */
+export function goldens({ exact, above, below }: ReferenceOutputs): Goldens {
   const tolerance = toleranceOf(exact);
   const kept: [string, object][] = [];
-  let isTelling = false;
+  let hasNonZero = false;
   for (const [name, output] of Object.entries(exact)) {
-    const expected = keep(output, above?.[name], below?.[name], tolerance.webgpu);
+    const expected = selectValues(output, above?.[name], below?.[name], tolerance.webgpu);
     if (!expected) continue;
-    kept.push([name, written(expected)]);
-    isTelling ||= tells(expected, tolerance.webgpu);
+    kept.push([name, encode(expected)]);
+    hasNonZero ||= isNonZero(expected, tolerance.webgpu);
   }
-  if (kept.length > 0 && !isTelling) {
+  if (kept.length > 0 && !hasNonZero) {
     const message =
-      "Of what the model gives for the self-test's input only zeros can be compared, which a broken one gives too.";
+      "For the self-test's input, only zeros can be compared across backends, which a broken model returns too.";
     throw new InsituError("output_invalid", message);
   }
   if (kept.length > 0) return { text: `${JSON.stringify(Object.fromEntries(kept))}\n`, tolerance };
   const message =
-    "Rounding alone changes all that the model gives for the self-test's input, so no backend can be compared.";
+    "For the self-test's input, rounding alone changes every output value, so backends cannot be compared.";
   throw new InsituError("output_invalid", message);
 }
 
-/** Whether a model that gave only zeros would be found out. */
-function tells({ data, unstable }: ExpectedOutput, tolerance: number): boolean {
+/** Whether a model that returns only zeros would fail the comparison. */
+function isNonZero({ data, unstable }: ExpectedOutput, tolerance: number): boolean {
   const skipped = new Set(unstable);
-  let [most, scale] = [0, 1];
+  let [max, scale] = [0, 1];
   for (const [place, value] of data.entries()) {
     scale = Math.max(scale, Math.abs(value));
-    if (!skipped.has(place)) most = Math.max(most, Math.abs(value));
+    if (!skipped.has(place)) max = Math.max(max, Math.abs(value));
   }
-  return most > tolerance * scale;
+  return max > tolerance * scale;
 }
 
-function written({ data, dtype, shape, stride, unstable }: ExpectedOutput): object {
+function encode({ data, dtype, shape, stride, unstable }: ExpectedOutput): object {
   const encoded = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
   return { dtype, shape, ...(stride > 1 && { stride }), ...(unstable.length > 0 && { unstable }), data: encoded };
 }
 
 /**
- * Errors count absolutely up to outputs of 1: where all are small (the thousandths of a thousand classes), nonsense would pass, so
- * the tolerance shrinks with them. Not below a thousandth, for what is nearly 0 consists of rounding.
+ * Errors are absolute for outputs up to 1. If all outputs are small (such as the probabilities of a thousand classes), wrong ones
+ * would pass, so the tolerance shrinks with the outputs; at most by a factor of 1000, since values near 0 are mostly rounding.
  */
 function toleranceOf(exact: Outputs): Record<Backend, number> {
   let scale = 0;
@@ -68,8 +68,8 @@ function toleranceOf(exact: Outputs): Record<Backend, number> {
   return { webgpu: shrunk(TOLERANCE.webgpu), wasm: shrunk(TOLERANCE.wasm), cpu: shrunk(TOLERANCE.cpu) };
 }
 
-/** Undefined when the output has nothing that can be compared. */
-function keep(
+/** Selects the values to store. Returns undefined if none of them can be compared. */
+function selectValues(
   { data, shape, dtype }: TensorData,
   above: TensorData | undefined,
   below: TensorData | undefined,
@@ -77,9 +77,9 @@ function keep(
 ): ExpectedOutput | undefined {
   const stride = Math.max(1, Math.ceil(data.length / MAX_KEPT));
   const kept = data.filter((_, index) => index % stride === 0);
-  // An output that changes its size with the input's last digits has no place that could be compared.
-  const isSized = (other?: TensorData) => !other || other.data.length === data.length;
-  if (!isSized(above) || !isSized(below)) return undefined;
+  // If the size of an output depends on the last digits of the input, its values have no fixed positions to compare.
+  const hasSameSize = (other?: TensorData) => !other || other.data.length === data.length;
+  if (!hasSameSize(above) || !hasSameSize(below)) return undefined;
   let scale = 1;
   for (const value of kept) scale = Math.max(scale, Math.abs(value));
   const unstable = [...kept.keys()].filter((place) => {
@@ -92,13 +92,13 @@ function keep(
 }
 
 /**
- * Detections swap their rows when two scores are nearly equal: another backend's rounding does that, and is not wrong. What is
- * smooth moves as far up as down, so of the two together little is left; a swap happens to one side only. What moves far is left
- * out as well. Measured on seven models: of the values that stay, wasm differs from cpu by 5e-5 at most, and by 0.9 without this.
+ * Detections swap rows when two scores are nearly equal: the rounding of another backend does that, and is not an error. A smooth
+ * value moves as far up as down, so the sum of both moves is small; a swap happens in one direction only. Values that move far are
+ * excluded as well. Measured on seven models: wasm differs from cpu by at most 5e-5 in the remaining values, by 0.9 without this.
  */
 function isUnstable(up: number, down: number, tolerance: number): boolean {
   const jump = Math.abs(up + down);
   const move = Math.max(Math.abs(up), Math.abs(down));
-  // Written so that NaN is unstable.
+  // Negated so that NaN counts as unstable.
   return !(jump <= 0.1 * tolerance && move <= tolerance);
 }

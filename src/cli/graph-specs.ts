@@ -1,9 +1,9 @@
-// Reads inputs and outputs out of a tfjs graph model: from its signature, else from its nodes.
+// Reads the inputs and outputs of a tfjs graph model from its signature, or from its nodes if it has none.
 
 import type { DType } from "../shared/types/tensor.js";
 import { isObject, list, own } from "../worker/package/json-fields.js";
 
-/** What the model itself says of a tensor; the shape is missing where the model does not say. */
+/** What the model declares about a tensor. A field that it does not declare is undefined. */
 export interface Guess {
   name: string;
   dtype?: DType;
@@ -17,7 +17,7 @@ export interface Guesses {
 
 type Json = Record<string, unknown>;
 
-// What tfjs makes of TensorFlow's types; the rest (texts, complex numbers) cannot cross the public API.
+// tfjs's type for each TensorFlow type. The others (strings, complex numbers) are not supported by the public API.
 const DTYPES: Record<string, DType> = {
   DT_FLOAT: "float32",
   DT_HALF: "float32",
@@ -37,8 +37,11 @@ export function graphSpecs(json: Json): Guesses {
   const nodes = nodesOf(json);
   const byNodes = { inputs: placeholders(nodes), outputs: lastNodes(nodes) };
   if (!signature) return byNodes;
-  const inputs = signed(own(signature, "inputs"), nodes);
-  return { inputs: inputs.length > 0 ? inputs : byNodes.inputs, outputs: signed(own(signature, "outputs"), nodes) };
+  const inputs = signatureTensors(own(signature, "inputs"), nodes);
+  return {
+    inputs: inputs.length > 0 ? inputs : byNodes.inputs,
+    outputs: signatureTensors(own(signature, "outputs"), nodes),
+  };
 }
 
 function nodesOf(json: Json): Json[] {
@@ -49,16 +52,16 @@ export function nodeNames(json: Json): unknown[] {
   return nodesOf(json).map((node) => own(node, "name"));
 }
 
-/** A signature's tensors by the name that the graph knows them under; the keys are only what the exporter called them. */
-function signed(value: unknown, nodes: Json[]): Guess[] {
+/** A signature's tensors under the graph's names; the signature's keys are only the exporter's names. */
+function signatureTensors(value: unknown, nodes: Json[]): Guess[] {
   if (!isObject(value)) return [];
   const found = new Map<string, Guess>();
   for (const [key, tensor] of Object.entries(value)) {
     if (!isObject(tensor)) continue;
-    const stated = own(tensor, "name");
-    const name = typeof stated === "string" && stated !== "" ? stated : key;
+    const declared = own(tensor, "name");
+    const name = typeof declared === "string" && declared !== "" ? declared : key;
     const node = nodes.find((candidate) => own(candidate, "name") === name.split(":", 1)[0]) ?? {};
-    // Signatures that were written by hand hold names only; the node itself knows its type.
+    // A signature written by hand may hold names only; then the node's own type is used.
     const dtype = dtypeOf(own(tensor, "dtype") ?? attribute(node, "dtype", "type") ?? attribute(node, "T", "type"));
     found.set(name, { name, dtype, shape: shapeOf(own(tensor, "tensorShape")) });
   }
@@ -75,18 +78,18 @@ function placeholders(nodes: Json[]): Guess[] {
     }));
 }
 
-/** Nodes that no other node reads; constants and inputs that nobody reads are leftovers, not results. */
+/** Nodes that no other node reads, except unused constants and inputs, which are not results. */
 function lastNodes(nodes: Json[]): Guess[] {
   const read = new Set<string>();
   for (const node of nodes) {
     const inputs = own(node, "input");
-    // `^name` is a wish for an order, `name:1` the second result of a node.
+    // `^name` is a control dependency, `name:1` the second output of a node.
     for (const input of Array.isArray(inputs) ? inputs : [])
       read.add(String(input).replace(/^\^/, "").split(":", 1)[0] ?? "");
   }
-  const idle = new Set(["Const", "Placeholder", "PlaceholderWithDefault", "NoOp"]);
+  const unusedOps = new Set(["Const", "Placeholder", "PlaceholderWithDefault", "NoOp"]);
   return nodes
-    .filter((node) => !read.has(String(own(node, "name"))) && !idle.has(String(own(node, "op"))))
+    .filter((node) => !read.has(String(own(node, "name"))) && !unusedOps.has(String(own(node, "op"))))
     .map((node) => ({
       name: String(own(node, "name")),
       dtype: dtypeOf(attribute(node, "T", "type")),
@@ -109,7 +112,7 @@ function dtypeOf(value: unknown): DType | undefined {
   return typeof value === "string" && Object.hasOwn(DTYPES, value) ? DTYPES[value] : undefined;
 }
 
-/** TensorFlow's shape message; no `dim` is a single number, `unknownRank` is no shape at all. */
+/** Parses TensorFlow's shape message. Without `dim` it is a scalar; with `unknownRank` the shape is unknown. */
 function shapeOf(value: unknown): number[] | undefined {
   if (!isObject(value) || own(value, "unknownRank")) return undefined;
   const dims = own(value, "dim") ?? [];

@@ -1,4 +1,4 @@
-// Says what is in a package or in a tfjs model that is not packed yet, as data and as text.
+// Describes a package, or a tfjs model that is not packed yet, as data and as text.
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
@@ -7,17 +7,17 @@ import { isObject, parseJson } from "../worker/package/json-fields.js";
 import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize, readText } from "./files.js";
 import type { Guess } from "./graph-specs.js";
-import { guess } from "./pack.js";
+import { declaredSpecs } from "./tensor-specs.js";
 import { readPackage } from "./verify.js";
 
-/** What `insitu inspect --json` prints; the first four and the task are those of a package only. */
+/** The output of `insitu inspect --json`. Only a package has the first four fields and a task. */
 export interface Inspection {
   name?: string;
   version?: string;
   release?: number;
   digest?: string;
   format: Manifest["format"];
-  /** A shape is missing where the model does not tell it. */
+  /** The shape is undefined if the model does not declare it. */
   inputs: (Guess & Pick<InputSpec, "image">)[];
   outputs: Guess[];
   task?: ModelTask;
@@ -27,23 +27,23 @@ export interface Inspection {
   license?: string;
   source?: string;
   expires?: string;
-  /** Ids of the keys that signed it, which is not checked here. */
+  /** Ids of the keys named in its signatures, which are not verified here. */
   signedBy?: string[];
   files: { path: string; size: number }[];
-  /** Of all files. */
+  /** Total of all files. */
   bytes: number;
   weights: number;
-  /** How many nodes or layers of each kind, the most frequent first. */
+  /** The number of nodes or layers of each kind, the most frequent first. */
   ops: Record<string, number>;
 }
 
 /** `target` is a package's folder, its `insitu.json`, or a tfjs `model.json`. */
 export async function inspect(target: string): Promise<Inspection> {
   const found = await stat(target).catch(() => undefined);
-  if (!found)
-    throw new InsituError("input_invalid", `${target} does not exist. Pass a package's folder or a model.json.`, {
-      target,
-    });
+  if (!found) {
+    const message = `${target} does not exist. Pass a package's folder or a model.json.`;
+    throw new InsituError("input_invalid", message, { target });
+  }
   if (found.isDirectory()) return inspectPackage(target);
   return basename(target) === "insitu.json" ? inspectPackage(dirname(target)) : inspectModel(target);
 }
@@ -55,24 +55,22 @@ async function inspectPackage(folder: string): Promise<Inspection> {
   const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
-    ...{
-      name,
-      version,
-      release,
-      digest,
-      format,
-      inputs,
-      outputs,
-      task,
-      embedding,
-      selfTest,
-      metrics,
-      license,
-      source,
-      expires,
-      signedBy,
-      files,
-    },
+    name,
+    version,
+    release,
+    digest,
+    format,
+    inputs,
+    outputs,
+    task,
+    embedding,
+    selfTest,
+    metrics,
+    license,
+    source,
+    expires,
+    signedBy,
+    files,
     bytes: sum(files),
     weights: model.weightSpecs.length,
     ops: histogram(model.json, folder),
@@ -81,7 +79,10 @@ async function inspectPackage(folder: string): Promise<Inspection> {
 
 async function inspectModel(path: string): Promise<Inspection> {
   const json = parseJson(await readText(path), path, "Pass a package's folder or a model.json.");
-  if (!isObject(json)) throw new InsituError("model_format", `${path} is no tfjs model: it holds no object.`);
+  if (!isObject(json)) {
+    const message = `${path} is not a tfjs model: its content is not a JSON object. Pass a package's folder or a model.json.`;
+    throw new InsituError("model_format", message);
+  }
   const format = formatOf(json, path);
   const { weightFiles, weightSpecs } = weightsOf(json, path);
   const files: Inspection["files"] = [];
@@ -89,7 +90,7 @@ async function inspectModel(path: string): Promise<Inspection> {
     files.push({ path: name, size: await fileSize(join(dirname(path), name)) });
   return {
     format,
-    ...guess(json, path),
+    ...declaredSpecs(json, path),
     files,
     bytes: sum(files),
     weights: weightSpecs.length,
@@ -115,11 +116,11 @@ export function inspectionText(found: Inspection): string {
     ...(found.name ? [row("package", `${found.name} ${found.version}, release ${found.release}`)] : []),
     row("format", found.format),
     ...found.inputs.map((input) =>
-      row("input", tensorText(input) + (input.image ? `, picture (${input.image.fit})` : "")),
+      row("input", tensorText(input) + (input.image ? `, image (${input.image.fit})` : "")),
     ),
     ...found.outputs.map((output) => row("output", tensorText(output))),
     ...(found.task ? [row("task", taskText(found.task))] : []),
-    ...(found.embedding ? [row("learns", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
+    ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
@@ -133,9 +134,9 @@ export function inspectionText(found: Inspection): string {
   return rows.join("\n");
 }
 
-const signedText = (keyIds: string[]): string => (keyIds.length > 0 ? `by ${keyIds.join(", ")}, not checked` : "no");
+const signedText = (keyIds: string[]): string => (keyIds.length > 0 ? `by ${keyIds.join(", ")}, not verified` : "no");
 
-/** The lines that `pack` and `verify` end with. */
+/** The summary that `pack`, `verify` and `sign` print. */
 export function manifestText(manifest: Manifest, digest: string): string {
   const { name, version, release, inputs, outputs, task, selfTest = [], files, expires } = manifest;
   return [
@@ -151,7 +152,7 @@ export function manifestText(manifest: Manifest, digest: string): string {
 }
 
 function tensorText({ name, dtype, shape }: Guess): string {
-  return `${name} ${dtype ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape not told)"}`;
+  return `${name} ${dtype ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape unknown)"}`;
 }
 
 function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
@@ -159,9 +160,9 @@ function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
   return `${input}, ${outputs}, tolerance ${limits.join(", ")}`;
 }
 
-/** The line of a self-test that `verify` ran. */
+/** The line that `verify` prints for a self-test that passed. */
 export function passedText(number: number, worst: number): string {
-  return row("passed", `self-test ${number} on cpu, the largest error is ${worst.toExponential(1)}`);
+  return row("passed", `self-test ${number} on cpu, largest error ${worst.toExponential(1)}`);
 }
 
 function taskText(task: ModelTask): string {

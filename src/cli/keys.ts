@@ -1,4 +1,4 @@
-// Makes Ed25519 key pairs, and reads them from the files that `insitu keygen` writes.
+// Creates Ed25519 key pairs and reads the key files that `insitu keygen` writes.
 import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { InsituError } from "../shared/errors.js";
@@ -7,7 +7,7 @@ import { isObject } from "../worker/package/json-fields.js";
 import { ALGORITHM } from "../worker/package/trust.js";
 import { readJsonFile } from "./files.js";
 
-/** What a key's file holds; the public file has no `privateKey`. */
+/** The content of a key file; the public one has no `privateKey`. */
 export interface KeyFile extends TrustedKey {
   algorithm: typeof ALGORITHM;
   /** Base64 of PKCS #8. */
@@ -17,11 +17,15 @@ export interface KeyFile extends TrustedKey {
 const base64 = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString("base64");
 
 /**
- * Writes the pair to `out`, readable by its owner only, and the public half beside it, as `….public.json`. Throws
- * `input_invalid` rather than replace a file: a key that is gone cannot sign the next release.
+ * Writes the key pair to `out`, readable by its owner only, and the public key beside it, as `….public.json`. Throws
+ * `input_invalid` if a file exists: a key that was overwritten cannot sign the next release.
  */
 export async function makeKey(out: string, id?: string): Promise<{ key: TrustedKey; publicPath: string }> {
-  if (id === "") throw new InsituError("input_invalid", "--id is empty. Give the key a name, or leave --id out.");
+  if (id === "")
+    throw new InsituError(
+      "input_invalid",
+      "--id is empty. Pass a name for the key, or omit --id to use the hash of the public key.",
+    );
   const pair = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
   const publicBytes = await crypto.subtle.exportKey("raw", pair.publicKey);
   const publicKey = base64(publicBytes);
@@ -44,28 +48,30 @@ async function writeNew(path: string, content: KeyFile, mode: number): Promise<v
   } catch (cause) {
     const exists = (cause as NodeJS.ErrnoException).code === "EEXIST";
     const why = exists
-      ? "is there already, and keys are never overwritten"
+      ? "already exists, and keys are never overwritten"
       : `cannot be written: ${(cause as Error).message}`;
-    throw new InsituError("input_invalid", `${path} ${why}. Choose another --out.`, { path }, { cause });
+    throw new InsituError("input_invalid", `${path} ${why}. Pass another path to --out.`, { path }, { cause });
   }
 }
 
-/** A private or a public key's file. Throws `input_invalid`. */
+/** Reads a private or a public key file. Throws `input_invalid`. */
 export async function readKey(path: string): Promise<KeyFile> {
   const value = await readJsonFile(path);
   const refuse = (problem: string): never => {
-    throw new InsituError("input_invalid", `${path} is no key: ${problem}. Make one with "insitu keygen".`, { path });
+    throw new InsituError("input_invalid", `${path} is not a key file: ${problem}. Create one with "insitu keygen".`, {
+      path,
+    });
   };
-  if (!isObject(value)) return refuse("it holds no object");
+  if (!isObject(value)) return refuse("its content is not a JSON object");
   const { id, algorithm, publicKey, privateKey } = value;
   if (typeof id !== "string" || id === "") return refuse("it has no id");
   if (algorithm !== ALGORITHM) return refuse(`its algorithm is ${JSON.stringify(algorithm)}, not "${ALGORITHM}"`);
   if (typeof publicKey !== "string" || !isRawKey(publicKey)) return refuse("publicKey is not base64 of 32 bytes");
-  if (privateKey !== undefined && typeof privateKey !== "string") return refuse("privateKey is no text");
+  if (privateKey !== undefined && typeof privateKey !== "string") return refuse("privateKey is not a string");
   return { id, algorithm, publicKey, ...(privateKey !== undefined && { privateKey }) };
 }
 
-/** Node reads much as base64 that a browser does not; and one key in two spellings would count as two. */
+/** Stricter than Node's decoder, which accepts text that browsers refuse; also, one key in two encodings would count as two. */
 function isRawKey(text: string): boolean {
   const bytes = Buffer.from(text, "base64");
   return bytes.length === 32 && bytes.toString("base64") === text;

@@ -1,4 +1,4 @@
-// Reads inputs and outputs out of a tfjs layers model, following the shape from layer to layer as far as it can be known.
+// Reads the inputs and outputs of a tfjs layers model, and computes the shape layer by layer as far as possible.
 
 import type { DType } from "../shared/types/tensor.js";
 import { isObject, own } from "../worker/package/json-fields.js";
@@ -12,7 +12,7 @@ interface Layer {
   className: string;
   config: Json;
   name: string;
-  /** Names of the layers that it reads; undefined in a sequential model. */
+  /** Names of the layers whose outputs it takes; undefined in a sequential model. */
   from?: string[];
 }
 
@@ -32,7 +32,7 @@ function specsOf(model: Json, given?: Shape): Guesses {
   const functional = isObject(config) ? config : {};
   const inputNames = endNames(own(functional, "input_layers"));
   const outputNames = endNames(own(functional, "output_layers"));
-  const shapes = follow(layers, given);
+  const shapes = layerShapes(layers, given);
   const [first] = layers;
   const last = layers.at(-1);
   const outputs = outputNames.length > 0 ? outputNames : last ? [last.name] : [];
@@ -41,12 +41,12 @@ function specsOf(model: Json, given?: Shape): Guesses {
       inputNames.length > 0
         ? inputNames.map((name) => inputOf(layers.find((layer) => layer.name === name)) ?? { name })
         : [inputOf(first) ?? { name: "input" }],
-    // Weights and activations of tfjs layers are float32 throughout.
+    // All weights and activations of tfjs layers are float32.
     outputs: outputs.map((name): Guess => ({ name, dtype: "float32", shape: shapes.get(name) })),
   };
 }
 
-/** Old savers write the layers of a sequential model as the config itself. */
+/** Old versions of Keras write the layers of a sequential model as the config itself. */
 function layersOf(config: unknown): Layer[] {
   const items = isObject(config) ? own(config, "layers") : config;
   if (!Array.isArray(items)) return [];
@@ -60,7 +60,7 @@ function layersOf(config: unknown): Layer[] {
   });
 }
 
-/** `[["conv", 0, 0, {}], …]`; Keras 3 writes another form, whose shapes then stay unknown. */
+/** Parses `[["conv", 0, 0, {}], …]`. Keras 3 writes another form; its shapes stay unknown. */
 function inboundNames(value: unknown): string[] {
   return Array.isArray(value) ? value.map((entry) => (Array.isArray(entry) ? String(entry[0]) : "")) : [""];
 }
@@ -78,7 +78,7 @@ function inputOf(layer: Layer | undefined): Guess | undefined {
   const dtype = own(layer.config, "dtype");
   const isInput = layer.className === "InputLayer";
   return {
-    // tfjs names the input that it puts before the first layer of a sequential model so.
+    // The name that tfjs gives to the input which it adds before the first layer of a sequential model.
     name: isInput ? layer.name : `${layer.name}_input`,
     dtype: dtype === "int32" || dtype === "bool" ? (dtype satisfies DType) : "float32",
     ...(shape && { shape }),
@@ -90,7 +90,7 @@ function inputShape({ config }: Layer): Shape {
   return Array.isArray(value) ? value.map((size) => (typeof size === "number" ? size : -1)) : undefined;
 }
 
-function follow(layers: Layer[], given: Shape): Map<string, Shape> {
+function layerShapes(layers: Layer[], given: Shape): Map<string, Shape> {
   const shapes = new Map<string, Shape>();
   let before = given;
   for (const layer of layers) {
@@ -104,16 +104,16 @@ function follow(layers: Layer[], given: Shape): Map<string, Shape> {
   return shapes;
 }
 
-// Layers that change numbers, not shapes; the merging ones take inputs of one shape.
-const SAME = new Set([
+// Layers that keep the shape. Those that merge take inputs of equal shapes.
+const SHAPE_PRESERVING = new Set([
   ...["Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax", "Rescaling", "Masking"],
   ...["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization"],
   ...["LayerNormalization", "Add", "Multiply", "Average", "Maximum", "Minimum"],
 ]);
 
-/** The shape behind a layer, undefined where this file does not know the layer: better none than a wrong one. */
+/** The output shape of a layer; undefined for an unsupported layer, since a wrong shape would be worse than none. */
 function shapeAfter({ className, config }: Layer, shape: number[]): Shape {
-  if (SAME.has(className)) return shape;
+  if (SHAPE_PRESERVING.has(className)) return shape;
   const units = own(config, "units");
   switch (className) {
     case "Dense":
@@ -163,7 +163,7 @@ function reshaped(target: unknown, shape: number[]): Shape {
   return [shape[0] ?? -1, ...sizes.map((size) => (size === -1 ? open : size))];
 }
 
-/** The shape behind a window that slides over all axes but the first and the last. */
+/** The output shape of a window that slides over all axes but the first and the last. */
 function windowed(config: Json, shape: number[], windowKey: string, channels: unknown): Shape {
   const padding = own(config, "padding");
   if (!channelsLast(config) || typeof channels !== "number" || (padding !== "same" && padding !== "valid"))

@@ -1,106 +1,122 @@
-// Turns a tfjs model into a model package: reads what the model says of itself, hashes its files and writes the manifest.
+// Turns a tfjs model into a model package: reads the model's inputs and outputs, hashes its files and writes the manifest.
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, FileSpec, ImageSpec, Manifest, ModelTask, TensorSpec } from "../shared/types/manifest.js";
+import type { FileSpec, Manifest, ModelTask } from "../shared/types/manifest.js";
 import { isObject, parseJson } from "../worker/package/json-fields.js";
 import { parseManifest, pathProblem } from "../worker/package/manifest.js";
 import { formatOf, parseModelJson, weightsOf } from "../worker/package/topology.js";
-import { describeFile, describeText, readJsonFile, readText } from "./files.js";
-import { type Guess, type Guesses, graphSpecs, nodeNames } from "./graph-specs.js";
-import { readKey } from "./keys.js";
-import { layerNames, layersSpecs } from "./layers-specs.js";
-import { type Recorded, recordSelfTests } from "./record.js";
+import { describeFile, describeText, readText } from "./files.js";
+import { nodeNames } from "./graph-specs.js";
+import { type KeyFile, readKey } from "./keys.js";
+import { layerNames } from "./layers-specs.js";
+import { recordSelfTests, type SelfTestRecording } from "./record.js";
 import { signedText } from "./sign.js";
+import { readTask, type TaskFile } from "./task-file.js";
+import { declaredSpecs, mergeSpecs } from "./tensor-specs.js";
 import { writePackage } from "./write.js";
-
-/** What `--task` may say; each part is checked when the manifest is. */
-export interface TaskFile {
-  task?: ModelTask;
-  /** By name, over what the model says. */
-  inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec> })[];
-  /** When given, the package has these outputs only, and only they are computed. */
-  outputs?: (Partial<TensorSpec> & { name: string })[];
-  /** What personalisation learns on; the node must be one of the model's. */
-  embedding?: Partial<EmbeddingSpec> & { node: string };
-  metrics?: Record<string, number>;
-  license?: string;
-  source?: string;
-}
 
 export interface PackOptions {
   /** Path of tfjs's `model.json`; its weight files are beside it. */
   model: string;
-  /** Folder to write; created when missing. */
+  /** Folder to write; created if missing. */
   out: string;
   name: string;
   /** A semantic version. */
   version: string;
-  /** Counts up with each published version. Default 1. */
+  /** Increases with each published version. @defaultValue 1 */
   release?: number;
-  /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. Default: the task `raw`. */
+  /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. @defaultValue the task `raw` */
   task?: string | TaskFile | ModelTask;
-  /** Path of a text file with one label a line. Default: the task's own labels. */
+  /** Path of a text file with one label a line. @defaultValue the task's own labels */
   labels?: string;
-  /** ISO 8601; give it for builds that come out the same each time. Default: now. */
+  /** ISO 8601. Set it for reproducible builds. @defaultValue now */
   created?: string;
-  /** ISO 8601: pages refuse the package from then on. Default never. */
+  /** ISO 8601: pages refuse the package from then on. @defaultValue never */
   expires?: string;
-  /** Path of a key that `insitu keygen` made. Default: not signed. */
+  /** Path of a key file made by `insitu keygen`. @defaultValue not signed */
   sign?: string;
-  /** Paths of the caller's own inputs, a self-test each; false for none. Default: one self-test on noise. */
+  /** Paths of input files, one self-test each; false for no self-test. @defaultValue one self-test on noise */
   selfTest?: string[] | false;
-  /** Told in lines of text what takes long. */
+  /** Receives a line of text for each slow step. */
   onProgress?: (line: string) => void;
-  /** Write into a folder that holds other files too. Default false. */
+  /** Write into a folder that holds other files too. @defaultValue false */
   force?: boolean;
 }
 
+interface ParsedModel {
+  text: string;
+  json: Record<string, unknown>;
+  /** Folder of the model and its weights. */
+  folder: string;
+  /** The model file and its weight files, hashed. */
+  files: FileSpec[];
+}
+
 /**
- * Writes a package and resolves to its manifest. Throws `model_format` when the model or the result is none, `input_invalid` when
- * an option does not fit, `backend_unavailable` or `output_invalid` when no self-test can be recorded; nothing is written then.
+ * Writes a package and resolves to its manifest. If it throws, nothing was written.
+ *
+ * @throws `model_format` if the model or the resulting manifest is not valid, `input_invalid` if an option is not valid,
+ * `backend_unavailable` or `output_invalid` if no self-test can be recorded.
+ * @example
+ * await packModel({ model: "model.json", out: "public/models/objects", name: "objects", version: "1.0.0" });
  */
 export async function packModel(options: PackOptions): Promise<Manifest> {
-  const text = await readText(options.model);
   const key = options.sign === undefined ? undefined : await readKey(options.sign);
-  const json = parseJson(text, options.model, "Pass the model.json that tfjs saved or its converter wrote.");
-  if (!isObject(json)) throw new InsituError("model_format", `${options.model} is no tfjs model: it holds no object.`);
-  const modelName = basename(options.model);
-  if (!modelName.endsWith(".json") || pathProblem(modelName)) {
-    throw new InsituError("input_invalid", `${options.model} must have a plain name that ends in .json; rename it.`);
-  }
-  const paths = [modelName, ...weightsOf(json, options.model).weightFiles];
-  const from = dirname(options.model);
-  const files: FileSpec[] = [];
-  for (const path of paths) files.push(await describeFile(join(from, path), path));
+  const source = await readModel(options.model);
   const path = join(options.out, "insitu.json");
-  const described = await describe(json, files, options);
-  const untested = parseManifest(JSON.stringify(described), path);
-  const model = parseModelJson(text, untested, options.model);
-  checkLabels(untested);
-  checkEmbedding(untested, json, options.model);
+  const fields = await manifestFields(source, options);
+  const untested = parseManifest(JSON.stringify(fields), path);
+  const recordings = await record(untested, source, options);
+  const manifest = parseManifest(JSON.stringify(withSelfTests(fields, recordings)), path);
+  const text = await manifestFile(manifest, key, path);
+  const texts = recordings.flatMap((recording) => recording.files);
+  await writePackage({ text, manifest, from: source.folder, texts }, options.out, options.force);
+  return parseManifest(text, path);
+}
+
+async function readModel(path: string): Promise<ParsedModel> {
+  const text = await readText(path);
+  const json = parseJson(text, path, "Pass the model.json that tfjs saved or its converter wrote.");
+  if (!isObject(json)) {
+    const message = `${path} is not a tfjs model: its content is not a JSON object. Pass the model.json that tfjs saved or its converter wrote.`;
+    throw new InsituError("model_format", message);
+  }
+  const name = basename(path);
+  if (!name.endsWith(".json") || pathProblem(name)) {
+    throw new InsituError("input_invalid", `${path} must have a plain name that ends in .json. Rename the file.`);
+  }
+  const folder = dirname(path);
+  const files: FileSpec[] = [];
+  for (const file of [name, ...weightsOf(json, path).weightFiles])
+    files.push(await describeFile(join(folder, file), file));
+  return { text, json, folder, files };
+}
+
+async function record(manifest: Manifest, source: ParsedModel, options: PackOptions): Promise<SelfTestRecording[]> {
+  const model = parseModelJson(source.text, manifest, options.model);
+  checkLabels(manifest);
+  checkEmbedding(manifest, source.json, options.model);
   const { selfTest, onProgress } = options;
-  const recorded =
-    selfTest === false
-      ? []
-      : await recordSelfTests({ manifest: untested, model, folder: from, inputs: selfTest, onProgress });
-  const manifest = parseManifest(JSON.stringify(withSelfTests(described, recorded)), path);
-  const manifestText = key ? await signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
-  const texts = recorded.flatMap((test) => test.files);
-  await writePackage({ text: manifestText, manifest, from, texts }, options.out, options.force);
-  return parseManifest(manifestText, path);
+  if (selfTest === false) return [];
+  return recordSelfTests({ manifest, model, folder: source.folder, inputs: selfTest, onProgress });
 }
 
-function withSelfTests<T extends { files: FileSpec[] }>(described: T, recorded: Recorded[]): T {
-  if (recorded.length === 0) return described;
-  const files = recorded.flatMap((test) => test.files).map(({ path, text }) => describeText(text, path));
-  const selfTest = recorded.map(({ spec }) => spec);
-  return { ...described, files: [...described.files, ...files], selfTest };
+async function manifestFile(manifest: Manifest, key: KeyFile | undefined, path: string): Promise<string> {
+  return key ? signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-async function describe(json: Record<string, unknown>, files: FileSpec[], options: PackOptions) {
+function withSelfTests<T extends { files: FileSpec[] }>(fields: T, recordings: SelfTestRecording[]): T {
+  if (recordings.length === 0) return fields;
+  const files = recordings.flatMap((recording) => recording.files);
+  const described = files.map(({ path, text }) => describeText(text, path));
+  const selfTest = recordings.map(({ spec }) => spec);
+  return { ...fields, files: [...fields.files, ...described], selfTest };
+}
+
+async function manifestFields({ json, files }: ParsedModel, options: PackOptions) {
   const format = formatOf(json, options.model);
   const given = await readTask(options);
-  const { inputs, outputs } = mergeSpecs(guess(json, options.model), given, options.model);
+  const { inputs, outputs } = mergeSpecs(declaredSpecs(json, options.model), given, options.model);
   return {
     insitu: 1,
     name: options.name,
@@ -120,89 +136,23 @@ async function describe(json: Record<string, unknown>, files: FileSpec[], option
   };
 }
 
-/** What the model says of its own inputs and outputs. */
-export function guess(json: Record<string, unknown>, url: string): Guesses {
-  return formatOf(json, url) === "tfjs-graph-model" ? graphSpecs(json) : layersSpecs(json);
-}
-
-// ---- task and labels ---------------------------------------------------------------------------------------------
-
-async function readTask({ task, labels }: PackOptions): Promise<TaskFile> {
-  const value = typeof task === "string" ? await readJsonFile(task) : (task ?? {});
-  if (!isObject(value)) throw new InsituError("input_invalid", `${task} must hold an object with a task.`);
-  const file = ("kind" in value ? { task: value } : value) as TaskFile;
-  for (const key of ["inputs", "outputs"] as const) checkNamed(file[key], key);
-  if (labels === undefined) return file;
-  if (file.task?.kind !== "classification" && file.task?.kind !== "detection") {
-    const message = `--labels names classes, but the task is ${file.task?.kind ?? "raw"}. Give a --task of kind classification or detection too.`;
-    throw new InsituError("input_invalid", message);
-  }
-  return { ...file, task: { ...file.task, labels: lines(await readText(labels)) } };
-}
-
-function checkNamed(value: unknown, key: string): void {
-  if (value === undefined) return;
-  if (Array.isArray(value) && value.every((item) => isObject(item) && typeof item.name === "string")) return;
-  throw new InsituError("input_invalid", `${key} in --task must be a list of objects that have a name.`);
-}
-
-/** An empty line in the middle is a class without a name; those at the end are only the file's end. */
-function lines(text: string): string[] {
-  return text.trimEnd().split(/\r?\n/);
-}
-
-/** As many labels as the output has classes: with one too few, every label may be off by one. */
+/** The number of labels must equal the number of classes: with one too few, every label may be off by one. */
 function checkLabels({ task, outputs }: Manifest): void {
   if (task.kind !== "classification" || task.labels.length === 0) return;
   const output = outputs.find(({ name }) => name === task.output) ?? outputs[0];
   const classes = output?.shape.filter((size) => size !== -1).reduce((all, size) => all * size, 1);
-  if (classes === task.labels.length) return;
-  throw new InsituError(
-    "input_invalid",
-    `There are ${task.labels.length} labels for the ${classes} classes of ${output?.name}.`,
-    {
-      labels: task.labels.length,
-      classes,
-    },
-  );
+  const labels = task.labels.length;
+  if (classes === labels) return;
+  const message = `There are ${labels} labels for the ${classes} classes of the output ${output?.name}. List one label for each class.`;
+  throw new InsituError("input_invalid", message, { labels, classes });
 }
 
-/** A name that is misspelt here would be found by the first user who teaches. */
+/** Without this check, a misspelt node would only fail when a user adds the first example. */
 function checkEmbedding({ embedding, format }: Manifest, json: Record<string, unknown>, model: string): void {
   if (!embedding) return;
   const names = format === "tfjs-graph-model" ? nodeNames(json) : layerNames(json);
   if (names.includes(embedding.node)) return;
   const kind = format === "tfjs-graph-model" ? "node" : "layer";
-  const message = `${model} has no ${kind} named ${embedding.node}, which --task gives as its embedding.`;
+  const message = `${model} has no ${kind} named ${embedding.node}, the "embedding" of the --task file. Correct the name.`;
   throw new InsituError("input_invalid", message, { node: embedding.node });
-}
-
-// ---- inputs and outputs ------------------------------------------------------------------------------------------
-
-function mergeSpecs(found: Guesses, given: TaskFile, model: string): Guesses {
-  const over = (base: Guess[], more: (Partial<TensorSpec> & { name: string })[] = []): Guess[] => {
-    const extra = more.filter(({ name }) => !base.some((tensor) => tensor.name === name));
-    return [...base.map((tensor) => ({ ...tensor, ...more.find(({ name }) => name === tensor.name) })), ...extra];
-  };
-  const inputs = over(found.inputs, given.inputs);
-  const all = over(found.outputs, given.outputs);
-  const outputs = given.outputs
-    ? given.outputs.map(({ name }) => all.find((tensor) => tensor.name === name) as Guess)
-    : all;
-  for (const [kind, tensors] of [["input", inputs] as const, ["output", outputs] as const]) {
-    if (tensors.length === 0) throw unknown(model, kind, `no ${kind} at all`);
-    for (const { name, dtype, shape } of tensors) {
-      if (!dtype || !shape)
-        throw unknown(model, kind, `no ${dtype ? "shape" : "dtype that can be used"} for the ${kind} "${name}"`);
-    }
-  }
-  return { inputs, outputs };
-}
-
-function unknown(model: string, kind: "input" | "output", what: string): InsituError {
-  const example = `{ "${kind}s": [{ "name": "…", "dtype": "float32", "shape": [-1, 10] }] }`;
-  return new InsituError("model_format", `${model} tells ${what}. Say it in the --task file: ${example}`, {
-    url: model,
-    field: `${kind}s`,
-  });
 }

@@ -1,4 +1,4 @@
-// Records a model's self-tests: runs it on cpu, and writes down what it gives and which of that can be compared.
+// Records a model's self-tests: runs the model on cpu and stores its outputs, and which of them can be compared.
 import { InsituError, isInsituError } from "../shared/errors.js";
 import type { InputSpec, Manifest, SelfTestSpec } from "../shared/types/manifest.js";
 import type { TensorData } from "../shared/types/tensor.js";
@@ -12,10 +12,10 @@ import {
 import type { ModelJson } from "../worker/package/topology.js";
 import type { Session } from "../worker/runtime/session/engine.js";
 import { fileSize, readText } from "./files.js";
-import { type Answers, goldens, type Outputs } from "./goldens.js";
+import { goldens, type Outputs, type ReferenceOutputs } from "./goldens.js";
 import { openOnCpu } from "./self-tests.js";
 
-export interface Recorded {
+export interface SelfTestRecording {
   spec: SelfTestSpec;
   /** The two files that the spec names. */
   files: { path: string; text: string }[];
@@ -26,42 +26,33 @@ export interface RecordOptions {
   model: ModelJson;
   /** Where the weights are. */
   folder: string;
-  /** Paths of the caller's own inputs, a test each. Default: one test on noise. */
+  /** Paths of input files, one self-test each. @defaultValue one self-test on noise */
   inputs?: string[];
-  /** Told what takes so long. */
+  /** Receives a line of text for each slow step. */
   onProgress?: (line: string) => void;
 }
 
-const INSTEAD = "Pass inputs of your own with --self-test, or leave the self-test out with --no-self-test.";
+const ADVICE = "Pass your own input with --self-test, or omit the self-test with --no-self-test.";
 
-/** Throws `backend_unavailable` when cpu cannot run the model, `output_invalid` when it gives nothing that can be compared. */
-export async function recordSelfTests(options: RecordOptions): Promise<Recorded[]> {
+/** Throws `backend_unavailable` if cpu cannot run the model, `output_invalid` if none of its outputs can be compared. */
+export async function recordSelfTests(options: RecordOptions): Promise<SelfTestRecording[]> {
   const { manifest, model, folder, inputs = [], onProgress = () => undefined } = options;
-  if (inputs.length > MAX_SELF_TESTS) {
-    throw new InsituError("input_invalid", `A package has at most ${MAX_SELF_TESTS} self-tests, got ${inputs.length}.`);
-  }
-  const texts: [text: string, where: string][] = [];
-  for (const path of inputs) {
-    if ((await fileSize(path)) > MAX_SELF_TEST_BYTES)
-      throw new InsituError("input_invalid", `${path} is larger than ${MAX_SELF_TEST_BYTES} bytes.`, { path });
-    texts.push([await readText(path), path]);
-  }
-  if (inputs.length === 0) texts.push([noiseText(manifest.inputs), "the self-test's own input"]);
-  // All are read before anything slow begins.
-  const feeds = texts.map(([text, where]) => parseSelfTestInput(text, manifest.inputs, where));
-  const session = await failing(() => openOnCpu(manifest, model, folder));
+  const texts = inputs.length > 0 ? await readInputs(inputs) : [noiseInput(manifest.inputs)];
+  // All inputs are parsed before anything slow starts.
+  const feeds = texts.map(({ text, path }) => parseSelfTestInput(text, manifest.inputs, path));
+  const session = await withAdvice(() => openOnCpu(manifest, model, folder));
   try {
-    const recorded: Recorded[] = [];
+    const recorded: SelfTestRecording[] = [];
     for (const [index, feed] of feeds.entries()) {
       const name = `self-test ${index + 1} of ${feeds.length}`;
-      const answers = await failing(() => record(session, feed, (line) => onProgress(`${name}: ${line}`)));
-      const { text, tolerance } = await failing(() => goldens(answers));
+      const references = await withAdvice(() => runReference(session, feed, (line) => onProgress(`${name}: ${line}`)));
+      const { text, tolerance } = await withAdvice(() => goldens(references));
       const input = `self-test-${index + 1}.input.json`;
       const outputs = `self-test-${index + 1}.outputs.json`;
-      // As a page will read it: what that would refuse is not written.
+      // Parsed as a page does, so that no file is written that a page would refuse.
       parseSelfTestOutputs(text, manifest.outputs, outputs);
       const files = [
-        { path: input, text: (texts[index] as [string, string])[0] },
+        { path: input, text: (texts[index] as InputText).text },
         { path: outputs, text },
       ];
       recorded.push({ spec: { input, outputs, tolerance }, files });
@@ -72,65 +63,93 @@ export async function recordSelfTests(options: RecordOptions): Promise<Recorded[
   }
 }
 
-/** Whatever stops the recording, packing can go on without it. */
-async function failing<T>(run: () => T | Promise<T>): Promise<T> {
+interface InputText {
+  text: string;
+  /** Where the text comes from, for messages. */
+  path: string;
+}
+
+async function readInputs(paths: string[]): Promise<InputText[]> {
+  if (paths.length > MAX_SELF_TESTS) {
+    const message = `A package has at most ${MAX_SELF_TESTS} self-tests, got ${paths.length}. Pass --self-test fewer times.`;
+    throw new InsituError("input_invalid", message);
+  }
+  const texts: InputText[] = [];
+  for (const path of paths) {
+    if ((await fileSize(path)) > MAX_SELF_TEST_BYTES) {
+      const message = `${path} is larger than ${MAX_SELF_TEST_BYTES} bytes, the maximum for a self-test's input. Use "noise" instead of data, or a smaller input.`;
+      throw new InsituError("input_invalid", message, { path });
+    }
+    texts.push({ text: await readText(path), path });
+  }
+  return texts;
+}
+
+/** Adds to an error that packing works without the self-test. */
+async function withAdvice<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     if (isInsituError(cause) && cause.code === "output_invalid")
-      throw new InsituError("output_invalid", `The self-test cannot be recorded: ${detail} ${INSTEAD}`, cause.data);
-    const message = `The self-test cannot be recorded, for the model does not run on cpu (${detail}). ${INSTEAD}`;
+      throw new InsituError("output_invalid", `The self-test cannot be recorded: ${detail} ${ADVICE}`, cause.data);
+    const message = `The self-test cannot be recorded, since the model does not run on cpu (${detail}). ${ADVICE}`;
     throw new InsituError("backend_unavailable", message, { backend: "cpu" }, { cause });
   }
 }
 
-/** Pixels as the manifest normalises them; what is no picture gets small numbers, which are safe as indices too. */
-function noiseText(inputs: InputSpec[]): string {
+/** Images get pixels as the manifest normalizes them; other inputs get small numbers, which are valid as indices too. */
+function noiseInput(inputs: InputSpec[]): InputText {
   const tensors = inputs.map(({ name, dtype, shape, image }, index) => {
     const [low, high] = image ? pixelRange(image) : dtype !== "float32" ? [0, 2] : [shape.length === 4 ? 0 : -1, 1];
     const sizes = shape.map((size) => (size === -1 ? 1 : size));
     return [name, { dtype, shape: sizes, noise: { seed: index + 1, low, high } }];
   });
-  return `${JSON.stringify(Object.fromEntries(tensors), null, 2)}\n`;
+  return { text: `${JSON.stringify(Object.fromEntries(tensors), null, 2)}\n`, path: "the default self-test input" };
 }
 
 function pixelRange({ scale, mean, std }: NonNullable<InputSpec["image"]>): [number, number] {
-  const ends = mean.flatMap((shift, channel) => [0, 255].map((pixel) => (pixel * scale - shift) / (std[channel] ?? 1)));
-  return [Math.min(...ends), Math.max(...ends)];
+  const bounds = mean.flatMap((shift, channel) =>
+    [0, 255].map((pixel) => (pixel * scale - shift) / (std[channel] ?? 1)),
+  );
+  return [Math.min(...bounds), Math.max(...bounds)];
 }
 
 // ---- running -----------------------------------------------------------------------------------------------------
 
-async function record(session: Session, feed: Outputs, onProgress: (line: string) => void): Promise<Answers> {
-  onProgress("running the model on cpu; plain JavaScript may need a minute for large pictures");
+async function runReference(
+  session: Session,
+  feed: Outputs,
+  onProgress: (line: string) => void,
+): Promise<ReferenceOutputs> {
+  onProgress("running the model on cpu (plain JavaScript: up to a minute for large images)");
   const started = performance.now();
   const { outputs: exact } = await session.run(feed);
   for (const [name, { data }] of Object.entries(exact)) {
     const index = data.findIndex((value) => !Number.isFinite(value));
     if (index < 0) continue;
-    const message = `The model gives ${data[index]} in its output ${name} at ${index}, which no backend can be compared with.`;
+    const message = `The model returns ${data[index]} in its output ${name} at index ${index}, which cannot be compared.`;
     throw new InsituError("output_invalid", message, { output: name, index });
   }
   if (!Object.values(feed).some(({ dtype }) => dtype === "float32")) return { exact };
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  onProgress(`took ${seconds} s; twice more, to see which values rounding alone would change`);
-  const { outputs: above } = await session.run(nudged(feed, 1));
-  const { outputs: below } = await session.run(nudged(feed, -1));
+  onProgress(`took ${seconds} s; running it twice more to find the values that rounding alone changes`);
+  const { outputs: above } = await session.run(perturb(feed, 1));
+  const { outputs: below } = await session.run(perturb(feed, -1));
   return { exact, above, below };
 }
 
-// Of an input's range. Moves most of centernet's outputs a thousand times as far as the rounding of wasm does (5e-4 against 8e-7).
-const NUDGE = 1e-3;
+// Relative to the input's range. It moves most of centernet's outputs about 600 times as far as wasm's rounding does (5e-4 against 8e-7).
+const PERTURBATION = 1e-3;
 
-function nudged(feed: Outputs, sign: 1 | -1): Outputs {
+function perturb(feed: Outputs, sign: 1 | -1): Outputs {
   const next = mulberry32(0);
-  const moved = Object.entries(feed).map(([name, { data, shape, dtype }]): [string, TensorData] => {
+  const perturbed = Object.entries(feed).map(([name, { data, shape, dtype }]): [string, TensorData] => {
     if (!(data instanceof Float32Array)) return [name, { data, shape, dtype }];
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const value of data) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    const step = sign * NUDGE * (high - low || 1);
+    const step = sign * PERTURBATION * (high - low || 1);
     return [name, { data: data.map((value) => value + step * (next() * 2 - 1)), shape, dtype }];
   });
-  return Object.fromEntries(moved);
+  return Object.fromEntries(perturbed);
 }

@@ -1,15 +1,15 @@
-// Opens a model in Node on tfjs's plain JavaScript backend, whose answers are the reference for all others.
+// Opens a model in Node on tfjs's plain JavaScript backend, whose outputs are the reference for all other backends.
 import { enableProdMode } from "@tensorflow/tfjs-core";
 import { asInsituError } from "../shared/errors.js";
 import type { ModelSource, Session } from "../worker/runtime/session/engine.js";
 import { tfjsEngine } from "../worker/runtime/tfjs/engine.js";
 
 /**
- * The engine that a page has, so that what is recorded here is what cpu gives there. Import this file only where a model is run:
- * it brings all of tfjs. Throws `backend_unavailable` when tfjs cannot run the model.
+ * Uses the same engine as a page, so that the recorded outputs equal those of the cpu backend there. Import this file only where a
+ * model is run, since it loads all of tfjs. Throws `backend_unavailable` if tfjs cannot run the model.
  */
 export async function openReference(source: ModelSource): Promise<Session> {
-  // Else tfjs prints an advertisement for its package for Node.
+  // Otherwise tfjs prints an advertisement for its Node package.
   enableProdMode();
   const none = { get: () => Promise.resolve(undefined), put: () => Promise.resolve() };
   const engine = tfjsEngine({ url: (name) => name, cache: none });

@@ -1,4 +1,4 @@
-// Runs a package's self-tests in Node, on the backend that they were recorded with.
+// Runs a package's self-tests in Node, on the backend with which they were recorded.
 import { join } from "node:path";
 import { InsituError } from "../shared/errors.js";
 import type { Manifest } from "../shared/types/manifest.js";
@@ -8,7 +8,7 @@ import type { Session } from "../worker/runtime/session/engine.js";
 import { type Comparison, compareOutputs, reasonText } from "../worker/runtime/session/verify-session.js";
 import { readText, weightChunks } from "./files.js";
 
-/** Reads and parses the self-tests of the package in `folder`; throws `model_format` as a page would. */
+/** Reads and parses the self-tests of the package in `folder`; throws `model_format`, as a page does. */
 export async function readSelfTests({ selfTest = [], inputs, outputs }: Manifest, folder: string): Promise<SelfTest[]> {
   const tests: SelfTest[] = [];
   for (const spec of selfTest) {
@@ -22,11 +22,11 @@ export async function readSelfTests({ selfTest = [], inputs, outputs }: Manifest
   return tests;
 }
 
-/** Runs them on cpu and answers with the figures; throws `output_invalid` when the model gives something else. */
+/** Runs the self-tests on cpu and returns how far each deviates; throws `output_invalid` if a deviation exceeds the tolerance. */
 export async function runSelfTests(manifest: Manifest, model: ModelJson, folder: string): Promise<Comparison[]> {
   const tests = await readSelfTests(manifest, folder);
   if (tests.length === 0) {
-    const message = `${folder} has no self-test to run. Pack it again without --no-self-test.`;
+    const message = `${folder} has no self-test to run. Pack the model again without --no-self-test.`;
     throw new InsituError("input_invalid", message, { folder });
   }
   const session = await openOnCpu(manifest, model, folder);
@@ -37,7 +37,7 @@ export async function runSelfTests(manifest: Manifest, model: ModelJson, folder:
       const comparison = compareOutputs(outputs, actual, tolerance.cpu);
       found.push(comparison);
       if (comparison.agrees) continue;
-      const message = `${folder} does not compute what was recorded: ${reasonText(comparison, "cpu", tolerance.cpu)}. Its weights are not those of the model that was tested; pack the right ones.`;
+      const message = `${folder} does not compute the recorded outputs: ${reasonText(comparison, "cpu", tolerance.cpu)}. Its weights differ from those of the model that was recorded. Pack the model again.`;
       throw new InsituError("output_invalid", message, { folder, ...comparison });
     }
     return found;
@@ -46,7 +46,7 @@ export async function runSelfTests(manifest: Manifest, model: ModelJson, folder:
   }
 }
 
-/** The model, with its weights from `folder`, on tfjs's cpu backend. tfjs is loaded here, for most commands need none. */
+/** Opens the model with its weights from `folder` on tfjs's cpu backend. tfjs is imported here, since most commands do not need it. */
 export async function openOnCpu({ inputs, outputs }: Manifest, model: ModelJson, folder: string): Promise<Session> {
   const { openReference } = await import("./reference.js");
   const weights = () => weightChunks(model.weightFiles.map((path) => join(folder, path)));

@@ -1,4 +1,4 @@
-// Signs the manifest of a package, and keeps all else in it as it is.
+// Signs the manifest of a package and keeps its other fields unchanged.
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InsituError } from "../shared/errors.js";
@@ -10,7 +10,7 @@ import { type KeyFile, readKey } from "./keys.js";
 import { verifyPackage } from "./verify.js";
 
 export interface SignOptions {
-  /** Path of a key that `insitu keygen` made. */
+  /** Path of a key file made by `insitu keygen`. */
   key: string;
   /** Changes the manifest's `release`. */
   release?: number;
@@ -18,16 +18,16 @@ export interface SignOptions {
   expires?: string;
 }
 
-export interface Signed {
+export interface SignResult {
   manifest: Manifest;
   digest: string;
   keyId: string;
-  /** Keys whose signatures no longer fit, since the manifest changed; they are gone from it. */
+  /** Ids of the keys whose signatures were removed, since the manifest changed. */
   dropped: string[];
 }
 
-/** Checks the whole package first: nobody should sign what is damaged. The manifest is replaced at once or not at all. */
-export async function signPackage(folder: string, options: SignOptions): Promise<Signed> {
+/** Verifies the whole package first, so that no damaged package is signed. The manifest is replaced atomically. */
+export async function signPackage(folder: string, options: SignOptions): Promise<SignResult> {
   const key = await readKey(options.key);
   const { text: before } = await verifyPackage(folder);
   const path = join(folder, "insitu.json");
@@ -46,10 +46,10 @@ export async function signPackage(folder: string, options: SignOptions): Promise
   };
 }
 
-/** The manifest's text with the key's signature added; `where` is its address, for messages. */
+/** Returns the manifest's text with the key's signature added; `where` is its path, for messages. */
 export async function signedText(json: Record<string, unknown>, key: KeyFile, where: string): Promise<string> {
   if (key.privateKey === undefined) {
-    const message = `The key ${key.id} is a public one, which cannot sign. Pass the file that "insitu keygen" wrote to --out.`;
+    const message = `The key ${key.id} is a public key, which cannot sign. Pass the private key file, which "insitu keygen" wrote to --out.`;
     throw new InsituError("input_invalid", message, { keyId: key.id });
   }
   const privateKey = await importPrivate(key);
@@ -61,8 +61,8 @@ export async function signedText(json: Record<string, unknown>, key: KeyFile, wh
   try {
     await checkSignatures(text, manifest, { keys: [key] }, where);
   } catch (cause) {
-    // It would sign what nobody accepts.
-    const message = `The private and the public key of ${key.id} are no pair. Use the file as "insitu keygen" wrote it.`;
+    // No client would accept the signature.
+    const message = `The private and the public key of ${key.id} do not belong together. Use the file as "insitu keygen" wrote it.`;
     throw new InsituError("input_invalid", message, { keyId: key.id }, { cause });
   }
   return text;
@@ -73,12 +73,12 @@ async function importPrivate(key: KeyFile): Promise<CryptoKey> {
     const bytes = Buffer.from(key.privateKey ?? "", "base64");
     return await crypto.subtle.importKey("pkcs8", bytes, ALGORITHM, false, ["sign"]);
   } catch (cause) {
-    const message = `The private key of ${key.id} is damaged: it is no PKCS #8 of an ${ALGORITHM} key.`;
+    const message = `The private key of ${key.id} is damaged: it is not an ${ALGORITHM} key in PKCS #8. Restore the key file from a backup.`;
     throw new InsituError("input_invalid", message, { keyId: key.id }, { cause });
   }
 }
 
-/** Whoever reads meanwhile sees the old file or the new one. */
+/** A concurrent reader sees the old file or the new one, never a part of one. */
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {

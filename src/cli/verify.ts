@@ -1,4 +1,4 @@
-// Checks a package on disk as a page would: the manifest, each byte of each file, and the model against the manifest.
+// Checks a package on disk as a page does: the manifest, every byte of every file, and the model against the manifest.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InsituError, isInsituError } from "../shared/errors.js";
@@ -12,7 +12,7 @@ import { type KeyFile, readKey } from "./keys.js";
 import { readSelfTests } from "./self-tests.js";
 
 export interface PackageOnDisk {
-  /** The manifest's own. */
+  /** The manifest's text. */
   text: string;
   manifest: Manifest;
   digest: string;
@@ -20,7 +20,7 @@ export interface PackageOnDisk {
 }
 
 export interface TrustedPackage extends PackageOnDisk {
-  /** Ids of the given keys that signed it: at least as many as the threshold. */
+  /** Ids of the given keys with a valid signature: at least as many as the threshold. */
   signers: string[];
 }
 
@@ -28,16 +28,15 @@ export interface TrustedPackage extends PackageOnDisk {
 export async function readPackage(folder: string): Promise<PackageOnDisk> {
   const { text, manifest } = await readManifest(folder);
   const path = manifest.files.find((file) => file.path.endsWith(".json"))?.path;
-  if (!path)
-    throw new InsituError("model_format", `${folder} lists no .json file that could be the model.`, {
-      url: folder,
-      field: "files",
-    });
+  if (!path) {
+    const message = `The manifest of ${folder} lists no .json file that could be the model. Pack the model again.`;
+    throw new InsituError("model_format", message, { url: folder, field: "files" });
+  }
   const model = parseModelJson(await readText(join(folder, path)), manifest, join(folder, path));
   return { text, manifest, digest: await digestOf(text), model };
 }
 
-/** {@link readPackage}, after each file's size and hashes were found right; throws `model_integrity` that names all that are not. */
+/** Checks the size and hashes of each file, then reads the package. Throws `model_integrity` that lists every file that differs. */
 export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
   const { manifest } = await readManifest(folder);
   const problems: string[] = [];
@@ -46,7 +45,7 @@ export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
     if (problem) problems.push(problem);
   }
   if (problems.length > 0) {
-    const message = `${folder} is not the package that its manifest describes: ${problems.join("; ")}. Copy it again from where it was packed.`;
+    const message = `${folder} does not match its manifest: ${problems.join("; ")}. Copy the folder again from where it was packed.`;
     throw new InsituError("model_integrity", message, { folder, problems });
   }
   const found = await readPackage(folder);
@@ -55,20 +54,20 @@ export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
 }
 
 /**
- * {@link verifyPackage}, and that enough of the keys in these files signed it, and that its time is not over. Throws what a page
- * would: `model_signature` or `model_expired`.
+ * Does {@link verifyPackage}, then checks that at least `threshold` of the keys signed the package and that it has not expired.
+ * Throws what a page throws: `model_signature` or `model_expired`.
  */
 export async function verifyTrust(folder: string, keyPaths: string[], threshold = 1): Promise<TrustedPackage> {
   const keys: KeyFile[] = [];
   for (const path of keyPaths) keys.push(await readKey(path));
-  const twice = keys.find(({ id }, index) => keys.findIndex((key) => key.id === id) < index);
-  if (twice) {
-    // A signature names its key by the id alone, so only one of the two would ever be asked; a page refuses this too.
-    const message = `Two of the keys have the id ${twice.id}. Pass one --key for each id.`;
-    throw new InsituError("input_invalid", message, { keyId: twice.id });
+  const duplicate = keys.find(({ id }, index) => keys.findIndex((key) => key.id === id) < index);
+  if (duplicate) {
+    // A signature names its key by id only, so only one of the two would be used. A page refuses this too.
+    const message = `Two of the keys have the id ${duplicate.id}. Pass one --key for each id.`;
+    throw new InsituError("input_invalid", message, { keyId: duplicate.id });
   }
   if (threshold > keys.length) {
-    const message = `--threshold is ${threshold}, but ${keys.length} keys were given. Pass a --key for each.`;
+    const message = `--threshold is ${threshold}, but only ${keys.length} keys were given. Pass --key once for each key.`;
     throw new InsituError("input_invalid", message, { threshold, keys: keys.length });
   }
   const found = await verifyPackage(folder);
@@ -92,15 +91,15 @@ async function hasSigned(key: KeyFile, { text, manifest }: PackageOnDisk, folder
 async function readManifest(folder: string): Promise<{ text: string; manifest: Manifest }> {
   const path = join(folder, "insitu.json");
   const found = await stat(path).catch(() => undefined);
-  if (!found)
-    throw new InsituError(
-      "input_invalid",
-      `${folder} is no package: it has no insitu.json. Make one with "insitu pack".`,
-      { folder },
-    );
-  // Looked at before it is read: a file that is no manifest may be of any size.
-  if (found.size > MAX_MANIFEST_BYTES)
-    throw new InsituError("model_too_large", `${path} is larger than 1 MiB, the most a manifest may have.`);
+  if (!found) {
+    const message = `${folder} is not a package: it has no insitu.json. Create a package with "insitu pack".`;
+    throw new InsituError("input_invalid", message, { folder });
+  }
+  // Checked before reading: a file that is not a manifest may have any size.
+  if (found.size > MAX_MANIFEST_BYTES) {
+    const message = `${path} is larger than 1 MiB, the maximum for a manifest. Pack the model again.`;
+    throw new InsituError("model_too_large", message);
+  }
   const text = await readText(path);
   return { text, manifest: parseManifest(text, path) };
 }

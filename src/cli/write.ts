@@ -1,4 +1,4 @@
-// Writes a package's files into its folder, and removes those of the package that was there.
+// Writes a package's files into its folder and removes the files of the package that was there before.
 import { copyFile, mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
@@ -6,27 +6,27 @@ import type { Manifest } from "../shared/types/manifest.js";
 import { parseManifest } from "../worker/package/manifest.js";
 import { readText } from "./files.js";
 
-/** A package that is to be written. */
+/** A package to write. */
 export interface Draft {
-  /** The manifest's own. */
+  /** The manifest's text. */
   text: string;
   manifest: Manifest;
-  /** Folder of the files that the manifest lists, but for these texts. */
+  /** Folder of the files that the manifest lists, except `texts`. */
   from: string;
   texts: { path: string; text: string }[];
 }
 
-/** `insitu.json` comes last: a folder without it is no package yet. Throws `input_invalid` where strangers' files are. */
+/** Writes `insitu.json` last: a folder without it is not a package. Throws `input_invalid` if the folder holds other files. */
 export async function writePackage({ text, manifest, from, texts }: Draft, out: string, force = false): Promise<void> {
   const path = join(out, "insitu.json");
   const names = manifest.files.map((file) => file.path);
-  const old = await listedBefore(path);
+  const old = await previousFiles(path);
   if (!force) await checkOut(out, [...names, ...old, "insitu.json"]);
   await rm(path, { force: true });
   const copied = names.filter((name) => !texts.some((file) => file.path === name));
   for (const name of copied) {
     await mkdir(dirname(join(out, name)), { recursive: true });
-    // A model may be packed where it lies; copying a file onto itself would empty it.
+    // A model may be packed into its own folder; copying a file onto itself would empty it.
     const [source, target] = await Promise.all([
       realpath(join(from, name)),
       realpath(join(out, name)).catch(() => undefined),
@@ -38,8 +38,8 @@ export async function writePackage({ text, manifest, from, texts }: Draft, out: 
   await writeFile(path, text);
 }
 
-/** Files of the package that is there now; a manifest that cannot be read lists none. */
-async function listedBefore(path: string): Promise<string[]> {
+/** Files of the package that is there now; none if its manifest cannot be read. */
+async function previousFiles(path: string): Promise<string[]> {
   try {
     return parseManifest(await readText(path), path).files.map((file) => file.path);
   } catch {
@@ -50,17 +50,13 @@ async function listedBefore(path: string): Promise<string[]> {
 async function checkOut(out: string, known: string[]): Promise<void> {
   const entries = await readdir(out, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw new InsituError(
-      "input_invalid",
-      `${out} cannot be written to: ${error.message}. Choose another --out.`,
-      {},
-      { cause: error },
-    );
+    const message = `${out} cannot be read: ${error.message}. Pass another folder to --out.`;
+    throw new InsituError("input_invalid", message, { out }, { cause: error });
   });
   const allowed = new Set(known.map((name) => join(out, name)));
-  const strangers = entries.filter((entry) => !entry.isDirectory() && !allowed.has(join(entry.parentPath, entry.name)));
-  const [first] = strangers;
+  const others = entries.filter((entry) => !entry.isDirectory() && !allowed.has(join(entry.parentPath, entry.name)));
+  const [first] = others;
   if (!first) return;
-  const message = `${out} holds files that are no part of a package, such as ${first.name}. Choose another --out, or pass --force to write beside them.`;
-  throw new InsituError("input_invalid", message, { out, files: strangers.length });
+  const message = `${out} holds files that do not belong to a package, such as ${first.name}. Pass another folder to --out, or --force to write beside them.`;
+  throw new InsituError("input_invalid", message, { out, files: others.length });
 }

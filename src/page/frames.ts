@@ -1,4 +1,4 @@
-// Tells when a video or canvas shows a new picture, at most as often as is wanted, and when there will be no more.
+// Calls back when a video or canvas shows a new picture, at most as often as is wanted, and when there will be no more.
 import { InsituError } from "../shared/errors.js";
 import type { WatchOptions, WatchSource } from "./api-types.js";
 import { isInstanceOf } from "./input/capture-image.js";
@@ -29,13 +29,13 @@ export function openFrames(source: WatchSource, every: NonNullable<WatchOptions[
   };
 }
 
-/** Passes on what comes at least `every` milliseconds after the last, in the rhythm that was asked for. */
+/** Passes on calls that come at least `every` milliseconds after the last one, at the rate that was asked for. */
 function paced(onFrame: () => void, every: number): () => void {
   let due = 0;
   return () => {
     const now = performance.now();
     if (now < due) return;
-    // Frames come a little late, which must not add up; after a pause the rhythm begins anew.
+    // Frames come a little late, which must not add up; after a pause the rate starts anew.
     due = due + every > now ? due + every : now + every;
     onFrame();
   };

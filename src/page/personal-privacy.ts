@@ -1,30 +1,62 @@
-// `client.personal`: what was learned from this user on this site, their consent to it, and the way to forget all of it.
+// `client.personal`: the user's consent to learning, the list of what is stored, and removing all of it.
 import { InsituError } from "../shared/errors.js";
-import type { StoredPersonalModel } from "../shared/protocol.js";
+import type { StoredPersonalModel } from "../shared/types/personal.js";
 import type { PersonalConsent } from "./api-types.js";
-import type { AskHost } from "./storage/model-store.js";
+import { loadChunk } from "./lib/load-chunk.js";
+import type { StoreCall } from "./storage/model-store.js";
 
+/** Personal models and rankers of this site in this browser. */
 export interface PersonalPrivacy {
-  /** `denied`: nothing new is learned, and calls that would reject with `consent_denied`; what was learned stays until it is forgotten, and still answers. */
+  /**
+   * `denied`: nothing new is learned, and calls that would do so reject with `consent_denied`. What was learned before is still used, until it
+   * is removed by `forget`.
+   * @defaultValue `"granted"`, or the client's `personalization.consent`
+   */
   readonly consent: PersonalConsent;
+  /**
+   * Takes effect at once, for all personal models and rankers of this client.
+   *
+   * @example
+   * ```ts
+   * client.personal.setConsent("denied");
+   * ```
+   */
   setConsent(consent: PersonalConsent): void;
-  /** The personal models with classes that are kept here; rankers are not listed. */
+  /**
+   * The personal models and rankers that are stored in this browser; `kind` says which an entry is.
+   *
+   * @throws `timeout`, `network` when a part of the library cannot be fetched, or the code of a storage failure.
+   * @example
+   * ```ts
+   * for (const { kind, model, name, bytes } of await client.personal.list()) console.log(kind, model, name, bytes);
+   * ```
+   */
   list(): Promise<StoredPersonalModel[]>;
-  /** Removes all of them and all rankers, also those that no page has open, and destroys the keys that their remains on the disk are encrypted with. */
+  /**
+   * Removes all personal models and rankers with their feedback, also those that are not open, and destroys the keys that models are encrypted with.
+   *
+   * @throws As `list`.
+   * @example
+   * ```ts
+   * await client.personal.forget();
+   * ```
+   */
   forget(): Promise<void>;
 }
 
 /** What personal models share with their client. */
 export interface LearningConsent {
-  /** Throws `aborted` where consent was denied. */
+  /** Throws `consent_denied` where consent was denied. */
   assertConsent(): void;
-  /** One that must forget too when all do. */
+  /** Registers a model that must forget too when all do. */
   opened(model: { forget(): Promise<void> }): void;
 }
 
-export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: PersonalConsent = "granted") {
+export function createPersonalPrivacy(call: StoreCall, storeName: string, initial: PersonalConsent = "granted") {
   let consent = initial;
-  const all = new Set<{ forget(): Promise<void> }>();
+  const opened = new Set<{ forget(): Promise<void> }>();
+  const loadRanking = () => loadChunk(import("./lazy/ranking/ranker.js"));
+  const listModels = () => call("listPersonal", [], "Listing personal models");
   const personal: PersonalPrivacy = {
     get consent() {
       return consent;
@@ -32,21 +64,29 @@ export function createPersonalPrivacy(ask: AskHost, storeName: string, initial: 
     setConsent(next) {
       consent = next;
     },
-    list: () => ask("Listing", (host) => host.listPersonal()),
+    list: async () => [...(await listModels()), ...(await (await loadRanking()).listRankers(storeName))],
     async forget() {
-      await Promise.allSettled([...all].map((model) => model.forget()));
-      await ask("Forgetting", (host) => host.forgetPersonal());
-      // Also of rankers that no page has open.
-      await (await import("./lazy/ranking/ranker.js")).forgetRankers(storeName);
+      await Promise.allSettled([...opened].map((model) => model.forget()));
+      // What cannot be listed is removed all the same.
+      const models = await listModels().catch(() => []);
+      await call("forgetPersonal", [], "Forgetting personal models");
+      // Also rankers and feedback of models that no page has open.
+      await (await loadRanking()).forgetRankers(storeName);
+      const { createMonitor } = await loadChunk(import("./lazy/monitor/monitor.js"));
+      for (const { model, name } of models) {
+        const monitor = createMonitor(`${model}/${name}`, storeName);
+        await monitor.clear();
+        await monitor.close();
+      }
     },
   };
   const learning: LearningConsent = {
     assertConsent() {
       if (consent === "granted") return;
-      const message = "Nothing is learned without consent: see client.personal.setConsent.";
+      const message = "Nothing was learned, since the user denied consent; see client.personal.setConsent.";
       throw new InsituError("consent_denied", message);
     },
-    opened: (model) => void all.add(model),
+    opened: (model) => void opened.add(model),
   };
   return { personal, learning };
 }

@@ -1,117 +1,88 @@
-// What the page's half holds of personal models until they are asked for: it fetches the rest, and sends requests to the worker.
-import { type Remote, transfer } from "comlink";
-import {
-  asInsituError,
-  type ErrorCode,
-  type ErrorData,
-  fromWire,
-  InsituError,
-  isInsituError,
-} from "../shared/errors.js";
-import type { Host, HostPrediction, PersonalArguments, PersonalRequest, PersonalResults } from "../shared/protocol.js";
+// Opens personal models and rankers: fetches their code when they are first used, and sends their calls to the worker.
+import { InsituError } from "../shared/errors.js";
+import type { PersonalMethod, PersonalRequest, PersonalResult } from "../shared/protocol.js";
 import { requireSecureContext } from "../shared/secure-context.js";
-import type { ModelInfo, Prediction, PredictionTimings } from "../shared/types/model.js";
-import type { PersonalizeOptions, RetrainEvent, TrainingProgress } from "../shared/types/personal.js";
-import type { PredictInput, PredictOptions } from "./api-types.js";
-import type { TransferableInput } from "./input/wire-input.js";
-import type { PersonalCallOptions, PersonalModel } from "./lazy/personal/personal-model.js";
+import type { ModelInfo } from "../shared/types/model.js";
+import type { PersonalizeOptions, RetrainEvent } from "../shared/types/personal.js";
+import type { PredictInput } from "./api-types.js";
+import { toWireInput } from "./input/wire-input.js";
+import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/calls.js";
+import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
-import type { CallLimits } from "./lib/with-timeout.js";
-import type { MonitorModule } from "./monitor.js";
+import { loadChunk } from "./lib/load-chunk.js";
+import { type Monitoring, monitorUnavailable } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
+import { type Predict, withTotal } from "./predict.js";
 import type { TelemetryHandle } from "./telemetry.js";
-
-/** Asks a worker that has the model. */
-export type AskModel = <T>(
-  limits: CallLimits,
-  input: PredictInput | null,
-  request: (host: Remote<Host>, call: number, handle: number, crossed: TransferableInput | undefined) => Promise<T>,
-) => Promise<T>;
+import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
 
 export interface PersonalHandleDeps {
   info: ModelInfo;
-  askModel: AskModel;
-  /** Hears of trainings by the number of their call, until the answer is called. */
-  onTraining(call: number, listener: (progress: TrainingProgress) => void): () => void;
-  monitoring: MonitorModule | undefined;
+  rpc: ModelRpc;
+  monitoring: Monitoring;
   storeName: string;
   telemetry: TelemetryHandle;
   learning: LearningConsent;
-  predict(input: PredictInput, options?: PredictOptions): Promise<Prediction>;
-  toTimings(measured: HostPrediction["timings"], total: number): PredictionTimings;
-  randomId(): string;
+  predict: Predict;
   isBusy(): boolean;
   retrain(event: RetrainEvent): void;
 }
 
-/** Of the library. */
-const fetched = <T>(part: Promise<T>): Promise<T> =>
-  part.catch((error: unknown) => {
-    throw asInsituError(error, "network", "A part of insitu is missing");
-  });
-
-/** For rooms whose files must not need the page's own. */
-function refuse(code: ErrorCode, message: string, data?: ErrorData, cause?: unknown): never {
-  throw new InsituError(code, message, data, { cause });
-}
-
-export function createPersonalHandle(parts: PersonalHandleDeps) {
-  const { info, askModel, onTraining, learning, monitoring, storeName } = parts;
+export function createPersonalHandle(deps: PersonalHandleDeps) {
+  const { info, learning } = deps;
   const opened: (PersonalModel | PersonalRanker)[] = [];
-
-  const openModel = async (name: string, options: PersonalizeOptions): Promise<PersonalModel> => {
-    const { createPersonalModel } = await fetched(import("./lazy/personal/personal-model.js"));
-    return createPersonalModel({
-      ...{ ...parts, ...options, name, model: info.name },
-      ask<K extends PersonalRequest["kind"]>(
-        request: PersonalArguments<K>,
-        what: string,
-        options: PersonalCallOptions,
-      ) {
-        const { input, onTraining: listener, ...limits } = options;
-        let quiet: (() => void) | undefined;
-        return askModel<PersonalResults[K]>(
-          { ...limits, what: `${what} ${name}` },
-          input ?? null,
-          (host, call, handle, crossed) => {
-            if (listener) quiet = onTraining(call, listener);
-            const full = { ...request, ...(crossed && { input: crossed.input }) } as PersonalRequest;
-            return host.personal(call, handle, name, transfer(full, crossed?.transfer ?? [])) as Promise<
-              PersonalResults[K]
-            >;
-          },
-        ).finally(() => quiet?.());
-      },
-      refuse,
-      codeOf: (error) => (isInsituError(error) ? error.code : "unknown"),
-      revive: (error) => fromWire(error) as InsituError,
-      assertConsent: learning.assertConsent,
-      monitor: monitoring?.createMonitor(`${info.name}/${name}`, storeName),
-      onFired: (fired) => parts.retrain({ ...fired, personal: name }),
-    });
-  };
-
-  const openRanker = async (name: string, options: RankingOptions): Promise<PersonalRanker> => {
-    const ranking = await fetched(import("./lazy/ranking/ranker.js"));
-    return ranking.openRanker({ ...parts, mayLearn: learning.assertConsent, refuse, options, name, model: info.name });
-  };
-
   return {
     async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
       requireSecureContext("A personal model");
-      // It becomes part of messages, rows and a lock's name.
+      // The name becomes part of messages, rows and the name of a lock.
       if (typeof name !== "string" || name === "" || name.length > 100) {
-        refuse("input_invalid", "Pass a name of 1 to 100 characters.", { name });
+        const message = "The name of a personal model must be a string of 1 to 100 characters.";
+        throw new InsituError("input_invalid", message, { name });
       }
-      const found =
-        info.task === "ranking"
-          ? await openRanker(name, options as RankingOptions)
-          : await openModel(name, options as PersonalizeOptions);
-      opened.push(found);
-      learning.opened(found);
-      return found;
+      const model = await (info.task === "ranking" ? openRanker : openModel)(deps, name, options);
+      opened.push(model);
+      learning.opened(model);
+      return model;
     },
-    /** Ends the triggers of all of them. */
+    /** Stops the triggers of all of them. */
     dispose: async () => void (await Promise.all(opened.splice(0).map((model) => model.dispose()))),
   };
+}
+
+async function openModel(deps: PersonalHandleDeps, name: string, options: PersonalizeOptions): Promise<PersonalModel> {
+  const { info, monitoring } = deps;
+  const { createPersonalModel } = await loadChunk(import("./lazy/personal/personal-model.js"));
+  return createPersonalModel({
+    ...deps,
+    ...options,
+    name,
+    model: info.name,
+    toTimings: withTotal,
+    send: (method, args, options) => send(deps, name, method, args, options),
+    assertConsent: deps.learning.assertConsent,
+    monitorUnavailable: () => monitorUnavailable(monitoring),
+    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName),
+    onFired: (fired) => deps.retrain({ ...fired, personal: name }),
+  });
+}
+
+async function openRanker(deps: PersonalHandleDeps, name: string, options: RankingOptions): Promise<PersonalRanker> {
+  const { openRanker } = await loadChunk(import("./lazy/ranking/ranker.js"));
+  const { assertConsent } = deps.learning;
+  return openRanker({ ...deps, assertConsent, options, name, model: deps.info.name });
+}
+
+function send<M extends PersonalMethod>(
+  { rpc, info }: PersonalHandleDeps,
+  name: string,
+  method: M,
+  { input, ...args }: PersonalCallArguments<M> & { input?: PredictInput },
+  { onTraining: onProgress, ...limits }: PersonalCallOptions,
+): Promise<PersonalResult<M>> {
+  const prepare = async (): Promise<CallInput<"personal">> => {
+    const captured = input === undefined ? undefined : await toWireInput(input, info.inputs);
+    const request = { method, args: { ...args, ...(captured && { input: captured.input }) } } as PersonalRequest;
+    return { args: [name, request], transfer: captured?.transfer };
+  };
+  return rpc.call("personal", prepare, { ...limits, onProgress }) as Promise<PersonalResult<M>>;
 }

@@ -1,5 +1,6 @@
-// Predicts a sequence of inputs: results in their order, a bounded number of them held at a time.
+// Predicts a sequence of inputs: results in their order, a bounded number of them at a time.
 
+import { onAbort } from "../shared/abort.js";
 import { asInsituError, InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
@@ -13,8 +14,8 @@ export interface PredictAllDeps<K extends TaskKind> {
   predict(input: PredictInput, options: PredictOptions): Promise<Prediction<K>>;
   /** How many workers can predict at a time. */
   workers: number;
-  /** Most calls that the model accepts. */
-  most: number;
+  /** Maximum number of open calls that the model accepts. */
+  max: number;
 }
 
 const BATCH_SIZE = 8;
@@ -42,66 +43,83 @@ export function predictAll<K extends TaskKind>(
 }
 
 async function* run<K extends TaskKind>(
-  { predict, workers, most }: PredictAllDeps<K>,
+  { predict, workers, max }: PredictAllDeps<K>,
   inputs: Inputs,
-  { batchSize = BATCH_SIZE, signal, timeout, onProgress }: PredictAllOptions,
+  { batchSize = BATCH_SIZE, signal, onProgress, ...options }: PredictAllOptions,
   stop: AbortController,
 ): Results<K> {
   if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new InsituError("input_invalid", `batchSize is ${batchSize}; pass a whole number over 0.`, { batchSize });
-  // Most calls that run and results that wait, together.
-  const window = Math.min(batchSize * workers, most);
+    throw new InsituError("input_invalid", `batchSize is ${batchSize}; pass an integer over 0.`, { batchSize });
+  // Maximum of calls that run and results that wait, together.
+  const window = Math.min(batchSize * workers, max);
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
-  const places: Place<K>[] = [];
-  const bell = createNotifier();
+  const notifier = createNotifier();
   const source = openSource(inputs);
-  let taken = 0;
+  const call = (input: PredictInput) => predict(input, { ...options, signal: stop.signal, priority: "low" });
+  const pending = createPending(call, stop.signal, notifier.notify);
   let done = 0;
-
-  // Never rejects: a call that nobody looks at any more disturbs nobody.
-  const call = async (place: Place<K>, input: PredictInput, index: number) => {
-    try {
-      place.outcome = { prediction: await predict(input, { signal: stop.signal, timeout, priority: "low" }) };
-    } catch (error) {
-      place.outcome = { error: atIndex(error, index) };
-    }
-    bell.notify();
-  };
-  const onInput = (input: PredictInput) => {
-    if (stop.signal.aborted) return;
-    const place: Place<K> = {};
-    places.push(place);
-    void call(place, input, taken++);
-  };
-  const onError = (error: unknown) => void places.push({ outcome: { error } });
-
-  // Also while the caller is busy with a result, and nobody waits here.
-  const onAbort = () => stop.abort();
-  signal?.addEventListener("abort", onAbort);
-  stop.signal.addEventListener("abort", bell.notify);
+  // Also while the caller is busy with a result, and nothing waits here.
+  const unlink = onAbort(signal, () => stop.abort());
+  stop.signal.addEventListener("abort", notifier.notify);
   try {
-    while (!stop.signal.aborted && !signal?.aborted) {
-      if (source.isFree() && places.length < window) void source.fetch(onInput, onError).then(bell.notify);
-      const outcome = places[0]?.outcome;
-      if (!outcome) {
-        if (places.length === 0 && source.isOver()) return;
-        await bell.wait();
+    while (!stop.signal.aborted) {
+      if (source.isFree() && pending.count() < window)
+        void source.fetch(pending.onInput, pending.onError).then(notifier.notify);
+      const prediction = pending.take();
+      if (!prediction) {
+        if (pending.count() === 0 && source.isOver()) return;
+        await notifier.wait();
         continue;
       }
-      if ("error" in outcome) throw outcome.error;
-      places.shift();
       done += 1;
       onProgress?.({ done, ...total });
-      yield outcome.prediction;
+      yield prediction;
     }
     const message = `The predictions were aborted after ${done} results.`;
-    // What the caller ended with `return()` ends quietly.
+    // What the caller ended with `return()` ends without an error.
     if (signal?.aborted) throw new InsituError("aborted", message, { done }, { cause: signal.reason });
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    unlink();
     stop.abort();
     await source.close();
   }
+}
+
+/** The open calls and the results that wait, in the order of the inputs. */
+function createPending<K extends TaskKind>(
+  predict: (input: PredictInput) => Promise<Prediction<K>>,
+  stop: AbortSignal,
+  notify: () => void,
+) {
+  const places: Place<K>[] = [];
+  let taken = 0;
+  // Never rejects: nothing may wait for the call any more.
+  const call = async (place: Place<K>, input: PredictInput, index: number) => {
+    try {
+      place.outcome = { prediction: await predict(input) };
+    } catch (error) {
+      place.outcome = { error: atIndex(error, index) };
+    }
+    notify();
+  };
+  return {
+    count: () => places.length,
+    onInput(input: PredictInput) {
+      if (stop.aborted) return;
+      const place: Place<K> = {};
+      places.push(place);
+      void call(place, input, taken++);
+    },
+    onError: (error: unknown) => void places.push({ outcome: { error } }),
+    /** The first result, if it is there. Throws the first error. */
+    take(): Prediction<K> | undefined {
+      const outcome = places[0]?.outcome;
+      if (!outcome) return undefined;
+      if ("error" in outcome) throw outcome.error;
+      places.shift();
+      return outcome.prediction;
+    },
+  };
 }
 
 /** The same error, which also says of which input it is. */

@@ -1,5 +1,6 @@
-// Predicts what a video or canvas shows, over and over: the newest frame wins, and frames that come too fast are counted.
+// Predicts what a video or canvas shows, over and over: the newest frame is predicted, and frames that come too fast are counted.
 
+import { onAbort } from "../shared/abort.js";
 import { InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
@@ -9,7 +10,7 @@ import { createNotifier } from "./lib/notifier.js";
 
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
 
-/** Begins with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
+/** Starts with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
 export function watch<K extends TaskKind>(
   predict: Predict<K>,
   source: WatchSource,
@@ -19,7 +20,7 @@ export function watch<K extends TaskKind>(
   const stop = new AbortController();
   const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);
   const end = async () => {
-    // A generator that waits would hear of it only with the next frame.
+    // A generator that waits would react only with the next frame.
     stop.abort();
     return results.return(undefined);
   };
@@ -36,70 +37,95 @@ export function watch<K extends TaskKind>(
   };
 }
 
+interface Counts {
+  seen: number;
+  dropped: number;
+}
+
 async function* run<K extends TaskKind>(
   predict: Predict<K>,
   frames: FrameSource,
-  { signal, timeout }: WatchOptions,
-  counts: { seen: number; dropped: number },
+  options: WatchOptions,
+  counts: Counts,
   stop: AbortController,
 ): AsyncGenerator<Prediction<K>, undefined, undefined> {
-  const bell = createNotifier();
-  let isFresh = false;
-  let isOver = false;
-  let failure: { error: unknown } | undefined;
-  let calling = false;
-  let ready: Prediction<K> | undefined;
-
-  /** Begins the next prediction, unless one runs or waits to be taken: what is shown now is what it predicts. */
-  const begin = async () => {
-    if (!isFresh || calling || ready || failure || stop.signal.aborted) return;
-    isFresh = false;
-    calling = true;
-    try {
-      ready = await predict(frames.picture, { signal: stop.signal, timeout });
-    } catch (error) {
-      failure = { error };
-    }
-    calling = false;
-    bell.notify();
-  };
-  const onFrame = () => {
-    counts.seen += 1;
-    // The frame before was never predicted, and this one replaces it.
-    if (isFresh) counts.dropped += 1;
-    isFresh = true;
-    void begin();
-  };
-  const onEnd = (error?: InsituError) => {
-    isOver = true;
-    if (error) failure ??= { error };
-    bell.notify();
-  };
-  const onAbort = () => stop.abort();
-  signal?.addEventListener("abort", onAbort);
-  stop.signal.addEventListener("abort", bell.notify);
-  const close = stop.signal.aborted || signal?.aborted ? undefined : frames.open(onFrame, onEnd);
+  const { signal } = options;
+  const notifier = createNotifier();
+  const latest = createLatest(
+    () => predict(frames.picture, { ...options, signal: stop.signal }),
+    counts,
+    stop.signal,
+    notifier.notify,
+  );
+  const unlink = onAbort(signal, () => stop.abort());
+  stop.signal.addEventListener("abort", notifier.notify);
+  const close = stop.signal.aborted ? undefined : frames.open(latest.onFrame, latest.onEnd);
   try {
-    while (!stop.signal.aborted && !signal?.aborted) {
-      if (ready) {
-        const prediction = ready;
-        ready = undefined;
-        // While the caller is busy with this one.
-        void begin();
+    while (!stop.signal.aborted) {
+      const prediction = latest.take();
+      if (prediction) {
         yield prediction;
         continue;
       }
-      if (failure) throw failure.error;
-      if (isOver && !calling && !isFresh) return;
-      void begin();
-      if (!ready) await bell.wait();
+      if (latest.isOver()) return;
+      if (!latest.isReady()) await notifier.wait();
     }
-    // What the caller ended with `stop()` or by leaving the loop ends quietly.
+    // What the caller ended with `stop()` or by leaving the loop ends without an error.
     if (signal?.aborted)
       throw new InsituError("aborted", "Watching was aborted.", { ...counts }, { cause: signal.reason });
   } finally {
     close?.();
-    signal?.removeEventListener("abort", onAbort);
+    unlink();
     stop.abort();
   }
+}
+
+/** The newest frame and its prediction, one at a time. */
+function createLatest<T>(predict: () => Promise<T>, counts: Counts, stop: AbortSignal, notify: () => void) {
+  let isFresh = false;
+  let isAtEnd = false;
+  let isCalling = false;
+  let failure: { error: unknown } | undefined;
+  let ready: T | undefined;
+
+  /** Starts the next prediction, unless one runs or waits to be taken: it predicts what is shown now. */
+  const begin = async () => {
+    if (!isFresh || isCalling || ready || failure || stop.aborted) return;
+    isFresh = false;
+    isCalling = true;
+    try {
+      ready = await predict();
+    } catch (error) {
+      failure = { error };
+    }
+    isCalling = false;
+    notify();
+  };
+  return {
+    onFrame() {
+      counts.seen += 1;
+      // The frame before was never predicted, and this one replaces it.
+      if (isFresh) counts.dropped += 1;
+      isFresh = true;
+      void begin();
+    },
+    onEnd(error?: InsituError) {
+      isAtEnd = true;
+      if (error) failure ??= { error };
+      notify();
+    },
+    /** The prediction that is ready, if any; the next one starts while the caller is busy with it. */
+    take(): T | undefined {
+      const taken = ready;
+      ready = undefined;
+      if (taken || !failure) void begin();
+      return taken;
+    },
+    isReady: () => ready !== undefined,
+    /** Throws the failure of the source or of a prediction. */
+    isOver(): boolean {
+      if (failure) throw failure.error;
+      return isAtEnd && !isCalling && !isFresh;
+    },
+  };
 }

@@ -22,6 +22,7 @@ import type {
   PersonalPrediction,
   PersonalState,
   PersonalVersion,
+  StoredClassifier,
   TrainingProgress,
   TrainingTrigger,
 } from "./types/personal.js";
@@ -29,7 +30,7 @@ import type { StoredPackage, StoreEvent, StoreUsage } from "./types/store.js";
 import type { Backend, TypedArray } from "./types/tensor.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 6;
+export const PROTOCOL = 7;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -123,63 +124,57 @@ export interface BackendChange {
   code: ErrorCode;
 }
 
-/** What is asked of a personal model; it is known by its base model's handle and its own name, so that any worker can answer. */
-export type PersonalRequest =
-  | { kind: "state" }
-  /** `id` is the page's, so that a repeated call adds nothing twice. */
-  | { kind: "add"; id: string; label: string; keep: boolean; input: WireInput }
-  | { kind: "examples" }
-  | { kind: "kept"; id: string }
-  | { kind: "remove"; id?: string; label?: string }
-  | { kind: "train"; budget: number; trigger: TrainingTrigger }
-  | { kind: "predict"; input: WireInput }
-  | { kind: "evaluate" }
-  | { kind: "versions" }
-  | { kind: "revert"; version?: number }
-  | { kind: "export"; kept: boolean }
-  | { kind: "import"; file: Blob }
-  | { kind: "forget" };
-
-/** What each request is answered with; the page adds the rest of the timings. */
-export interface PersonalResults {
-  state: Omit<PersonalState, "storeError"> & { storeError?: WireError };
-  add: Omit<AddedExample, "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  examples: PersonalExample[];
-  kept: Blob | undefined;
-  remove: number;
-  train: PersonalVersion;
-  predict: Omit<PersonalPrediction, "id" | "timings"> & { timings: WorkerTimings; memory: WorkerMemory };
-  evaluate: PersonalEvaluation;
-  versions: PersonalVersion[];
-  revert: PersonalVersion;
-  export: Blob;
-  import: ImportResult;
-  forget: undefined;
+/**
+ * The calls of a personal model: arguments and result of each method. To add a method, add a line here; the compiler then asks for its
+ * handler (worker/personal/handlers.ts) and for the checks of its arguments (worker/validate-request.ts). The page calls it with
+ * `call("method", args, options)`, and names it there for error messages (page/lazy/personal/calls.ts).
+ */
+export interface PersonalMethods {
+  state: { args: NoArguments; result: Omit<PersonalState, "storeError"> & { storeError?: WireError } };
+  /** `id` is made by the page, so that a repeated call adds nothing twice. */
+  addExample: {
+    args: { id: string; label: string; keep: boolean; input: WireInput };
+    result: Omit<AddedExample, "timings"> & WorkerMeasurements;
+  };
+  examples: { args: NoArguments; result: PersonalExample[] };
+  kept: { args: { id: string }; result: Blob | undefined };
+  remove: { args: { id?: string; label?: string }; result: number };
+  train: { args: { budget: number; trigger: TrainingTrigger }; result: PersonalVersion };
+  predict: { args: { input: WireInput }; result: Omit<PersonalPrediction, "id" | "timings"> & WorkerMeasurements };
+  evaluate: { args: NoArguments; result: PersonalEvaluation };
+  versions: { args: NoArguments; result: PersonalVersion[] };
+  revert: { args: { version?: number }; result: PersonalVersion };
+  export: { args: { kept: boolean }; result: Blob };
+  import: { args: { file: Blob }; result: ImportResult };
+  forget: { args: NoArguments; result: undefined };
 }
 
-export type PersonalResult<R extends PersonalRequest = PersonalRequest> = PersonalResults[R["kind"]];
+type NoArguments = Record<never, never>;
 
-/** As the page's room asks it, which leaves the input to those who send it. */
-export type PersonalArguments<K extends PersonalRequest["kind"]> = Omit<Extract<PersonalRequest, { kind: K }>, "input">;
-
-/** A personal model that is kept, for those that list them. */
-export interface StoredPersonalModel {
-  model: string;
-  name: string;
-  examples: number;
-  versions: number;
-  /** Bytes. */
-  bytes: number;
+/** What a run of the base model adds to a result; the page adds the rest of the timings. */
+interface WorkerMeasurements {
+  timings: WorkerTimings;
+  memory: WorkerMemory;
 }
 
-/** What the worker tells unasked. `moved` is absent where a model went on for being faster. */
+export type PersonalMethod = keyof PersonalMethods;
+export type PersonalArguments<M extends PersonalMethod> = PersonalMethods[M]["args"];
+export type PersonalResult<M extends PersonalMethod> = PersonalMethods[M]["result"];
+
+/** One call of a personal model. The model is known by its base model's handle and its own name, so that any worker can answer. */
+export interface PersonalRequest<M extends PersonalMethod = PersonalMethod> {
+  method: M;
+  args: PersonalArguments<M>;
+}
+
+/** Events pushed by the worker. `moved` is absent where a model moved only because another backend is faster. */
 export type HostEvent =
-  | { kind: "progress"; call: number; progress: LoadProgress }
-  | { kind: "training"; call: number; progress: TrainingProgress }
+  /** Of a running call; what `progress` is depends on the method. */
+  | { kind: "progress"; call: number; progress: unknown }
   | { kind: "store"; event: StoreEvent }
   | { kind: "residence"; models: number[]; residence: Residence; moved?: BackendChange };
 
-/** Across the wall it answers once the page has heard. */
+/** Resolves when the page has handled the event. */
 export type OnHostEvent = (event: HostEvent) => void | Promise<void>;
 
 export interface HostLoadOptions {
@@ -187,45 +182,72 @@ export interface HostLoadOptions {
   refresh?: boolean;
   batching?: BatchingOptions;
   request?: PackageRequest;
-  /** Whether anybody wants to hear of it. */
+  /** Whether progress events are wanted. */
   progress: boolean;
 }
 
-/** The worker's side. `call` is the page's number for a call, so that `abort` can name it. */
-export interface Host {
+export interface HostPredictOptions {
+  priority?: PredictPriority;
+}
+
+/**
+ * Methods of the worker that need no model. A new method is one entry here, one in the worker's table (`worker/host.ts`) and one in
+ * the table of argument checks (`worker/validate-request.ts`); the compiler asks for both.
+ */
+export interface ClientMethods {
+  capabilities: { args: []; result: Capabilities };
+  /** `url` is absolute and names the package's folder, with a trailing slash. */
+  load: { args: [url: string, options: HostLoadOptions]; result: LoadedModel; progress: LoadProgress };
+  /** Answers as soon as the worker's thread is free; a worker that hangs never does. */
+  ping: { args: []; result: undefined };
+  listPersonal: { args: []; result: StoredClassifier[] };
+  /** Removes all personal models and the keys that decrypt them. */
+  forgetPersonal: { args: []; result: undefined };
+  listPackages: { args: []; result: StoredPackage[] };
+  storeUsage: { args: []; result: Omit<StoreUsage, "origin"> };
+  /** False when nothing was stored for the address. */
+  deletePackage: { args: [url: string]; result: boolean };
+  clearStore: { args: []; result: undefined };
+  /** False when nothing is stored for the address. */
+  pinPackage: { args: [url: string, pinned: boolean]; result: boolean };
+}
+
+/** Methods of a loaded model. On the wire the worker's handle of the model comes before `args`. */
+export interface ModelMethods {
+  predict: { args: [input: WireInput, options: HostPredictOptions]; result: HostPrediction };
+  /** Calls a personal model on top of the model. */
+  personal: { args: [name: string, request: PersonalRequest]; result: unknown; progress: TrainingProgress };
+  /** Resolves once the fastest backend was found. */
+  tuned: { args: []; result: undefined };
+  /** Resolves once the package is stored, or with the reason why it is not. */
+  stored: { args: []; result: WireError | undefined };
+  unload: { args: []; result: undefined };
+}
+
+type WireMethods = {
+  [M in keyof ClientMethods]: ClientMethods[M];
+} & {
+  [M in keyof ModelMethods]: Omit<ModelMethods[M], "args"> & { args: [model: number, ...ModelMethods[M]["args"]] };
+};
+
+export type ClientMethod = keyof ClientMethods;
+export type ModelMethod = keyof ModelMethods;
+export type HostMethod = keyof WireMethods;
+/** Arguments as they cross the boundary: of a model's method, with the model's handle first. */
+export type HostArgs<M extends HostMethod> = WireMethods[M]["args"];
+export type ModelArgs<M extends ModelMethod> = ModelMethods[M]["args"];
+export type HostResult<M extends HostMethod> = WireMethods[M]["result"];
+export type HostProgress<M extends HostMethod> = WireMethods[M] extends { progress: infer P } ? P : never;
+
+/** What the worker exposes. `call` is the page's number for the call: `abort` and progress events name it. */
+export type Host = {
+  [M in HostMethod]: (call: number, ...args: HostArgs<M>) => Promise<HostResult<M>>;
+} & {
   /** Once, before anything else. */
   connect(config: HostConfig, onEvent: OnHostEvent): void;
-  capabilities(): Promise<Capabilities>;
-  /** `url` is absolute and names the package's folder, with a closing slash. */
-  load(call: number, url: string, options: HostLoadOptions): Promise<LoadedModel>;
-  predict(call: number, model: number, input: WireInput, priority?: PredictPriority): Promise<HostPrediction>;
-  /** Asks a personal model on top of `model`. */
-  personal<R extends PersonalRequest>(
-    call: number,
-    model: number,
-    name: string,
-    request: R,
-  ): Promise<PersonalResult<R>>;
-  listPersonal(): Promise<StoredPersonalModel[]>;
-  /** Removes all personal models, and what could read them. */
-  forgetPersonal(): Promise<void>;
-  /** Once the model's fastest backend was found. */
-  tuned(model: number): Promise<void>;
-  /** Answers as soon as the worker's thread is free: one that hangs never does. */
-  ping(): Promise<void>;
-  /** Once the model's package is kept, or with why it is not. */
-  stored(model: number): Promise<WireError | undefined>;
-  unload(model: number): Promise<void>;
-  listPackages(): Promise<StoredPackage[]>;
-  storeUsage(): Promise<Omit<StoreUsage, "origin">>;
-  /** False when nothing was kept for the address. */
-  deletePackage(url: string): Promise<boolean>;
-  clearStore(): Promise<void>;
-  /** False when nothing is kept for the address. */
-  pinPackage(url: string, pinned: boolean): Promise<boolean>;
   /** The call rejects with `aborted` as soon as it can; unknown numbers are ignored. */
   abort(call: number): void;
-}
+};
 
 /**
  * comlink keeps only message, name and stack of a thrown error (comlink#514); both sides call this once so that

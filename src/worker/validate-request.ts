@@ -2,7 +2,7 @@
 import type { Endpoint } from "comlink";
 import { InsituError } from "../shared/errors.js";
 import { parseUrl } from "../shared/parse-url.js";
-import type { Host, PersonalRequest, WireInput } from "../shared/protocol.js";
+import type { Host, PersonalArguments, PersonalMethod, WireInput } from "../shared/protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -42,9 +42,10 @@ const isMaybe =
   (value) =>
     value === undefined || check(value);
 
-const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
+/** A check for each argument of each method: the compiler demands an entry for a method that is added to the protocol. */
+const PERSONAL_ARGUMENTS: { [M in PersonalMethod]: Record<keyof PersonalArguments<M>, Check> } = {
   state: {},
-  add: { id: isText, label: isName, keep: isFlag, input: isInput },
+  addExample: { id: isText, label: isName, keep: isFlag, input: isInput },
   examples: {},
   kept: { id: isText },
   remove: { id: isMaybe(isText), label: isMaybe(isText) },
@@ -59,29 +60,34 @@ const REQUESTS: Record<PersonalRequest["kind"], Record<string, Check>> = {
 };
 
 const isPersonalRequest: Check = (value) => {
-  if (!isRecord(value) || typeof value.kind !== "string" || !Object.hasOwn(REQUESTS, value.kind)) return false;
-  const checks = REQUESTS[value.kind as PersonalRequest["kind"]];
-  return Object.entries(checks).every(([key, check]) => check(value[key]));
+  if (!isRecord(value) || !isRecord(value.args)) return false;
+  const { method, args } = value;
+  if (typeof method !== "string" || !Object.hasOwn(PERSONAL_ARGUMENTS, method)) return false;
+  const checks: Record<string, Check> = PERSONAL_ARGUMENTS[method as PersonalMethod];
+  return Object.entries(checks).every(([key, check]) => check(args[key]));
 };
 
+const isPredictOptions: Check = (value) => isRecord(value) && isPriority(value.priority);
+
+/** The checks of each method's arguments, in their order. The page's number for the call comes first, a model's handle second. */
 const ARGUMENTS: Record<keyof Host, Check[]> = {
   connect: [isRecord, isFunction],
-  capabilities: [],
-  load: [isNumber, isUrl, isRecord],
-  predict: [isNumber, isNumber, isInput, isPriority],
-  personal: [isNumber, isNumber, isName, isPersonalRequest],
-  listPersonal: [],
-  forgetPersonal: [],
-  tuned: [isNumber],
-  ping: [],
-  stored: [isNumber],
-  unload: [isNumber],
-  listPackages: [],
-  storeUsage: [],
-  deletePackage: [isUrl],
-  clearStore: [],
-  pinPackage: [isUrl, isFlag],
   abort: [isNumber],
+  capabilities: [isNumber],
+  load: [isNumber, isUrl, isRecord],
+  ping: [isNumber],
+  listPersonal: [isNumber],
+  forgetPersonal: [isNumber],
+  listPackages: [isNumber],
+  storeUsage: [isNumber],
+  deletePackage: [isNumber, isUrl],
+  clearStore: [isNumber],
+  pinPackage: [isNumber, isUrl, isFlag],
+  predict: [isNumber, isNumber, isInput, isPredictOptions],
+  personal: [isNumber, isNumber, isName, isPersonalRequest],
+  tuned: [isNumber, isNumber],
+  stored: [isNumber, isNumber],
+  unload: [isNumber, isNumber],
 };
 
 /** The same host, which answers `input_invalid` to arguments of another kind and to a second `connect`. */

@@ -1,4 +1,4 @@
-// Finds a Chromium on this machine and starts it headless, as the tests, `npm run predict` and the benchmark need it.
+// Finds a Chromium on this machine and starts it headless, for the tests, `npm run predict` and the benchmarks.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type BrowserContext, chromium } from "playwright";
@@ -79,21 +79,22 @@ export interface Chromium {
   close(): Promise<void>;
 }
 
-/** Starts the browser that `findBrowser` finds, in the new headless mode: the old one has no WebGPU. */
-export async function launchChromium(options: LaunchOptions = {}): Promise<Chromium> {
+/** What Playwright needs to start the browser that `findBrowser` finds, in the new headless mode: the old one has no WebGPU. */
+export function launchSettings(args: string[] = []): { executablePath: string; headless: boolean; args: string[] } {
   // Chromium's sandbox refuses to run as root, which is what containers are.
   const root = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  const launch = {
-    executablePath: findBrowser(),
-    headless: true,
-    args: ["--headless=new", ...root, ...QUIET, ...(options.args ?? [])],
-  };
-  if (options.userDataDir !== undefined) {
-    const context = await chromium.launchPersistentContext(options.userDataDir, launch);
+  return { executablePath: findBrowser(), headless: true, args: ["--headless=new", ...root, ...QUIET, ...args] };
+}
+
+/** Starts a browser of its own. Test files that need no flags of their own use `connectChromium` (shared-browser.ts). */
+export async function launchChromium({ args, userDataDir }: LaunchOptions = {}): Promise<Chromium> {
+  const settings = launchSettings(args);
+  if (userDataDir !== undefined) {
+    const context = await chromium.launchPersistentContext(userDataDir, settings);
     const version = context.browser()?.version() ?? "unknown";
     return { context, version, close: () => context.close() };
   }
-  const browser = await chromium.launch(launch);
+  const browser = await chromium.launch(settings);
   const context = await browser.newContext();
   return { context, version: browser.version(), close: () => browser.close() };
 }

@@ -1,12 +1,13 @@
-// A site with a small package of two versions, and the scripts that break calls of the platform while it is loaded.
+// A site with a small package in two versions, and the scripts that make calls of the platform fail during a load.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ts from "typescript";
 import type { Manifest } from "../../src/shared/types/manifest.js";
 import { hashOf } from "./chunked.js";
-import { type LibraryPage, openLibrary } from "./page.js";
+import type { LibraryPage } from "./page.js";
 import type { Route } from "./server.js";
+import { openSharedLibrary } from "./shared-browser.js";
 import { makePackage, type Recipe, sumOf } from "./synthetic.js";
 
 const ROWS = 8;
@@ -51,10 +52,12 @@ export async function openFaultSite(): Promise<FaultSite> {
     return true;
   };
   // Isolated: a worker stops for good without using the processor by waiting for shared memory.
-  const library = await openLibrary(
-    {},
-    { mounts: { "/p/": folder }, routes: [scripts], isolated: true, headers: { "Cache-Control": "max-age=600" } },
-  );
+  const library = await openSharedLibrary({
+    mounts: { "/p/": folder },
+    routes: [scripts],
+    isolated: true,
+    headers: { "Cache-Control": "max-age=600" },
+  });
   await library.page.addScriptTag({
     type: "module",
     content: 'window.faults = await import("/faults/fault-page.js");',

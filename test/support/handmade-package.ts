@@ -1,8 +1,8 @@
-// Graphs written by hand as packages, so that a browser loads them as it loads real ones.
+// Packages of graphs written by hand, for loading in a browser.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TaskFile } from "../../src/cli/pack.js";
 import { packModel } from "../../src/cli/pack.js";
+import type { TaskFile } from "../../src/cli/task-file.js";
 import type { Part } from "./handmade.js";
 
 export interface HandmadePackage {

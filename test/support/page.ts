@@ -1,15 +1,7 @@
-// A page of a real browser with the built library in it, served beside the real models.
+// A page with the built library, from a server that also serves the real models.
 import type { Page } from "playwright";
-import type * as Insitu from "../../src/index.js";
 import { type Chromium, type LaunchOptions, launchChromium } from "./chromium.js";
 import { type ServerOptions, startServer, type TestServer } from "./server.js";
-
-declare global {
-  interface Window {
-    /** The built library, as a page imports it. */
-    insitu: typeof Insitu;
-  }
-}
 
 export interface LibraryPage {
   page: Page;
@@ -38,9 +30,14 @@ export async function importLibrary(page: Page): Promise<void> {
   await page.waitForFunction(() => "insitu" in window);
 }
 
+/** Starts a browser of its own. Test files that need no flags use `openSharedLibrary`. */
 export async function openLibrary(launch: LaunchOptions = {}, serve: ServerOptions = {}): Promise<LibraryPage> {
+  return openLibraryIn(await launchChromium(launch), serve);
+}
+
+/** Starts a server; `close` closes it and the browser. */
+export async function openLibraryIn(chromium: Chromium, serve: ServerOptions = {}): Promise<LibraryPage> {
   const server = await startServer({ ...serve, mounts: { ...MOUNTS, ...serve.mounts } });
-  const chromium = await launchChromium(launch);
   const page = await chromium.context.newPage();
   const visit = async (path = "") => {
     await page.goto(server.url + path);

@@ -1,15 +1,7 @@
-// What tests of personal models do in a page: teach digits, ask, look.
+// Helpers for tests of personal models: teach digits, predict, read the state.
 import type { Page } from "playwright";
 import { type Digit, heldOut } from "../../models/digits/data.js";
-import type { Client, Model, PersonalizeOptions, PersonalModel } from "../../src/index.js";
-
-declare global {
-  interface Window {
-    client: Client;
-    base: Model;
-    mine: PersonalModel;
-  }
-}
+import type { PersonalizeOptions } from "../../src/index.js";
 
 let stores = 0;
 

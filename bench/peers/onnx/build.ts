@@ -1,16 +1,16 @@
-// The ONNX graph while it is built: values that know their layout, nodes, constants.
+// Builds an ONNX graph: nodes, constants, and values that record their memory layout.
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from "./proto.js";
 import type { Weight } from "./tfjs-graph.js";
 
 /**
- * A tensor of the new graph. Pictures stay channels first (NCHW, what ONNX's operators compute on) from the input to where the
- * original's order of numbers counts; `shape` is the original's (NHWC) in both cases.
+ * A tensor of the new graph. Images stay channels first (NCHW, as ONNX's operators expect) from the input until the original order
+ * of values matters; `shape` is the original's (NHWC) in both cases.
  */
 export interface Value {
   name: string;
   shape: number[];
   channelsFirst: boolean;
-  /** Set where the numbers are known: then the tensor is in the graph only once somebody asks for it. */
+  /** Set if the values are known. Such a tensor is added to the graph only when it is used. */
   constant?: Weight;
 }
 
@@ -27,10 +27,10 @@ export class Build {
   private readonly initializers = new Map<string, OnnxGraph["initializers"][number]>();
   private readonly converted = new Map<string, Value>();
   private fresh = 0;
-  /** By the value that came out: what was cut to a range, and to which. */
+  /** The clipped value and its range, by the name of the result. */
   readonly cuts = new Map<string, Range & { from: Value }>();
 
-  /** Adds a node with one output of this shape and answers it. */
+  /** Adds a node with one output of this shape and returns the output. */
   add(
     op: string,
     inputs: string[],
@@ -49,11 +49,11 @@ export class Build {
     return names;
   }
 
-  /** Takes back the node that made a value nobody reads any more. */
+  /** Removes the node of a value that is no longer used. */
   takeBack({ name }: Value): OnnxNode {
     const at = this.nodes.findIndex(({ outputs }) => outputs[0] === name);
     const [node] = this.nodes.splice(at, 1);
-    if (!node) throw new Error(`Nothing makes ${name}.`);
+    if (!node) throw new Error(`No node computes ${name}.`);
     return node;
   }
 
@@ -71,17 +71,17 @@ export class Build {
     return this.constant(Float32Array.of(value), []);
   }
 
-  /** The value's name in the original's order of numbers. */
+  /** Returns the value's name in the original order of values. */
   plain(value: Value): string {
     if (value.constant) return this.constant(value.constant.data, value.constant.shape);
     return value.channelsFirst ? this.turned(value, value.shape, TO_CHANNELS_LAST).name : value.name;
   }
 
-  /** The name of a picture with its channels first. */
+  /** Returns the name of an image with its channels first. */
   first(value: Value): string {
     if (value.constant) return this.aligned(value.constant);
     if (value.channelsFirst) return value.name;
-    if (value.shape.length !== 4) throw new Error(`${value.name} of shape [${value.shape}] is no picture.`);
+    if (value.shape.length !== 4) throw new Error(`${value.name} of shape [${value.shape}] is not an image.`);
     return this.turned(value, permuted(value.shape, TO_CHANNELS_FIRST), TO_CHANNELS_FIRST).name;
   }
 
@@ -98,7 +98,7 @@ export class Build {
     if (known) return known;
     const [, height, width, channels] = value.shape;
     const like = { shape: value.shape, channelsFirst: !value.channelsFirst };
-    // The order of the numbers is the same either way: no copy.
+    // The order of values is the same in both layouts, so no transpose is needed.
     const same = channels === 1 || (height === 1 && width === 1);
     const made = same
       ? this.add("Reshape", [value.name, this.integers(shape)], like)
@@ -107,18 +107,18 @@ export class Build {
     return made;
   }
 
-  /** A constant as it takes part in arithmetic with a picture whose channels are first. */
+  /** A constant, transposed for arithmetic with an image whose channels are first. */
   private aligned({ data, shape }: Weight): string {
     if (data.length === 1) return this.constant(data, []);
     if (shape.length === 1) return this.constant(data, [data.length, 1, 1]);
-    if (shape.length !== 4) throw new Error(`A constant of shape [${shape}] beside a picture.`);
+    if (shape.length !== 4) throw new Error(`A constant of shape [${shape}] cannot be combined with an image.`);
     return this.constant(permute(data, shape, TO_CHANNELS_FIRST), permuted(shape, TO_CHANNELS_FIRST));
   }
 }
 
 export const permuted = (shape: number[], order: number[]): number[] => order.map((axis) => shape[axis] ?? 1);
 
-/** The numbers of a tensor after its axes were put into another order. */
+/** Transposes the values of a tensor. */
 export function permute<T extends Weight["data"]>(data: T, shape: number[], order: number[]): T {
   const to = permuted(shape, order);
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((all, size) => all * size, 1));

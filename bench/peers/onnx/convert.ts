@@ -1,12 +1,12 @@
-// Converts a tfjs graph model to ONNX: the same network with the same weights, laid out as ONNX's runtimes compute.
+// Converts a tfjs graph model to ONNX: the same network and weights in the layout of ONNX runtimes.
 import { Build, type Range, type Value } from "./build.js";
 import { NUMBER_OPS, topK } from "./number-ops.js";
 import { PICTURE_OPS } from "./picture-ops.js";
 import { encodeModel, type OnnxGraph } from "./proto.js";
-import { cut, rangeOf } from "./range.js";
+import { clip, rangeOf } from "./range.js";
 import { readTfGraph, type TfGraph, type TfNode } from "./tfjs-graph.js";
 
-/** The model in `path`, for a batch of one, cut down to these outputs, which keep their names (such as `scores:0`). */
+/** Converts the model at `path` for a batch of one. Only these outputs remain; they keep their names (such as `scores:0`). */
 export function convertToOnnx(path: string, outputs: string[]): Uint8Array {
   return encodeModel(convertGraph(readTfGraph(path), outputs));
 }
@@ -20,7 +20,7 @@ export function convertGraph(graph: TfGraph, outputs: string[]): OnnxGraph {
   const valueAt = (reference: string): Value => {
     const [name = "", index = "0"] = reference.split(":");
     const found = done.get(name)?.[Number(index)];
-    if (!found) throw new Error(`Nothing computes ${reference}.`);
+    if (!found) throw new Error(`No node computes ${reference}.`);
     return found;
   };
   for (const node of nodes) {
@@ -43,18 +43,18 @@ export function convertGraph(graph: TfGraph, outputs: string[]): OnnxGraph {
   return build.graph("network", inputs, described);
 }
 
-/** `readers`: how many read the computed input. */
+/** `readers`: the number of nodes that use the computed input. */
 function convertNode(node: TfNode, inputs: Value[], readers: number, build: Build): Value[] {
   if (node.op === "TopKV2") return topK(node, inputs, build);
   const range = rangeOf(node.op) ?? bound(node, inputs);
   const computed = inputs.find(({ constant }) => !constant);
-  if (range && computed) return [cut(computed, range, readers, build)];
+  if (range && computed) return [clip(computed, range, readers, build)];
   const convert = PICTURE_OPS[node.op] ?? NUMBER_OPS[node.op];
-  if (!convert) throw new Error(`${node.name}: the operator ${node.op} is not converted.`);
+  if (!convert) throw new Error(`${node.name}: the operator ${node.op} is not supported.`);
   return [convert(node, inputs, build)];
 }
 
-/** The range that a minimum or maximum with a constant number cuts to. */
+/** The range of a minimum or maximum with a constant. */
 function bound({ op }: TfNode, inputs: Value[]): Range | undefined {
   const [number, ...more] = inputs.filter(({ constant }) => constant?.data.length === 1);
   const value = number?.constant?.data[0];
@@ -64,7 +64,7 @@ function bound({ op }: TfNode, inputs: Value[]): Range | undefined {
   return undefined;
 }
 
-/** What the outputs hang on, each node after those that it reads. */
+/** The nodes that the outputs depend on, in topological order. */
 function inOrder({ nodes }: TfGraph, outputs: string[]): TfNode[] {
   const seen = new Set<string>();
   const order: TfNode[] = [];
@@ -73,7 +73,7 @@ function inOrder({ nodes }: TfGraph, outputs: string[]): TfNode[] {
     if (seen.has(name)) return;
     seen.add(name);
     const node = nodes.get(name);
-    if (!node) throw new Error(`There is no node ${name}.`);
+    if (!node) throw new Error(`The graph has no node ${name}.`);
     node.inputs.forEach(visit);
     order.push(node);
   };

@@ -1,4 +1,4 @@
-// Turns tfjs's operators on numbers into ONNX's: arithmetic, matrices, and what a detector does with its scores.
+// Converts tfjs operators to ONNX: arithmetic, matrix products, and the operators of a detector's scores.
 import type { Build, Value } from "./build.js";
 import { permute } from "./build.js";
 import type { Convert } from "./picture-ops.js";
@@ -7,7 +7,7 @@ import { activate } from "./range.js";
 import type { TfNode } from "./tfjs-graph.js";
 
 const constantOf = (value: Value | undefined, node: TfNode): number[] => {
-  if (!value?.constant) throw new Error(`${node.name}: an input must be constant to be converted.`);
+  if (!value?.constant) throw new Error(`${node.name}: only a constant input is supported.`);
   return Array.from(value.constant.data);
 };
 
@@ -16,7 +16,7 @@ const same =
   (_, [input], build) =>
     build.add(op, [(input as Value).name], input as Value);
 
-/** Operators that take two tensors, or more, and broadcast. */
+/** Operators on two or more tensors, with broadcasting. */
 function arithmetic(op: string): Convert {
   return (_, inputs, build) => {
     const channelsFirst = inputs.some((input) => input.channelsFirst);
@@ -34,11 +34,11 @@ function broadcast(inputs: Value[]): number[] {
 const matMul: Convert = (node, [left, right, ...fused], build) => {
   const [rows = 1] = left?.shape ?? [];
   if (node.attributes.flag("transpose_a") || !right?.constant)
-    throw new Error(`${node.name}: only a product with a constant matrix is converted.`);
+    throw new Error(`${node.name}: only a product with a constant matrix is supported.`);
   const { data, shape } = right.constant;
   const turned = node.attributes.flag("transpose_b");
   const columns = (turned ? shape[0] : shape[1]) ?? 1;
-  // Gemm reads its second matrix fastest with the outputs first, as exporters of Torch write it.
+  // Gemm is fastest if the second matrix has its outputs first, as PyTorch's exporter writes it.
   const matrix = build.constant(turned ? data : permute(data, shape, [1, 0]), turned ? shape : [...shape].reverse());
   const ops = node.attributes.texts("fused_ops");
   const bias = ops[0] === "BiasAdd" ? [build.plain(fused[0] as Value)] : [];
@@ -65,7 +65,7 @@ const TYPES: Record<string, number> = { DT_FLOAT: FLOAT, DT_INT32: INT32, DT_BOO
 
 const cast: Convert = (node, [input], build) => {
   const to = TYPES[node.attributes.type("DstT")];
-  if (to === undefined) throw new Error(`${node.name}: a cast to ${node.attributes.type("DstT")} is not converted.`);
+  if (to === undefined) throw new Error(`${node.name}: a cast to ${node.attributes.type("DstT")} is not supported.`);
   return build.add("Cast", [(input as Value).name], input as Value, { to });
 };
 
@@ -85,13 +85,13 @@ const gather: Convert = (node, [table, indices, axis], build) => {
   return build.add("Gather", inputs, { shape, channelsFirst: false }, { axis: place });
 };
 
-/** Only what a detector needs: forward steps of one, no axis taken away or added. */
+/** Supports only forward steps of one, and no removed or added axis. */
 const stridedSlice: Convert = (node, [input, begin, end, strides], build) => {
   const value = input as Value;
   const mask = (name: string, axis: number) => (node.attributes.number(name) >> axis) % 2 === 1;
   const odd = ["shrink_axis_mask", "new_axis_mask", "ellipsis_mask"].some((name) => node.attributes.number(name) !== 0);
   if (odd || constantOf(strides, node).some((step) => step !== 1))
-    throw new Error(`${node.name}: this slice is not converted.`);
+    throw new Error(`${node.name}: this slice is not supported.`);
   const ends = constantOf(end, node).map((to, axis) => (mask("end_mask", axis) ? (value.shape[axis] ?? 0) : to));
   const starts = constantOf(begin, node).map((from, axis) => (mask("begin_mask", axis) ? 0 : from));
   const shape = value.shape.map((size, axis) =>
@@ -102,13 +102,13 @@ const stridedSlice: Convert = (node, [input, begin, end, strides], build) => {
   return build.add("Slice", inputs, { shape, channelsFirst: false });
 };
 
-/** Two results: the values, and where they were. */
+/** Has two outputs: the values and their indices. */
 export function topK(node: TfNode, [input, k]: Value[], build: Build): [Value, Value] {
   const value = input as Value;
   const [count = 1] = constantOf(k, node);
   const shape = [...value.shape.slice(0, -1), count];
   const [values = "", indices = ""] = build.addMany("TopK", [build.plain(value), build.integers([count])], 2);
-  // tfjs counts in 32 bits.
+  // tfjs uses 32-bit indices.
   const places = build.add("Cast", [indices], { shape, channelsFirst: false }, { to: INT32 });
   return [{ name: values, shape, channelsFirst: false }, places];
 }
@@ -122,7 +122,7 @@ export const NUMBER_OPS: Record<string, Convert> = {
   Minimum: arithmetic("Min"),
   Maximum: arithmetic("Max"),
   Equal: arithmetic("Equal"),
-  // Of whole numbers that are not negative, where both are the same.
+  // For non-negative integers both operators are the same.
   FloorDiv: arithmetic("Div"),
   FloorMod: arithmetic("Mod"),
   Sigmoid: same("Sigmoid"),

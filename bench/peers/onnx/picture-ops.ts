@@ -1,4 +1,4 @@
-// Turns tfjs's operators on pictures into ONNX's: convolutions, pools, resizing, all with the channels first.
+// Converts tfjs operators on images to ONNX: convolutions, pooling, resizing, all channels first.
 import { type Build, permute, type Value } from "./build.js";
 import { activate } from "./range.js";
 import type { TfNode, Weight } from "./tfjs-graph.js";
@@ -14,10 +14,10 @@ interface Window {
   size: Pair;
 }
 
-/** TensorFlow's SAME puts the odd pixel at the end; ONNX wants all four numbers. */
+/** TensorFlow's SAME adds the odd pixel at the end; ONNX needs all four paddings. */
 function windowOf(node: TfNode, [height, width]: Pair, kernel: Pair, strides: Pair, dilations: Pair): Window {
   const padding = node.attributes.text("padding");
-  if (padding !== "SAME" && padding !== "VALID") throw new Error(`${node.name}: padding ${padding} is not converted.`);
+  if (padding !== "SAME" && padding !== "VALID") throw new Error(`${node.name}: padding ${padding} is not supported.`);
   const axes = [height, width].map((size, axis) => {
     const stride = strides[axis] ?? 1;
     const reach = ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
@@ -33,7 +33,7 @@ function windowOf(node: TfNode, [height, width]: Pair, kernel: Pair, strides: Pa
 }
 
 function weightOf(value: Value | undefined, node: TfNode): Weight {
-  if (!value?.constant) throw new Error(`${node.name}: its weights are computed, not constant.`);
+  if (!value?.constant) throw new Error(`${node.name}: only constant weights are supported.`);
   return value.constant;
 }
 
@@ -47,7 +47,7 @@ function convolution(depthwise: boolean): Convert {
       SPATIAL(node.attributes.numbers(name)),
     ) as [Pair, Pair];
     const { pads, size } = windowOf(node, [height, width], kernel, strides, dilations);
-    // [height, width, in, out] to [out, in, height, width]; a depthwise filter's outputs are counted within each channel.
+    // [height, width, in, out] to [out, in, height, width]; a depthwise filter has its outputs within each channel.
     const order = depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1];
     const channels = depthwise ? from * to : to;
     const weights = build.constant(permute(data, shape, order), [channels, depthwise ? 1 : from, ...kernel]);
@@ -63,7 +63,7 @@ function convolution(depthwise: boolean): Convert {
   };
 }
 
-/** Its inputs are the size of the result, the filter [height, width, out, in], the picture. */
+/** Its inputs are the output size, the filter [height, width, out, in] and the image. */
 const transposedConvolution: Convert = (node, [sizes, filter, picture], build) => {
   const [batch = 1, height = 1, width = 1] = picture?.shape ?? [];
   const { data, shape } = weightOf(filter, node);
@@ -71,9 +71,9 @@ const transposedConvolution: Convert = (node, [sizes, filter, picture], build) =
   const kernel: Pair = [kernelHeight, kernelWidth];
   const [, outHeight = 1, outWidth = 1] = weightOf(sizes, node).data;
   const strides = SPATIAL(node.attributes.numbers("strides"));
-  // It undoes a convolution of the result, so the padding is that one's.
+  // It is the transpose of a convolution of the output, and has that convolution's padding.
   const { pads, size } = windowOf(node, [outHeight, outWidth], kernel, strides, [1, 1]);
-  if (size[0] !== height || size[1] !== width) throw new Error(`${node.name}: sizes do not fit.`);
+  if (size[0] !== height || size[1] !== width) throw new Error(`${node.name}: the output size does not match.`);
   const weights = build.constant(permute(data, shape, [3, 2, 0, 1]), [from, to, ...kernel]);
   const like = { shape: [batch, outHeight, outWidth, to], channelsFirst: true };
   return build.add("ConvTranspose", [build.first(picture as Value), weights], like, {
@@ -100,7 +100,7 @@ function pool(op: "AveragePool" | "MaxPool"): Convert {
 const mean: Convert = (node, [picture, axes], build) => {
   const [batch = 1, , , channels = 1] = picture?.shape ?? [];
   if (picture?.shape.length !== 4 || Array.from(weightOf(axes, node).data).sort().join() !== "1,2")
-    throw new Error(`${node.name}: only the mean over height and width is converted.`);
+    throw new Error(`${node.name}: only the mean over height and width is supported.`);
   const pooled = build.add("GlobalAveragePool", [build.first(picture)], {
     shape: [batch, 1, 1, channels],
     channelsFirst: true,
@@ -117,7 +117,7 @@ const resize: Convert = (node, [picture, sizes], build) => {
   const mode = corners ?? (attributes.flag("half_pixel_centers") ? "half_pixel" : "asymmetric");
   const like = { shape: [batch, height, width, channels], channelsFirst: true };
   const target = build.integers([batch, channels, height, width]);
-  // Region and scales stay empty: the size says all.
+  // Region and scales stay empty, since the size is given.
   return build.add("Resize", [build.first(picture as Value), "", "", target], like, {
     mode: "linear",
     coordinate_transformation_mode: mode,
@@ -134,7 +134,7 @@ const concat: Convert = (node, inputs, build) => {
     at === axis ? parts.reduce((sum, part) => sum + (part.shape[at] ?? 0), 0) : size,
   );
   const names = parts.map((part) => (channelsFirst ? build.first(part) : build.plain(part)));
-  // Where the axis lies once the channels are second.
+  // The axis in channels-first order.
   const place = channelsFirst ? ([0, 2, 3, 1][axis] ?? axis) : axis;
   return build.add("Concat", names, { shape, channelsFirst }, { axis: place });
 };

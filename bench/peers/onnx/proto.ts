@@ -1,4 +1,4 @@
-// Writes ONNX models as protobuf: the messages that a converted network needs, with the field numbers of onnx.proto3.
+// Writes ONNX models as protobuf, with the field numbers of onnx.proto3.
 
 export interface OnnxTensor {
   name: string;
@@ -12,7 +12,7 @@ export interface OnnxNode {
   op: string;
   inputs: string[];
   outputs: string[];
-  /** Numbers are integers: no operator here takes a float. */
+  /** Numbers are integers: no supported operator has a float attribute. */
   attributes: Record<string, OnnxAttribute>;
 }
 
@@ -24,7 +24,7 @@ export interface OnnxGraph {
   outputs: { name: string; shape: number[] }[];
 }
 
-// Of ONNX 1.12, 2022: it has every operator that is needed here, and all runtimes know it.
+// ONNX 1.12 (2022) has every operator that is needed, and all runtimes support it.
 const OPSET = 17;
 const IR_VERSION = 8;
 
@@ -61,7 +61,7 @@ function encodeNode({ op, inputs, outputs, attributes }: OnnxNode): Uint8Array {
   ]);
 }
 
-/** `type` (field 20) says which of the other fields holds the value. */
+/** `type` (field 20) selects the field that holds the value. */
 function encodeAttribute(name: string, value: OnnxAttribute): Uint8Array {
   if (typeof value === "number") return concat([text(1, name), int(3, value), int(20, 2)]);
   if (typeof value === "string") return concat([text(1, name), text(4, value), int(20, 3)]);
@@ -85,7 +85,7 @@ function encodeValue({ name, shape }: { name: string; shape: number[] }): Uint8A
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
-/** Seven bits a byte, low ones first; a negative number takes ten bytes, as int64 has it. */
+/** Seven bits per byte, low bits first. A negative number takes ten bytes, as an int64. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

@@ -1,4 +1,4 @@
-// Activations that cut values to a range, each chain of them as one ONNX node, which onnxruntime fuses into the convolution before.
+// Converts a chain of clipping activations to one ONNX node, which onnxruntime fuses into the preceding convolution.
 import type { Build, Range, Value } from "./build.js";
 import type { TfNode } from "./tfjs-graph.js";
 
@@ -7,8 +7,8 @@ const RANGES: Record<string, Range> = {
   Relu6: { low: 0, high: 6 },
 };
 
-/** `max(min(relu(x), 6), 0)`, as Keras writes a Relu6, is one cut: peers get the network as their own exporters would write it. */
-export function cut(value: Value, { low, high }: Range, readers: number, build: Build): Value {
+/** `max(min(relu(x), 6), 0)`, as Keras writes a Relu6, is one Clip, as the exporters of other frameworks write it. */
+export function clip(value: Value, { low, high }: Range, readers: number, build: Build): Value {
   const before = readers === 1 ? build.cuts.get(value.name) : undefined;
   if (before) build.takeBack(value);
   const clamp = (number: number) => Math.min(Math.max(number, low), high);
@@ -25,13 +25,13 @@ function emit(from: Value, { low, high }: Range, build: Build): Value {
   return build.add("Clip", [from.name, ...(bounds[1] === "" ? bounds.slice(0, 1) : bounds)], from);
 }
 
-/** What a fused operator does after its own work: bias (taken already), then perhaps a range. */
+/** The fused operations after the bias: a range or nothing. */
 export function activate(value: Value, ops: string[], node: TfNode, build: Build): Value {
   const [op, ...more] = ops.filter((each) => each !== "BiasAdd");
   if (!op) return value;
   const range = RANGES[op];
-  if (!range || more.length > 0) throw new Error(`${node.name}: the fused ${ops.join(", ")} is not converted.`);
-  return cut(value, range, 0, build);
+  if (!range || more.length > 0) throw new Error(`${node.name}: the fused ${ops.join(", ")} is not supported.`);
+  return clip(value, range, 0, build);
 }
 
 export const rangeOf = (op: string): Range | undefined => RANGES[op];

@@ -1,4 +1,4 @@
-// Reads a tfjs graph model: its nodes with plain attributes, and its weights as numbers.
+// Reads a tfjs graph model: nodes with decoded attributes, and weights as typed arrays.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { decodeFloat16 } from "../../../src/worker/runtime/tfjs/weights.js";
@@ -21,7 +21,7 @@ export interface TfGraph {
   weights: Map<string, Weight>;
 }
 
-/** Attributes as tfjs's JSON has them: text in base64, integers as strings. */
+/** Decodes attributes of tfjs's JSON: strings are in base64, integers are strings. */
 interface RawAttribute {
   s?: string;
   i?: string | number;
@@ -75,13 +75,13 @@ export function readTfGraph(path: string): TfGraph {
   return { nodes: new Map(nodes), weights };
 }
 
-/** The kinds that human-models and our own models have. */
+/** Supports the types that human-models and models/ use. */
 function decodeWeight({ name, dtype, quantization }: WeightSpec, bytes: Uint8Array): Weight["data"] {
-  // A copy, since numbers of four bytes must begin at a multiple of four.
+  // A copy, since a Float32Array must start at a multiple of four bytes.
   const own = Uint8Array.from(bytes);
   if (quantization?.dtype === "float16") return decodeFloat16(own);
-  if (quantization) throw new Error(`${name}: weights kept as ${quantization.dtype} are not converted.`);
+  if (quantization) throw new Error(`${name}: weights quantized as ${quantization.dtype} are not supported.`);
   if (dtype === "float32") return new Float32Array(own.buffer);
   if (dtype === "int32") return new Int32Array(own.buffer);
-  throw new Error(`${name}: weights of type ${dtype} are not converted.`);
+  throw new Error(`${name}: weights of type ${dtype} are not supported.`);
 }

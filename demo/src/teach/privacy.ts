@@ -1,4 +1,4 @@
-// What of it may be kept: consent, the file, and forgetting, in one place.
+// The section "Your data": consent, export, import and deletion.
 import type { Client, PersonalModel } from "insitu";
 import { byId, make } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
@@ -9,30 +9,31 @@ export interface Privacy {
   show(): Promise<void>;
 }
 
-export function connectPrivacy(client: Client, model: () => PersonalModel, onForgotten: () => void): Privacy {
+/** `onReplaced` is called after an import or a deletion. */
+export function connectPrivacy(client: Client, model: () => PersonalModel, onReplaced: () => void): Privacy {
   const consent = byId("consent", HTMLInputElement);
-  const file = byId("import", HTMLInputElement);
-  const sure = byId("sure", HTMLDialogElement);
-
   consent.addEventListener("change", () => {
     client.personal.setConsent(consent.checked ? "granted" : "denied");
-    say(consent.checked ? "This page may learn from you." : "Nothing new is learned; what was learned still answers.");
+    say(consent.checked ? "Learning is on." : "Learning is off. Existing classes still work.");
   });
+  byId("export", HTMLButtonElement).addEventListener("click", () => void save(model()).catch(showFailure));
+  connectImport(model, onReplaced);
+  connectDelete(model, onReplaced);
+  return { show: () => showFacts(model()) };
+}
 
-  byId("export", HTMLButtonElement).addEventListener("click", async () => {
-    try {
-      const link = make("a");
-      link.href = URL.createObjectURL(await model().export());
-      link.download = "my-classes.insitu";
-      link.click();
-      // The download has begun by then.
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      say("Saved; the file is not encrypted, so keep it where only you can read it.");
-    } catch (error) {
-      showFailure(error);
-    }
-  });
+async function save(model: PersonalModel): Promise<void> {
+  const link = make("a");
+  link.href = URL.createObjectURL(await model.export());
+  link.download = "my-classes.insitu";
+  link.click();
+  // The browser needs the URL until the download has started.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  say("Exported. The file is not encrypted, so store it in a safe place.");
+}
 
+function connectImport(model: () => PersonalModel, onReplaced: () => void): void {
+  const file = byId("import", HTMLInputElement);
   file.addEventListener("change", async () => {
     const [chosen] = file.files ?? [];
     file.value = "";
@@ -40,33 +41,34 @@ export function connectPrivacy(client: Client, model: () => PersonalModel, onFor
     hideFailure();
     try {
       const { examples, versions, known } = await model().import(chosen);
-      onForgotten();
-      say(`Loaded ${examples} pictures and ${versions} versions; ${known} were here already.`);
+      onReplaced();
+      say(`Imported ${examples} pictures and ${versions} versions; ${known} already existed.`);
     } catch (error) {
       showFailure(error);
     }
   });
+}
 
-  byId("forget", HTMLButtonElement).addEventListener("click", () => sure.showModal());
-  sure.addEventListener("close", async () => {
-    if (sure.returnValue !== "yes") return;
+function connectDelete(model: () => PersonalModel, onReplaced: () => void): void {
+  const dialog = byId("sure", HTMLDialogElement);
+  byId("forget", HTMLButtonElement).addEventListener("click", () => dialog.showModal());
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "yes") return;
     try {
       await model().forget();
-      onForgotten();
-      say("Everything is forgotten.");
+      onReplaced();
+      say("Everything was deleted.");
     } catch (error) {
       showFailure(error);
     }
   });
+}
 
-  return {
-    async show() {
-      const { examples, labels, bytes: size, unusable, storeError } = await model().state();
-      const classes = Object.keys(labels).length;
-      const facts = [`${examples} pictures of ${classes} classes, ${bytes(size)}.`];
-      if (unusable > 0) facts.push(`${unusable} were taught to another version of the model and cannot be used.`);
-      if (storeError) facts.push(`Nothing is kept after this visit: ${storeError.message}`);
-      byId("facts", HTMLElement).textContent = facts.join(" ");
-    },
-  };
+async function showFacts(model: PersonalModel): Promise<void> {
+  const { examples, labels, bytes: size, unusable, storeError } = await model.state();
+  const classes = Object.keys(labels).length;
+  const facts = [`${examples} pictures of ${classes} classes, ${bytes(size)}.`];
+  if (unusable > 0) facts.push(`${unusable} belong to another version of the model and cannot be used.`);
+  if (storeError) facts.push(`Nothing is stored after this visit: ${storeError.message}`);
+  byId("facts", HTMLElement).textContent = facts.join(" ");
 }

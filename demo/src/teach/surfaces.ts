@@ -1,4 +1,4 @@
-// The sample surfaces: crops of three photos, to be taught from their left halves and tried on their right ones.
+// The sample classes: crops of three photos. Examples come from the left halves, trials from the right halves.
 
 export const SURFACES = ["brick", "grass", "gravel"] as const;
 export type Surface = (typeof SURFACES)[number];
@@ -8,19 +8,19 @@ const photos = new Map<string, Promise<ImageBitmap>>();
 
 async function fetchPhoto(name: string): Promise<ImageBitmap> {
   const response = await fetch(`/photos/${name}.jpg`);
-  if (!response.ok) throw new Error(`The sample photo ${name}.jpg answered ${response.status}.`);
+  if (!response.ok) throw new Error(`The sample photo ${name}.jpg could not be loaded: HTTP ${response.status}.`);
   return createImageBitmap(await response.blob());
 }
 
 function photo(name: string): Promise<ImageBitmap> {
   const found = photos.get(name) ?? fetchPhoto(name);
   photos.set(name, found);
-  // Another try is another request.
+  // A failed photo is requested again next time.
   found.catch(() => photos.delete(name));
   return found;
 }
 
-/** A square at a chance place of one half. The caller closes it. */
+/** A square at a random position in one half. The caller closes it. */
 export async function cropOf(surface: Surface, half: "left" | "right"): Promise<ImageBitmap> {
   const whole = await photo(`texture-${surface}`);
   const from = half === "left" ? 0 : whole.width / 2;
@@ -29,7 +29,7 @@ export async function cropOf(surface: Surface, half: "left" | "right"): Promise<
   return createImageBitmap(whole, x, y, CROP, CROP);
 }
 
-/** A photo that shows none of them. The caller closes it. */
-export const stranger = async (): Promise<ImageBitmap> => createImageBitmap(await photo("coffee"));
+/** A photo that shows none of the surfaces. The caller closes it. */
+export const otherPhoto = async (): Promise<ImageBitmap> => createImageBitmap(await photo("coffee"));
 
 export const isSurface = (name: string): name is Surface => SURFACES.some((surface) => surface === name);

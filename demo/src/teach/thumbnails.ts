@@ -1,8 +1,8 @@
-// Small pictures of what was taught, for this visit only.
+// Small pictures of the examples, for this visit only.
 
 const SIDE = 56;
 
-/** A data URL of the middle square. */
+/** Returns a data URL of the central square. */
 export async function thumbnail(input: ImageBitmap | Blob): Promise<string> {
   const picture = await createImageBitmap(input);
   const canvas = document.createElement("canvas");
@@ -13,7 +13,7 @@ export async function thumbnail(input: ImageBitmap | Blob): Promise<string> {
   return canvas.toDataURL("image/jpeg", 0.8);
 }
 
-/** The middle square of a picture, as large as the canvas: what the model sees of it. */
+/** Draws the central square of a picture, scaled to the canvas: the part that the model uses. */
 export function drawSquare(canvas: HTMLCanvasElement, picture: CanvasImageSource, width: number, height: number): void {
   const side = Math.min(width, height);
   const at = [(width - side) / 2, (height - side) / 2] as const;

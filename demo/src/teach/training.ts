@@ -1,34 +1,26 @@
-// Trainings and what they made: progress, the growth of the accuracy, the versions and the way back.
-import type { PersonalModel, PersonalVersion, RetrainEvent } from "insitu";
-import { byId, make } from "../dom.js";
+// The section "Accuracy": starts trainings and shows their progress and result.
+import type { PersonalModel, RetrainEvent } from "insitu";
+import { byId } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
-import { duration, percent } from "../words.js";
+import { duration } from "../words.js";
 import { growthChart } from "./growth.js";
+import { showVersions } from "./version-table.js";
 
 export interface Training {
   show(): Promise<void>;
-  /** A training started by itself, or ended. */
-  fired(event: RetrainEvent): void;
+  /** Shows the state of an automatic training. */
+  showRetrain(event: RetrainEvent): void;
 }
 
-const HEADS = { "nearest-mean": "nearest mean", softmax: "softmax layer" } as const;
-const SAID: Record<RetrainEvent["outcome"], string> = {
-  waiting: "It will train as soon as the page is idle.",
+const OUTCOMES: Record<RetrainEvent["outcome"], string> = {
+  waiting: "Training starts as soon as the page is idle.",
   training: "Training.",
-  trained: "Trained by itself, and in use.",
-  not_better: "Trained by itself, but not better: the version before stays.",
-  failed: "The training did not work; what was in use stays.",
+  trained: "Trained automatically; the new version is in use.",
+  not_better: "Trained automatically, but the new version is not better. The previous version stays in use.",
+  failed: "The training failed. The previous version stays in use.",
 };
 
-const COLUMNS = ["Version", "Head", "Right", "Pictures", "Why"];
-
-/** On a narrow screen, where there is no heading row, the cell says its column itself. */
-function named<K extends "td" | "th">(tag: K, column: string | undefined, text: string): HTMLElementTagNameMap[K] {
-  const cell = make(tag, "", text);
-  cell.dataset.label = column;
-  return cell;
-}
-
+/** `onChange` is called after every training and every change of the version in use. */
 export function connectTraining(model: () => PersonalModel, onChange: () => void): Training {
   const train = byId("train", HTMLButtonElement);
   const stop = byId("stop", HTMLButtonElement);
@@ -42,84 +34,51 @@ export function connectTraining(model: () => PersonalModel, onChange: () => void
     bar.hidden = false;
     line.textContent = "Training.";
     hideFailure();
-    try {
-      const {
-        version,
-        activated,
-        durationMs: milliseconds,
-      } = await model().train({
-        signal: running.signal,
-        onProgress({ phase, done, total }) {
-          if (phase === "train" && total > 0) bar.value = done / total;
-          else bar.removeAttribute("value");
-        },
-      });
-      const used = activated ? "it is in use" : "it is not better, so the one before stays in use";
-      line.textContent = `Version ${version} took ${duration(milliseconds)}; ${used}.`;
-    } catch (error) {
-      line.textContent = running.signal.aborted ? "Stopped; everything is as it was." : "";
-      if (!running.signal.aborted) showFailure(error);
-    } finally {
-      // The focus must not fall off the page with the button.
-      if (document.activeElement === stop) train.focus();
-      stop.hidden = true;
-      bar.hidden = true;
-      onChange();
-    }
+    line.textContent = await trainedText(model(), running.signal, bar);
+    // Hiding the focused button would lose the focus.
+    if (document.activeElement === stop) train.focus();
+    stop.hidden = true;
+    bar.hidden = true;
+    onChange();
   });
   stop.addEventListener("click", () => running?.abort());
 
-  const row = (version: PersonalVersion, active: number): HTMLTableRowElement => {
-    const { judged, head, counts, reason } = version;
-    const judgement = judged[head];
-    const [low, high] = judgement?.interval ?? [0, 1];
-    const pictures = Object.values(counts).reduce((sum, { trained, heldOut }) => sum + trained + heldOut, 0);
-    const right =
-      judgement?.accuracy === undefined
-        ? "not judged yet"
-        : `${judgement.correct} of ${judgement.examples} (${percent(low)} to ${percent(high)})`;
-    const number = named("th", COLUMNS[0], String(version.version));
-    number.scope = "row";
-    const cells = [HEADS[head], right, String(pictures), reason].map((text, index) =>
-      named("td", COLUMNS[index + 1], text),
-    );
-    const use = make("td");
-    if (version.version === active) use.append(make("strong", "", "in use"));
-    else if (version.usable) use.append(useButton(version.version));
-    else use.append("of another model");
-    return make("tr", version.version === active ? "active" : "", number, ...cells, use);
-  };
-
-  const useButton = (version: number) => {
-    const button = make("button", "button small", "Use");
-    button.type = "button";
-    button.setAttribute("aria-label", `Use version ${version}`);
-    button.addEventListener("click", async () => {
-      try {
-        await model().revert(version);
-        line.textContent = `Version ${version} is in use.`;
-        onChange();
-      } catch (error) {
-        showFailure(error);
-      }
-    });
-    return button;
+  const activate = async (version: number) => {
+    await model().revert(version);
+    line.textContent = `Version ${version} is in use.`;
+    onChange();
   };
 
   return {
     async show() {
       const [versions, { version: active }] = await Promise.all([model().versions(), model().state()]);
-      const rows = versions.toReversed().map((version) => row(version, active));
-      const none = make("td", "", "None yet: each training makes one.");
-      none.colSpan = 6;
-      byId("versions", HTMLElement).replaceChildren(...(rows.length > 0 ? rows : [make("tr", "", none)]));
+      showVersions(versions, active, activate);
       byId("growth", HTMLElement).replaceChildren(growthChart(versions, active));
     },
-    fired({ outcome, why }) {
-      line.textContent = outcome === "waiting" ? `${why} ${SAID.waiting}` : SAID[outcome];
+    showRetrain({ outcome, why }) {
+      line.textContent = outcome === "waiting" ? `${why} ${OUTCOMES.waiting}` : OUTCOMES[outcome];
       bar.hidden = outcome !== "training";
       bar.removeAttribute("value");
       if (outcome !== "waiting" && outcome !== "training") onChange();
     },
   };
+}
+
+/** Trains, and resolves to a sentence about the result; failures are shown on the page. */
+async function trainedText(model: PersonalModel, signal: AbortSignal, bar: HTMLProgressElement): Promise<string> {
+  try {
+    const { version, activated, durationMs } = await model.train({
+      signal,
+      onProgress({ phase, done, total }) {
+        if (phase === "train" && total > 0) bar.value = done / total;
+        else bar.removeAttribute("value");
+      },
+    });
+    const result = activated ? "It is in use" : "It is not better, so the previous version stays in use";
+    return `Version ${version} took ${duration(durationMs)}. ${result}.`;
+  } catch (error) {
+    if (signal.aborted) return "Stopped; nothing changed.";
+    showFailure(error);
+    return "";
+  }
 }

@@ -1,5 +1,5 @@
 // The page's API of the store of packages.
-import type { Host } from "../../shared/protocol.js";
+import type { ClientMethod, HostArgs, HostResult } from "../../shared/protocol.js";
 import type { StoredPackage, StoreEvent, StoreUsage } from "../../shared/types/store.js";
 import { packageUrl } from "../options.js";
 
@@ -63,33 +63,28 @@ export interface ModelStore {
   ): void;
 }
 
-/** Asks the worker's host, which is started when none runs. */
-export type AskHost = <T>(what: string, run: (host: Pick<Host, KeepingMethod>) => Promise<T>) => Promise<T>;
-type StoreMethod = "listPackages" | "storeUsage" | "deletePackage" | "clearStore" | "pinPackage";
-type KeepingMethod = StoreMethod | "listPersonal" | "forgetPersonal";
+/** Calls the worker, which is started when none runs, with the deadline of a database. `what` names the call in error messages. */
+export type StoreCall = <M extends ClientMethod>(method: M, args: HostArgs<M>, what: string) => Promise<HostResult<M>>;
 
 export interface StoreHandle {
   store: ModelStore;
-  /** Dispatches an event of the worker. */
-  tell(event: StoreEvent): void;
+  /** Dispatches an event of the worker to the store's listeners. */
+  dispatch(event: StoreEvent): void;
 }
 
-export function createStoreHandle(ask: AskHost, onCleared: () => void): StoreHandle {
+export function createStoreHandle(call: StoreCall, onCleared: () => void): StoreHandle {
   const target = new EventTarget();
   const pin = (url: string | URL, pinned: boolean) =>
-    ask("Pinning a package", (host) => host.pinPackage(packageUrl(url), pinned));
+    call("pinPackage", [packageUrl(url), pinned], "Pinning a package");
   const store: ModelStore = {
-    list: () => ask("Listing packages", (host) => host.listPackages()),
+    list: () => call("listPackages", [], "Listing packages"),
     async usage() {
-      const [kept, origin] = await Promise.all([
-        ask("Measuring the store", (host) => host.storeUsage()),
-        originUsage(),
-      ]);
+      const [kept, origin] = await Promise.all([call("storeUsage", [], "Measuring the store"), originUsage()]);
       return { ...kept, ...(origin && { origin }) };
     },
-    delete: (url) => ask("Deleting a package", (host) => host.deletePackage(packageUrl(url))),
+    delete: (url) => call("deletePackage", [packageUrl(url)], "Deleting a package"),
     async clear() {
-      await ask("Clearing the store", (host) => host.clearStore());
+      await call("clearStore", [], "Clearing the store");
       onCleared();
     },
     pin: (url) => pin(url, true),
@@ -101,7 +96,7 @@ export function createStoreHandle(ask: AskHost, onCleared: () => void): StoreHan
     removeEventListener: (type, listener, options) =>
       target.removeEventListener(type, listener as (event: Event) => void, options),
   };
-  return { store, tell: (event) => target.dispatchEvent(new CustomEvent(event.type, { detail: event })) };
+  return { store, dispatch: (event) => target.dispatchEvent(new CustomEvent(event.type, { detail: event })) };
 }
 
 async function originUsage(): Promise<StoreUsage["origin"]> {

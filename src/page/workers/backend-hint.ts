@@ -1,4 +1,4 @@
-// Remembers where the last model of this page ran, so that the next visit's worker starts that backend before it is asked.
+// Remembers where the last model of this page ran, so that the next visit's worker starts that backend early.
 
 import type { ModelInfo } from "../../shared/types/model.js";
 import type { Backend } from "../../shared/types/tensor.js";
@@ -8,7 +8,7 @@ export interface BackendHint {
   threads?: number;
 }
 
-/** `localStorage` is there before a worker could have opened a database. A wrong or missing hint costs a start, nothing else. */
+/** In `localStorage`, which is there before a worker could have opened a database. A wrong or missing hint costs one start of a backend, nothing else. */
 export function createBackendHint(storeName: string): { get(): BackendHint | undefined; set(info: ModelInfo): void } {
   const key = `${storeName}:target`;
   return {

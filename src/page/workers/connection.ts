@@ -1,10 +1,15 @@
-// Starts the worker, waits for its hello, and turns its death into a rejection of every call.
-import { proxy, type Remote, wrap } from "comlink";
+// The connection to one worker: handshake, calls by number, and the worker's death as a rejection of every open call.
+import { proxy, type Remote, transfer, wrap } from "comlink";
+import { onAbort } from "../../shared/abort.js";
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import {
   type Host,
+  type HostArgs,
   type HostConfig,
   type HostEvent,
+  type HostMethod,
+  type HostProgress,
+  type HostResult,
   isReady,
   PROTOCOL,
   registerErrorTransfer,
@@ -12,43 +17,50 @@ import {
 import type { WorkerSource } from "../api-types.js";
 import { type CreatedWorker, createWorker } from "./create-worker.js";
 
-export interface WorkerConnection {
-  /** False once the worker has died or was ended. */
-  alive(): boolean;
-  /** Asks the host; rejects when the worker dies before it answers. */
-  call<T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T>;
-  /** Ends it; open and later calls reject with `why`. */
-  end(why: InsituError): void;
+export interface WorkerCallOptions<P = unknown> {
+  /** When it aborts, the worker is told to stop the call. */
+  signal?: AbortSignal;
+  /** Moved instead of copied; must be reachable from the arguments. */
+  transfer?: Transferable[];
+  onProgress?: (progress: P) => void;
 }
+
+export interface WorkerConnection {
+  /** False once the worker has died or was shut down. */
+  alive(): boolean;
+  /** Rejects with the worker's error, or with `worker_crashed` when the worker dies before it answers. */
+  call<M extends HostMethod>(
+    method: M,
+    args: HostArgs<M>,
+    options?: WorkerCallOptions<HostProgress<M>>,
+  ): Promise<HostResult<M>>;
+  /** Terminates the worker; open and later calls reject with `reason`. */
+  end(reason: InsituError): void;
+}
+
+/** Events that are not about a single call. */
+export type WorkerEvent = Exclude<HostEvent, { kind: "progress" }>;
+
+export interface ConnectionDeps {
+  source: WorkerSource | undefined;
+  config: HostConfig;
+  onEvent(event: WorkerEvent): void;
+  /** Called once, when the worker can no longer be called. */
+  onDeath(reason: InsituError): void;
+  /** Ends the worker when it aborts, also before the worker is ready; calls then reject with `disposed`. */
+  end: AbortSignal;
+}
+
+type AnyMethod = (call: number, ...args: unknown[]) => Promise<unknown>;
 
 // Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
 const READY_MS = 30_000;
-const NO_SCRIPT =
-  "its script could not be fetched, was blocked or is no valid script. Check its address and the Content-Security-Policy's worker-src";
 
-/**
- * Resolves when the worker is ready and connected; `onDeath` is called when it can no longer be asked. When `end` aborts, also
- * before it is ready, it is ended, and open and later calls reject with `disposed`. Throws `worker_crashed`, `csp_blocked` or
- * `timeout`.
- */
-/** Asks a worker under a fresh call number; when `signal` aborts, the worker is told. */
-export type Ask = <T>(
-  worker: WorkerConnection,
-  signal: AbortSignal,
-  run: (host: Remote<Host>, call: number) => Promise<T>,
-) => Promise<T>;
-
-export async function connectWorker(
-  source: WorkerSource | undefined,
-  config: HostConfig,
-  onEvent: (event: HostEvent) => void,
-  onDeath: (why: InsituError) => void,
-  end: AbortSignal,
-): Promise<WorkerConnection> {
+/** Resolves when the worker is ready and connected. Rejects with `worker_crashed`, `csp_blocked`, `timeout` or `disposed`. */
+export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnection> {
   registerErrorTransfer();
-  const made = createWorker(source);
-  const { worker } = made;
-  const host = wrap<Host>(worker);
+  const created = createWorker(deps.source);
+  const { worker } = created;
   // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
   const open = new Set<(error: InsituError) => void>();
   let death: InsituError | undefined;
@@ -56,93 +68,104 @@ export async function connectWorker(
   const die = (error: InsituError) => {
     if (death) return;
     death = error;
-    end.removeEventListener("abort", onEnd);
-    onDeath(error);
+    unlink();
+    deps.onDeath(error);
     worker.terminate();
     for (const reject of open) reject(error);
     open.clear();
   };
+  const unlink = onAbort(deps.end, () =>
+    queueMicrotask(() => die(new InsituError("disposed", "The client was disposed; create a new one."))),
+  );
 
-  const call = <T>(ask: (host: Remote<Host>) => Promise<T>): Promise<T> =>
+  /** Settles as `run` does, or rejects when the worker dies. */
+  const whileAlive = <T>(run: () => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
-      if (death) {
-        reject(death);
-        return;
-      }
+      if (death) return reject(death);
       open.add(reject);
-      ask(host)
+      run()
         // comlink's own errors, such as for an answer that cannot be cloned, have no code.
-        .then(resolve, (error: unknown) => reject(asInsituError(error, "unknown", "The worker could not be asked")))
+        .then(resolve, (error: unknown) => reject(asInsituError(error, "unknown", "The call to the worker failed")))
         .finally(() => open.delete(reject));
     });
 
-  worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
-  const onEnd = () => die(new InsituError("disposed", "The client was disposed; create a new one."));
-  end.addEventListener("abort", onEnd);
+  const host = wrap<Host>(worker);
+  const { call, onEvent } = createCalls(host, deps.onEvent, whileAlive);
   try {
-    const connect = () => call((remote) => remote.connect(config, proxy(onEvent)) as unknown as Promise<void>);
-    await ready(made, die, call, connect);
+    await whileAlive(() => ready(created, die));
+    await whileAlive(() => host.connect(deps.config, proxy(onEvent)));
   } catch (error) {
     die(error as InsituError);
     throw error;
+  } finally {
+    created.settled();
   }
   return { alive: () => !death, call, end: die };
 }
 
-/** Waits for the worker's first message and connects; afterwards an uncaught error in it is its death. */
-async function ready(
-  { worker, blocked, settled }: CreatedWorker,
-  die: (error: InsituError) => void,
-  call: WorkerConnection["call"],
-  connect: () => Promise<void>,
-): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let started = false;
-  const hello = new Promise<void>((resolve) => {
+/** The calls of one worker by number, their abort and their progress. */
+function createCalls(
+  host: Remote<Host>,
+  onOther: ConnectionDeps["onEvent"],
+  whileAlive: <T>(run: () => Promise<T>) => Promise<T>,
+) {
+  const listeners = new Map<number, (progress: never) => void>();
+  let calls = 0;
+  const call: WorkerConnection["call"] = (method, args, { signal, transfer: moved = [], onProgress } = {}) => {
+    const id = ++calls;
+    if (onProgress) listeners.set(id, onProgress);
+    const stop = onAbort(signal, () => void whileAlive(() => host.abort(id)).catch(() => undefined));
+    // comlink moves what was marked on any object among the arguments.
+    if (moved.length > 0) transfer(args.find((arg) => typeof arg === "object") as object, moved);
+    return whileAlive(() => (host[method] as unknown as AnyMethod)(id, ...args)).finally(() => {
+      stop();
+      listeners.delete(id);
+    }) as Promise<never>;
+  };
+  const onEvent = (event: HostEvent) => {
+    if (event.kind === "progress") listeners.get(event.call)?.(event.progress as never);
+    else onOther(event);
+  };
+  return { call, onEvent };
+}
+
+/** Resolves with the worker's first message; from then on an uncaught error in the worker is its death. Never rejects: it calls `die`. */
+function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let started = false;
+    const timer = setTimeout(() => die(tooLate()), READY_MS);
     worker.addEventListener("message", function onMessage({ data }: MessageEvent<unknown>) {
       if (!isReady(data)) return;
       worker.removeEventListener("message", onMessage);
+      clearTimeout(timer);
       started = true;
-      if (data.protocol === PROTOCOL) {
-        resolve();
-        return;
-      }
-      die(
-        new InsituError(
-          "worker_crashed",
-          `The worker speaks protocol ${data.protocol}, the page ${PROTOCOL}: they are of two versions of insitu. Copy worker.js again from the installed package.`,
-          { page: PROTOCOL, worker: data.protocol },
-        ),
-      );
+      if (data.protocol === PROTOCOL) resolve();
+      else die(otherVersion(data.protocol));
     });
+    worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
+      clearTimeout(timer);
       const { message, filename } = event;
-      // A module script that cannot be fetched, is blocked or has a syntax error gives an event without a message in Chromium.
       if (started) die(crashed(message || "no message"));
       else if (message) die(crashed(`${message} (${filename})`));
-      // Not before a browser that tells of what it blocked after the event has done so.
-      else setTimeout(() => die(blocked() ?? crashed(NO_SCRIPT)));
+      // A module script that cannot be fetched, is blocked or has a syntax error gives an event without a message in Chromium. The
+      // browser may report what it blocked only after this event.
+      else setTimeout(() => die(failure()));
     });
-    timer = setTimeout(() => {
-      die(
-        new InsituError(
-          "timeout",
-          `The worker did not answer within ${READY_MS / 1000} s. Is the worker's script insitu's worker.js?`,
-          { ms: READY_MS },
-        ),
-      );
-    }, READY_MS);
   });
-  try {
-    await call(() => hello);
-    await connect();
-  } finally {
-    clearTimeout(timer);
-    settled();
-  }
 }
 
-function crashed(what: string): InsituError {
-  return new InsituError("worker_crashed", `The worker failed: ${what}. Load the model again to start a new one.`);
+function tooLate(): InsituError {
+  const message = `The worker did not answer within ${READY_MS / 1000} s. Check that the worker's script is insitu's worker.js.`;
+  return new InsituError("timeout", message, { timeout: READY_MS });
+}
+
+function otherVersion(protocol: number): InsituError {
+  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}: they are of two versions of insitu. Copy worker.js again from the installed package.`;
+  return new InsituError("worker_crashed", message, { page: PROTOCOL, worker: protocol });
+}
+
+function crashed(detail: string): InsituError {
+  return new InsituError("worker_crashed", `The worker failed: ${detail}. Load the model again to start a new one.`);
 }

@@ -1,103 +1,102 @@
-// Makes the worker, also where Trusted Types are required, and knows when the Content-Security-Policy forbids it.
+// Creates the worker, also from another origin and under Trusted Types, and tells why its script did not start.
 import { InsituError } from "../../shared/errors.js";
 import type { WorkerSource } from "../api-types.js";
+import { createTrusted, needsTrust, trustError } from "./trusted-worker.js";
 
 export interface CreatedWorker {
   worker: Worker;
-  /** Why the browser refuses to run the script, where it has said so. */
-  blocked(): InsituError | undefined;
-  /** Stops listening for that. */
+  /** Why the script did not start: what the browser blocked, else the likely causes. */
+  failure(): InsituError;
+  /** Frees what was needed to start. */
   settled(): void;
+}
+
+interface Started {
+  worker: Worker;
+  /** Address on another origin that a blob module of this page imports. */
+  imported?: string;
+  release?(): void;
 }
 
 /** Throws `worker_crashed` or `csp_blocked`. */
 export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   if (typeof Worker === "undefined") {
-    throw new InsituError(
-      "worker_crashed",
-      "insitu needs Web Workers, and there are none here. On a server, create the client in the browser only.",
-    );
+    const message =
+      "insitu needs Web Workers, and there are none here. On a server, create the client in the browser only.";
+    throw new InsituError("worker_crashed", message);
   }
-  // The error event of a worker that was blocked says nothing; the violation comes before it.
+  // The error event of a worker that was blocked has no details; the violation comes before it.
   const target: EventTarget = globalThis.document ?? globalThis;
-  let blocked: InsituError | undefined;
+  let blocked: string | undefined;
   const onViolation = (event: Event) => {
     const { disposition, effectiveDirective, blockedURI } = event as SecurityPolicyViolationEvent;
-    if (disposition === "enforce" && effectiveDirective === "worker-src") blocked ??= blockedScript(blockedURI);
+    if (disposition === "enforce" && effectiveDirective === "worker-src") blocked ??= blockedURI;
   };
-  const settled = () => target.removeEventListener("securitypolicyviolation", onViolation);
+  const stopListening = () => target.removeEventListener("securitypolicyviolation", onViolation);
   target.addEventListener("securitypolicyviolation", onViolation);
   try {
-    return { worker: make(source), blocked: () => blocked, settled };
+    const { worker, imported, release } = start(source);
+    return {
+      worker,
+      failure: () => (blocked === undefined ? noScript(imported) : blockedScript(blocked, imported)),
+      settled() {
+        stopListening();
+        release?.();
+      },
+    };
   } catch (error) {
-    settled();
+    stopListening();
     throw error;
   }
 }
 
-function make(source: WorkerSource | undefined): Worker {
+function start(source: WorkerSource | undefined): Started {
   try {
-    if (typeof source === "function") return source();
+    if (typeof source === "function") return { worker: source() };
+    if (source === undefined) return needsTrust() ? trusted() : { worker: bundled() };
+    const address = typeof source === "string" || source instanceof URL ? absolute(source) : undefined;
+    if (address && isElsewhere(address)) return viaBlob(address);
     // The types of the constructor do not know trusted addresses.
-    if (source) return new Worker(source as string | URL, { type: "module" });
-    // The plain way would be reported as a violation again.
-    return trusted === undefined ? bundled() : trustedly();
+    return { worker: new Worker(source as string | URL, { type: "module" }) };
   } catch (error) {
+    if (error instanceof InsituError) throw error;
+    // A page may not start a worker from another origin: the library was loaded from a CDN.
+    if (source === undefined && (error as DOMException).name === "SecurityError") return viaBlob(addressOf(bundled));
     // Any other reason to refuse an address has another type.
-    if (!(error instanceof TypeError) || !trustedTypes()) throw crashed(error);
-    if (source) throw untrusted("a TrustedScriptURL, or a function that makes the worker from one", error);
-    return trustedly();
+    if (!(error instanceof TypeError) || !("trustedTypes" in globalThis)) throw notCreated(error);
+    if (source) throw trustError("a TrustedScriptURL, or a function that creates the worker from one", error);
+    return trusted();
   }
 }
 
 // Keep this expression whole: bundlers find the worker by its exact shape.
 const bundled = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 
-function crashed(cause: unknown): InsituError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `The worker could not be started: ${detail}. A worker must come from the page's own origin; pass createClient({ worker }).`;
-  return new InsituError("worker_crashed", message, {}, { cause });
+function trusted(): Started {
+  const address = addressOf(bundled);
+  const imported = isElsewhere(address) ? address : undefined;
+  return { worker: createTrusted(() => (imported ? blobAddress(imported) : address)), imported };
 }
 
-function blockedScript(uri: string): InsituError {
-  // For a script that has no address of its own the browser names its scheme.
-  const isAddress = /^https?:/.test(uri);
-  const origin = isAddress ? new URL(uri).origin : `${uri}:`;
-  const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}`;
-  const message = `The page's Content-Security-Policy blocks the worker ${uri}. Add ${directive} to it.`;
-  return new InsituError("csp_blocked", message, { directive, url: uri });
+/** A module of this page's own origin may be a worker, and may import a module of another origin that allows it by CORS. */
+function viaBlob(imported: string): Started {
+  const address = blobAddress(imported);
+  return {
+    worker: new Worker(address, { type: "module" }),
+    imported,
+    release: () => URL.revokeObjectURL(address),
+  };
 }
 
-// ---- Trusted Types -----------------------------------------------------------------------------------------------
-
-interface PolicyFactory {
-  createPolicy(
-    name: string,
-    rules: { createScriptURL(url: string): string },
-  ): { createScriptURL(url: string): unknown };
+function blobAddress(imported: string): string {
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(imported)};`], { type: "text/javascript" }));
 }
 
-const POLICY = "insitu";
-/** A page may make a policy of one name once only. */
-let trusted: unknown;
+const absolute = (address: string | URL): string => new URL(address, globalThis.document?.baseURI).href;
 
-const trustedTypes = () => (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
-
-function trustedly(): Worker {
-  try {
-    if (trusted === undefined) {
-      const address = addressOf(bundled);
-      // It vouches for one address whatever it is asked, so that nobody can use it for another.
-      const policy = trustedTypes()?.createPolicy(POLICY, { createScriptURL: () => address });
-      trusted = policy?.createScriptURL(address);
-    }
-    return new Worker(trusted as string, { type: "module" });
-  } catch (error) {
-    throw untrusted(
-      `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`,
-      error,
-    );
-  }
+/** True for an http address of another origin than the page's. */
+function isElsewhere(address: string): boolean {
+  return /^https?:/.test(address) && new URL(address).origin !== globalThis.location?.origin;
 }
 
 /** The address that a bundler put into the expression. A second `new URL` of it would make bundlers ship a second worker. */
@@ -115,11 +114,31 @@ function addressOf(expression: () => Worker): string {
   } finally {
     globalThis.Worker = native;
   }
-  return new URL(address, globalThis.document?.baseURI).href;
+  return absolute(address);
 }
 
-function untrusted(pass: string, cause: unknown): InsituError {
-  const directive = `trusted-types ${POLICY}`;
-  const message = `The page's Content-Security-Policy requires Trusted Types (require-trusted-types-for 'script'). Pass createClient({ worker }) ${pass}.`;
-  return new InsituError("csp_blocked", message, { directive }, { cause });
+const OWN_COPY = 'serve worker.js from the page\'s own origin and pass createClient({ worker: "/worker.js" })';
+
+function notCreated(cause: unknown): InsituError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  const message = `The worker could not be created: ${detail}. To choose its address, ${OWN_COPY}.`;
+  return new InsituError("worker_crashed", message, {}, { cause });
+}
+
+function noScript(imported: string | undefined): InsituError {
+  const message = imported
+    ? `The worker's script ${imported} could not be imported. It is on another origin: that host must send Access-Control-Allow-Origin, and a Content-Security-Policy must allow it in script-src. Or ${OWN_COPY}.`
+    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and the Content-Security-Policy's worker-src.";
+  return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
+}
+
+function blockedScript(uri: string, imported: string | undefined): InsituError {
+  // For a script that has no address of its own the browser names its scheme.
+  const origin = /^https?:/.test(uri) ? new URL(uri).origin : `${uri.split(":")[0]}:`;
+  const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}`;
+  const remedy = imported
+    ? `insitu comes from another origin and is started through a blob: add ${directive} and script-src ${new URL(imported).origin} to it, or ${OWN_COPY}.`
+    : `Add ${directive} to it.`;
+  const message = `The page's Content-Security-Policy blocks the worker ${uri}. ${remedy}`;
+  return new InsituError("csp_blocked", message, { directive, url: imported ?? uri });
 }

@@ -1,100 +1,96 @@
 // The workers of a client: started when first needed, replaced when they die, more than one while there is work for them.
-
 import { InsituError } from "../../shared/errors.js";
-import type { BackendChange, HostConfig, HostEvent, Residence, WorkerMemory } from "../../shared/protocol.js";
+import { randomHex } from "../../shared/hex.js";
+import type { BackendChange, HostConfig, Residence, WorkerMemory } from "../../shared/protocol.js";
 import type { Backend } from "../../shared/types/tensor.js";
 import type { WorkerSource } from "../api-types.js";
-import { connectWorker, type WorkerConnection } from "./connection.js";
+import { connectWorker, type WorkerConnection, type WorkerEvent } from "./connection.js";
 import type { ShutdownLog } from "./shutdown-log.js";
 
-/** What each worker is started with; the rest is its own. */
+/** The part of a worker's configuration that all workers share. */
 export type SharedConfig = Omit<HostConfig, "workerId" | "shutDownWorkers" | "maxThreads">;
 
 export interface WorkerPoolDeps {
   source: WorkerSource | undefined;
-  /** Asked at each start. */
+  /** Called at each start. */
   config(): SharedConfig;
-  /** Most workers. */
+  /** Maximum number of workers. */
   pool: number;
-  /** Bytes of WebAssembly memory that a worker may hold in vain. */
+  /** Bytes of WebAssembly memory above which a worker is recycled when idle, if it uses under half of them. */
   maxHeldBytes: number;
-  closed: ShutdownLog;
-  onEvent(event: Exclude<HostEvent, { kind: "residence" }>): void;
-  onTrouble(trouble: WorkerIncident): void;
+  shutdownLog: ShutdownLog;
+  onEvent(event: Exclude<WorkerEvent, { kind: "residence" }>): void;
+  onIncident(incident: WorkerIncident): void;
 }
 
-/** A model's backend failed, or a worker ended that nobody had ended. */
+/** A model's backend failed, or a worker died. */
 export type WorkerIncident =
-  | { kind: "moved"; moved: BackendChange; to: Backend }
+  | { kind: "moved"; change: BackendChange; to: Backend }
   | { kind: "died"; error: InsituError };
 
 export interface PooledWorker extends WorkerConnection {
-  /** What it holds. One that holds much in vain is ended once it is idle. */
-  holds(memory: WorkerMemory): void;
-  /** Hears where a model of this worker runs, whenever that changes. */
-  onResidence(model: number, told: (residence: Residence) => void): void;
+  /** Calls back with where a model of this worker runs, now if that is known, and whenever it changes. */
+  onResidence(model: number, listener: (residence: Residence) => void): void;
 }
 
 /** A place for one worker. */
 export interface WorkerSlot {
   /** The running worker, or a new one when there is none yet or the last one died. */
   worker(): Promise<PooledWorker>;
-  /** Calls that have not been answered. */
+  /** Number of open calls. */
   calls(): number;
-  /** Counts a call as long as it runs. */
+  /** Counts a call for as long as it runs; a worker without calls may be recycled. */
   during<T>(run: () => Promise<T>): Promise<T>;
 }
 
 export interface WorkerPool {
-  /** The worker of the first stays; those of the others end when they have been idle for half a minute. */
+  /** The worker of the first slot stays; those of the others end when they have been idle for half a minute. */
   readonly slots: [WorkerSlot, ...WorkerSlot[]];
-  /** Ends all; open and later calls reject with `disposed`. */
+  /** Ends all workers; open and later calls reject with `disposed`. */
   end(): void;
 }
 
-// Outlives a pause between two batches; a worker costs some 50 MB and its copies of the models.
+// Longer than a pause between two batches; a worker costs some 50 MB and its copies of the models.
 const IDLE_MS = 30_000;
 
-export function createWorkerPool(parts: WorkerPoolDeps): WorkerPool {
+export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
   const ended = new AbortController();
-  const spares = Array.from({ length: parts.pool - 1 }, () => createSlot(parts, true, ended.signal));
-  return { slots: [createSlot(parts, false, ended.signal), ...spares], end: () => ended.abort() };
+  const spares = Array.from({ length: deps.pool - 1 }, () => createSlot(deps, true, ended.signal));
+  return { slots: [createSlot(deps, false, ended.signal), ...spares], end: () => ended.abort() };
 }
 
-function createSlot(parts: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal): WorkerSlot {
+function createSlot(deps: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal): WorkerSlot {
   let worker: Promise<PooledWorker> | undefined;
   let calls = 0;
   let idle: ReturnType<typeof setTimeout> | undefined;
   let isSwollen = false;
-  const holds = ({ held, used }: WorkerMemory) => {
-    isSwollen = held > parts.maxHeldBytes && used < held / 2;
-  };
-
-  const running = async (): Promise<PooledWorker> => {
-    if (ended.aborted) throw new InsituError("disposed", "The client was disposed; create a new one.");
-    // Without a wait before it is set, or two calls at once would start two.
-    worker ??= begin();
-    return worker;
+  const onMemory = ({ held, used }: WorkerMemory) => {
+    isSwollen = held > deps.maxHeldBytes && used < held / 2;
   };
 
   const begin = (): Promise<PooledWorker> => {
     const forget = () => {
-      if (worker === mine) worker = undefined;
+      if (worker === starting) worker = undefined;
     };
     isSwollen = false;
-    const mine = start({ ...parts, holds }, forget, ended);
-    mine.catch(forget);
-    return mine;
+    const starting = startWorker(deps, onMemory, forget, ended);
+    starting.catch(forget);
+    return starting;
   };
 
   const release = () =>
     void worker?.then(
       ({ end }) => end(new InsituError("disposed", "The worker was idle and was shut down.")),
-      () => 0,
+      () => undefined,
     );
 
   return {
-    worker: running,
+    async worker() {
+      if (ended.aborted) throw new InsituError("disposed", "The client was disposed; create a new one.");
+      // No await before it is set: two calls at once would start two workers.
+      worker ??= begin();
+      return worker;
+    },
     calls: () => calls,
     async during(run) {
       calls += 1;
@@ -110,46 +106,61 @@ function createSlot(parts: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal)
   };
 }
 
-async function start(
-  { source, config, pool, closed, onEvent, onTrouble, holds }: WorkerPoolDeps & Pick<PooledWorker, "holds">,
+async function startWorker(
+  deps: WorkerPoolDeps,
+  onMemory: (memory: WorkerMemory) => void,
   onDeath: () => void,
-  ended: AbortSignal,
+  end: AbortSignal,
 ): Promise<PooledWorker> {
-  const me = `insitu:alive:${Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-")}`;
-  // An event may overtake the answer that names the model.
-  const residences = new Map<number, Residence>();
-  const listeners = new Map<number, (residence: Residence) => void>();
-  const hear = (event: HostEvent) => {
-    if (event.kind !== "residence") return onEvent(event);
-    if (event.moved) onTrouble({ kind: "moved", moved: event.moved, to: event.residence.backend });
-    for (const model of event.models) {
-      residences.set(model, event.residence);
-      listeners.get(model)?.(event.residence);
-    }
-  };
-  // Workers that compute at the same time share the cores.
-  const maxThreads = Math.max(1, Math.floor((globalThis.navigator?.hardwareConcurrency ?? 1) / pool));
-  closed.open(me);
-  const died = (error: InsituError) => {
-    // Ended by us; what died on its own is not in peace.
-    if (error.code === "disposed") closed.close(me);
-    else onTrouble({ kind: "died", error });
-    onDeath();
-  };
-  const spawned = await connectWorker(
-    source,
-    { ...config(), workerId: me, maxThreads, shutDownWorkers: closed.names() },
-    hear,
-    died,
-    ended,
-  );
+  const { shutdownLog } = deps;
+  const workerId = `insitu:alive:${randomHex()}`;
+  const residences = createResidences(deps.onIncident);
+  shutdownLog.open(workerId);
+  const connection = await connectWorker({
+    source: deps.source,
+    config: { ...deps.config(), workerId, maxThreads: threadsOf(deps.pool), shutDownWorkers: shutdownLog.names() },
+    onEvent: (event) => (event.kind === "residence" ? residences.update(event) : deps.onEvent(event)),
+    onDeath(error) {
+      // Shut down by us: what was running did not crash.
+      if (error.code === "disposed") shutdownLog.close(workerId);
+      else deps.onIncident({ kind: "died", error });
+      onDeath();
+    },
+    end,
+  });
   return {
-    ...spawned,
-    holds,
-    onResidence(model, told) {
-      listeners.set(model, told);
-      const known = residences.get(model);
-      if (known) told(known);
+    ...connection,
+    async call(method, args, options) {
+      const result = await connection.call(method, args, options);
+      const { memory } = (result ?? {}) as { memory?: WorkerMemory };
+      if (memory) onMemory(memory);
+      return result;
+    },
+    onResidence: residences.listen,
+  };
+}
+
+/** Workers that compute at the same time share the cores. */
+function threadsOf(pool: number): number {
+  return Math.max(1, Math.floor((globalThis.navigator?.hardwareConcurrency ?? 1) / pool));
+}
+
+/** Where the models of one worker run. An event may arrive before the answer that names the model. */
+function createResidences(onIncident: WorkerPoolDeps["onIncident"]) {
+  const known = new Map<number, Residence>();
+  const listeners = new Map<number, (residence: Residence) => void>();
+  return {
+    update({ models, residence, moved }: Extract<WorkerEvent, { kind: "residence" }>) {
+      if (moved) onIncident({ kind: "moved", change: moved, to: residence.backend });
+      for (const model of models) {
+        known.set(model, residence);
+        listeners.get(model)?.(residence);
+      }
+    },
+    listen(model: number, listener: (residence: Residence) => void) {
+      listeners.set(model, listener);
+      const residence = known.get(model);
+      if (residence) listener(residence);
     },
   };
 }

@@ -1,17 +1,17 @@
-// Remembers across visits which workers ended in peace, so that those that did not are known to have crashed.
+// Remembers across visits which workers were shut down cleanly; a worker that was not has crashed.
 
 export interface ShutdownLog {
-  /** Names of the last workers that were ended, or whose page was left or put into the background. */
+  /** Ids of the last workers that were shut down, or whose page was left or hidden. */
   names(): string[];
   /** The worker lives from now on until `close`, or until its page goes. */
-  open(name: string): void;
-  close(name: string): void;
+  open(workerId: string): void;
+  close(workerId: string): void;
 }
 
 // More workers than a browser with many tabs of one site starts between two crashes.
 const KEPT = 32;
 
-/** `localStorage` is written before a page goes, where IndexedDB would be too late. Without it no crash is told from a goodbye. */
+/** In `localStorage`, which is written before a page goes, where IndexedDB would be too late. Without it every end looks like a crash. */
 export function createShutdownLog(store: string): ShutdownLog {
   const key = `insitu:${store}:closed`;
   const living = new Set<string>();
@@ -32,7 +32,7 @@ export function createShutdownLog(store: string): ShutdownLog {
   };
   const leave = () => write((all) => [...all.filter((name) => !living.has(name)), ...living]);
   const comeBack = () => write((all) => all.filter((name) => !living.has(name)));
-  // A page in the background may be ended at any time without another word.
+  // A hidden page may be ended at any time without another event.
   const onVisibility = () => (document.visibilityState === "hidden" ? leave() : comeBack());
   const listen = (on: "addEventListener" | "removeEventListener") => {
     globalThis[on]?.("pagehide", leave);

@@ -1,199 +1,262 @@
-// The plain data of a model that learns its user's own classes: examples, versions, predictions, triggers.
+// The plain data of personal models: examples, versions, predictions, triggers, and what is stored of models and rankers.
 import type { ErrorCode, InsituError } from "../errors.js";
-import type { ClassScore, ModelRef, PredictionTimings } from "./model.js";
+import type { ModelRef, Prediction, PredictionTimings } from "./model.js";
 import type { Backend } from "./tensor.js";
 
-/** What starts a training. */
+/**
+ * What started a training: `asked` is a call of `train`, `update` a new release of the base model, the others are the triggers of
+ * {@link RetrainTriggers}.
+ */
 export type TrainingTrigger = "asked" | "age" | "accuracy" | "examples" | "update";
 
-/** How classes are told apart: by the nearest class mean, or by a softmax layer trained on the embeddings. */
+/**
+ * How classes are told apart. `nearest-mean`: by the class mean with the smallest cosine distance (Snell et al. 2017, "Prototypical Networks
+ * for Few-shot Learning", arXiv 1703.05175). `softmax`: by multinomial logistic regression on the embeddings.
+ */
 export type HeadKind = "nearest-mean" | "softmax";
 
-/** One thing that was taught. Its picture is not kept unless asked. */
+/** One labelled example of a personal model. */
 export interface PersonalExample {
-  /** 128 random bits in hex. */
+  /** 128 random bits in hexadecimal. */
   id: string;
   label: string;
-  /** Milliseconds since 1970. */
+  /** When it was added, in epoch milliseconds. */
   addedAt: number;
-  /** True when what was passed in is kept beside its embedding. */
+  /** True when the input is stored beside its embedding. */
   kept: boolean;
-  /** True when it is never trained on, so that versions can be judged by it; every fourth of a class. */
+  /** True when it is never trained on: versions are evaluated on it. Every fourth example of a class is held out. */
   heldOut: boolean;
-  /** False when it was embedded by another model version, and nothing was kept to embed it again. */
+  /** False when another release of the base model made the embedding, and the input was not kept to compute it again. */
   usable: boolean;
 }
 
 export interface AddExampleOptions {
-  /** Keep the input too, so that it outlives an update of the model, and can be shown. Default false: only the embedding is kept. */
+  /**
+   * Stores the input too, so that the example survives an update of the base model and can be shown. Without it only the embedding is
+   * stored.
+   * @defaultValue false
+   */
   keep?: boolean;
-  /** Aborting rejects with `aborted`; what is stored already stays. */
+  /** Aborting rejects the call with code `aborted`. An example that is already stored stays. */
   signal?: AbortSignal;
-  /** Milliseconds. Default 60,000. */
+  /**
+   * Time limit in milliseconds.
+   * @defaultValue 60_000
+   */
   timeout?: number;
 }
 
-/** What an `add` did, and cost. */
+/** The example that `addExample` stored, and how long that took. */
 export interface AddedExample extends PersonalExample {
+  /** The backend that computed the embedding. */
   backend: Backend;
   timings: PredictionTimings;
 }
 
 export interface TrainOptions {
   onProgress?: (progress: TrainingProgress) => void;
-  /** Aborting rejects with `aborted`; examples and versions stay as they were. */
+  /** Aborting rejects the call with code `aborted`; examples and versions stay as they were. */
   signal?: AbortSignal;
-  /** Milliseconds of training; what is best by then is taken. Default 10,000. */
+  /**
+   * Time for the training itself, in milliseconds; the best weights by then are taken.
+   * @defaultValue 10_000
+   */
   budget?: number;
 }
 
+/** Progress of a training. Inputs that were kept are embedded again only after an update of the base model. */
 export interface TrainingProgress {
   phase: "embed" | "train" | "judge" | "store";
-  /** Examples that were embedded again, or steps of the softmax layer. */
+  /** Examples that were embedded, or steps of the softmax layer. */
   done: number;
+  /** The most that `done` can become. */
   total: number;
-  /** Of the softmax layer on the split that stops it early: cross-entropy in nats. */
+  /** Cross-entropy in nats of the softmax layer, on the samples that stop the training early; undefined where there are none. */
   loss?: number;
 }
 
-/** How right a head is on examples that it was not trained on. */
+/** Accuracy of a head on examples that it was not trained on. */
 export interface HeadAccuracy {
+  /** Number of examples. */
   examples: number;
+  /** Number of examples that were classified correctly. */
   correct: number;
-  /** `correct / examples`; undefined of none. */
+  /** `correct / examples`, from 0 to 1; undefined without examples. */
   accuracy?: number;
-  /** Wilson's 95 % interval of the accuracy. */
+  /** Wilson's 95 % interval of the accuracy (Wilson 1927). */
   interval: [low: number, high: number];
 }
 
-/** What one training made. Versions are never changed. */
+/** The result of one training. A version never changes. */
 export interface PersonalVersion {
   /** Counts up from 1. */
   version: number;
-  /** The one that was used when this was trained. */
+  /** The version in use when this one was trained; undefined for the first. */
   parent?: number;
-  /** Milliseconds since 1970. */
+  /** In epoch milliseconds. */
   trainedAt: number;
   trigger: TrainingTrigger;
+  /** The head that was chosen. */
   head: HeadKind;
   labels: string[];
-  /** Examples by label that it was trained on, and judged by. */
+  /** Number of examples by label that it was trained on, and that were held out. */
   counts: Record<string, { trained: number; heldOut: number }>;
-  /** Each head that was trained, on the examples that were held out; the one that was taken is `head`. */
+  /** Accuracy of each head that was trained, on the held-out examples; the one that was chosen is `head`. */
   judged: Partial<Record<HeadKind, HeadAccuracy>>;
-  /** The version that was used before, on the same examples. */
+  /** Accuracy of the version that was in use before, on the same examples. */
   before?: HeadAccuracy;
-  /** False when it was worse than `before` and was not taken into use. */
+  /** False when it was worse than `before`, and the version before stayed in use. */
   activated: boolean;
-  /** In words: why this head, and why it is used or not. */
+  /** In words: why this head was chosen, and why the version is used or not. */
   reason: string;
-  /** Of the model that made the embeddings. */
+  /** The base model that computed the embeddings. */
   base: ModelRef;
-  /** False when this model cannot use it, for it was trained on another one's embeddings. */
+  /** False when it was trained on another base model's embeddings, so that the loaded model cannot use it. */
   usable: boolean;
-  /** Milliseconds that the training took. */
+  /** How long the training took, in milliseconds. */
   durationMs: number;
   backend: Backend;
 }
 
-export interface PersonalPrediction {
-  /** 128 random bits in hex: the handle for `feedback`. */
-  id: string;
-  /** All classes, the most likely first. */
-  value: ClassScore[];
-  /** The most likely class; undefined when the input is too far from all that was taught. */
+/**
+ * A {@link Prediction} of the user's own classes. `value` has all classes, the most likely first; `outputs` has the embedding, as
+ * `outputs.embedding` of shape `[1, size]`, since only that part of the base model runs; `model` is the base model.
+ */
+export interface PersonalPrediction extends Prediction<"classification"> {
+  /** The most likely class; undefined when `distance` is over 1. */
   label: string | undefined;
-  /** How far the input is from the nearest class, over how far that class's own examples may be: over 1 is unknown. */
+  /**
+   * Cosine distance to the nearest class mean, divided by that class's novelty threshold: over 1 the input is reported as unknown. The
+   * threshold is the upper end of a one-sided 95 % prediction interval over the distances of the class's own examples (Hahn & Meeker 1991,
+   * section 4.3). 0 while no class has three examples.
+   */
   distance: number;
   head: HeadKind;
-  /** 0: no training yet, nearest class means of the examples so far. */
+  /** The version that answered; 0 before the first training: nearest class means of all examples. */
   version: number;
-  backend: Backend;
-  timings: PredictionTimings;
 }
 
+/** How a version does on the held-out examples. */
 export interface PersonalEvaluation extends HeadAccuracy {
   version: number;
   labels: string[];
-  /** How often an example of the class `truth` was taken for `predicted`; indices into `labels`. */
+  /** How often an example of the class `truth` was predicted as `predicted`; both are indices into `labels`. */
   confusion: { truth: number; predicted: number; count: number }[];
-  /** Held-out examples that were called unknown; they count as wrong. */
+  /** Held-out examples that were reported as unknown; they count as wrong. */
   unknown: number;
 }
 
-/** When to train without being asked. What is left out is off. */
+/** When to train without a call of `train`. A trigger without a value is off. */
 export interface RetrainTriggers {
-  /** New examples since the last training. Default off. */
+  /** Number of new examples since the last training. */
   examples?: number;
-  /** Milliseconds since the last training, if there are new examples. Default off. */
+  /** Milliseconds since the last training; fires only when there are new examples. */
   age?: number;
   /**
-   * The accuracy by `feedback` of the version in use fell: the upper bound of Wilson's 95 % interval is under the accuracy that it
-   * had on held-out examples, less this much, at three looks one after the other. Default off.
+   * Drop in accuracy, from 0 to 1. Fires when the upper bound of Wilson's 95 % interval of the accuracy by `feedback` is under the accuracy on
+   * held-out examples less this value, at three checks in a row that each had new feedback.
    */
   accuracy?: number;
-  /** Milliseconds between two trainings that were not asked for. Default 30,000. */
+  /**
+   * Minimum milliseconds between two trainings that triggers start.
+   * @defaultValue 30_000
+   */
   coolDown?: number;
-  /** Milliseconds that such a training may take. Default 2,000. */
+  /**
+   * Time for such a training, in milliseconds.
+   * @defaultValue 2_000
+   */
   budget?: number;
 }
 
-/** A trigger that fired, and what came of it. */
+/** A trigger that fired, and the training that it started. */
 export interface TriggerOutcome {
   trigger: Exclude<TrainingTrigger, "asked">;
-  /** Milliseconds since 1970. */
+  /** In epoch milliseconds. */
   firedAt: number;
   /** In words, with the figures. */
   why: string;
+  /** `waiting` until the page is idle; `not_better`: a version was trained and is not used. */
   outcome: "waiting" | "training" | "trained" | "not_better" | "failed";
-  /** That was trained. */
+  /** The version that was trained. */
   version?: number;
-  /** Why it failed. */
+  /** Why the training failed. */
   code?: ErrorCode;
 }
 
-/** A trigger of one of a model's personal models, as the model's monitor tells it. */
+/** `detail` of the `retrain` event of a model's monitor. */
 export interface RetrainEvent extends TriggerOutcome {
   /** The personal model's name. */
   personal: string;
 }
 
 export interface PersonalizeOptions {
+  /** When to train without a call of `train`; default: never. */
   triggers?: RetrainTriggers;
 }
 
-/** What an `import` took over. */
+/** What an import of a personal model added. */
 export interface ImportResult {
-  /** Those that were new. */
+  /** Number of examples that were new. */
   examples: number;
-  /** Those that were new; they follow the ones that were here. */
+  /** Number of versions that were new; they are numbered after the existing ones. */
   versions: number;
-  /** Examples that were here already. */
+  /** Number of examples in the file that existed already. */
   known: number;
-  /** Examples of another model version that came without their inputs. */
+  /** Number of examples of another release of the base model, without their inputs: they cannot be used. */
   unusable: number;
 }
 
-/** A personal model as it stands. */
+/** The current state of a personal model. */
 export interface PersonalState {
   name: string;
-  /** Examples that can be trained on, by label. */
+  /** Number of examples that can be trained on, by label. */
   labels: Record<string, number>;
+  /** Number of examples that can be trained on. */
   examples: number;
-  /** Examples that were embedded by another version of the model, without their inputs: lost, unless that version comes back. */
+  /** Examples of another release of the base model, without their inputs: lost, unless that release is loaded again. */
   unusable: number;
-  /** Of the examples, those that no training has seen. */
+  /** Examples that no training has used yet; part of `examples`. */
   fresh: number;
-  /** Examples of another version of the model that the next training embeds again, since their inputs were kept. */
+  /** Examples of another release of the base model that the next training embeds again, since their inputs were kept. */
   again: number;
-  /** In use; 0: none was trained. */
+  /** The version in use; 0 before the first training. */
   version: number;
-  /** Of the version in use, on held-out examples; undefined where there were none. */
+  /** Accuracy of the version in use on held-out examples; undefined where there were none. */
   accuracy?: number;
-  /** When the last version was trained, in milliseconds since 1970, whether it is used or not. */
+  /** When the last version was trained, whether it is used or not, in epoch milliseconds; undefined before the first training. */
   trainedAt?: number;
   /** Bytes of embeddings, kept inputs and versions. */
   bytes: number;
-  /** Set when the browser keeps nothing, so that all is gone with the worker. */
+  /** Set when the browser stores nothing, so that everything is lost when the worker ends. */
   storeError?: InsituError;
+}
+
+/** A personal model or ranker that is stored in this browser, as `client.personal.list()` returns it. */
+export type StoredPersonalModel = StoredClassifier | StoredRanker;
+
+/** A stored personal model with classes. */
+export interface StoredClassifier {
+  kind: "classifier";
+  /** Name of the base model. */
+  model: string;
+  name: string;
+  /** Number of examples. */
+  examples: number;
+  /** Number of versions. */
+  versions: number;
+  /** Bytes of its encrypted rows. */
+  bytes: number;
+}
+
+/** A stored ranker. */
+export interface StoredRanker {
+  kind: "ranker";
+  /** Name of the base model. */
+  model: string;
+  name: string;
+  /** Number of events. */
+  events: number;
+  /** Bytes of its events as JSON; the browser may use more or less. */
+  bytes: number;
 }

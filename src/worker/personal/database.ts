@@ -1,37 +1,38 @@
-// Keeps the rows of personal models in a database of their own: in IndexedDB, in memory where that cannot be opened.
+// Stores the rows of personal models in a database of their own: in IndexedDB, or in memory where that cannot be opened.
 import type { InsituError } from "../../shared/errors.js";
 import { createDatabase, type Database, type Mode, type Transaction } from "../../shared/indexed-db.js";
 import { createFallback } from "../../shared/storage-fallback.js";
 
-/** A personal model: its two names are those that the page gave. */
+/** One personal model; `model` is the base model's name. */
 export interface ModelRow {
   model: string;
   name: string;
-  /** Of the key that all else of it is encrypted with. */
+  /** Of the key that its examples and versions are encrypted with. */
   keyId: string;
-  /** Counts changes other than new examples, so that another tab's are noticed. */
+  /** Counts changes other than new examples, so that changes by other tabs are noticed. */
   revision: number;
   /** The version in use; 0: none. */
   active: number;
-  /** Of the next version. */
+  /** Number of the next version. */
   nextVersion: number;
 }
 
+/** Rows of earlier releases have other field names: see legacy-rows.ts. */
 export interface ExampleRow {
   model: string;
   name: string;
   id: string;
-  /** Milliseconds since 1970: the order of teaching. */
-  time: number;
-  /** Counts up, for those of one worker within a millisecond. */
-  place: number;
-  /** Undefined until the first training that sees it. */
+  /** Epoch milliseconds. */
+  addedAt: number;
+  /** Counts up: the order of examples that one worker added within a millisecond. */
+  order: number;
+  /** Undefined until the first training that uses it. */
   heldOut?: boolean;
-  /** Names what computed the embedding. */
+  /** Identifies what computed the embedding. */
   embedder: string;
   kept: boolean;
-  /** Label, embedding and what was kept, encrypted. */
-  box: ArrayBuffer;
+  /** Label, embedding and kept input, encrypted. */
+  cipherText: ArrayBuffer;
 }
 
 export interface VersionRow {
@@ -39,8 +40,8 @@ export interface VersionRow {
   name: string;
   version: number;
   embedder: string;
-  /** The rest, encrypted. */
-  box: ArrayBuffer;
+  /** Everything else, encrypted. */
+  cipherText: ArrayBuffer;
 }
 
 export interface Rows {
@@ -52,21 +53,21 @@ export interface Rows {
 export type TableName = keyof Rows;
 export type Key = (string | number)[];
 
-/** What can be done within one change; nothing else may be waited for meanwhile. */
+/** The operations of one transaction; nothing else may be awaited while it is open. */
 export interface Change {
-  get<P extends TableName>(place: P, key: Key): Promise<Rows[P] | undefined>;
-  put<P extends TableName>(place: P, row: Rows[P]): Promise<void>;
-  delete(place: TableName, key: Key): Promise<void>;
-  /** The rows whose keys begin so. */
-  all<P extends TableName>(place: P, start: Key): Promise<Rows[P][]>;
-  keys(place: TableName, start: Key): Promise<Key[]>;
-  count(place: TableName, start: Key): Promise<number>;
+  get<T extends TableName>(table: T, key: Key): Promise<Rows[T] | undefined>;
+  put<T extends TableName>(table: T, row: Rows[T]): Promise<void>;
+  delete(table: TableName, key: Key): Promise<void>;
+  /** The rows whose keys start with `prefix`. */
+  all<T extends TableName>(table: T, prefix: Key): Promise<Rows[T][]>;
+  keys(table: TableName, prefix: Key): Promise<Key[]>;
+  count(table: TableName, prefix: Key): Promise<number>;
 }
 
 export interface PersonalDatabase {
-  /** All of it or nothing. Rejects with `storage_quota`, `storage_unavailable`, or what `run` throws. */
+  /** Runs one transaction. Rejects with `storage_quota`, `storage_unavailable`, or what `run` throws. */
   change<T>(what: string, mode: Mode, run: (change: Change) => Promise<T>): Promise<T>;
-  /** Why rows are in memory only; undefined while IndexedDB works. */
+  /** Why rows are only in memory; undefined while IndexedDB works. */
   problem(): InsituError | undefined;
   /** Removes the database. */
   destroy(): Promise<void>;

@@ -1,4 +1,4 @@
-// How right a head is on examples that it was not trained on; pure.
+// Measures the accuracy of a head on examples that it was not trained on; pure.
 import type { HeadAccuracy, PersonalEvaluation } from "../../shared/types/personal.js";
 import { wilsonInterval } from "../../shared/wilson-interval.js";
 import { applyHead, type Head } from "./head.js";
@@ -9,13 +9,13 @@ export interface Labelled {
 }
 
 export interface EvaluatedHead extends HeadAccuracy {
-  /** Mean cross-entropy in nats; a class that the head does not know costs as much as a probability of one in a million. */
+  /** Mean cross-entropy in nats; a class that the head does not have counts as a probability of one in a million. */
   loss: number;
 }
 
-const LEAST_SCORE = 1e-6;
+const MIN_SCORE = 1e-6;
 
-/** What it calls unknown is not looked at here: the best class counts. */
+/** The novelty threshold is ignored here: the best class counts. */
 export function measureAccuracy(head: Head, examples: Labelled[]): EvaluatedHead {
   let correct = 0;
   let loss = 0;
@@ -23,14 +23,14 @@ export function measureAccuracy(head: Head, examples: Labelled[]): EvaluatedHead
     const { scores, class: best } = applyHead(head, vector);
     const truth = head.labels.indexOf(label);
     if (best === truth) correct += 1;
-    loss -= Math.log(Math.max(scores[truth] ?? 0, LEAST_SCORE));
+    loss -= Math.log(Math.max(scores[truth] ?? 0, MIN_SCORE));
   }
   const n = examples.length;
   const accuracy = n > 0 ? { accuracy: correct / n } : {};
   return { examples: n, correct, ...accuracy, interval: wilsonInterval(correct, n), loss: n > 0 ? loss / n : 0 };
 }
 
-/** As a user meets it: an example that is called unknown is wrong. */
+/** As a user experiences it: an example that is reported as unknown counts as wrong. */
 export function evaluate(head: Head, version: number, examples: Labelled[]): PersonalEvaluation {
   const labels = [...new Set([...head.labels, ...examples.map(({ label }) => label)])];
   const cells = new Map<number, number>();

@@ -1,4 +1,4 @@
-// A head: the small last layer that turns an embedding into one user's classes, as plain data, and what it says of an embedding.
+// A head: the small last layer that turns an embedding into one user's classes, as plain data.
 import type { HeadKind } from "../../shared/types/personal.js";
 import { softmax } from "../runtime/outputs.js";
 import { cosineDistance, dot, unit } from "./vector-math.js";
@@ -10,27 +10,27 @@ export interface Sample {
   class: number;
 }
 
-/** Both kinds are linear in the embedding of unit length, so that they are applied alike. Rows follow `labels`. */
+/** Both kinds are linear in the embedding of unit length, so that they are applied in the same way. Rows follow `labels`. */
 export interface Head {
   kind: HeadKind;
   labels: string[];
-  /** Numbers of an embedding. */
+  /** Length of an embedding. */
   size: number;
   /** `[labels, size]`, row by row. */
   weights: Float32Array;
   bias: Float32Array;
   /** The class means, each of unit length: `[labels, size]`. */
   means: Float32Array;
-  /** How far, in cosine distance, an input may be from each mean before it is unknown; infinite while nothing is known of it. */
+  /** Novelty threshold of each class, as a cosine distance to its mean; infinite while there are too few examples. */
   limits: Float32Array;
 }
 
 export interface HeadOutput {
-  /** One a label; they add up to 1. */
+  /** One for each label; they add up to 1. */
   scores: number[];
   /** Index of the best score. */
   class: number;
-  /** The distance to the nearest mean over that class's limit: over 1 is unknown. */
+  /** Distance to the nearest mean, divided by that class's novelty threshold: over 1 is unknown. */
   distance: number;
 }
 
@@ -45,7 +45,7 @@ export function applyHead(head: Head, embedding: ArrayLike<number>): HeadOutput 
     if ((scores[index] as number) > (scores[best] as number)) best = index;
     const limit = limits[index] as number;
     const distance = cosineDistance(vector, means, index * size);
-    // A limit of 0 is that of examples which are all the same.
+    // The threshold is 0 where all examples are identical.
     const relative = limit === Number.POSITIVE_INFINITY ? 0 : distance / Math.max(limit, Number.EPSILON);
     nearest = Math.min(nearest, relative);
   }

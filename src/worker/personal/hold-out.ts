@@ -1,7 +1,7 @@
-// Which examples a head is trained on, which stop its training, and which judge it; pure.
+// Chooses which examples a head is trained on, which stop its training, and which it is evaluated on; pure.
 
-/** Of every four of a class one is held out, the first three never. */
-const OUT_OF = 4;
+/** One of every four examples of a class is held out, never one of the first three. */
+const HOLD_OUT_EVERY = 4;
 
 export interface Splittable {
   id: string;
@@ -11,8 +11,8 @@ export interface Splittable {
 }
 
 /**
- * The ids that this training holds out for good, of examples in the order in which they were taught. What was once trained on is never held out, or
- * a version would be judged by what an earlier one, that it is compared to, has learned by heart.
+ * Returns the ids of the examples that are held out, of examples in the order in which they were added. An example that was trained on is never
+ * held out later: a version would be compared with an earlier one on data that the earlier one was trained on.
  */
 export function holdOut(examples: Splittable[]): Set<string> {
   const out = new Set<string>();
@@ -20,8 +20,8 @@ export function holdOut(examples: Splittable[]): Set<string> {
   for (const { id, label, heldOut } of examples) {
     const counts = seen.get(label) ?? { all: 0, heldOut: 0 };
     counts.all += 1;
-    const isOut = heldOut ?? OUT_OF * (counts.heldOut + 1) <= counts.all;
-    if (isOut) {
+    const isHeldOut = heldOut ?? HOLD_OUT_EVERY * (counts.heldOut + 1) <= counts.all;
+    if (isHeldOut) {
       counts.heldOut += 1;
       out.add(id);
     }
@@ -30,12 +30,12 @@ export function holdOut(examples: Splittable[]): Set<string> {
   return out;
 }
 
-/** Of the samples that are trained on, every fourth of a class: they say when more steps make it worse. */
+/** Marks every fourth training sample of a class: their loss decides when to stop (early stopping, Prechelt 1998). */
 export function stopSplit(classes: readonly number[]): boolean[] {
   const counts = new Map<number, number>();
   return classes.map((index) => {
     const count = (counts.get(index) ?? 0) + 1;
     counts.set(index, count);
-    return count % OUT_OF === 0;
+    return count % HOLD_OUT_EVERY === 0;
   });
 }

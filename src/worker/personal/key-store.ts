@@ -1,14 +1,15 @@
-// Keeps the keys that what was learned is encrypted with, each in a file that can really be erased.
+// Stores the keys that personal models are encrypted with, each in a file that can really be erased.
 //
-// Databases do not erase: Chromium's LevelDB keeps deleted rows in its log until a compaction, which may be never (measured:
-// they are there after `deleteDatabase` and a restart). So rows are encrypted, and to forget is to destroy the key (cryptographic erase,
-// NIST SP 800-88 rev. 1, section 2.6). A file of the origin's private file system can be overwritten and unlinked at once.
+// Databases do not erase: Chromium's LevelDB keeps deleted rows in its log until a compaction, which may never come (measured: they are
+// still there after `deleteDatabase` and a restart). So rows are encrypted, and forgetting destroys the key (cryptographic erase, NIST
+// SP 800-88 rev. 1, section 2.6). A file in the origin private file system can be overwritten and removed at once.
 import { InsituError, isInsituError } from "../../shared/errors.js";
+import { randomHex } from "../../shared/hex.js";
 
 export interface KeyStore {
-  /** A new key, kept under a name of its own. */
+  /** Creates and stores a key under a new id. */
   create(): Promise<{ id: string; key: CryptoKey }>;
-  /** Undefined when it was erased, or lost. */
+  /** Undefined when the key was erased or lost. */
   open(id: string): Promise<CryptoKey | undefined>;
   erase(id: string): Promise<void>;
   /** Erases all keys. */
@@ -17,7 +18,7 @@ export interface KeyStore {
 
 const KEY_BYTES = 32;
 
-/** Rejects with `storage_unavailable` where the browser has no private files. */
+/** Its methods reject with `storage_unavailable` where the browser has no origin private file system. */
 export function openKeyStore(storage: string): KeyStore {
   const folder = async () => {
     try {
@@ -25,7 +26,7 @@ export function openKeyStore(storage: string): KeyStore {
       return await root.getDirectoryHandle(`${storage}-keys`, { create: true });
     } catch (cause) {
       const message =
-        "What is taught here cannot be kept: this browser gives the page no private files (an insecure address, or a private window).";
+        "Personal models cannot be stored: the browser gives this page no private file system. Open it over https, and not in a private window.";
       throw new InsituError("storage_unavailable", message, { final: true }, { cause });
     }
   };
@@ -34,7 +35,7 @@ export function openKeyStore(storage: string): KeyStore {
     try {
       await write(await files.getFileHandle(id), new Uint8Array(KEY_BYTES));
     } catch {
-      // Gone already, or another tab erases it.
+      // It is erased already, or another tab is erasing it.
     }
     await files.removeEntry(id).catch(() => undefined);
   };
@@ -42,19 +43,17 @@ export function openKeyStore(storage: string): KeyStore {
   return {
     async create() {
       const files = await folder();
-      const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-        byte.toString(16).padStart(2, "0"),
-      ).join("");
+      const id = randomHex();
       const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
       await write(await files.getFileHandle(id, { create: true }), bytes);
-      return { id, key: await imported(bytes) };
+      return { id, key: await importKey(bytes) };
     },
     async open(id) {
       const files = await folder();
       try {
         const file = await (await files.getFileHandle(id)).getFile();
         const bytes = new Uint8Array(await file.arrayBuffer());
-        return bytes.length === KEY_BYTES && bytes.some((byte) => byte !== 0) ? await imported(bytes) : undefined;
+        return bytes.length === KEY_BYTES && bytes.some((byte) => byte !== 0) ? await importKey(bytes) : undefined;
       } catch (error) {
         if (error instanceof Error && error.name === "NotFoundError") return undefined;
         throw error;
@@ -80,16 +79,16 @@ async function write(file: FileSystemFileHandle, bytes: Uint8Array<ArrayBuffer>)
   }
 }
 
-function imported(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+function importKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
 export interface FallbackKeyStore extends KeyStore {
-  /** Why keys live no longer than the worker; undefined while they are kept. */
+  /** Why keys are lost when the worker ends; undefined while they are stored. */
   problem(): InsituError | undefined;
 }
 
-/** A vault that always works: keys live as long as the worker where the browser keeps none. */
+/** Keeps keys in memory where the browser cannot store them. */
 export function createFallbackKeyStore(files: KeyStore): FallbackKeyStore {
   const keys = new Map<string, CryptoKey>();
   let problem: InsituError | undefined;

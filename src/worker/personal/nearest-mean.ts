@@ -1,16 +1,16 @@
-// The head of the first examples: the nearest class mean, by cosine.
+// Fits the nearest-mean head: the class mean with the smallest cosine distance.
 import type { Head, Sample } from "./head.js";
 import { noveltyThresholds } from "./novelty.js";
 import { addTo, dot, unit } from "./vector-math.js";
 
-// Where no class has two examples, nothing tells how sure to be; a middle of what the search below finds.
+// Where no class has two examples the temperature cannot be measured; this is in the middle of what the search below finds.
 const DEFAULT_TEMPERATURE = 0.1;
-// From one that trusts any difference to one that trusts none; each is 1.3 times the last.
+// From 0.004 to 1.7; each is 1.3 times the last.
 const TEMPERATURES = Array.from({ length: 24 }, (_, step) => 0.004 * 1.3 ** step);
 
 /**
- * Class means of unit embeddings (Snell et al. 2017, arXiv 1703.05175, with cosine for their distance), and a softmax over the cosines whose
- * temperature has the least cross-entropy when each example is judged without itself.
+ * Class means of unit embeddings (Snell et al. 2017, "Prototypical Networks for Few-shot Learning", arXiv 1703.05175, with the cosine distance),
+ * and a softmax over the cosines. Its temperature has the smallest cross-entropy under leave-one-out cross-validation.
  */
 export function fitNearestMean(samples: Sample[], labels: string[], size: number): Head {
   const sums = sumsOf(samples, labels.length, size);
@@ -28,12 +28,12 @@ export function fitNearestMean(samples: Sample[], labels: string[], size: number
   };
 }
 
-export interface ClassSum {
+interface ClassSum {
   sum: Float32Array;
   count: number;
 }
 
-export function sumsOf(samples: Sample[], classes: number, size: number): ClassSum[] {
+function sumsOf(samples: Sample[], classes: number, size: number): ClassSum[] {
   const sums = Array.from({ length: classes }, () => ({ sum: new Float32Array(size), count: 0 }));
   for (const sample of samples) {
     const own = sums[sample.class] as ClassSum;
@@ -43,7 +43,7 @@ export function sumsOf(samples: Sample[], classes: number, size: number): ClassS
   return sums;
 }
 
-/** The mean of its class without itself, of unit length; undefined where it is the only one. */
+/** The mean of the other samples of its class, of unit length; undefined where there is no other. */
 function othersMean({ vector, class: index }: Sample, sums: ClassSum[]): Float32Array | undefined {
   const { sum, count } = sums[index] as ClassSum;
   if (count < 2) return undefined;
@@ -52,7 +52,7 @@ function othersMean({ vector, class: index }: Sample, sums: ClassSum[]): Float32
   return unit(rest);
 }
 
-/** Each example's distance to the mean of the others of its class. */
+/** Distance of each sample to the mean of the other samples of its class. */
 function leaveOneOut(samples: Sample[], sums: ClassSum[]): { class: number; distance: number }[] {
   return samples.flatMap((sample) => {
     const mean = othersMean(sample, sums);
@@ -71,12 +71,12 @@ function calibrate(samples: Sample[], sums: ClassSum[]): number {
   }
   if (rows.length === 0) return DEFAULT_TEMPERATURE;
   let best = DEFAULT_TEMPERATURE;
-  let least = Number.POSITIVE_INFINITY;
+  let smallest = Number.POSITIVE_INFINITY;
   for (const temperature of TEMPERATURES) {
     const loss = rows.reduce((sum, row) => sum + crossEntropy(row.cosines, row.class, temperature), 0);
-    // Of two that are as good, the one that is less sure of itself.
-    if (loss <= least) {
-      least = loss;
+    // Of two that are equally good, the one with less confident scores.
+    if (loss <= smallest) {
+      smallest = loss;
       best = temperature;
     }
   }

@@ -1,110 +1,126 @@
-// The rows of a personal model and what they hold: examples and versions, sealed with its key.
+// Encrypts and decrypts the examples and versions of one personal model.
 import type { PersonalVersion } from "../../shared/types/personal.js";
 import { bytesOf, decrypt, encrypt, floatsOf, type PlainContent } from "./aes-gcm.js";
 import type { ExampleRow, VersionRow } from "./database.js";
 import type { Head } from "./head.js";
+import { withCurrentNames } from "./legacy-rows.js";
 import type { StoredInput } from "./stored-input.js";
 
 /** An example as a training reads it. */
-export interface DecryptedModel extends Omit<ExampleRow, "box" | "model" | "name"> {
+export interface DecryptedExample extends Omit<ExampleRow, "cipherText" | "model" | "name"> {
   label: string;
   /** Of unit length. */
   vector: Float32Array;
-  /** Bytes of its row. */
+  /** Bytes of the row's cipher text. */
   bytes: number;
 }
 
-export type NewExample = Pick<DecryptedModel, "id" | "label" | "time" | "embedder" | "vector"> & {
+export type NewExample = Pick<DecryptedExample, "id" | "label" | "addedAt" | "embedder" | "vector"> & {
   heldOut?: boolean;
   input?: PlainContent;
 };
 
-/** What a version says of itself, but for what depends on the model that runs. */
+/** What is stored about a version; `usable` depends on the base model that is loaded. */
 export type VersionFacts = Omit<PersonalVersion, "usable">;
 
 export interface StoredVersion {
   facts: VersionFacts;
   embedder: string;
   head: Head;
-  /** Bytes of its row. */
+  /** Bytes of the row's cipher text. */
   bytes: number;
 }
 
 export type NewVersion = Omit<StoredVersion, "facts" | "bytes"> & { facts: Omit<VersionFacts, "version"> };
 
-/** An input that was kept, as its box holds it. */
-export interface OpenedInput {
+/** An input that was kept with its example. */
+export interface DecryptedInput {
   kept: StoredInput;
   parts: Uint8Array[];
 }
 
-/** Each box is bound to its row: in another one it is refused. */
-export interface RecordCipher {
-  example(key: CryptoKey, example: Pick<NewExample, "id" | "label" | "vector" | "input">): Promise<ArrayBuffer>;
-  version(key: CryptoKey, number: number, made: NewVersion): Promise<ArrayBuffer>;
-  /** The same example with another embedding; undefined where the row cannot be read. */
-  embedded(key: CryptoKey, row: ExampleRow, vector: Float32Array): Promise<ArrayBuffer | undefined>;
-  /** Undefined where the row was altered, or sealed with another key; so the next two. */
-  openExample(key: CryptoKey, row: ExampleRow): Promise<DecryptedModel | undefined>;
-  openInput(key: CryptoKey, row: ExampleRow): Promise<OpenedInput | undefined>;
-  openVersion(key: CryptoKey, row: VersionRow): Promise<StoredVersion | undefined>;
+/** Every cipher text is bound to its row: in another row it cannot be decrypted. */
+export class RecordCipher {
+  constructor(
+    readonly model: string,
+    readonly name: string,
+  ) {}
+
+  encryptExample(key: CryptoKey, example: Pick<NewExample, "id" | "label" | "vector" | "input">): Promise<ArrayBuffer> {
+    const { id, label, vector, input } = example;
+    return encrypt(key, this.#context("example", id), {
+      facts: { label, ...(input && { kept: input.facts }) },
+      parts: [bytesOf(vector), ...(input?.parts ?? [])],
+    });
+  }
+
+  /** The same example with another embedding; undefined where the row cannot be decrypted. */
+  async replaceEmbedding(key: CryptoKey, row: ExampleRow, vector: Float32Array): Promise<ArrayBuffer | undefined> {
+    const content = await this.#decryptRow(key, row);
+    if (!content) return undefined;
+    const parts = [bytesOf(vector), ...content.parts.slice(1)];
+    return encrypt(key, this.#context("example", row.id), { ...content, parts });
+  }
+
+  /** Undefined where the row was altered, or encrypted with another key. */
+  async decryptExample(key: CryptoKey, row: ExampleRow): Promise<DecryptedExample | undefined> {
+    const content = await this.#decryptRow(key, row);
+    if (!content) return undefined;
+    const { cipherText, model: _, name: __, ...facts } = row;
+    const { label } = content.facts as { label: string };
+    const vector = floatsOf(content.parts[0] as Uint8Array);
+    return { ...facts, label, vector, bytes: cipherText.byteLength };
+  }
+
+  /** Undefined where nothing was kept, or the row cannot be decrypted. */
+  async decryptInput(key: CryptoKey, row: ExampleRow): Promise<DecryptedInput | undefined> {
+    const content = await this.#decryptRow(key, row);
+    const { kept } = (content?.facts ?? {}) as { kept?: StoredInput };
+    return kept && content ? { kept, parts: content.parts.slice(1) } : undefined;
+  }
+
+  encryptVersion(key: CryptoKey, version: number, { facts, head }: NewVersion): Promise<ArrayBuffer> {
+    const { kind, labels, size } = head;
+    const parts = [head.weights, head.bias, head.means, head.limits].map(bytesOf);
+    return encrypt(key, this.#context("version", version), {
+      facts: { ...facts, head: { kind, labels, size } },
+      parts,
+    });
+  }
+
+  /** Undefined where the row was altered, or encrypted with another key. */
+  async decryptVersion(key: CryptoKey, row: VersionRow): Promise<StoredVersion | undefined> {
+    const content = await decrypt(key, this.#context("version", row.version), row.cipherText);
+    return content && versionOf(content, row);
+  }
+
+  #decryptRow(key: CryptoKey, { id, cipherText }: ExampleRow): Promise<PlainContent | undefined> {
+    return decrypt(key, this.#context("example", id), cipherText);
+  }
+
+  #context(kind: "example" | "version", id: string | number): string {
+    return JSON.stringify([kind, this.model, this.name, id]);
+  }
 }
 
-export function createRecordCipher(model: string, name: string): RecordCipher {
-  const context = (kind: "example" | "version", id: string | number) => JSON.stringify([kind, model, name, id]);
-  const openBox = (key: CryptoKey, { id, box }: ExampleRow) => decrypt(key, context("example", id), box);
+type StoredFacts = Omit<VersionFacts, "version" | "head"> & { head: Pick<Head, "kind" | "labels" | "size"> };
+
+function versionOf({ facts, parts }: PlainContent, { version, embedder, cipherText }: VersionRow): StoredVersion {
+  const { head, ...rest } = withCurrentNames(facts as object, ["trainedAt", "durationMs"]) as unknown as StoredFacts;
+  const arrays = parts.map(floatsOf) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const [weights, bias, means, limits] = arrays;
   return {
-    example: (key, { id, label, vector, input }) =>
-      encrypt(key, context("example", id), {
-        facts: { label, ...(input && { kept: input.facts }) },
-        parts: [bytesOf(vector), ...(input?.parts ?? [])],
-      }),
-    version: (key, number, made) => encrypt(key, context("version", number), contentOf(made)),
-    async embedded(key, row, vector) {
-      const content = await openBox(key, row);
-      if (!content) return undefined;
-      const parts = [bytesOf(vector), ...content.parts.slice(1)];
-      return encrypt(key, context("example", row.id), { ...content, parts });
-    },
-    async openExample(key, row) {
-      const found = await openBox(key, row);
-      if (!found) return undefined;
-      const { box, model: _, name: __, ...rest } = row;
-      const { label } = found.facts as { label: string };
-      return { ...rest, label, vector: floatsOf(found.parts[0] as Uint8Array), bytes: box.byteLength };
-    },
-    async openInput(key, row) {
-      const content = await openBox(key, row);
-      const { kept } = (content?.facts ?? {}) as { kept?: StoredInput };
-      return kept && content ? { kept, parts: content.parts.slice(1) } : undefined;
-    },
-    async openVersion(key, row) {
-      const found = await decrypt(key, context("version", row.version), row.box);
-      return found && versionOf(found, row);
-    },
-  };
-}
-
-function contentOf({ facts, head }: NewVersion): PlainContent {
-  const { kind, labels, size } = head;
-  const parts = [head.weights, head.bias, head.means, head.limits].map(bytesOf);
-  return { facts: { ...facts, head: { kind, labels, size } }, parts };
-}
-
-function versionOf({ facts, parts }: PlainContent, { version, embedder, box }: VersionRow): StoredVersion {
-  const { head: shape, ...rest } = facts as Omit<VersionFacts, "version" | "head"> & {
-    head: Pick<Head, "kind" | "labels" | "size">;
-  };
-  const [weights, bias, means, limits] = parts.map(floatsOf) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  return {
-    facts: { ...rest, version, head: shape.kind },
+    facts: { ...rest, version, head: head.kind },
     embedder,
-    head: { ...shape, weights, bias, means, limits },
-    bytes: box.byteLength,
+    head: { ...head, weights, bias, means, limits },
+    bytes: cipherText.byteLength,
   };
 }
+
+/** A row as it was read from the database, whichever release wrote it. */
+export const toExampleRow = (stored: ExampleRow): ExampleRow =>
+  withCurrentNames(stored, ["addedAt", "order", "cipherText"]) as unknown as ExampleRow;
+
+/** As {@link toExampleRow}. */
+export const toVersionRow = (stored: VersionRow): VersionRow =>
+  withCurrentNames(stored, ["cipherText"]) as unknown as VersionRow;

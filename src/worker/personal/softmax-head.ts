@@ -1,4 +1,4 @@
-// Trains the head of many examples: one softmax layer on embeddings, with tfjs, in steps between which predictions run.
+// Trains the softmax head: one layer on embeddings, with tfjs, in steps between which predictions run.
 import {
   add,
   dispose,
@@ -30,101 +30,107 @@ import { type Layer, type Row, standardize, unstandardize } from "./standardize.
 
 export interface TrainingBackend {
   lease: Lease;
-  turns: Scheduler;
+  scheduler: Scheduler;
   signal: AbortSignal;
-  /** `performance.now()` at which what is best is taken. */
-  until: number;
+  /** `performance.now()` at which the training ends with its best weights. */
+  deadline: number;
   onProgress(progress: TrainingProgress): void;
 }
 
-// Adam's own defaults (Kingma & Ba 2015, arXiv 1412.6980) but for the rate, which suits inputs of variance 1.
+// Adam's defaults (Kingma & Ba 2015, arXiv 1412.6980) except for the rate, which suits inputs of variance 1.
 const RATE = 0.02;
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;
-/** Of the weights' squares: with a handful of examples in a thousand dimensions any of them can be fitted. */
+/** Weight decay: without it a handful of examples in a thousand dimensions is overfitted. */
 const DECAY = 5e-3;
-// One read-back, and one look at the split that stops, for so many steps.
-const STEPS_A_LOOK = 10;
-const MOST_STEPS = 300;
-/** Looks without a better loss before it ends. */
+// Each check of the loss costs a read-back.
+const STEPS_PER_CHECK = 10;
+const MAX_STEPS = 300;
+/** Checks without a better loss before the training ends. */
 const PATIENCE = 5;
-/** Where there are too few examples to spare any for stopping. */
-const STEPS_UNWATCHED = 60;
-// Of the loss; less is rounding.
-const BETTER_BY = 1e-4;
+/** Where there are too few examples to use some for early stopping. */
+const STEPS_WITHOUT_STOP = 60;
+// A smaller improvement of the loss is rounding.
+const MIN_IMPROVEMENT = 1e-4;
 
 /**
- * Multinomial logistic regression by full-batch Adam; classes weigh the same however many examples they have. A quarter of the samples tells when to
- * stop; then all are trained on for as many steps. The gradient is written out, since it is `x'(p - y)`: it needs forward kernels only, which
- * every backend has. Rejects with `aborted`, or as `Lease.run` does.
+ * Multinomial logistic regression by full-batch Adam (Kingma & Ba 2015); all classes have the same weight, however many examples they have. A
+ * quarter of the samples decides when to stop; then all are trained on for as many steps. The gradient `x'(p - y)` is written out, so that it
+ * needs only forward kernels, which every backend has. Rejects with `aborted`, or as `Lease.run` does.
  */
-export async function fitSoftmax(samples: Sample[], base: Head, bench: TrainingBackend): Promise<Head> {
-  const scaled = standardize(samples, base.size);
+export async function fitSoftmax(samples: Sample[], base: Head, backend: TrainingBackend): Promise<Head> {
+  const standardized = standardize(samples, base.size);
   const classes = base.labels.length;
   const stops = stopSplit(samples.map((sample) => sample.class));
-  const watched = stops.some(Boolean);
-  let steps = STEPS_UNWATCHED;
-  if (watched) {
-    const shown = scaled.rows.filter((_, index) => !stops[index]);
-    const held = scaled.rows.filter((_, index) => stops[index]);
-    const half = (performance.now() + bench.until) / 2;
-    steps = (await descend(shown, held, classes, base.size, MOST_STEPS, { ...bench, until: half })).steps;
+  const isStoppedEarly = stops.some(Boolean);
+  let steps = STEPS_WITHOUT_STOP;
+  if (isStoppedEarly) {
+    const trained = standardized.rows.filter((_, index) => !stops[index]);
+    const stopping = standardized.rows.filter((_, index) => stops[index]);
+    const half = (performance.now() + backend.deadline) / 2;
+    const data = { trained, stopping, classes, size: base.size };
+    steps = (await descend(data, MAX_STEPS, { ...backend, deadline: half })).steps;
   }
-  const { layer } = await descend(scaled.rows, [], classes, base.size, steps, bench);
-  return { ...base, kind: "softmax", ...unstandardize(layer, scaled, base.size) };
+  const data = { trained: standardized.rows, stopping: [], classes, size: base.size };
+  const { layer } = await descend(data, steps, backend);
+  return { ...base, kind: "softmax", ...unstandardize(layer, standardized, base.size) };
 }
 
-interface Descent {
+interface DescentResult {
   layer: Layer;
+  /** After how many steps the loss was best. */
   steps: number;
 }
 
-async function descend(
-  shown: Row[],
-  held: Row[],
-  classes: number,
-  size: number,
-  most: number,
-  bench: TrainingBackend,
-): Promise<Descent> {
-  const { lease, turns, signal, until, onProgress } = bench;
-  // What was begun is ended in a turn too, so that the backend is the one that has the tensors.
-  const step = <T>(run: () => Promise<T>) => turns.runExclusive(() => lease.run(run), { priority: "low" });
+interface DescentData {
+  trained: Row[];
+  /** Rows whose loss decides when to stop; may be empty. */
+  stopping: Row[];
+  classes: number;
+  size: number;
+}
+
+async function descend(data: DescentData, maxSteps: number, backend: TrainingBackend): Promise<DescentResult> {
+  const { lease, scheduler, signal, deadline, onProgress } = backend;
+  // Also the clean-up: only then the active tfjs backend is the one that has the tensors.
+  const exclusively = <T>(run: () => Promise<T>) => scheduler.runExclusive(() => lease.run(run), { priority: "low" });
+  const isStoppedEarly = data.stopping.length > 0;
   let state: State | undefined;
   try {
-    state = await step(async () => createState(shown, held, classes, size));
-    const mine = state;
+    const current = await exclusively(async () => createState(data));
+    state = current;
     let best = { loss: Number.POSITIVE_INFINITY, steps: 0 };
     let done = 0;
-    // At least one look, however late it is.
-    while (done < most && (done === 0 || performance.now() < until)) {
-      if (signal.aborted) throw new InsituError("aborted", "The training was aborted.", {});
-      const count = Math.min(STEPS_A_LOOK, most - done);
-      const loss = await step(() => look(mine, count, done));
+    // At least one check, even after the deadline.
+    while (done < maxSteps && (done === 0 || performance.now() < deadline)) {
+      if (signal.aborted) throw new InsituError("aborted", "The training was aborted.");
+      const count = Math.min(STEPS_PER_CHECK, maxSteps - done);
+      const loss = await exclusively(() => runSteps(current, count, done));
       done += count;
-      onProgress({ phase: "train", done, total: most, ...(held.length > 0 && { loss }) });
-      if (held.length === 0 || loss < best.loss - BETTER_BY) best = { loss, steps: done };
-      else if (done - best.steps >= PATIENCE * STEPS_A_LOOK) break;
+      onProgress({ phase: "train", done, total: maxSteps, ...(isStoppedEarly && { loss }) });
+      if (!isStoppedEarly || loss < best.loss - MIN_IMPROVEMENT) best = { loss, steps: done };
+      else if (done - best.steps >= PATIENCE * STEPS_PER_CHECK) break;
     }
-    const layer = await step(() => read(mine));
-    return { layer, steps: Math.max(best.steps, STEPS_A_LOOK) };
+    const layer = await exclusively(() => readLayer(current));
+    return { layer, steps: Math.max(best.steps, STEPS_PER_CHECK) };
   } finally {
     const { tensors } = state ?? {};
-    // A device that died has taken them along.
-    if (tensors) await step(async () => dispose(tensors as never)).catch(() => undefined);
+    // A lost device has freed them already.
+    if (tensors) await exclusively(async () => dispose(tensors as never)).catch(() => undefined);
   }
 }
 
+/** `x`, `y`: inputs and one-hot classes; `m…`, `v…`: Adam's first and second moments of the weights `w` and the bias `b`. */
 interface State {
   tensors: Record<
-    "x" | "y" | "importance" | "heldX" | "heldY" | "heldImportance" | "w" | "b" | "mw" | "mb" | "vw" | "vb",
+    "x" | "y" | "importance" | "stopX" | "stopY" | "stopImportance" | "w" | "b" | "mw" | "mb" | "vw" | "vb",
     Tensor
   >;
-  isWatched: boolean;
+  isStoppedEarly: boolean;
 }
 
-function createState(shown: Row[], held: Row[], classes: number, size: number): State {
+function createState({ trained, stopping, classes, size }: DescentData): State {
   const matrix = (rows: Row[]) => {
     const values = new Float32Array(Math.max(1, rows.length) * size);
     for (const [index, row] of rows.entries()) values.set(row.values, index * size);
@@ -135,19 +141,27 @@ function createState(shown: Row[], held: Row[], classes: number, size: number): 
     for (const [index, row] of rows.entries()) values[index * classes + row.class] = 1;
     return keep(tensor2d(values, [Math.max(1, rows.length), classes]));
   };
-  const nothing = (...shape: [number, number]) => keep(tensor2d(new Float32Array(shape[0] * shape[1]), shape));
+  const zeros = (...shape: [number, number]) => keep(tensor2d(new Float32Array(shape[0] * shape[1]), shape));
   return {
-    isWatched: held.length > 0,
+    isStoppedEarly: stopping.length > 0,
     tensors: {
-      ...{ x: matrix(shown), y: targets(shown), importance: importance(shown, classes) },
-      ...{ heldX: matrix(held), heldY: targets(held), heldImportance: importance(held, classes) },
-      ...{ w: nothing(size, classes), mw: nothing(size, classes), vw: nothing(size, classes) },
-      ...{ b: nothing(1, classes), mb: nothing(1, classes), vb: nothing(1, classes) },
+      x: matrix(trained),
+      y: targets(trained),
+      importance: importance(trained, classes),
+      stopX: matrix(stopping),
+      stopY: targets(stopping),
+      stopImportance: importance(stopping, classes),
+      w: zeros(size, classes),
+      mw: zeros(size, classes),
+      vw: zeros(size, classes),
+      b: zeros(1, classes),
+      mb: zeros(1, classes),
+      vb: zeros(1, classes),
     },
   };
 }
 
-/** What each row counts: all rows add up to 1, and so do those of each class to the same. */
+/** The weight of each row: all rows add up to 1, and the rows of each class to the same share. */
 function importance(rows: Row[], classes: number): Tensor2D {
   const counts = new Float32Array(classes);
   for (const row of rows) counts[row.class] = (counts[row.class] as number) + 1;
@@ -156,8 +170,8 @@ function importance(rows: Row[], classes: number): Tensor2D {
   return keep(tensor2d(rows.length > 0 ? values : new Float32Array(1), [Math.max(1, rows.length), 1]));
 }
 
-/** So many steps, then the loss on the split that stops; of the last step's own samples where there is none. */
-async function look(state: State, count: number, done: number): Promise<number> {
+/** Runs `count` steps. Returns the loss of the stopping rows afterwards, or of the trained rows where there are none. */
+async function runSteps(state: State, count: number, done: number): Promise<number> {
   const { tensors } = state;
   for (let step = done + 1; step <= done + count; step += 1) {
     const fresh = tidy(() => advance(tensors, step));
@@ -167,10 +181,10 @@ async function look(state: State, count: number, done: number): Promise<number> 
     }
   }
   const loss = tidy((): Scalar => {
-    const [x, y, weight] = state.isWatched
-      ? [tensors.heldX, tensors.heldY, tensors.heldImportance]
+    const [x, y, weight] = state.isStoppedEarly
+      ? [tensors.stopX, tensors.stopY, tensors.stopImportance]
       : [tensors.x, tensors.y, tensors.importance];
-    const p = predicted(x as Tensor, tensors);
+    const p = probabilities(x as Tensor, tensors);
     return neg(sum(mul(sum(mul(log(add(p, EPSILON)), y as Tensor), 1, true), weight as Tensor))) as Scalar;
   });
   try {
@@ -180,12 +194,13 @@ async function look(state: State, count: number, done: number): Promise<number> 
   }
 }
 
-function predicted(x: Tensor, { w, b }: State["tensors"]): Tensor2D {
+function probabilities(x: Tensor, { w, b }: State["tensors"]): Tensor2D {
   return softmax(add(matMul(x as Tensor2D, w as Tensor2D), b)) as Tensor2D;
 }
 
+/** One step of Adam. */
 function advance(t: State["tensors"], step: number): Record<string, Tensor> {
-  const error = mul(sub(predicted(t.x, t), t.y), t.importance) as Tensor2D;
+  const error = mul(sub(probabilities(t.x, t), t.y), t.importance) as Tensor2D;
   const gradient = { w: add(matMul(t.x as Tensor2D, error, true), mul(t.w, DECAY)), b: sum(error, 0, true) };
   const fresh: Record<string, Tensor> = {};
   for (const name of ["w", "b"] as const) {
@@ -200,8 +215,8 @@ function advance(t: State["tensors"], step: number): Record<string, Tensor> {
   return fresh;
 }
 
-/** Rows by class, as heads have them. */
-async function read({ tensors }: State): Promise<Layer> {
+/** Transposed, since a head has one row for each class. */
+async function readLayer({ tensors }: State): Promise<Layer> {
   const rows = transpose(tensors.w);
   try {
     const [weights, bias] = await Promise.all([rows.data(), tensors.b.data()]);

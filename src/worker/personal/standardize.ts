@@ -1,4 +1,4 @@
-// Brings embeddings around 0 with a variance of 1 before a layer is trained on them, and the layer back; pure.
+// Standardizes embeddings before a layer is trained on them, and converts the layer to plain embeddings afterwards; pure.
 import type { Sample } from "./head.js";
 
 export interface Layer {
@@ -11,14 +11,14 @@ export interface Row {
   class: number;
 }
 
-export interface Scaled {
+export interface StandardizedRows {
   rows: Row[];
   centre: Float32Array;
   scale: number;
 }
 
-/** Around 0 with a mean variance of 1, so that one rate suits all embeddings. */
-export function standardize(samples: Sample[], size: number): Scaled {
+/** Mean 0 and a mean variance of 1, so that one learning rate suits all embeddings. */
+export function standardize(samples: Sample[], size: number): StandardizedRows {
   const centre = new Float32Array(size);
   for (const { vector } of samples)
     for (let i = 0; i < size; i += 1) centre[i] = (centre[i] as number) + (vector[i] as number) / samples.length;
@@ -33,8 +33,8 @@ export function standardize(samples: Sample[], size: number): Scaled {
   return { rows, centre, scale };
 }
 
-/** The same layer for embeddings as they are: w'(x - c) / s + b = (w / s)'x + (b - w'c / s). */
-export function unstandardize({ weights, bias }: Layer, { centre, scale }: Scaled, size: number): Layer {
+/** The same layer for embeddings that are not standardized: w'(x - c) / s + b = (w / s)'x + (b - w'c / s). */
+export function unstandardize({ weights, bias }: Layer, { centre, scale }: StandardizedRows, size: number): Layer {
   const own = weights.map((weight) => weight / scale);
   return {
     weights: own,

@@ -1,10 +1,10 @@
-// An input that is kept with its example, so that another version of the model can embed it again.
+// Converts an input to what is stored with its example, and back, so that another release of the base model can embed it again.
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { WireInput } from "../../shared/protocol.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
 import { bytesOf, type PlainContent } from "./aes-gcm.js";
 
-/** Facts and bytes, as a box holds them. */
+/** What is stored beside the bytes of an input. */
 export type StoredInput =
   | { kind: "image"; type: string }
   | { kind: "numbers"; arrays: { name?: string; of: ArrayKind }[] };
@@ -13,13 +13,12 @@ export type ArrayKind = "float32" | "int32" | "uint8";
 export const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
 
 // Twice the longer side of most models' inputs: a later model may read more pixels than this one.
-const MOST_PIXELS_A_SIDE = 640;
+const MAX_SIDE = 640;
 // JPEG's usual "visually lossless"; an embedding moves by less than between two frames of a camera.
 const QUALITY = 0.92;
 
 /**
- * A picture becomes a JPEG of its own, made of pixels only: what a file said beside them (place, camera, time) is not kept. The input can be used
- * afterwards.
+ * Encodes an image anew as JPEG, so that metadata of a file (place, camera, time) is not stored. Does not consume the input.
  */
 export async function toStoredInput(input: WireInput): Promise<PlainContent> {
   switch (input.kind) {
@@ -68,16 +67,19 @@ function kindOf(data: TypedArray): ArrayKind {
 
 async function toJpeg(image: ImageBitmap | VideoFrame | Blob): Promise<Blob> {
   const bitmap = await createImageBitmap(image).catch((error: unknown) => {
-    throw asInsituError(error, "input_invalid", "The picture that was to be kept cannot be read");
+    throw asInsituError(error, "input_invalid", "The image cannot be kept, since it cannot be decoded");
   });
   try {
-    const scale = Math.min(1, MOST_PIXELS_A_SIDE / Math.max(bitmap.width, bitmap.height));
+    const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = new OffscreenCanvas(
       Math.max(1, Math.round(bitmap.width * scale)),
       Math.max(1, Math.round(bitmap.height * scale)),
     );
     const context = canvas.getContext("2d");
-    if (!context) throw new InsituError("input_invalid", "The browser gave no canvas to keep the picture with.");
+    if (!context) {
+      const message = `The image cannot be kept: the browser could not create a ${canvas.width} x ${canvas.height} canvas.`;
+      throw new InsituError("input_invalid", message);
+    }
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     return await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
   } finally {

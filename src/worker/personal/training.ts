@@ -1,4 +1,4 @@
-// One training: examples to heads, the better of them by held-out examples, and whether it replaces the one in use.
+// One training: fits the heads, chooses the better one on held-out examples, and decides whether it replaces the version in use.
 import { InsituError } from "../../shared/errors.js";
 import type { ModelRef } from "../../shared/types/model.js";
 import type { HeadAccuracy, HeadKind, TrainingTrigger } from "../../shared/types/personal.js";
@@ -6,116 +6,116 @@ import { type EvaluatedHead, measureAccuracy } from "./evaluate.js";
 import type { Head, Sample } from "./head.js";
 import { holdOut } from "./hold-out.js";
 import { fitNearestMean } from "./nearest-mean.js";
-import type { DecryptedModel, NewVersion, StoredVersion } from "./record-cipher.js";
+import type { DecryptedExample, NewVersion, StoredVersion } from "./record-cipher.js";
 import { fitSoftmax, type TrainingBackend } from "./softmax-head.js";
 
-/** Fewer than this a class, and a thousand weights a class have nothing to be learned from. */
-const LEAST_A_CLASS = 2;
+/** With fewer examples of a class, its thousand weights cannot be trained. */
+const MIN_PER_CLASS = 2;
 
 export interface TrainingDeps {
-  /** Those that can be used, in the order of teaching. */
-  examples: DecryptedModel[];
-  /** The version in use, where it can be used. */
-  running?: StoredVersion;
+  /** Those that the loaded model can use, in the order in which they were added. */
+  examples: DecryptedExample[];
+  /** The version in use, where the loaded model can use it. */
+  active?: StoredVersion;
   embedder: string;
   base: ModelRef;
   trigger: TrainingTrigger;
-  bench: TrainingBackend;
+  backend: TrainingBackend;
 }
 
 export interface TrainingResult {
-  made: NewVersion;
-  /** What each example is from now on. */
+  version: NewVersion;
+  /** By id: whether the example is held out from now on. */
   heldOut: Map<string, boolean>;
 }
 
-export async function trainVersion(parts: TrainingDeps): Promise<TrainingResult> {
-  const { examples, running, embedder, base, trigger, bench } = parts;
+export async function trainVersion(deps: TrainingDeps): Promise<TrainingResult> {
+  const { examples, active, embedder, base, trigger, backend } = deps;
   const started = performance.now();
-  const out = holdOut(examples);
-  const shown = examples.filter(({ id }) => !out.has(id));
-  const held = examples.filter(({ id }) => out.has(id));
-  const labels = [...new Set(shown.map(({ label }) => label))];
-  const [first] = shown;
+  const heldOutIds = holdOut(examples);
+  const trained = examples.filter(({ id }) => !heldOutIds.has(id));
+  const heldOut = examples.filter(({ id }) => heldOutIds.has(id));
+  const labels = [...new Set(trained.map(({ label }) => label))];
+  const [first] = trained;
   if (!first) {
-    const message = "There is nothing to learn from yet: add an example first.";
+    const message = "There is nothing to train on: call addExample first.";
     throw new InsituError("input_invalid", message, { examples: examples.length });
   }
-  const samples = shown.map(({ vector, label }): Sample => ({ vector, class: labels.indexOf(label) }));
+  const samples = trained.map(({ vector, label }): Sample => ({ vector, class: labels.indexOf(label) }));
   const nearest = fitNearestMean(samples, labels, first.vector.length);
   const heads: Head[] = [nearest];
-  if (canBeTrained(samples, labels.length)) heads.push(await fitSoftmax(samples, nearest, bench));
-  bench.onProgress({ phase: "judge", done: 0, total: held.length });
-  const judged = heads.map((head) => ({ head, judged: measureAccuracy(head, held) }));
-  const best = judged.reduce((a, b) => (isBetter(b.judged, a.judged) ? b : a));
-  const before = running && held.length > 0 ? measureAccuracy(running.head, held) : undefined;
-  const activated = !before || best.judged.correct >= before.correct;
-  bench.onProgress({ phase: "judge", done: held.length, total: held.length });
+  if (canBeTrained(samples, labels.length)) heads.push(await fitSoftmax(samples, nearest, backend));
+  backend.onProgress({ phase: "judge", done: 0, total: heldOut.length });
+  const evaluated = heads.map((head) => ({ head, accuracy: measureAccuracy(head, heldOut) }));
+  const best = evaluated.reduce((a, b) => (isBetter(b.accuracy, a.accuracy) ? b : a));
+  const before = active && heldOut.length > 0 ? measureAccuracy(active.head, heldOut) : undefined;
+  const activated = !before || best.accuracy.correct >= before.correct;
+  backend.onProgress({ phase: "judge", done: heldOut.length, total: heldOut.length });
   const facts = {
-    ...(running && { parent: running.facts.version }),
+    ...(active && { parent: active.facts.version }),
     trainedAt: Date.now(),
     trigger,
     head: best.head.kind,
     labels,
-    counts: countsOf(examples, out),
-    judged: Object.fromEntries(judged.map(({ head, judged }) => [head.kind, told(judged)])) as Partial<
+    counts: countsOf(examples, heldOutIds),
+    judged: Object.fromEntries(evaluated.map(({ head, accuracy }) => [head.kind, withoutLoss(accuracy)])) as Partial<
       Record<HeadKind, HeadAccuracy>
     >,
-    ...(before && { before: told(before) }),
+    ...(before && { before: withoutLoss(before) }),
     activated,
-    reason: reasonOf(judged, best.head.kind, before, activated),
+    reason: reasonOf(evaluated, best.head.kind, before, activated),
     base,
     durationMs: performance.now() - started,
-    backend: bench.lease.target.backend,
+    backend: backend.lease.target.backend,
   };
   return {
-    made: { facts, embedder, head: best.head },
-    heldOut: new Map(examples.map(({ id }) => [id, out.has(id)])),
+    version: { facts, embedder, head: best.head },
+    heldOut: new Map(examples.map(({ id }) => [id, heldOutIds.has(id)])),
   };
 }
 
 function canBeTrained(samples: Sample[], classes: number): boolean {
   const counts = Array.from({ length: classes }, (_, index) => samples.filter((one) => one.class === index).length);
-  return classes > 1 && counts.every((count) => count >= LEAST_A_CLASS);
+  return classes > 1 && counts.every((count) => count >= MIN_PER_CLASS);
 }
 
-/** Of two that are as often right, the one that is surer of the truth. Without held-out examples the simpler one stays. */
+/** Of two that are equally accurate, the one with the smaller loss. Without held-out examples the simpler one stays. */
 function isBetter(one: EvaluatedHead, other: EvaluatedHead): boolean {
   if (one.examples === 0) return false;
   return one.correct === other.correct ? one.loss < other.loss : one.correct > other.correct;
 }
 
-function told({ loss: _, ...judgement }: EvaluatedHead): HeadAccuracy {
-  return judgement;
+function withoutLoss({ loss: _, ...accuracy }: EvaluatedHead): HeadAccuracy {
+  return accuracy;
 }
 
-function countsOf(examples: DecryptedModel[], out: ReadonlySet<string>) {
+function countsOf(examples: DecryptedExample[], heldOutIds: ReadonlySet<string>) {
   const counts = new Map<string, { trained: number; heldOut: number }>();
   for (const { id, label } of examples) {
     const count = counts.get(label) ?? { trained: 0, heldOut: 0 };
-    if (out.has(id)) count.heldOut += 1;
+    if (heldOutIds.has(id)) count.heldOut += 1;
     else count.trained += 1;
     counts.set(label, count);
   }
-  // A label may be any text, also one that sets a prototype in a plain assignment.
+  // A label may be any string, also `__proto__`, which a plain assignment would take for the prototype.
   return Object.fromEntries(counts);
 }
 
 const NAMES: Record<HeadKind, string> = { "nearest-mean": "nearest class mean", softmax: "softmax layer" };
 
 function reasonOf(
-  judged: { head: Head; judged: EvaluatedHead }[],
-  taken: HeadKind,
+  evaluated: { head: Head; accuracy: EvaluatedHead }[],
+  chosen: HeadKind,
   before: EvaluatedHead | undefined,
   activated: boolean,
 ): string {
-  const [first] = judged;
-  const n = first?.judged.examples ?? 0;
+  const [first] = evaluated;
+  const n = first?.accuracy.examples ?? 0;
   if (n === 0)
-    return `Nearest class mean: with fewer than four examples of a class none is held out to judge others by.`;
-  const each = judged.map(({ head, judged }) => `${NAMES[head.kind]} ${judged.correct}`).join(", ");
-  const why = `Of ${n} held-out examples right: ${each}. The ${NAMES[taken]} was taken.`;
+    return "Nearest class mean: with fewer than four examples of a class, none is held out to compare heads on.";
+  const each = evaluated.map(({ head, accuracy }) => `${NAMES[head.kind]} ${accuracy.correct}`).join(", ");
+  const why = `Correct of ${n} held-out examples: ${each}. The ${NAMES[chosen]} was chosen.`;
   if (!before) return why;
-  const use = activated ? "so this one is used" : "so that one stays in use";
-  return `${why} The version before gets ${before.correct} right, ${use}.`;
+  const use = activated ? "so this version is used" : "so it stays in use";
+  return `${why} The version in use before gets ${before.correct} right, ${use}.`;
 }

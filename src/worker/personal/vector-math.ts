@@ -1,6 +1,6 @@
-// What heads do with embeddings: unit length, class means, cosine distance; pure functions.
+// Vector functions that heads need: unit length, inner product, cosine distance; pure.
 
-/** Of length 1, so that only direction counts; zeros stay zeros. */
+/** Scales to length 1, so that only the direction counts; a zero vector stays one. */
 export function unit(vector: ArrayLike<number>): Float32Array {
   let square = 0;
   for (let i = 0; i < vector.length; i += 1) square += (vector[i] as number) ** 2;
@@ -19,7 +19,7 @@ export function addTo(sum: Float32Array, vector: Float32Array, factor = 1): void
   for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + factor * (vector[i] as number);
 }
 
-/** 0: the same direction, 1: a right angle, 2: opposite. Both of unit length. */
+/** From 0, the same direction, to 2, the opposite one. Both must be of unit length. */
 export function cosineDistance(a: Float32Array, b: Float32Array, offset = 0): number {
   return Math.max(0, 1 - dot(a, b, offset));
 }

@@ -1,4 +1,4 @@
-// The demo as a visitor meets it: `npm start`'s own script, its built page and its collector, in real Chromium.
+// The demo in Chromium: the script of `npm start`, its built page and its collector.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -97,7 +97,7 @@ test("a picked file is recognised", async () => {
   expect(await found()).toContain("person");
 });
 
-test("a file that is no picture is refused in words, and the next one works", async () => {
+test("a file that is not an image is refused with a message, and the next one works", async () => {
   const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture at all") };
   await page.getByLabel("Choose a picture").setInputFiles(notes);
   await said(/No result for notes\.txt/);
@@ -108,7 +108,7 @@ test("a file that is no picture is refused in words, and the next one works", as
   expect(await page.locator("#failure").isHidden()).toBe(true);
 });
 
-test("a pasted and a dropped picture are recognised", async () => {
+test("a pasted and a dropped image are recognised", async () => {
   for (const [kind, name] of [
     ["paste", "Pasted picture"],
     ["drop", "dropped.jpg"],
@@ -132,7 +132,7 @@ test("the camera is followed until it is stopped", async () => {
   await page.getByRole("button", { name: "Use the camera" }).click();
   await expect.poll(found, { timeout: SLOW_MS }).toContain("cup");
   expect(await page.locator('#samples [aria-pressed="true"]').count()).toBe(0);
-  await expect.poll(() => text("#caption"), { timeout: SLOW_MS }).toMatch(/[\d.]+ pictures a second/);
+  await expect.poll(() => text("#caption"), { timeout: SLOW_MS }).toMatch(/[\d.]+ frames per second/);
   await page.getByRole("button", { name: "Stop the camera" }).click();
   await said(/camera is off/);
   expect(await page.locator("#video").isHidden()).toBe(true);
@@ -186,11 +186,11 @@ test.each([
 });
 
 test("a thousand digits that were held back are read, and page, collector and training agree on how many are right", async () => {
-  await page.getByRole("button", { name: "Read 1,000 new digits" }).click();
+  await page.getByRole("button", { name: "Test on 1,000 digits" }).click();
   const answer = () => text("#check-said");
   await expect
     .poll(answer, { timeout: SLOW_MS })
-    .toMatch(/^\d+ of 1000 right: [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %\.$/);
+    .toMatch(/^\d+ of 1000 correct: [\d.]+ %, 95 % confidence interval [\d.]+ to [\d.]+ %\.$/);
   const [right = 0, , share, , low, high] = ((await answer()).match(/[\d.]+(?= )/g) ?? []).map(Number);
   expect(Math.abs(right / 1000 - digitsManifest.metrics.heldOutAccuracy)).toBeLessThanOrEqual(0.002);
   expect(share).toBe(right / 10);
@@ -233,6 +233,6 @@ test("with the server gone and the network off, the page opens from its own cach
   expect(await page.locator("#failure").isHidden()).toBe(true);
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// The page For you as a person walks it: choose films of a genre, see the list follow and say why, come back, and have it forgotten.
+// The demo's page For you: choose films of a genre, see the order change with a reason, come back, and forget it.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -91,7 +91,7 @@ test("three films of one genre are chosen, by mouse and keyboard: the genre rise
     .getByRole("button", { name: /^Watch/ })
     .first()
     .click();
-  await said(/^You watch .*new order; first is/);
+  await said(/^You watch .*reordered\. First is/);
   expect(await text("#opened")).toContain(GENRE);
   // The focus went on to the film that took the place.
   for (let n = 0; n < 2; n += 1) {
@@ -121,7 +121,7 @@ test("what is sent away goes, and does not come back", async () => {
     .getByRole("button", { name: `Not for me: ${name}` })
     .first()
     .click();
-  await said(/^Sent away: /);
+  await said(/^Removed: /);
   expect(await page.locator("#mine h4").allInnerTexts()).not.toContain(name);
 });
 
@@ -130,17 +130,17 @@ test("the next visit knows it still", async () => {
   await open();
   expect(await ofGenre()).toBeGreaterThan(2);
   expect((await page.locator("#likes li").first().innerText()).split("\n")[0]).toBe(likes.split("\n")[0]);
-  expect(await text("#kept")).toMatch(/^\d+ events are kept/);
+  expect(await text("#kept")).toMatch(/^\d+ events are stored/);
 });
 
 test("trying new things gives another order", async () => {
   const names = () => page.locator("#mine h4").allInnerTexts();
   const sure = await names();
-  for (const how of ["by chance", "whenever in doubt"]) {
-    await page.getByLabel("Try new things").selectOption({ label: how });
+  for (const how of ["at random", "when uncertain"]) {
+    await page.getByLabel("Suggest new things").selectOption({ label: how });
     await expect.poll(names).not.toEqual(sure);
   }
-  await page.getByLabel("Try new things").selectOption({ label: "never" });
+  await page.getByLabel("Suggest new things").selectOption({ label: "never" });
 });
 
 test.each([
@@ -166,8 +166,8 @@ test("what was learned is exported, removed, and imported again; another file is
   await (await download).saveAs(file);
   expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ format: "insitu-ranking", model: "ranker" });
 
-  await page.getByRole("button", { name: "Reset what was learned" }).click();
-  await said(/All that was learned is removed/);
+  await page.getByRole("button", { name: "Delete what was learned" }).click();
+  await said(/Everything that was learned was deleted/);
   await expect.poll(() => text("#likes")).toContain("Nothing yet");
   expect(await page.locator("#mine h4").allInnerTexts()).toEqual(await page.locator("#plain .name").allInnerTexts());
   await open();
@@ -208,6 +208,6 @@ test("two tabs that are clicked at once lose nothing, and both know all of it", 
   await other.close();
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

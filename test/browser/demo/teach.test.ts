@@ -1,4 +1,4 @@
-// The page Teach as a person walks it: classes taught from samples, files and a camera, tried, trained, reverted, saved, forgotten and loaded.
+// The demo's page Teach: classes taught from samples, files and a camera, tried, trained, reverted, exported, forgotten and imported.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -76,16 +76,16 @@ afterAll(async () => {
 
 test("an empty page says what to do, and a trial says that nothing is taught", async () => {
   await open();
-  expect(await text("#empty")).toMatch(/^Nothing is taught yet/);
+  expect(await text("#empty")).toMatch(/^No classes yet/);
   await press("New crop of brick");
-  await expect.poll(answer).toBe("Teach something first.");
+  await expect.poll(answer).toBe("Add examples first.");
   expect(await failure()).toBe(false);
 });
 
 test("three surfaces are taught from crops; crops of the other halves are told apart, and coffee is unknown; no task is long", async () => {
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.evaluate(() => void (window as unknown as { long: number[] }).long.splice(0));
-  await press("Use three sample surfaces");
+  await press("Add sample classes");
   await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^15 pictures of 3 classes/);
   // It trains by itself; how it is found out by its version.
   await expect.poll(versions, { timeout: SLOW_MS }).not.toEqual([]);
@@ -97,7 +97,7 @@ test("three surfaces are taught from crops; crops of the other halves are told a
   }
   await press(/Coffee/);
   await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^Unknown/);
-  expect(await text("#how")).toMatch(/version \d+, in [\d.]+ m?s on wasm, [\d.]+ times as far/);
+  expect(await text("#how")).toMatch(/version \d+, in [\d.]+ m?s on wasm, distance [\d.]+ times/);
   const long = await page.evaluate(() => (window as unknown as { long: number[] }).long);
   expect(long.filter((duration) => duration > LONG_MS)).toEqual([]);
 });
@@ -120,9 +120,9 @@ test("a class of one's own comes from files, by keyboard alone", async () => {
   await page.locator("#class-name").focus();
   await page.keyboard.type("coffee");
   await page.keyboard.press("Enter");
-  await said(/The class coffee is there/);
+  await said(/Class coffee added/);
   await page.getByLabel("Choose pictures of coffee").setInputFiles([join("demo/public/photos", "coffee.jpg")]);
-  await said(/A picture of coffee learned/);
+  await said(/1 picture of coffee added/);
   const remove = page.getByRole("button", { name: "Remove picture 1 of coffee" });
   await expect.poll(() => remove.count()).toBe(1);
   await remove.focus();
@@ -132,7 +132,7 @@ test("a class of one's own comes from files, by keyboard alone", async () => {
   await expect.poll(() => page.getByRole("heading", { name: "coffee" }).count()).toBe(0);
 });
 
-test("a file that is no picture is told in words", async () => {
+test("a file that is not an image is refused with a message", async () => {
   await page
     .getByLabel("Choose pictures of brick")
     .setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
@@ -144,7 +144,7 @@ test("a file that is no picture is told in words", async () => {
 test("the camera teaches while a button is held, and is looked at frame by frame", async () => {
   const before = Number((await text("#facts")).match(/^\d+/)?.[0]);
   await press("Use the camera");
-  await expect.poll(answer, { timeout: SLOW_MS }).not.toBe("Teach something first.");
+  await expect.poll(answer, { timeout: SLOW_MS }).not.toBe("Add examples first.");
   const hold = page.getByRole("button", { name: "Hold to take pictures of brick" });
   await hold.press(" ");
   await expect
@@ -180,26 +180,26 @@ test.each([
 });
 
 test("consent that is taken back stops learning", async () => {
-  await page.getByLabel("This page may learn from me").uncheck();
+  await page.getByLabel("Allow this page to learn from my pictures").uncheck();
   await press("Add 5 crops of grass");
   await expect.poll(() => text("#failure"), { timeout: SLOW_MS }).toMatch(/without consent/);
   await page.getByRole("button", { name: "Close" }).click();
-  await page.getByLabel("This page may learn from me").check();
+  await page.getByLabel("Allow this page to learn from my pictures").check();
 });
 
 test("all is saved, forgotten after a question, and loaded again", async () => {
   const facts = await text("#facts");
   const download = page.waitForEvent("download");
-  await press("Save to a file");
+  await press("Export to a file");
   const file = join(folder, "mine.insitu");
   await (await download).saveAs(file);
   expect((await stat(file)).size).toBeGreaterThan(100_000);
-  await press("Forget everything");
-  await page.getByRole("dialog").getByRole("button", { name: "Keep it" }).click();
+  await press("Delete everything");
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   expect(await text("#facts")).toBe(facts);
-  await press("Forget everything");
-  await page.getByRole("dialog").getByRole("button", { name: "Forget it" }).click();
-  await said(/^Everything is forgotten/);
+  await press("Delete everything");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await said(/^Everything was deleted/);
   await expect.poll(() => text("#facts")).toMatch(/^0 pictures/);
   expect(await versions()).toEqual([]);
   await page
@@ -207,10 +207,10 @@ test("all is saved, forgotten after a question, and loaded again", async () => {
     .setInputFiles({ name: "x", mimeType: "text/plain", buffer: Buffer.from("x".repeat(99)) });
   await expect.poll(() => text("#failure")).toMatch(/cannot be imported/);
   await page.locator("#import").setInputFiles(file);
-  await said(/^Loaded \d+ pictures and \d+ versions/);
+  await said(/^Imported \d+ pictures and \d+ versions/);
   await expect.poll(() => text("#facts")).toMatch(new RegExp(`^${facts.split(",")[0]},`));
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

@@ -1,22 +1,8 @@
-// Watching a real playing video and a canvas: what is shown is predicted, the newest frame wins, and it ends when it should.
+// Watching a playing video and a canvas: the newest frame is predicted, and watching ends when it should.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { Model, WatchSource } from "../../../src/index.js";
-import { type LibraryPage, openLibrary } from "../../support/page.js";
-
-declare global {
-  interface Window {
-    model: Model<"classification">;
-    /** Draws a digit on a canvas of 28 x 28 pixels. */
-    draw(canvas: HTMLCanvasElement, digit: number): void;
-    /** A video that plays what is drawn on `canvas`, each time it is drawn. */
-    play(canvas: HTMLCanvasElement): Promise<HTMLVideoElement>;
-    /** A file with `digits`, each shown for a fifth of a second. */
-    film(digits: number[]): Promise<Blob>;
-    wait(ms: number): Promise<void>;
-    /** How many frame callbacks are waited for. */
-    callbacks: number;
-  }
-}
+import type { WatchSource } from "../../../src/index.js";
+import type { LibraryPage } from "../../support/page.js";
+import { openSharedLibrary } from "../../support/shared-browser.js";
 
 let library: LibraryPage;
 
@@ -24,7 +10,7 @@ let library: LibraryPage;
 vi.setConfig({ testTimeout: 20_000 });
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {
@@ -152,7 +138,7 @@ test("a caller that is slow gets a fresh frame, at most one call runs, and the r
   for (const queue of result.queued) expect(queue).toBeLessThan(20);
 });
 
-test("a film ends the walk when it ends, and its last picture is predicted", async () => {
+test("a film ends the loop when it ends, and its last frame is predicted", async () => {
   const result = await library.page.evaluate(async () => {
     const canvas = document.createElement("canvas");
     const alone: Record<number, string | undefined> = {};
@@ -246,7 +232,7 @@ test("a prediction that fails rejects the walk: an empty canvas, a model that wa
     const canvas = document.createElement("canvas");
     return [await walk(empty).catch(code), await walk(canvas, () => window.model.dispose()).catch(code)];
   });
-  expect(codes).toEqual(["input_invalid", "aborted"]);
+  expect(codes).toEqual(["input_invalid", "disposed"]);
 });
 
 test("where the browser tells of no video frames, repaints at which the video has moved on count", async () => {

@@ -1,30 +1,11 @@
-// Hostile messages to the page, to the worker and from it: none of them hangs, ends, answers or changes anything that is not theirs.
+// Hostile messages between page and worker: none hangs, ends, answers or changes anything else.
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { Client, Model } from "../../../src/index.js";
-import { type LibraryPage, openLibrary } from "../../support/page.js";
+import type { LibraryPage } from "../../support/page.js";
+import { openSharedLibrary } from "../../support/shared-browser.js";
+import type { WorkerAnswer } from "../../support/window.js";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-declare global {
-  interface Window {
-    client: Client;
-    digits: Model<"classification">;
-    /** The worker of `client`, as an app that passed a function has it. */
-    handle: Worker;
-    /** Workers that were started: one that died would be replaced, and its calls repeated. */
-    started: number;
-    /** Sends a request as comlink does; the worker's answer, or `undefined` after half a second. */
-    request(path: unknown[], given: unknown, more?: object): Promise<Answer | undefined>;
-    /** What of the worker's prototypes was changed, and how many predictions its host gives. */
-    inspect(): Promise<string[]>;
-  }
-}
-
-interface Answer {
-  name?: string;
-  value?: { code?: string; message?: string };
-}
 
 const NOISY = `import "/dist/worker.js";
 const clean = new Set([Object, Function, Array, Promise].flatMap((type) => Reflect.ownKeys(type.prototype).map(String)));
@@ -39,18 +20,15 @@ addEventListener("message", ({ data }) => {
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary(
-    {},
-    {
-      routes: [
-        (req, res) => {
-          if (req.url !== "/noisy.js") return false;
-          res.writeHead(200, { "Content-Type": "text/javascript" }).end(NOISY);
-          return true;
-        },
-      ],
-    },
-  );
+  library = await openSharedLibrary({
+    routes: [
+      (req, res) => {
+        if (req.url !== "/noisy.js") return false;
+        res.writeHead(200, { "Content-Type": "text/javascript" }).end(NOISY);
+        return true;
+      },
+    ],
+  });
 });
 afterAll(() => library?.close());
 beforeEach(async () => {
@@ -84,9 +62,9 @@ beforeEach(async () => {
       const id = crypto.randomUUID();
       const argumentList = Array.isArray(given) ? given.map((value) => ({ type: "RAW", value })) : given;
       const message = { id, type: "APPLY", path, argumentList, ...more };
-      return ask<Answer>(
+      return ask<WorkerAnswer>(
         () => window.handle.postMessage(message),
-        (data) => ((data as { id?: string } | null)?.id === id ? (data as Answer) : undefined),
+        (data) => ((data as { id?: string } | null)?.id === id ? (data as WorkerAnswer) : undefined),
       );
     };
     window.inspect = async () =>
@@ -206,13 +184,13 @@ test("requests with arguments of another kind are answered with a typed error, a
       ["predict", []],
       ["predict", ["1", "1", { kind: "tensor", data: new Float32Array(784) }]],
       ["predict", [1e6, 1, { kind: "tensor", data: new Float32Array(784) }, "urgent"]],
-      ["predict", [1e6, 99, { kind: "tensor", data: new Float32Array(784) }]],
+      ["predict", [1e6, 99, { kind: "tensor", data: new Float32Array(784) }, {}]],
       ["connect", [{}, {}]],
       ["load", [1e6, "not an address", {}]],
       ["load", [1e6, "file:///etc/passwd", {}]],
       ["load", [1e6, "http://127.0.0.1:1/", null]],
-      ["deletePackage", [{}]],
-      ["pinPackage", ["http://127.0.0.1:1/", "yes"]],
+      ["deletePackage", [1e6, {}]],
+      ["pinPackage", [1e6, "http://127.0.0.1:1/", "yes"]],
       ["abort", ["all"]],
     ];
     const codes: [string, string | undefined][] = [];
@@ -224,7 +202,7 @@ test("requests with arguments of another kind are answered with a typed error, a
     return { codes, value: value.length, alive: await window.inspect() };
   });
   // A model that is not there was disposed.
-  const expected = codes.map(([method], place) => [method, place === 27 ? "aborted" : "input_invalid"]);
+  const expected = codes.map(([method], place) => [method, place === 27 ? "disposed" : "input_invalid"]);
   expect(codes).toEqual(expected);
   expect({ value, alive }).toEqual({ value: 10, alive: [] });
 });
@@ -232,7 +210,7 @@ test("requests with arguments of another kind are answered with a typed error, a
 test("a second connect is refused: the page keeps its events", async () => {
   const code = await library.page.evaluate(async () => {
     const { port1, port2 } = new MessageChannel();
-    const config = { backends: ["cpu"], storage: { name: "other", maxBytes: 1, expected: false }, maxThreads: 1, closed: [], me: "x" }; // biome-ignore format: one line
+    const config = { backends: ["cpu"], storage: { name: "other", maxBytes: 1, expected: false }, maxThreads: 1, shutDownWorkers: [], workerId: "x" }; // biome-ignore format: one line
     const argumentList = [
       { type: "RAW", value: config },
       { type: "HANDLER", name: "proxy", value: port2 },

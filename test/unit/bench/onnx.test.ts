@@ -1,4 +1,4 @@
-// The converter that writes the benchmark's ONNX twins: layouts, padding, ranges, bytes. That twins compute the same, the bench checks.
+// Tests the benchmark's ONNX converter: layouts, padding, ranges, bytes. The benchmark itself compares the outputs.
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { permute } from "../../../bench/peers/onnx/build.js";
@@ -38,7 +38,7 @@ describe("layout", () => {
     expect(graph.outputs.map((output) => output.name)).toEqual(outputs);
   });
 
-  it("puts a convolution's filter into the order out, in, height, width and pads as SAME does", () => {
+  it("transposes a convolution's filter to out, in, height, width and pads like SAME", () => {
     const filter = { shape: [3, 3, 2, 4], data: Float32Array.from({ length: 72 }, (_, index) => index) };
     const attributes = { strides: list(1, 2, 2, 1), dilations: list(1, 1, 1, 1), padding: { s: btoa("SAME") } };
     const graph = convertGraph(graphOf([picture(8, 2), node("y", "Conv2D", ["x", "w"], attributes)], { w: filter }), ["y"]); // biome-ignore format: one line
@@ -51,7 +51,7 @@ describe("layout", () => {
     expect(graph.outputs[0]?.shape).toEqual([1, 4, 4, 4]);
   });
 
-  it("turns the axes of a tensor", () => {
+  it("transposes a tensor", () => {
     expect(Array.from(permute(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], [1, 0]))).toEqual([1, 4, 2, 5, 3, 6]);
   });
 });
@@ -65,7 +65,7 @@ describe("ranges", () => {
   ];
   const weights = { six: scalar(6), zero: scalar(0) };
 
-  it("makes relu, minimum and maximum one node", () => {
+  it("merges relu, minimum and maximum into one node", () => {
     const graph = convertGraph(graphOf(chain, weights), ["high"]);
     const [clip, ...more] = graph.nodes.filter(({ op }) => ["Relu", "Clip", "Min", "Max"].includes(op));
     expect(more).toEqual([]);
@@ -73,29 +73,29 @@ describe("ranges", () => {
     expect(bounds).toEqual([0, 6]);
   });
 
-  it("keeps a step that somebody else reads", () => {
+  it("keeps a step whose output is used elsewhere", () => {
     const graph = convertGraph(graphOf([...chain, node("sum", "Add", ["relu", "high"])], weights), ["sum"]);
     expect(ops(graph)).toEqual(["Relu", "Clip", "Add", "Identity"]);
   });
 });
 
-it("refuses an operator that it does not know", () => {
-  expect(() => convertGraph(graphOf([picture(2, 1), node("y", "Erf", ["x"])]), ["y"])).toThrow("Erf is not converted");
+it("refuses an unsupported operator", () => {
+  expect(() => convertGraph(graphOf([picture(2, 1), node("y", "Erf", ["x"])]), ["y"])).toThrow("Erf is not supported");
 });
 
-it("writes protobuf: version, producer, graph, operators' version", () => {
+it("writes protobuf: version, producer, graph, operator set", () => {
   const bytes = encodeModel({ name: "g", nodes: [], initializers: [], inputs: [], outputs: [] });
   const producer = Buffer.from("insitu bench").toString("hex");
   expect(Buffer.from(bytes).toString("hex")).toBe(`0808120c${producer}3a0312016742021011`);
 });
 
-it("writes a negative number in ten bytes, as int64 wants it", () => {
+it("writes a negative number in ten bytes, as an int64", () => {
   const nodes = [{ op: "Softmax", inputs: ["x"], outputs: ["y"], attributes: { axis: -1 } }];
   const bytes = encodeModel({ name: "g", nodes, initializers: [], inputs: [], outputs: [] });
   expect(Buffer.from(bytes).toString("hex")).toContain(`0a0461786973` + `18ffffffffffffffffff01` + `a00102`);
 });
 
-it("holds all weights of a network as float32", () => {
+it("stores all weights of a network as float32", () => {
   // 106,000 numbers and some words about them.
   expect(convertToOnnx(human("selfie"), ["activation_10:0"]).length).toBeGreaterThan(4 * 100_000);
 });

@@ -1,4 +1,4 @@
-// Packing layers models as tfjs itself writes them: the shapes that we follow against those that tfjs computes.
+// Packs layers models as tfjs itself saves them: our computed shapes must equal those of tfjs.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import "@tensorflow/tfjs-backend-cpu";
@@ -100,7 +100,7 @@ describe("a layers model", () => {
     await verifyPackage(rooms.folder);
   });
 
-  it("with a layer whose shape is not known needs it from the task file", async () => {
+  it("with a layer of unknown shape needs the shape from the task file", async () => {
     const stack = sequential({ layers: [layers.upSampling2d({ inputShape: [2, 2, 1] })] });
     const model = await save(stack, "up");
     const options = { model, out: rooms.folder, name: "up", version: "1.0.0" };

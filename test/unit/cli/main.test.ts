@@ -1,16 +1,19 @@
-// The command `insitu` as a process: what it prints, and the exit codes 0, 1 (failed) and 2 (wrong usage).
+// Runs the command `insitu` as a process: its output and its exit codes 0, 1 (failure) and 2 (wrong usage).
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { packModel } from "../../../src/cli/pack.js";
 import { republish } from "../../support/graphs.js";
 import { CENTERNET, DETECTIONS, flip, useRooms } from "../../support/packages.js";
 
 const rooms = useRooms();
 const require = createRequire(import.meta.url);
 const TSX = require.resolve("tsx/cli");
+const DIGITS = fileURLToPath(new URL("../../../models/digits/package/model.json", import.meta.url));
+const ABOUT_DIGITS = ["--name", "digits", "--version", "1.0.0"];
 const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 
 function insitu(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -18,7 +21,7 @@ function insitu(...args: string[]): { status: number | null; stdout: string; std
 }
 
 describe("the command insitu", () => {
-  it("packs, verifies and inspects; fails with 1 after a byte was flipped", () => {
+  it("packs, verifies and inspects; exits with 1 after one bit of a file was flipped", () => {
     const task = rooms.write("detections.json", DETECTIONS);
     const labels = rooms.write("two.txt", "person\nbicycle\n");
     const packed = insitu(
@@ -61,21 +64,23 @@ describe("the command insitu", () => {
     flip(join(rooms.folder, "centernet.bin"), 0);
     const failed = insitu("verify", rooms.folder);
     expect(failed).toMatchObject({ status: 1, stdout: "" });
-    expect(failed.stderr).toMatch(/^insitu: .* centernet\.bin has another SHA-256/);
+    expect(failed.stderr).toMatch(/^insitu: .* the SHA-256 of centernet\.bin differs/);
   });
 
-  it("records a self-test and says so, runs it again, and fails with 1 for other weights", () => {
-    const model = fileURLToPath(new URL("../../../models/digits/package/model.json", import.meta.url));
-    const about = ["--name", "digits", "--version", "1.0.0"];
-    const packed = insitu("pack", model, "--out", rooms.folder, ...about);
+  it("records a self-test and runs it again", () => {
+    const packed = insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS);
     expect(packed).toMatchObject({ status: 0, stdout: expect.stringContaining("selftest self-test-1.input.json") });
     expect(packed.stderr).toMatch(
       /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\n$/,
     );
     const passed = insitu("verify", rooms.folder, "--self-test");
     expect(passed).toMatchObject({ status: 0, stderr: "" });
-    expect(passed.stdout).toContain("passed   self-test 1 on cpu, the largest error is 0.0e+0");
-    // Its highest byte turns a weight of the first layer by a factor of 2^64 or more.
+    expect(passed.stdout).toContain("passed   self-test 1 on cpu, largest error 0.0e+0");
+  });
+
+  it("exits with 1 for weights that fail the self-test", async () => {
+    await packModel({ model: DIGITS, out: rooms.folder, name: "digits", version: "1.0.0" });
+    // Changing its highest byte scales a weight of the first layer by a factor of 2^64 or more.
     const weights = join(rooms.folder, "weights.bin");
     const bytes = readFileSync(weights);
     bytes[3] = (bytes[3] ?? 0) ^ 0x60;
@@ -85,7 +90,10 @@ describe("the command insitu", () => {
     const failed = insitu("verify", rooms.folder, "--self-test");
     expect(failed).toMatchObject({ status: 1, stdout: "" });
     expect(failed.stderr).toMatch(/^insitu: .*the self-test failed: cpu gave /);
-    expect(insitu("pack", model, "--out", rooms.folder, ...about, "--no-self-test")).toMatchObject({
+  });
+
+  it("packs without a self-test, which verify reports when it should run one", () => {
+    expect(insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS, "--no-self-test")).toMatchObject({
       status: 0,
       stderr: "",
     });
@@ -99,23 +107,31 @@ describe("the command insitu", () => {
     ["no folder", ["verify"]],
     ["no --out", ["pack", CENTERNET, "--name", "x", "--version", "1.0.0"]],
     [
-      "a release that is no number",
+      "a release that is not a number",
       ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--release", "two"],
     ],
-  ])("answers 2 to %s", (_why, args) => {
+    [
+      "a version that is not semantic",
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1", "--no-self-test"],
+    ],
+    [
+      "an expiry that is not a time",
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--expires", "soon", "--no-self-test"],
+    ],
+  ])("exits with 2 for %s, and says what to do", (_why, args) => {
     const { status, stdout, stderr } = insitu(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toMatch(args.length > 0 ? /^insitu: / : /^Usage: insitu/);
+    expect(stderr).toMatch(args.length > 0 ? /^insitu: [^\n]+\nRun "insitu [^\n]*--help" [^\n]+\n$/ : /^Usage: insitu/);
   });
 
-  it("answers 1, in one line, to what is not there", () => {
+  it("exits with 1 and a message of one line for a package that does not exist", () => {
     expect(insitu("verify", join(rooms.root, "none"))).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/^insitu: [^\n]+\n$/),
     });
   });
 
-  it("explains each command with an example, and tells its version", () => {
+  it("prints help with an example for each command, and its version", () => {
     for (const command of ["pack", "verify", "inspect"]) {
       expect(insitu(command, "--help")).toMatchObject({
         status: 0,

@@ -1,4 +1,4 @@
-// pack, verify and inspect as functions, on a real graph model.
+// Tests pack, verify and inspect as functions, on a real graph model.
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -19,13 +19,13 @@ const centernet = (changes: Partial<PackOptions> = {}): PackOptions => ({
   release: 7,
   created: CREATED,
   task: DETECTIONS,
-  // Centernet takes seconds on cpu; cli-self-test.test.ts has the self-tests.
+  // Centernet takes seconds on cpu; the self-tests are in self-test.test.ts.
   selfTest: false,
   ...changes,
 });
 
 describe("pack, verify and inspect", () => {
-  it("make, accept and describe a package of centernet", async () => {
+  it("create, accept and describe a package of centernet", async () => {
     const labels = rooms.write("labels.txt", "person\r\ntraffic light\r\n");
     const manifest = await packModel(centernet({ labels }));
     expect(readdirSync(rooms.folder).sort()).toEqual(["centernet.bin", "centernet.json", "insitu.json"]);
@@ -53,23 +53,23 @@ describe("pack, verify and inspect", () => {
     expect(found).toMatchObject({ name: "objects", digest: verified.digest, bytes: 4231963, weights: 267 });
     expect(found.ops).toMatchObject({ Const: 267, _FusedConv2D: 62, Placeholder: 1 });
     expect(await inspect(join(rooms.folder, "insitu.json"))).toEqual(found);
-    expect(inspectionText(found)).toContain("input    tower_0/images float32 [1, 512, 512, 3], picture (contain)");
+    expect(inspectionText(found)).toContain("input    tower_0/images float32 [1, 512, 512, 3], image (contain)");
   });
 
-  it("take all outputs and the task raw from a model alone", async () => {
+  it("use all outputs and the task raw if no task is given", async () => {
     const manifest = await packModel(centernet({ task: undefined, release: undefined }));
     expect(manifest.outputs.map(({ name }) => name)).toEqual(["tower_0/wh", "tower_0/keypoints", "tower_0/detections"]);
     expect(manifest).toMatchObject({ task: { kind: "raw" }, release: 1 });
   });
 
-  it("give the same package for the same created", async () => {
+  it("produce the same package for the same created time", async () => {
     await packModel(centernet());
     const first = readFileSync(join(rooms.folder, "insitu.json"), "utf8");
     await packModel(centernet());
     expect(readFileSync(join(rooms.folder, "insitu.json"), "utf8")).toBe(first);
   });
 
-  it("cut a file over 4 MiB into chunks, and find a flipped bit in the last one", async () => {
+  it("split a file above 4 MiB into chunks, and find a flipped bit in the last one", async () => {
     const model = join(MODELS, "faceres.json");
     const manifest = await packModel({ model, out: rooms.folder, name: "faces", version: "1.0.0", selfTest: false });
     const weights = manifest.files[1];
@@ -83,7 +83,7 @@ describe("pack, verify and inspect", () => {
     });
   });
 
-  it("read inputs and outputs from nodes where there is no signature", async () => {
+  it("read inputs and outputs from the nodes of a model without a signature", async () => {
     const json = JSON.parse(readFileSync(CENTERNET, "utf8")) as Record<string, unknown>;
     cpSync(join(MODELS, "centernet.bin"), join(rooms.root, "centernet.bin"));
     const model = rooms.write("unsigned.json", { ...json, signature: undefined });
@@ -107,18 +107,18 @@ describe("verify refuses", () => {
     flip(join(rooms.folder, "centernet.bin"), 1000);
     await expect(verifyPackage(rooms.folder)).rejects.toMatchObject({
       code: "model_integrity",
-      data: { problems: ["centernet.bin has another SHA-256"] },
+      data: { problems: ["the SHA-256 of centernet.bin differs from the manifest"] },
     });
   });
 
-  it("a short and a missing file, both named", async () => {
+  it("a short and a missing file, and names both", async () => {
     writeFileSync(join(rooms.folder, "centernet.bin"), readFileSync(join(rooms.folder, "centernet.bin")).subarray(1));
     rmSync(join(rooms.folder, "centernet.json"));
-    const problems = ["centernet.json is missing", "centernet.bin has 4030289 bytes, the manifest says 4030290"];
+    const problems = ["centernet.json is missing", "centernet.bin has 4030289 bytes, the manifest lists 4030290"];
     await expect(verifyPackage(rooms.folder)).rejects.toMatchObject({ code: "model_integrity", data: { problems } });
   });
 
-  it("a manifest that is none, one that is too large, and a folder without one", async () => {
+  it("an invalid manifest, one that is too large, and a folder without one", async () => {
     const path = join(rooms.folder, "insitu.json");
     writeFileSync(path, "{}");
     await expect(verifyPackage(rooms.folder)).rejects.toMatchObject({ code: "model_format" });
@@ -162,16 +162,21 @@ describe("pack refuses", () => {
       "weightsManifest[0].paths[0]",
     ],
     [
-      "a model whose name is no plain .json",
+      "a model whose name does not end in .json",
       () => ({ model: rooms.write("model.txt", readFileSync(CENTERNET, "utf8")) }),
       "input_invalid",
       "ends in .json",
     ],
-    ["a version that is none", () => ({ version: "1" }), "model_format", "version must be a semantic version"],
-    ["a name that is none", () => ({ name: "a b" }), "model_format", "name must be a name"],
-    ["a created that is no time", () => ({ created: "now" }), "model_format", "created must be an ISO 8601 time"],
-    ["a task file that is no JSON", () => ({ task: rooms.write("task.json", "{") }), "input_invalid", "is not JSON"],
-    ["a task of no kind", () => ({ task: { task: {} } as PackOptions["task"] }), "model_format", "task.kind"],
+    ["a version that is not semantic", () => ({ version: "1" }), "model_format", "version must be a semantic version"],
+    ["a name with a space", () => ({ name: "a b" }), "model_format", "name must be a name"],
+    ["a created that is not a time", () => ({ created: "now" }), "model_format", "created must be an ISO 8601 time"],
+    [
+      "a task file that is not JSON",
+      () => ({ task: rooms.write("task.json", "{") }),
+      "input_invalid",
+      "is not valid JSON",
+    ],
+    ["a task without a kind", () => ({ task: { task: {} } as PackOptions["task"] }), "model_format", "task.kind"],
     [
       "outputs without names",
       () => ({ task: { outputs: ["x"] } as unknown as PackOptions["task"] }),
@@ -179,7 +184,7 @@ describe("pack refuses", () => {
       "outputs in --task",
     ],
     [
-      "an output that the graph lacks",
+      "an output that is not in the graph",
       () => ({ task: { outputs: [{ name: "none", dtype: "float32", shape: [1] }] } }),
       "model_format",
       'has no node "none"',
@@ -191,17 +196,17 @@ describe("pack refuses", () => {
       "the task is raw",
     ],
     [
-      "labels for other classes",
+      "labels that do not match the classes",
       () => ({ task: { task: classes, outputs: DETECTIONS.outputs } }),
       "input_invalid",
       "2 labels for the 600 classes",
     ],
   ])("%s", (_why, changes, code, words) => refused(changes(), code, words));
 
-  it("to write beside strangers' files, unless it is forced", async () => {
-    const stranger = join(rooms.folder, "thesis.txt");
+  it("to write beside other files without --force", async () => {
+    const other = join(rooms.folder, "thesis.txt");
     await packModel(centernet());
-    writeFileSync(stranger, "mine");
+    writeFileSync(other, "mine");
     await expect(packModel(centernet({ release: 8 }))).rejects.toMatchObject({
       code: "input_invalid",
       message: expect.stringContaining("thesis.txt"),
@@ -209,16 +214,16 @@ describe("pack refuses", () => {
     expect((await verifyPackage(rooms.folder)).manifest.release).toBe(7);
     await packModel(centernet({ release: 8, force: true }));
     expect((await verifyPackage(rooms.folder)).manifest.release).toBe(8);
-    expect(readFileSync(stranger, "utf8")).toBe("mine");
+    expect(readFileSync(other, "utf8")).toBe("mine");
   });
 
-  it("nothing where an older package is: its files go", async () => {
+  it("nothing in the folder of an older package, whose files are removed", async () => {
     await packModel(centernet({ model: join(MODELS, "emotion.json"), task: undefined }));
     await packModel(centernet());
     expect(readdirSync(rooms.folder).sort()).toEqual(["centernet.bin", "centernet.json", "insitu.json"]);
   });
 
-  it("nothing where the model lies itself, which stays as it is", async () => {
+  it("nothing in the folder of the model itself, which stays unchanged", async () => {
     cpSync(CENTERNET, join(rooms.folder, "centernet.json"));
     cpSync(join(MODELS, "centernet.bin"), join(rooms.folder, "centernet.bin"));
     await packModel(centernet({ model: join(rooms.folder, "centernet.json") }));
@@ -233,13 +238,13 @@ describe("an embedding in --task", () => {
   const node = "tower_0/extern1/hard_swish/mul_1";
   const task = (embedding: object) => ({ ...DETECTIONS, embedding }) as PackOptions["task"];
 
-  it("goes into the manifest, and is shown", async () => {
+  it("is written to the manifest and shown by inspect", async () => {
     const { embedding } = await packModel(centernet({ task: task({ node }) }));
     expect(embedding).toEqual({ node, pool: "mean" });
     expect(inspectionText(await inspect(rooms.folder))).toContain(`${node}, pool mean`);
   });
 
-  it("must name a node of the model", async () => {
+  it("must be the name of a node of the model", async () => {
     const packed = packModel(centernet({ task: task({ node: "tower_0/extern9" }) }));
     await expect(packed).rejects.toMatchObject({ code: "input_invalid", data: { node: "tower_0/extern9" } });
     expect(existsSync(rooms.folder)).toBe(false);

@@ -1,4 +1,4 @@
-// Self-tests from `pack` to `verify`, on real models run by tfjs: recorded, read again, and failed by a model that was tampered with.
+// Self-tests from `pack` to `verify`, on real models run by tfjs: recorded, read again, and failed by a modified model.
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,7 @@ const digits = (more: Partial<PackOptions> = {}): PackOptions => ({
   ...more,
 });
 
-/** Packs `y = op(x)` of `x` of 4 numbers, with `weights` beside x as further inputs of the node. */
+/** Packs `y = op(x, ...weights)`, where `x` has 4 numbers. */
 function packOp(op: string, weights: number[][], more: Partial<PackOptions> = {}) {
   const names = weights.map((_, index) => `w${index}`);
   const float = { type: "DT_FLOAT" };
@@ -53,7 +53,7 @@ function packOp(op: string, weights: number[][], more: Partial<PackOptions> = {}
 }
 
 describe("pack", () => {
-  it("records what the model gives on noise, as files of the package", async () => {
+  it("records the model's outputs for noise, as files of the package", async () => {
     const lines: string[] = [];
     const manifest = await packModel(digits({ onProgress: (line) => void lines.push(line) }));
     expect(manifest.files.map(({ path }) => path)).toEqual(["model.json", "weights.bin", ...FILES]);
@@ -61,20 +61,20 @@ describe("pack", () => {
       { input: FILES[0], outputs: FILES[1], tolerance: { webgpu: 1e-2, wasm: 1e-4, cpu: 1e-4 } },
     ]);
     expect(readdirSync(rooms.folder).sort()).toEqual(["insitu.json", "model.json", ...FILES, "weights.bin"]);
-    // A picture of 28 x 28 in a hundred bytes or two.
+    // The noise is stored as its seed, not as pixels.
     expect(readFileSync(join(rooms.folder, FILES[0] as string)).length).toBeLessThan(250);
     const [test] = await readSelfTests(manifest, rooms.folder);
     expect(test?.inputs).toMatchObject({ image: { shape: [1, 28, 28, 1], dtype: "float32" } });
-    const right = test?.outputs.probabilities;
-    expect(Array.from(right?.data ?? []).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
-    expect(right?.unstable.length).toBeLessThan(5);
+    const expected = test?.outputs.probabilities;
+    expect(Array.from(expected?.data ?? []).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
+    expect(expected?.unstable.length).toBeLessThan(5);
     expect(lines[0]).toMatch(/^self-test 1 of 1: running the model on cpu/);
     expect(inspectionText(await inspect(rooms.folder))).toContain(
       "self-test-1.input.json, self-test-1.outputs.json, tolerance webgpu 1e-2, wasm 1e-4, cpu 1e-4",
     );
   });
 
-  it("gives the same package each time, and repacks it where it lies", async () => {
+  it("produces the same package each time, and repacks it in its own folder", async () => {
     await packModel(digits());
     const { digest } = await verifyPackage(rooms.folder);
     await packModel(digits({ model: join(rooms.folder, "model.json") }));
@@ -83,7 +83,7 @@ describe("pack", () => {
     expect(readdirSync(rooms.folder).sort()).toEqual(["insitu.json", "model.json", "weights.bin"]);
   });
 
-  it("takes inputs of the caller's own, a test each", async () => {
+  it("records a self-test for each given input", async () => {
     const image = { dtype: "float32", shape: [1, 28, 28, 1] };
     const stripe = Float32Array.from({ length: 784 }, (_, index) => (index % 28 > 12 && index % 28 < 16 ? 1 : 0));
     const own = rooms.write("own.json", {
@@ -98,7 +98,7 @@ describe("pack", () => {
     expect(await runSelfTests(manifest, model, rooms.folder)).toHaveLength(2);
   });
 
-  it("refuses inputs that are none, before anything runs", async () => {
+  it("refuses invalid inputs before the model runs", async () => {
     const wrong = rooms.write("wrong.json", { image: { dtype: "float32", shape: [28, 28] } });
     await expect(packModel(digits({ selfTest: [wrong] }))).rejects.toMatchObject({
       code: "model_format",
@@ -110,7 +110,7 @@ describe("pack", () => {
     expect(existsSync(rooms.folder)).toBe(false);
   });
 
-  it("refuses a model that tfjs cannot run on cpu, unless no self-test is asked for", async () => {
+  it("refuses a model that tfjs cannot run on cpu, unless the self-test is omitted", async () => {
     await expect(packOp("NoSuchOp", [])).rejects.toMatchObject({
       code: "backend_unavailable",
       message: expect.stringMatching(/NoSuchOp.*--no-self-test/s),
@@ -119,21 +119,21 @@ describe("pack", () => {
     expect((await packOp("NoSuchOp", [], { selfTest: false })).selfTest).toBeUndefined();
   });
 
-  it("refuses a model that gives NaN", async () => {
+  it("refuses a model that returns NaN", async () => {
     await expect(packOp("AddV2", [[0, 0, Number.NaN, 0]])).rejects.toMatchObject({
       code: "output_invalid",
-      message: expect.stringContaining("gives NaN in its output y"),
+      message: expect.stringContaining("returns NaN in its output y"),
     });
   });
 
-  it("shrinks the tolerance with outputs that are all small", async () => {
+  it("shrinks the tolerance if all outputs are small", async () => {
     const manifest = await packOp("Mul", [[2e-3, 2e-3, 2e-3, 2e-3]]);
     expect(manifest.selfTest?.[0]?.tolerance).toEqual({ webgpu: 1e-4, wasm: 1e-6, cpu: 1e-6 });
     expect((await packOp("Mul", [[1e3, 1, 1, 1]])).selfTest?.[0]?.tolerance.webgpu).toBe(1e-2);
   });
 });
 
-describe("what is compared", () => {
+describe("the compared values", () => {
   const tensor = (...values: number[]): TensorData => ({
     data: new Float32Array(values),
     shape: [values.length],
@@ -145,7 +145,7 @@ describe("what is compared", () => {
     return parseSelfTestOutputs(text, [{ name: "y", dtype: "float32", shape: [-1] }], "outputs.json").y;
   };
 
-  it("is what moves smoothly: not a swap to one side, a long way, or NaN", () => {
+  it("are those that move smoothly: no swaps, no large moves, no NaN", () => {
     const found = kept(
       tensor(0.5, 0.5, 0.5, 0.5, 0.5),
       tensor(0.509, 0.502, 0.5, 0.511, Number.NaN),
@@ -155,7 +155,7 @@ describe("what is compared", () => {
     expect(kept(tensor(1, 2))?.unstable).toEqual([]);
   });
 
-  it("is at most 4096 values of an output, from all over it", () => {
+  it("are at most 4096 of an output, evenly spaced", () => {
     const found = kept(tensor(...Array.from({ length: 10_000 }, (_, index) => index)));
     expect(found).toMatchObject({ shape: [10_000], stride: 3 });
     expect([...(found?.data ?? [])].slice(-2)).toEqual([9996, 9999]);
@@ -163,10 +163,10 @@ describe("what is compared", () => {
     expect(kept(tensor(...new Array(4097).fill(1)))).toMatchObject({ stride: 2, data: { length: 2049 } });
   });
 
-  it("must be something: neither an output of changing size nor one that always jumps", () => {
-    expect(() => kept(tensor(1, 2), tensor(1), tensor(1, 2))).toThrow(/Rounding alone/);
-    expect(() => kept(tensor(1), tensor(5), tensor(1))).toThrow(/Rounding alone/);
-    expect(() => kept(tensor())).toThrow(/Rounding alone/);
+  it("must exist: an output of varying size or one that always jumps is refused", () => {
+    expect(() => kept(tensor(1, 2), tensor(1), tensor(1, 2))).toThrow(/rounding alone/);
+    expect(() => kept(tensor(1), tensor(5), tensor(1))).toThrow(/rounding alone/);
+    expect(() => kept(tensor())).toThrow(/rounding alone/);
     expect(() => kept(tensor(0, 1e-6))).toThrow(/only zeros/);
     expect(() => kept(tensor(1, 0), tensor(5, 0), tensor(1, 0))).toThrow(/only zeros/);
   });
@@ -178,26 +178,27 @@ describe("verify", () => {
     return runSelfTests(manifest, model, rooms.folder);
   };
 
-  it("runs the committed digits' self-test", async () => {
+  it("runs the self-test of the digits package in the repository", async () => {
     const { manifest, model } = await verifyPackage(DIGITS);
     const [found] = await runSelfTests(manifest, model, DIGITS);
     expect(found?.agrees).toBe(true);
     expect(found?.worst).toBeLessThan(1e-6);
   });
 
-  it("catches sign-flipped weights that come with right hashes and the old outputs", async () => {
+  it("detects weights with flipped signs that have valid hashes and the old outputs", async () => {
     await packModel(digits());
     await expect(run()).resolves.toHaveLength(1);
     const weights = join(rooms.folder, "weights.bin");
     const bytes = readFileSync(weights);
     const { model } = await readPackage(rooms.folder);
-    let at = 0;
+    let offset = 0;
     for (const spec of model.weightSpecs) {
-      const end = at + weightBytes(spec);
+      const end = offset + weightBytes(spec);
       const step = { float32: 4, float16: 2 }[(spec.quantization?.dtype ?? spec.dtype) as "float32" | "float16"];
-      // The sign is the highest bit of the last byte, for IEEE 754 of both sizes.
-      if (step) for (let last = at + step - 1; last < end; last += step) bytes[last] = (bytes[last] as number) ^ 0x80;
-      at = end;
+      // In little-endian IEEE 754 of both sizes, the sign is the highest bit of the last byte.
+      if (step)
+        for (let last = offset + step - 1; last < end; last += step) bytes[last] = (bytes[last] as number) ^ 0x80;
+      offset = end;
     }
     writeFileSync(weights, bytes);
     republish(rooms.folder, () => undefined);
@@ -209,7 +210,7 @@ describe("verify", () => {
     });
   });
 
-  it("finds files that cannot be read, whether it runs them or not", async () => {
+  it("reports files that cannot be parsed, even if it does not run them", async () => {
     cpSync(DIGITS, rooms.folder, { recursive: true });
     writeFileSync(join(rooms.folder, FILES[1] as string), "{}");
     republish(rooms.folder, () => undefined);
@@ -219,7 +220,7 @@ describe("verify", () => {
     });
   });
 
-  it("says when there is nothing to run", async () => {
+  it("reports that there is no self-test to run", async () => {
     await packModel(digits({ selfTest: false }));
     await expect(run()).rejects.toMatchObject({
       code: "input_invalid",

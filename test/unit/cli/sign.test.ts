@@ -1,4 +1,4 @@
-// `insitu keygen`, `sign`, `pack --sign` and `verify --key` as processes: what they write, print and refuse.
+// Runs `insitu keygen`, `sign`, `pack --sign` and `verify --key` as processes: their files, output and errors.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,7 +25,7 @@ beforeAll(() => {
     expect(insitu("keygen", "--out", path(`${name}.json`), "--id", name).status).toBe(0);
 });
 
-/** A package of its own for the test that asks. */
+/** A new package for each test. */
 async function packed(): Promise<string> {
   const about = { name: "objects", version: "1.0.0", task: DETECTIONS, selfTest: false as const };
   await packModel({ model: CENTERNET, out: rooms.folder, ...about });
@@ -33,7 +33,7 @@ async function packed(): Promise<string> {
 }
 
 describe("keygen", () => {
-  it("writes a private key for its owner alone and a public one beside it, and says what the page needs", () => {
+  it("writes a private key that only its owner can read and a public key beside it, and prints the option for the page", () => {
     const { status, stdout, stderr } = insitu("keygen", "--out", path("mine.json"));
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const { id, publicKey, privateKey, algorithm } = read(path("mine.json"));
@@ -46,7 +46,7 @@ describe("keygen", () => {
     expect(stdout).not.toContain(privateKey);
   });
 
-  it("overwrites neither half of a pair", () => {
+  it("overwrites neither key of a pair", () => {
     const before = readFileSync(path("one.json"), "utf8");
     expect(insitu("keygen", "--out", path("one.json"))).toMatchObject({ status: 1, stdout: "" });
     writeFileSync(path("half.json"), "{}");
@@ -57,7 +57,7 @@ describe("keygen", () => {
 });
 
 describe("a signed package", () => {
-  it("is made by pack --sign, and verified with the public or the private key", () => {
+  it("is created by pack --sign, and verified with the public or the private key", () => {
     const args = [CENTERNET, "--out", rooms.folder, "--name", "objects", "--version", "1.0.0"];
     const task = rooms.write("task.json", DETECTIONS);
     const pack = insitu(
@@ -76,16 +76,16 @@ describe("a signed package", () => {
     for (const key of ["one.public.json", "one.json"]) {
       const verified = insitu("verify", rooms.folder, "--key", path(key));
       expect(verified).toMatchObject({ status: 0, stderr: "" });
-      expect(verified.stdout).toMatch(/ is whole, and signed by one\.\n$/);
+      expect(verified.stdout).toMatch(/ is intact, and signed by one\.\n$/);
     }
-    expect(insitu("verify", rooms.folder).stdout).toContain("signed by one, not checked (pass --key)");
-    expect(insitu("inspect", rooms.folder).stdout).toContain("by one, not checked");
+    expect(insitu("verify", rooms.folder).stdout).toContain("signed by one, not verified (pass --key)");
+    expect(insitu("inspect", rooms.folder).stdout).toContain("by one, not verified");
     const wrong = insitu("verify", rooms.folder, "--key", path("two.public.json"));
     expect(wrong).toMatchObject({ status: 1, stdout: "" });
     expect(wrong.stderr).toContain("one is not a key of this client");
   });
 
-  it("keeps the signatures of others and the fields that this version does not know", async () => {
+  it("keeps the signatures of other keys and fields that this version does not know", async () => {
     const folder = await packed();
     const file = join(folder, "insitu.json");
     writeFileSync(file, JSON.stringify({ ...manifestOf(folder), later: { a: [1] } }));
@@ -94,14 +94,14 @@ describe("a signed package", () => {
     expect(manifestOf(folder).later).toEqual({ a: [1] });
     expect(manifestOf(folder).signatures.map(({ keyId }: { keyId: string }) => keyId)).toEqual(["two", "one"]);
     const both = ["--key", path("one.public.json"), "--key", path("two.public.json"), "--threshold", "2"];
-    expect(insitu("verify", folder, ...both).stdout).toMatch(/ is whole, and signed by one, two\.\n$/);
+    expect(insitu("verify", folder, ...both).stdout).toMatch(/ is intact, and signed by one, two\.\n$/);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
-  it("names as signers only the keys that did sign", async () => {
+  it("lists as signers only the keys with a valid signature", async () => {
     const folder = await packed();
     const said = (...keys: string[]) => insitu("verify", folder, ...keys.flatMap((key) => ["--key", path(key)])).stdout;
-    expect(said()).toContain("is whole, and unsigned.");
+    expect(said()).toContain("is intact, and unsigned.");
     insitu("sign", folder, "--key", path("one.json"));
     const forged = { keyId: "two", algorithm: "Ed25519", signature: Buffer.alloc(64, 7).toString("base64") };
     const manifest = manifestOf(folder);
@@ -109,12 +109,12 @@ describe("a signed package", () => {
       join(folder, "insitu.json"),
       JSON.stringify({ ...manifest, signatures: [...manifest.signatures, forged] }),
     );
-    const words = "signed by one; the signature of two is not valid or was not checked.";
+    const words = "signed by one; the signature of two is not valid or was not verified.";
     expect(said("one.public.json", "two.public.json")).toContain(words);
     expect(said("one.public.json")).toContain(words);
   });
 
-  it("loses the other signatures, and says so, when its release or its end changes", async () => {
+  it("loses the other signatures, with a message, when its release or expiry changes", async () => {
     const folder = await packed();
     insitu("sign", folder, "--key", path("one.json"));
     const signed = insitu(
@@ -127,7 +127,7 @@ describe("a signed package", () => {
       "--expires",
       "2001-01-01T00:00:00Z",
     );
-    expect(signed.stdout).toContain("the signatures of one no longer fit");
+    expect(signed.stdout).toContain("the signatures of one were removed");
     expect(manifestOf(folder)).toMatchObject({
       release: 5,
       expires: "2001-01-01T00:00:00Z",
@@ -136,7 +136,7 @@ describe("a signed package", () => {
     expect(insitu("verify", folder, "--key", path("two.json")).stderr).toContain("expired on 2001");
   });
 
-  it("is refused once a byte of it was changed, and is not signed then", async () => {
+  it("is refused and cannot be signed after a byte of it was changed", async () => {
     const folder = await packed();
     insitu("sign", folder, "--key", path("one.json"));
     writeFileSync(join(folder, "insitu.json"), JSON.stringify({ ...manifestOf(folder), license: "none" }));
@@ -153,21 +153,26 @@ describe("wrong usage", () => {
     ["keygen without --out", ["keygen"], 2, "--out"],
     ["sign without a key", ["sign", "folder"], 2, "--key"],
     [
-      "a threshold over the number of keys",
+      "a threshold above the number of keys",
       ["verify", "x", "--key", "one.json", "--threshold", "2"],
-      1,
-      "1 keys were given",
+      2,
+      "1 key was given",
     ],
     ["a public key to sign with", ["sign", "PACKAGE", "--key", "one.public.json"], 1, "which cannot sign"],
-    ["a key whose halves are no pair", ["sign", "PACKAGE", "--key", "mixed.json"], 1, "are no pair"],
-    ["a public key in another spelling", ["verify", "x", "--key", "spelled.json"], 1, "not base64 of 32 bytes"],
-    ["two keys of one id", ["verify", "x", "--key", "one.json", "--key", "one.public.json"], 1, "have the id one"],
-    ["a threshold of none", ["verify", "x", "--key", "one.json", "--threshold", "0"], 2, "at least 1"],
-    ["a threshold without keys", ["verify", "x", "--threshold", "1"], 1, "0 keys were given"],
-    ["an empty id", ["keygen", "--out", "empty.json", "--id", ""], 1, "--id is empty"],
-    ["a folder for the key that is not there", ["keygen", "--out", "gone/key.json"], 1, "cannot be written"],
-    ["a key that is none", ["sign", "PACKAGE", "--key", "none.json"], 1, "is no key"],
-    ["a key that is not there", ["sign", "PACKAGE", "--key", "gone.json"], 1, "there is no such file"],
+    ["a key pair that does not match", ["sign", "PACKAGE", "--key", "mixed.json"], 1, "do not belong together"],
+    ["a public key in another base64 form", ["verify", "x", "--key", "spelled.json"], 1, "not base64 of 32 bytes"],
+    [
+      "two keys with the same id",
+      ["verify", "x", "--key", "one.json", "--key", "one.public.json"],
+      1,
+      "have the id one",
+    ],
+    ["a threshold of 0", ["verify", "x", "--key", "one.json", "--threshold", "0"], 2, "at least 1"],
+    ["a threshold without keys", ["verify", "x", "--threshold", "1"], 2, "0 keys were given"],
+    ["an empty id", ["keygen", "--out", "empty.json", "--id", ""], 2, "It is empty"],
+    ["a folder for the key that does not exist", ["keygen", "--out", "gone/key.json"], 1, "cannot be written"],
+    ["a file that is not a key", ["sign", "PACKAGE", "--key", "none.json"], 1, "is not a key file"],
+    ["a key that does not exist", ["sign", "PACKAGE", "--key", "gone.json"], 1, "there is no such file"],
   ])("%s", async (_what, args, status, words) => {
     rooms.write("none.json", { id: "x" });
     const one = read(path("one.json"));
@@ -179,7 +184,7 @@ describe("wrong usage", () => {
     expect(found.stderr).toContain(words);
   });
 
-  it.each(["pack", "verify", "inspect", "keygen", "sign"])("%s has its --help", (name) => {
+  it.each(["pack", "verify", "inspect", "keygen", "sign"])("%s has --help", (name) => {
     expect(insitu(name, "--help")).toMatchObject({
       status: 0,
       stderr: "",

@@ -1,4 +1,4 @@
-// The committed digits package in Node: whole, as accurate as its manifest says, measured on images it never saw.
+// Tests the digits package in Node: it is intact, and its accuracy on held-out images is that of its manifest.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -15,12 +15,12 @@ const content = ({ pixels }: Digit) =>
   Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength).toString("base64");
 
 describe("the digits", () => {
-  test("1,000 are held out, 100 a class", () => {
+  test("1,000 are held out, 100 per class", () => {
     expect(perClass(heldOut())).toEqual(new Array(10).fill(100));
     expect(heldOut().length + training().length).toBe(10_000);
   });
 
-  test("no held-out image is among those trained on", () => {
+  test("no held-out image is a training image", () => {
     const seen = new Set(training().map(content));
     expect(seen.size).toBe(training().length);
     expect(heldOut().filter((digit) => seen.has(content(digit)))).toEqual([]);
@@ -37,13 +37,13 @@ describe("the digits", () => {
 });
 
 describe("the package", () => {
-  test("is whole, and under 500 kB", async () => {
+  test("is intact and smaller than 500 kB", async () => {
     const { manifest: found } = await verifyPackage(PACKAGE);
     expect(found.task).toMatchObject({ kind: "classification", labels: [..."0123456789"] });
     expect(found.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(500_000);
   });
 
-  test("reads 98 % of the held-out images or more, as its manifest says", async () => {
+  test("classifies at least 98 % of the held-out images correctly, as its manifest states", async () => {
     const accuracy = await measure(join(PACKAGE, "model.json"), heldOut());
     expect(Math.abs(accuracy - manifest.metrics.heldOutAccuracy)).toBeLessThanOrEqual(0.002);
     expect(accuracy).toBeGreaterThanOrEqual(0.98);

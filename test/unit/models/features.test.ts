@@ -1,4 +1,4 @@
-// The features package: the graph that models/features writes computes what nsfwjs's own Keras model computes up to there.
+// Tests the features graph: its output equals that of the same layer of nsfwjs's Keras model.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -37,7 +37,7 @@ async function theirs(): Promise<tf.LayersModel> {
   return tf.model({ inputs: model.inputs, outputs: model.getLayer("flatten_1").output });
 }
 
-it("is the same network, to rounding", async () => {
+it("is the same network, except for rounding", async () => {
   const picture = tf.randomUniform([1, SIDE, SIDE, 3], 0, 1, "float32", 7);
   const [graph, layers] = [await ours(), await theirs()];
   const mine = (await (graph.execute({ image: picture }, "features") as tf.Tensor).data()) as Float32Array;
@@ -45,6 +45,6 @@ it("is the same network, to rounding", async () => {
   expect(mine.length).toBe(1280);
   // Features of 0 to 6 that are not all alike: an empty comparison would prove nothing.
   expect(Math.max(...right) - Math.min(...right)).toBeGreaterThan(0.5);
-  const worst = mine.reduce((most, value, index) => Math.max(most, Math.abs(value - (right[index] as number))), 0);
+  const worst = mine.reduce((max, value, index) => Math.max(max, Math.abs(value - (right[index] as number))), 0);
   expect(worst).toBeLessThan(1e-4);
 }, 60_000);

@@ -1,4 +1,4 @@
-// The committed base ranker: its held-out error as the manifest says it, and no way for a film's rating into its own features.
+// Tests the ranker package: its held-out error is that of its manifest, and no film's rating leaks into its features.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -11,7 +11,7 @@ import type { Manifest } from "../../../src/shared/types/manifest.js";
 const folder = fileURLToPath(new URL("../../../models/ranker/package/", import.meta.url));
 const manifest = JSON.parse(readFileSync(`${folder}insitu.json`, "utf8")) as Manifest;
 
-test("the committed package predicts held-out films as well as its manifest says", async () => {
+test("the package predicts held-out films as well as its manifest states", async () => {
   const films = readFilms().filter((film) => isHeldOut(film) && film.rating !== null);
   const scores = await predictWith(`${folder}model.json`, films.map(featuresOf));
   const squares = films.map(({ rating }, index) => ((scores[index] as number) - (rating as number)) ** 2);
@@ -21,7 +21,7 @@ test("the committed package predicts held-out films as well as its manifest says
   expect(rmse).toBeLessThan(0.7 * (manifest.metrics?.meanRmse as number));
 });
 
-test("no film's rating is in its own features, and no held-out film's in any", () => {
+test("no film's rating is in its own features, and no held-out film's rating is in any features", () => {
   const films = readFilms();
   const training = films.filter((film) => !isHeldOut(film) && film.rating !== null);
   const mean = training.reduce((sum, { rating }) => sum + (rating as number), 0) / training.length;
@@ -40,7 +40,7 @@ test("no film's rating is in its own features, and no held-out film's in any", (
   for (const film of films.slice(0, 500)) expect(featuresOf({ ...film, rating: 10 })).toEqual(featuresOf(film));
 });
 
-test("the file's faults are mended", () => {
+test("errors of the file are corrected", () => {
   const films = new Map(readFilms().map((film) => [film.id, film]));
   expect(films.size).toBe(3200);
   expect(films.get("Gone with the Wind (1939)")?.year).toBe(1939);
@@ -53,7 +53,7 @@ test("the file's faults are mended", () => {
   }
 });
 
-test("the catalogue's items fit the model, and have the traits that tastes are of", () => {
+test("the catalogue's items match the model's input and have traits", () => {
   const items = catalogue();
   expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
   const width = manifest.inputs[0]?.shape[1];

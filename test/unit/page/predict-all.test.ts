@@ -28,7 +28,7 @@ interface Call {
 }
 
 /** At most `batchSize` calls at a time. */
-const inOne = { workers: 1, most: 99 };
+const inOne = { workers: 1, max: 99 };
 
 /** A model whose calls the test answers; like the real one it rejects when its signal aborts. */
 function manual() {
@@ -203,8 +203,8 @@ test.each([undefined, 7, {}, () => 1])("%s is no sequence", async (wrong) => {
 
 test("a batch for each worker is sent, and never more than the model accepts", async () => {
   for (const [parts, expected] of [
-    [{ workers: 3, most: 99 }, 6],
-    [{ workers: 3, most: 5 }, 5],
+    [{ workers: 3, max: 99 }, 6],
+    [{ workers: 3, max: 5 }, 5],
   ] as const) {
     const { calls, predict } = manual();
     const results = predictAll({ predict, ...parts }, inputs(20), { batchSize: 2 });

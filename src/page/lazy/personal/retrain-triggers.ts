@@ -1,23 +1,23 @@
-// When a personal model should be trained without being asked; pure.
+// Decides when a trigger starts a training of a personal model; pure.
 import type { PersonalState, RetrainTriggers, TriggerOutcome } from "../../../shared/types/personal.js";
 
-/** What is looked at. */
+/** What a check of the triggers depends on. */
 export interface TriggerInputs {
   state: Pick<PersonalState, "version" | "fresh" | "again" | "accuracy" | "trainedAt">;
   /** Predictions of the version in use whose truth is known; `upper` is the upper bound of Wilson's 95 % interval of their accuracy. */
   feedback: { labelled: number; correct: number; upper: number };
 }
 
-/** What is remembered between looks. */
+/** What is remembered between checks. */
 export interface TriggerState {
-  /** Of the version and feedback that were last looked at. */
+  /** Version and amount of feedback at the last check. */
   version: number;
   labelled: number;
-  /** Looks, one after the other, at which the accuracy was too low. */
+  /** Checks in a row at which the accuracy was too low. */
   low: number;
-  /** False from when the accuracy fired until it is well again, or another version is used. */
+  /** False from when the accuracy trigger fired until the accuracy recovered, or another version is used. */
   armed: boolean;
-  /** When something last fired. */
+  /** When a trigger last fired, in epoch milliseconds. */
   firedAt: number;
 }
 
@@ -34,26 +34,25 @@ export interface TriggerCheck {
   fired?: Pick<TriggerOutcome, "trigger" | "why">;
 }
 
-// One unlucky look must not start a training.
-const LOOKS = 3;
+// One unlucky check must not start a training.
+const MIN_LOW_CHECKS = 3;
 const COOL_DOWN_MS = 30_000;
 
 export function checkTriggers(
   triggers: RetrainTriggers,
-  seen: TriggerInputs,
+  inputs: TriggerInputs,
   before: TriggerState,
   now: number,
 ): TriggerCheck {
-  const memory = watchAccuracy(triggers, seen, before);
-  const fired = due(triggers, seen, memory, now);
-  // A new version of the model makes nothing of what was learned usable: that waits for nothing.
+  const memory = watchAccuracy(triggers, inputs, before);
+  const fired = due(triggers, inputs, memory, now);
   const isCool = now - memory.firedAt >= (triggers.coolDown ?? COOL_DOWN_MS);
   if (!fired || !isCool) return { memory };
   const armed = fired.trigger === "accuracy" ? false : memory.armed;
   return { memory: { ...memory, armed, low: 0, firedAt: now }, fired };
 }
 
-/** Under its baseline for sure: even the upper end of the interval of what feedback says is lower. */
+/** Counts checks at which even the upper end of the interval of the accuracy by feedback is under the accuracy on held-out examples. */
 function watchAccuracy(
   { accuracy: delta }: RetrainTriggers,
   { state, feedback }: TriggerInputs,
@@ -75,11 +74,11 @@ function due(
 ): TriggerCheck["fired"] {
   const { examples, age, accuracy: delta } = triggers;
   if (state.again > 0 && state.version === 0)
-    return { trigger: "update", why: `The model was updated: ${state.again} kept inputs can be embedded by it again.` };
+    return { trigger: "update", why: `The base model was updated: ${state.again} kept inputs can be embedded again.` };
   if (examples !== undefined && state.fresh >= examples)
-    return { trigger: "examples", why: `${state.fresh} new examples, ${examples} were waited for.` };
-  if (delta !== undefined && memory.armed && memory.low >= LOOKS) {
-    const why = `Of ${feedback.labelled} predictions ${feedback.correct} were right, at most ${share(feedback.upper)} at 95 %; on held-out examples it was ${share(state.accuracy ?? 0)}, and may fall by ${share(delta)}.`;
+    return { trigger: "examples", why: `${state.fresh} new examples; the trigger is ${examples}.` };
+  if (delta !== undefined && memory.armed && memory.low >= MIN_LOW_CHECKS) {
+    const why = `${feedback.correct} of ${feedback.labelled} predictions were correct, at most ${share(feedback.upper)} at 95 % confidence; on held-out examples it was ${share(state.accuracy ?? 0)}, and may fall by ${share(delta)}.`;
     return { trigger: "accuracy", why };
   }
   if (age !== undefined && state.trainedAt !== undefined && state.fresh > 0 && now - state.trainedAt >= age)

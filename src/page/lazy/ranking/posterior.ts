@@ -1,12 +1,12 @@
-// What is believed of a user's tastes: a Gaussian over named weights, changed by one observation at a time.
+// The posterior over a user's tastes: a Gaussian over named weights, updated by one observation at a time.
 
-/** A weight that is believed in before anything was seen. */
+/** The distribution of a weight before any evidence. */
 export interface Prior {
   mean: number;
   variance: number;
 }
 
-/** One measured sum of weights: `value` is the sum of `factor * weight`, up to noise of `variance`. */
+/** One measured sum of weights: `value` is the sum of `factor * weight` plus noise of variance `variance`. */
 export interface Observation {
   terms: Term[];
   value: number;
@@ -19,20 +19,20 @@ export interface Term {
 }
 
 /**
- * Only weights that were met are in the dense block. All others are as the prior says and independent of each other and of these, since
- * nothing has tied them yet; so leaving them out changes no number.
+ * Only weights with evidence are in the dense block. All others have their prior, and are independent of each other and of these; so leaving them
+ * out is exact.
  */
 export interface Posterior {
   prior(name: string): Prior;
-  /** Slot of each weight that was met. */
+  /** Slot of each weight with evidence. */
   slots: Map<string, number>;
   means: Float64Array;
-  /** Row by row, `stride` to a row. */
+  /** Row-major, `stride` numbers in a row. */
   covariance: Float64Array;
   stride: number;
 }
 
-// A step costs the square of it and a factor the cube: 256 are 3 ms for a factor here. A catalogue of 3,200 films has as many traits in all.
+// A step takes quadratic time and a factor cubic time: 3 ms for a factor of 256 weights. A catalogue of 3,200 films has as many traits.
 export const MAX_WEIGHTS = 256;
 const FIRST_STRIDE = 32;
 
@@ -52,7 +52,7 @@ function slotOf(state: Posterior, name: string, keep: Term[]): number {
   const known = state.slots.get(name);
   if (known !== undefined) return known;
   let slot = state.slots.size;
-  if (slot >= MAX_WEIGHTS) slot = forgetLeast(state, keep);
+  if (slot >= MAX_WEIGHTS) slot = evict(state, keep);
   else if (slot >= state.stride) grow(state);
   const { mean, variance } = state.prior(name);
   state.slots.set(name, slot);
@@ -76,23 +76,23 @@ function grow(state: Posterior): void {
   Object.assign(state, { stride, covariance, means });
 }
 
-/** Frees the slot of the weight of which least was learned; the rest of a Gaussian without it is the rest of its numbers. */
-function forgetLeast(state: Posterior, keep: Term[]): number {
-  let least: { name: string; slot: number; learned: number } | undefined;
+/** Frees the slot of the weight with the least evidence; dropping a weight from a Gaussian is dropping its row and column. */
+function evict(state: Posterior, keep: Term[]): number {
+  let weakest: { name: string; slot: number; learned: number } | undefined;
   for (const [name, slot] of state.slots) {
     if (keep.some((term) => term.name === name)) continue;
     const { mean, variance } = state.prior(name);
     const now = state.covariance[slot * state.stride + slot] as number;
-    // Of the two Gaussians' divergence, what grows with either difference.
+    // The terms of the Kullback-Leibler divergence from the prior that grow with the difference.
     const learned = ((state.means[slot] as number) - mean) ** 2 / variance + Math.log(variance / now);
-    if (!least || learned < least.learned) least = { name, slot, learned };
+    if (!weakest || learned < weakest.learned) weakest = { name, slot, learned };
   }
-  if (!least) throw new Error(`An observation of more than ${MAX_WEIGHTS} weights.`);
-  state.slots.delete(least.name);
-  return least.slot;
+  if (!weakest) throw new Error(`An observation has more than ${MAX_WEIGHTS} weights.`);
+  state.slots.delete(weakest.name);
+  return weakest.slot;
 }
 
-/** Mean and variance of a sum of weights, met or not. */
+/** Mean and variance of a sum of weights, with evidence or not. */
 export function predict(state: Posterior, terms: Term[]): { mean: number; variance: number } {
   const { covariance, means, slots, stride } = state;
   let mean = 0;
@@ -115,41 +115,41 @@ export function predict(state: Posterior, terms: Term[]): { mean: number; varian
 }
 
 /**
- * One step of Bayesian linear regression, which is the measurement step of a Kalman filter whose state is the weights (Kalman 1960; Murphy
- * 2012, "Machine Learning", 7.6 and 18.2.3). With all observations, in any order, it gives what the batch solution does.
+ * One step of Bayesian linear regression, which is the measurement update of a Kalman filter whose state is the weights (Kalman 1960; Murphy
+ * 2012, "Machine Learning", 7.6 and 18.2.3). After all observations, in any order, the result is that of the batch solution.
  */
 export function observe(state: Posterior, { terms, value, variance }: Observation): void {
   for (const { name } of terms) slotOf(state, name, terms);
   const { covariance, means, stride } = state;
   const size = state.slots.size;
-  // How each weight goes along with the measured sum.
-  const along = new Float64Array(size);
+  // Covariance of each weight with the measured sum.
+  const gain = new Float64Array(size);
   let mean = 0;
   let spread = variance;
   for (const { name, factor } of terms) {
     const slot = state.slots.get(name) as number;
     mean += factor * (means[slot] as number);
-    // The covariance is symmetric: its row is its column, and lies in one piece.
+    // The covariance is symmetric: its row is its column, and contiguous.
     for (let i = 0; i < size; i += 1)
-      along[i] = (along[i] as number) + factor * (covariance[slot * stride + i] as number);
+      gain[i] = (gain[i] as number) + factor * (covariance[slot * stride + i] as number);
   }
-  for (const { name, factor } of terms) spread += factor * (along[state.slots.get(name) as number] as number);
+  for (const { name, factor } of terms) spread += factor * (gain[state.slots.get(name) as number] as number);
   const step = (value - mean) / spread;
   for (let i = 0; i < size; i += 1) {
-    const share = (along[i] as number) / spread;
-    means[i] = (means[i] as number) + (along[i] as number) * step;
+    const share = (gain[i] as number) / spread;
+    means[i] = (means[i] as number) + (gain[i] as number) * step;
     if (share === 0) continue;
     const row = i * stride;
     for (let j = 0; j < size; j += 1) {
-      // The product commutes, so that both halves stay the same to the last bit.
-      covariance[row + j] = (covariance[row + j] as number) - ((along[i] as number) * (along[j] as number)) / spread;
+      // The product commutes, so that both halves stay equal to the last bit.
+      covariance[row + j] = (covariance[row + j] as number) - ((gain[i] as number) * (gain[j] as number)) / spread;
     }
   }
 }
 
 /**
- * Tastes wander: each weight is an Ornstein-Uhlenbeck process (Uhlenbeck and Ornstein 1930) that the prior is at rest in. After a time in
- * which a share `kept` of a deviation is left, the mean has gone back to the prior's by that share and the covariance by its square.
+ * Decays the weights towards their prior: each is an Ornstein-Uhlenbeck process (Uhlenbeck & Ornstein 1930) whose stationary distribution is the
+ * prior. The share `kept` of a mean's deviation from the prior is left, and its square of the covariance.
  */
 export function relax(state: Posterior, kept: number): void {
   if (kept >= 1) return;
@@ -168,8 +168,8 @@ export function relax(state: Posterior, kept: number): void {
 }
 
 /**
- * The lower triangle L with L L' = covariance (Cholesky; Golub and Van Loan 2013, 4.2), row by row, `slots.size` to a row. Where rounding has
- * made a pivot negative it counts as zero.
+ * The lower triangle L with L L' = covariance (Cholesky; Golub & Van Loan 2013, 4.2), row-major, `slots.size` numbers in a row. A pivot that
+ * rounding made negative counts as zero.
  */
 export function factorOf({ covariance, stride, slots }: Posterior): Float64Array {
   const size = slots.size;
@@ -188,7 +188,7 @@ export function factorOf({ covariance, stride, slots }: Posterior): Float64Array
   return factor;
 }
 
-/** One draw of all weights that were met, by slot (Thompson 1933; Chapelle and Li 2011). `normal` draws from the standard normal. */
+/** Draws all weights with evidence, by slot, for Thompson sampling (Thompson 1933; Chapelle & Li 2011). `normal` draws from the standard normal distribution. */
 export function sample({ means, slots }: Posterior, factor: Float64Array, normal: () => number): Float64Array {
   const size = slots.size;
   const noise = Float64Array.from({ length: size }, normal);
@@ -201,7 +201,7 @@ export function sample({ means, slots }: Posterior, factor: Float64Array, normal
   return drawn;
 }
 
-/** Draws from the standard normal out of draws from 0 to 1 (Box and Muller 1958). */
+/** Draws from the standard normal distribution, given uniform draws from 0 to 1 (Box & Muller 1958). */
 export function normalOf(random: () => number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -1,67 +1,54 @@
-// What was recorded, learned again from the first row to the last, in pieces that a page does not notice.
-
+// Learns from all stored events again, in slices between which the page stays responsive.
+import { nextTask } from "../../../shared/next-task.js";
 import type { EventRow } from "./event-log.js";
-import { createEventModel, type EventModel, elapse, type LearnedEvent, learn, settle } from "./event-model.js";
+import { createEventModel, type EventModel, elapse, type LearnedEvents, learn, settle } from "./event-model.js";
 
-// A frame is 16 ms, and the page has work of its own in it.
+// A frame lasts 16 ms, and the page needs part of it.
 const SLICE_MS = 8;
 
-export interface ReplayStep {
-  learned: LearnedEvent;
-  /** Of pages that are gone, what they showed last before anything was done; a page that is open still may yet learn from its own. */
+export interface ReplayResult {
+  learned: LearnedEvents;
+  /** Events that will never be evidence: what pages showed last, if nothing was clicked. A page that is still open may need its own. */
   idle: EventRow[];
 }
 
 /**
- * `rows` are in order. A page that recorded its last event is gone, but for `visit`, which is this one: what it showed and was not clicked
- * was passed over then.
+ * `rows` must be sorted. After a page's last event it counts as closed, and what it showed as passed over; except for this page, `visit`.
  */
-export function* replay(rows: EventRow[], visit: string, learning: EventModel): Generator<void, ReplayStep, void> {
+export function* replay(rows: EventRow[], visit: string, model: EventModel): Generator<void, ReplayResult, void> {
   const learned = createEventModel();
   const idle: EventRow[] = [];
-  const last = new Map(rows.map((row, index) => [row.visit, index]));
+  const lastIndices = new Map(rows.map((row, index) => [row.visit, index]));
   for (const [index, row] of rows.entries()) {
-    learn(learned, row, learning);
-    if (row.visit !== visit && last.get(row.visit) === index) idle.push(...leave(learned, row.visit, learning));
+    learn(learned, row, model);
+    if (row.visit !== visit && lastIndices.get(row.visit) === index) idle.push(...endVisit(learned, row.visit, model));
     yield;
   }
   return { learned, idle };
 }
 
-/** The end of a visit; answers what it showed and never got to be evidence. */
-function leave(learned: LearnedEvent, visit: string, learning: EventModel): EventRow[] {
+/** Returns the events of the visit that will never be evidence. */
+function endVisit(learned: LearnedEvents, visit: string, model: EventModel): EventRow[] {
   const list = learned.lists.get(visit);
-  if (list?.acted) settle(learned, visit, learning);
+  if (list?.acted) settle(learned, visit, model);
   learned.lists.delete(visit);
   return list && !list.acted ? [...list.open.values()].filter(({ id }) => id !== list.first) : [];
 }
 
-/** Runs `work` to its end; between two pieces the page gets its turn. */
-export async function inSlices<T>(work: Generator<void, T, void>, slice = SLICE_MS): Promise<T> {
-  let until = performance.now() + slice;
+/** Runs `work` to its end in slices of `sliceMs` milliseconds; between two slices other tasks of the page run. */
+export async function inSlices<T>(work: Generator<void, T, void>, sliceMs = SLICE_MS): Promise<T> {
+  let until = performance.now() + sliceMs;
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
     if (performance.now() < until) continue;
     await nextTask();
-    until = performance.now() + slice;
+    until = performance.now() + sliceMs;
   }
 }
 
-/** Lets the page have its turn. A message is not held back in a hidden page, as a timer is. */
-export function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
-}
-
-/** Brings what was learned up to now. */
-export function catchUp(learned: LearnedEvent, now: number, learning: EventModel): LearnedEvent {
-  if (learned.posterior.slots.size > 0) elapse(learned, now, learning);
+/** Decays what was learned up to now. */
+export function catchUp(learned: LearnedEvents, now: number, model: EventModel): LearnedEvents {
+  if (learned.posterior.slots.size > 0) elapse(learned, now, model);
   return learned;
 }

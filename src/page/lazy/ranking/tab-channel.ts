@@ -1,10 +1,10 @@
-// Tells the site's other open pages what was recorded here, so that one that stays open does not rank by less.
+// Sends a ranker's events to the site's other tabs, so that their order takes them into account.
 import type { EventRow } from "./event-log.js";
 
 export interface TabChannel {
   recorded(rows: EventRow[]): void;
   forgotten(): void;
-  /** Whoever hears it reads the log again. */
+  /** The receiver reads the stored events again. */
   imported(): void;
   close(): void;
 }
@@ -15,35 +15,39 @@ type Message = { model: string; name: string } & (
   | { kind: "imported" }
 );
 
-/** Without BroadcastChannel, or where a browser refuses it, nobody is told: the next page reads the log. */
+/** Without BroadcastChannel nothing is sent: other tabs use the events after their next reload. */
 export function openTabChannel(
   channelName: string,
   model: string,
   name: string,
-  heard: Omit<TabChannel, "close">,
+  listener: Omit<TabChannel, "close">,
 ): TabChannel {
-  const channel = open(channelName);
+  let channel = open(channelName);
   if (channel) {
     channel.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.model !== model || data.name !== name) return;
       switch (data.kind) {
         case "recorded":
-          return heard.recorded(data.rows);
+          return listener.recorded(data.rows);
         case "forgotten":
-          return heard.forgotten();
+          return listener.forgotten();
         case "imported":
-          return heard.imported();
+          return listener.imported();
         default:
           return data satisfies never;
       }
     };
   }
-  const tell = (message: Message) => channel?.postMessage(message);
+  const send = (message: Message) => channel?.postMessage(message);
   return {
-    recorded: (rows) => tell({ model, name, kind: "recorded", rows }),
-    forgotten: () => tell({ model, name, kind: "forgotten" }),
-    imported: () => tell({ model, name, kind: "imported" }),
-    close: () => channel?.close(),
+    recorded: (rows) => send({ model, name, kind: "recorded", rows }),
+    forgotten: () => send({ model, name, kind: "forgotten" }),
+    imported: () => send({ model, name, kind: "imported" }),
+    close() {
+      channel?.close();
+      // Posting to a closed channel throws.
+      channel = undefined;
+    },
   };
 }
 

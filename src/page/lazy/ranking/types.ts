@@ -1,94 +1,203 @@
-// The plain data of a ranker that learns its user: items, what was done with them, and the order that comes of it.
+// The public interface of a ranker: items, the user's actions on them, and the order that follows.
 
-/** One thing that may be shown. */
+/** One item that can be ranked. */
 export interface RankingItem {
-  /** Unique among the items. */
+  /** A string of 1 to 200 characters, unique among the items. */
   id: string;
-  /** One row of the base model's input. */
+  /** One row of the base model's input; all items have the same length. */
   features: Float32Array;
-  /** What it has in common with others, such as `"genre:Drama"`; tastes are learned for these. At most 64, each of at most 200 characters. */
+  /** What it has in common with other items, such as `"genre:Drama"`: at most 64 different strings of 1 to 200 characters. Tastes are learned for these. */
   traits: string[];
 }
 
-/** What the user did, or did not do. */
+/** One action of the user on an item. */
 export interface RankingEvent {
   /**
-   * `shown`: it was in the list; if nothing else follows, it was passed over. `clicked`: it was chosen. `dwelled`: it was looked at for
-   * `ms`. `dismissed`: it was sent away.
+   * `shown`: the item was in the list; without another event it counts as passed over. `clicked`: the user chose it. `dwelled`: the user looked at it
+   * for `durationMs`. `dismissed`: the user removed it.
    */
   kind: "shown" | "clicked" | "dwelled" | "dismissed";
   /** The item's id. */
   item: string;
-  /** Its place in the list, from 0. */
+  /** Its position in the list, from 0. */
   position: number;
-  /** Milliseconds; `dwelled` needs it. */
+  /** Milliseconds, required for `dwelled`; more than a day counts as a day. */
   durationMs?: number;
+}
+
+/** An event as it is stored. */
+export interface RecordedEvent extends RankingEvent {
+  /** 128 random bits in hexadecimal. */
+  id: string;
+  /** In epoch milliseconds. */
+  recordedAt: number;
+  /** The item's traits that were learned from. */
+  traits: string[];
 }
 
 /** One item of the personal order. */
 export interface RankedItem {
   id: string;
-  /** Its place in what was passed to `setItems`. */
+  /** Its index in what was passed to `setItems`. */
   index: number;
-  /** What the order is by: log-odds of a click, without what is the same for all items; with exploration, the explored score. */
+  /** Items are ordered by it: log-odds of a click, without the part that is equal for all items; with `explore`, the explored score. */
   score: number;
-  /** What the base model said, as it said it. */
+  /** The base model's score. */
   base: number;
   /** Standard deviation of `score`. */
   uncertainty: number;
-  /** What its traits add to the score; those that raise it, the largest first. */
+  /** Traits that raise the score, and by how much; the largest first. */
   reasons: { trait: string; weight: number }[];
 }
 
-/** What is known of one trait. */
+/** What was learned about one trait. */
 export interface TraitWeight {
   trait: string;
-  /** Log-odds of a click that the trait adds; under 0 it takes. */
+  /** What the trait adds to the log-odds of a click; negative for traits that the user avoids. */
   weight: number;
   /** Standard deviation of `weight`. */
   deviation: number;
 }
 
 export interface RankingOptions {
-  /** Milliseconds after which half of what was learned is forgotten. Default 60 days. */
+  /**
+   * Milliseconds after which half of what was learned is forgotten.
+   * @defaultValue 60 days
+   */
   halfLife?: number;
-  /** Clicks and dismissals after which half is, so that a new taste shows soon. Default 30. */
+  /**
+   * Number of clicks and dismissals after which half of what was learned is forgotten, so that a new taste shows soon.
+   * @defaultValue 30
+   */
   halfLifeActions?: number;
-  /** How likely it is, 0 to 1, that the place `position` of the list was looked at. Default `1 / (1 + position)`. */
+  /**
+   * Probability, 0 to 1, that a user looks at position `position` of the list (Joachims et al. 2017, "Unbiased Learning-to-Rank with Biased
+   * Feedback").
+   * @defaultValue `(position) => 1 / (1 + position)`
+   */
   examination?: (position: number) => number;
-  /** Traits of fewer items are not learned. Default 3. */
+  /**
+   * Traits that fewer items have are not learned.
+   * @defaultValue 3
+   */
   minItems?: number;
 }
 
-/** A list that learns from one user what to put first. What it knows stays in this browser. */
+export interface RankOptions {
+  /**
+   * Puts items forward about which little is known. `thompson`: by chance, with weights that are drawn from the posterior (Thompson 1933; Chapelle &
+   * Li 2011). `ucb`: always, by one standard deviation (LinUCB, Li et al. 2010).
+   * @defaultValue `"none"`
+   */
+  explore?: "none" | "thompson" | "ucb";
+  /**
+   * Maximum number of items to return.
+   * @defaultValue all
+   */
+  top?: number;
+}
+
+/**
+ * A list that learns from one user's actions which items to put first: Bayesian logistic regression over the base model's score and the items'
+ * traits, one Kalman step for each event (Penny & Roberts 1999; position bias by the position-based model, Craswell et al. 2008). Everything that it
+ * learns is stored in this browser. After `dispose` every method except `forget` throws or rejects with `disposed`.
+ *
+ * @example
+ * ```ts
+ * const mine = await model.personalize("for-you");
+ * await mine.setItems(films);
+ * const list = mine.rank({ top: 10 });
+ * await mine.recordEvents(list.map(({ id }, position) => ({ kind: "shown", item: id, position })));
+ * ```
+ */
 export interface PersonalRanker {
   readonly name: string;
-  /** Scores all items with the base model, once. Rejects with `input_invalid` for items that cannot be. */
+  /**
+   * Replaces the items, and scores all of them by the base model. `rank` uses the previous items until it resolves.
+   *
+   * @throws `input_invalid` for an item that cannot be ranked, `output_invalid` when the base model does not score each item, `aborted`.
+   * @example
+   * ```ts
+   * await mine.setItems([{ id: "up", features: new Float32Array(72), traits: ["genre:Comedy"] }]);
+   * ```
+   */
   setItems(items: RankingItem[], options?: { signal?: AbortSignal }): Promise<void>;
   /**
-   * All items, best first, at once. `explore` puts up what is not known well, by chance (`thompson`) or always (`ucb`); default `none`.
-   * `top` is how many to answer; default all.
+   * Returns the items, the best first, without waiting.
+   *
+   * @throws `disposed`.
+   * @example
+   * ```ts
+   * for (const { id, reasons } of mine.rank({ top: 10, explore: "thompson" })) console.log(id, reasons);
+   * ```
    */
-  rank(options?: { explore?: "none" | "thompson" | "ucb"; top?: number }): RankedItem[];
+  rank(options?: RankOptions): RankedItem[];
   /**
-   * Learns from events in their order, before it returns; resolves once they are stored. Rejects with `input_invalid` for an item that was not
-   * passed to `setItems`; then nothing was learned.
+   * Learns from events in their order. `rank` uses them as soon as the call returns; the promise resolves once they are stored.
+   *
+   * @throws `input_invalid` for an event that is not one, or whose item was not passed to `setItems`: then nothing is learned. `consent_denied`.
+   * @example
+   * ```ts
+   * await mine.recordEvents({ kind: "clicked", item: "up", position: 0 });
+   * ```
    */
   recordEvents(event: RankingEvent | RankingEvent[]): Promise<void>;
-  /** Of the traits that the user has met; the strongest first. */
+  /**
+   * The traits that were learned, those with the largest weights first.
+   *
+   * @throws `disposed`.
+   * @example
+   * ```ts
+   * const favourites = mine.tastes().filter(({ weight }) => weight > 0.5);
+   * ```
+   */
   tastes(): TraitWeight[];
-  /** How many events are kept; at most 1,000. */
-  events(): number;
-  /** All that was learned, as one JSON file. */
+  /**
+   * The stored events, the oldest first; at most the last 1,000.
+   *
+   * @example
+   * ```ts
+   * const clicks = (await mine.events()).filter(({ kind }) => kind === "clicked");
+   * ```
+   */
+  events(): Promise<RecordedEvent[]>;
+  /**
+   * Exports the events as one JSON file, which is not encrypted.
+   *
+   * @example
+   * ```ts
+   * const file = await mine.export();
+   * ```
+   */
   export(): Promise<Blob>;
   /**
-   * Adds the events of such a file. `events` is how many were new, `known` how many were here. Rejects with `input_invalid` for a file that is
-   * damaged, of another model or no such file; then nothing has changed.
+   * Adds the events of such a file. Resolves with how many were new, and how many were stored already.
+   *
+   * @throws `input_invalid` for a file that was altered, is not an export, or belongs to another base model; nothing is changed then.
+   * `consent_denied`.
+   * @example
+   * ```ts
+   * const { events, known } = await mine.import(file);
+   * ```
    */
   import(file: Blob): Promise<{ events: number; known: number }>;
-  /** Removes all that was learned, from this browser's disk too. */
+  /**
+   * Removes everything that was learned, also from disk.
+   *
+   * @example
+   * ```ts
+   * await mine.forget();
+   * ```
+   */
   forget(): Promise<void>;
-  /** What was learned stays. Twice is safe. */
+  /**
+   * Ends the exchange with the site's other tabs; everything that is stored stays. Calling it twice is safe.
+   *
+   * @example
+   * ```ts
+   * await mine.dispose(); // or: await using mine = await model.personalize("for-you");
+   * ```
+   */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

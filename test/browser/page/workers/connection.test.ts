@@ -1,14 +1,15 @@
-// The wall between page and worker: the handshake, the worker's death, limits of calls, and errors that arrive whole.
+// The worker boundary: the handshake, the worker's death, limits of calls, and errors that arrive complete.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PROTOCOL } from "../../../../src/shared/protocol.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 const scripts: Record<string, string> = {
   "/workers/old.js": 'postMessage({ insitu: "ready", protocol: 0 });',
   "/workers/broken.js": "this is no script",
-  // Says hello and answers nothing after that, until it is told to fail.
+  // Sends the handshake and then fails with the first call.
   "/workers/dies.js": `postMessage({ insitu: "ready", protocol: ${PROTOCOL} });
     addEventListener("message", ({ data }) => {
       if (data.path?.[0] === "connect") postMessage({ id: data.id, type: "RAW", value: undefined });
@@ -17,19 +18,16 @@ const scripts: Record<string, string> = {
 };
 
 beforeAll(async () => {
-  library = await openLibrary(
-    {},
-    {
-      routes: [
-        (req, res) => {
-          const script = scripts[req.url ?? ""];
-          if (script === undefined) return false;
-          res.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
-          return true;
-        },
-      ],
-    },
-  );
+  library = await openSharedLibrary({
+    routes: [
+      (req, res) => {
+        const script = scripts[req.url ?? ""];
+        if (script === undefined) return false;
+        res.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
+        return true;
+      },
+    ],
+  });
 });
 afterAll(() => library?.close());
 beforeEach(() => library.visit());
@@ -49,8 +47,8 @@ function startWith(url: string) {
 
 test.each([
   ["a worker that answers 404", "/workers/none.js", /could not be fetched, was blocked/],
-  ["a worker with a syntax error", "/workers/broken.js", /is no valid script/],
-  ["a worker of another version", "/workers/old.js", new RegExp(`speaks protocol 0, the page ${PROTOCOL}`)],
+  ["a worker with a syntax error", "/workers/broken.js", /is not a valid script/],
+  ["a worker of another version", "/workers/old.js", new RegExp(`has protocol 0, the page ${PROTOCOL}`)],
   ["a worker that dies during a call", "/workers/dies.js", /out of luck/],
   ["a worker of another origin", "http://localhost:1/worker.js", /own origin|could not be fetched/],
 ])("%s rejects the call and says why", async (_name, url, message) => {
@@ -153,7 +151,7 @@ test("disposing the client ends open calls, and twice is safe", async () => {
     await model.dispose();
     return { open: await open, later };
   });
-  expect(result).toEqual({ open: "aborted", later: "aborted" });
+  expect(result).toEqual({ open: "disposed", later: "disposed" });
 });
 
 test("handles on one package share its memory, and the last one frees it", async () => {

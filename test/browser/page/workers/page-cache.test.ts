@@ -1,19 +1,12 @@
-// A page that was left and comes back from the back/forward cache, or that is told so, goes on with the same client.
+// A page that comes back from the back/forward cache goes on with the same client.
 import { chromium } from "playwright";
 import { expect, test, vi } from "vitest";
-import type { Client, Model } from "../../../../src/index.js";
 import { findBrowser } from "../../../support/chromium.js";
-import { importLibrary, MOUNTS, openLibrary } from "../../../support/page.js";
+import { importLibrary, MOUNTS } from "../../../support/page.js";
 import { startServer } from "../../../support/server.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-declare global {
-  interface Window {
-    kept: { client: Client; model: Model<"classification"> };
-    shows: boolean[];
-  }
-}
 
 const load = async () => {
   const client = window.insitu.createClient({ backends: ["cpu"] });
@@ -31,7 +24,7 @@ const goOn = async () => {
 };
 
 test("after a pageshow that says the page was kept, calls that run and later ones are answered", async () => {
-  const library = await openLibrary();
+  const library = await openSharedLibrary();
   await library.page.evaluate(load);
   const during = await library.page.evaluate(async () => {
     const call = window.kept.model.predict(new Float32Array(784));

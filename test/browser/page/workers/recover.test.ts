@@ -1,15 +1,18 @@
-// What happens to predictions when a worker, a GPU or a page dies under them: they are made again, elsewhere if need be.
+// Predictions while a worker, a GPU or a page dies: they are repeated, on another backend if needed.
 import { afterEach, describe, expect, test } from "vitest";
 import type { ClientOptions } from "../../../../src/index.js";
 import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
 import { type LibraryPage, openLibrary } from "../../../support/page.js";
 import { count, RIGGED_HARDWARE, RIGGED_WORKER, rig, riggedWorker } from "../../../support/rigged-worker.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
 afterEach(() => library?.close());
 
-async function open(options: ClientOptions, args: string[] = [], worker = RIGGED_WORKER): Promise<void> {
-  library = await openLibrary({ args }, { routes: [riggedWorker] });
+/** `gpu` starts a browser of its own, with WebGPU: other files would lose their devices with its GPU process. */
+async function open(options: ClientOptions, gpu = false, worker = RIGGED_WORKER): Promise<void> {
+  const serve = { routes: [riggedWorker] };
+  library = gpu ? await openLibrary({ args: SWIFTSHADER_WEBGPU }, serve) : await openSharedLibrary(serve);
   await library.page.evaluate(
     async ({ options, worker }) => {
       window.rigged = { client: window.insitu.createClient({ ...options, worker }) };
@@ -17,15 +20,6 @@ async function open(options: ClientOptions, args: string[] = [], worker = RIGGED
     },
     { options, worker },
   );
-}
-
-declare global {
-  interface Window {
-    rigged: {
-      client: import("../../../../src/index.js").Client;
-      model?: import("../../../../src/index.js").Model;
-    };
-  }
 }
 
 interface Answer {
@@ -75,7 +69,7 @@ describe("the GPU", () => {
   };
 
   test("a device that is lost is made anew, and the model runs on", async () => {
-    await open(alone, SWIFTSHADER_WEBGPU);
+    await open(alone, true);
     expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
     expect(await count(library.page)).toMatchObject({ devices: 1 });
     await rig(library.page, "destroyDevice");
@@ -84,7 +78,7 @@ describe("the GPU", () => {
   });
 
   test("a prediction that runs while the device is lost is made again", async () => {
-    await open(alone, SWIFTSHADER_WEBGPU);
+    await open(alone, true);
     const before = await count(library.page);
     const running = predict(8);
     await rig(library.page, "destroyDevice");
@@ -93,7 +87,7 @@ describe("the GPU", () => {
   });
 
   test("a GPU process that crashes is survived once; after the second crash the model runs on the next backend", async () => {
-    await open({ backends: ["webgpu", "cpu"] }, SWIFTSHADER_WEBGPU, RIGGED_HARDWARE);
+    await open({ backends: ["webgpu", "cpu"] }, true, RIGGED_HARDWARE);
     await library.page.evaluate(() => window.rigged.model?.tuned);
     expect(await info()).toMatchObject({ backend: "webgpu" });
     await crashGpu();
@@ -106,8 +100,8 @@ describe("the GPU", () => {
     });
   });
 
-  test("where nothing else is allowed, the error says what became of the GPU", async () => {
-    await open(alone, SWIFTSHADER_WEBGPU);
+  test("where no other backend is allowed, the error says what happened to the GPU", async () => {
+    await open(alone, true);
     await crashGpu();
     expect(await predict()).toMatchObject([{ backend: "webgpu" }]);
     await crashGpu();

@@ -1,13 +1,14 @@
-// Pages that require Trusted Types: the library's own worker starts by its own policy, another by the page's.
+// Pages that require Trusted Types: the library's worker starts with its own policy, another worker with the page's.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
 import { policyRoute, visitUnder } from "../../../support/policy.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 vi.setConfig({ testTimeout: 30_000 });
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({}, { routes: [policyRoute] });
+  library = await openSharedLibrary({ routes: [policyRoute] });
 });
 afterAll(() => library?.close());
 

@@ -1,11 +1,12 @@
-// Everything that a host, a file or a caller can get wrong has its own code, leaves nothing behind, and the next good call works.
+// Each mistake of a host, a file or a caller has its own error code, leaves nothing behind, and the next call works.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(() => library?.close());
 beforeEach(async () => {
@@ -139,7 +140,7 @@ describe("wasm binaries", () => {
     expect(reason).toContain("no WebAssembly");
   });
 
-  test("a missing one is told, and wasm works once it is there", async () => {
+  test("a missing binary is an error, and wasm works once it is there", async () => {
     library.server.faults.set(binary, { kind: "status", status: 404 });
     const { backend, reason } = await loadOn(["wasm"]);
     expect(backend).toBe("backend_unavailable");
@@ -171,7 +172,7 @@ describe("an input that does not fit", () => {
     ["an empty canvas", "input_invalid", /empty, broken or not loaded/],
     ["nothing", "input_invalid", /Cannot predict from undefined/],
     ["a string", "input_invalid", /Cannot predict from/],
-    ["after dispose", "aborted", /disposed/],
+    ["after dispose", "disposed", /disposed/],
   ];
 
   test.each(cases)("%s", async (name, code, message) => {

@@ -1,9 +1,10 @@
-// A page that dies at any point of a load leaves the version from before or the new one, and no byte is fetched twice.
+// A page that dies at any point of a load leaves the old version or the new one, and no byte is fetched twice.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../support/chromium.js";
+import type { Chromium } from "../../../support/chromium.js";
 import { crash } from "../../../support/crash.js";
 import { ask, load, loadFresh, newVisitor, openPage, startClient, storedChunks } from "../../../support/loads.js";
+import { connectChromium } from "../../../support/shared-browser.js";
 import { CHUNK, type Recipe, sizeOf, sumOf } from "../../../support/synthetic.js";
 import { openSite, type Site } from "../../../support/synthetic-site.js";
 
@@ -24,7 +25,7 @@ let newBytes: number;
 beforeAll(async () => {
   // "/stopped" is never answered.
   site = await openSite([({ url }) => url === "/stopped"]);
-  chromium = await launchChromium();
+  chromium = await connectChromium();
   // Stops for good in the n-th time that a package's row is written, before the transaction can end.
   for (const nth of [1, 2]) {
     site.workers.set(

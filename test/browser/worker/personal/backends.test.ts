@@ -1,14 +1,14 @@
-// Learning on each backend: plain JavaScript, WebAssembly and WebGPU (in software) come to the same; a detector can be taught too.
+// Training gives the same on plain JavaScript, WebAssembly and WebGPU (in software); a detector can be taught too.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Backend } from "../../../../src/index.js";
-import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 import { digits, NAMES, say, teach } from "../../../support/teaching.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
+  library = await openSharedLibrary({}, "webgpu");
 });
 afterAll(() => library?.close());
 

@@ -1,45 +1,32 @@
-// What can go wrong while somebody teaches: crashes, no space, a hostile file, a newer model, a lost key. Nothing is lost, and errors say what to do.
+// Personal models when tabs crash, space runs out, keys are lost or the model is updated: nothing is lost, and errors say what to do.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BrowserContext, Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { BrowserContext } from "playwright";
 import { ROOT } from "../../../../scripts/checks/paths.js";
 import { launchChromium } from "../../../support/chromium.js";
-import { crash } from "../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+import { crash, prepareCrash } from "../../../support/crash.js";
+import { test as base, expect } from "../../../support/fixtures.js";
+import type { ServerOptions } from "../../../support/server.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 
-let library: LibraryPage;
-let page: Page;
-let root: string;
-
-beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), "insitu-teach-"));
-  // The same network, of which another layer is learned on: what a newer model is to what was taught.
-  cpSync(join(ROOT, "models/digits/package"), join(root, "newer"), { recursive: true });
-  const manifest = JSON.parse(readFileSync(join(root, "newer", "insitu.json"), "utf8"));
-  const newer = { ...manifest, version: "2.0.0", release: 2, embedding: { node: "features3", pool: "mean" } };
-  writeFileSync(join(root, "newer", "insitu.json"), JSON.stringify(newer));
-  library = await openLibrary({}, { mounts: { "/models/newer/": join(root, "newer") } });
-});
-afterAll(async () => {
-  await library?.close();
-  rmSync(root, { recursive: true, force: true });
-});
-beforeEach(async () => {
-  page = await visit();
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-});
-
-async function visit(context: BrowserContext = library.chromium.context): Promise<Page> {
-  const opened = await context.newPage();
-  await opened.goto(library.server.url);
-  await importLibrary(opened);
-  return opened;
-}
+/** Holds `newer`, a model with another embedding: what an update of the model is to taught examples. */
+const test = base
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads which fixtures it needs from the pattern.
+  .extend("root", { scope: "file" }, ({}, { onCleanup }) => {
+    const root = mkdtempSync(join(tmpdir(), "insitu-teach-"));
+    onCleanup(() => rmSync(root, { recursive: true, force: true }));
+    cpSync(join(ROOT, "models/digits/package"), join(root, "newer"), { recursive: true });
+    const manifest = JSON.parse(readFileSync(join(root, "newer", "insitu.json"), "utf8"));
+    const newer = { ...manifest, version: "2.0.0", release: 2, embedding: { node: "features3", pool: "mean" } };
+    writeFileSync(join(root, "newer", "insitu.json"), JSON.stringify(newer));
+    return root;
+  })
+  .extend(
+    "serve",
+    { scope: "file" },
+    ({ root }): ServerOptions => ({ mounts: { "/models/newer/": join(root, "newer") } }),
+  );
 
 const some = (from: number, to: number) => [1, 4, 7].flatMap((label) => digits(label, from, to));
 
@@ -55,11 +42,14 @@ function holders(profile: string, bytes: Buffer): string[] {
   });
 }
 
-test("what was taught cannot be read on the disk, and its key is gone from it once it is forgotten", async () => {
+test("what was taught cannot be read on the disk, and its key is gone from it once it is forgotten", async ({
+  root,
+  visit,
+}) => {
   const profile = join(root, "profile");
   const chromium = await launchChromium({ userDataDir: profile });
   try {
-    const tab = await visit(chromium.context);
+    const tab = await visit("", chromium.context);
     await open(tab, { store: "disk" });
     await tab.evaluate(
       async (pixels) => {
@@ -94,16 +84,17 @@ test("what was taught cannot be read on the disk, and its key is gone from it on
   }
 });
 
-test("a tab that crashes in the middle of a training loses nothing, and blocks nobody", async () => {
+test("a tab that crashes during a training loses nothing, and blocks no other tab", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, some(0, 16));
   await page.evaluate(() => window.mine.train());
   await teach(page, some(16, 24));
+  const crashNow = await prepareCrash(page);
   const begun = page.evaluate(
     () => new Promise((resolve) => void window.mine.train({ onProgress: resolve }).catch(() => undefined)),
   );
   await begun;
-  await crash(page);
+  await crashNow();
   const next = await visit();
   await open(next, { store });
   expect(await state(next)).toMatchObject({ examples: 72, fresh: 24, version: 1 });
@@ -111,17 +102,14 @@ test("a tab that crashes in the middle of a training loses nothing, and blocks n
   expect((await next.evaluate(() => window.mine.train())).version).toBe(2);
 });
 
-test("a tab that crashes while it teaches keeps all that it was told was kept", async () => {
+test("a tab that crashes while it teaches keeps every example that was acknowledged", async ({ page, visit }) => {
   const store = await open(page);
   const ids: string[] = [];
-  await page.exposeFunction("kept", (id: string) => void ids.push(id));
+  await page.exposeFunction("isKept", (id: string) => void ids.push(id));
   void page
     .evaluate(
       async (items) => {
-        for (const pixels of items)
-          (window as unknown as { kept(id: string): void }).kept(
-            (await window.mine.addExample(Float32Array.from(pixels), "one")).id,
-          );
+        for (const pixels of items) window.isKept((await window.mine.addExample(Float32Array.from(pixels), "one")).id);
       },
       digits(1, 0, 100).map(({ pixels }) => [...pixels]),
     )
@@ -135,10 +123,13 @@ test("a tab that crashes while it teaches keeps all that it was told was kept", 
   for (const id of told) expect(there).toContain(id);
 });
 
-test("without space an example is refused with storage_quota, and everything before it stays", async () => {
+test("without space an example is refused with storage_quota, and everything before it stays", async ({
+  visit,
+  library,
+}) => {
   const visitor = await (library.chromium.context.browser()?.newContext() as Promise<BrowserContext>);
   try {
-    const tab = await visit(visitor);
+    const tab = await visit("", visitor);
     const session = await visitor.newCDPSession(tab);
     const origin = library.server.url;
     // Before the first write: Chromium remembers for a while how much is left. The model and the wasm binary need half of it.
@@ -150,12 +141,12 @@ test("without space an example is refused with storage_quota, and everything bef
       const noise = context.createImageData(640, 640);
       for (let i = 0; i < noise.data.length; i += 1) noise.data[i] = i % 4 === 3 ? 255 : Math.random() * 256;
       context.putImageData(noise, 0, 0);
-      Object.assign(window, { noise: await canvas.convertToBlob({ type: "image/png" }) });
+      window.noise = await canvas.convertToBlob({ type: "image/png" });
     });
     const { added, code } = await tab.evaluate(async () => {
       for (let added = 0; added < 40; added += 1) {
         try {
-          await window.mine.addExample((window as unknown as { noise: Blob }).noise, "noise", { keep: true });
+          await window.mine.addExample(window.noise, "noise", { keep: true });
         } catch (error) {
           return { added, code: (error as { code: string }).code };
         }
@@ -171,10 +162,8 @@ test("without space an example is refused with storage_quota, and everything bef
   }
 });
 
-test("a browser that gives no private files learns for as long as the worker lives, and says so", async () => {
-  const tab = await library.chromium.context.newPage();
-  await tab.goto(library.server.url);
-  await importLibrary(tab);
+test("a browser that gives no private files learns for as long as the worker lives, and says so", async ({ page }) => {
+  const tab = page;
   await tab.evaluate(async () => {
     const lame =
       'StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));';
@@ -198,7 +187,7 @@ test("a browser that gives no private files learns for as long as the worker liv
   expect(code).toBe("storage_unavailable");
 });
 
-test("a key that was lost makes what it sealed worthless, and one can begin anew", async () => {
+test("a key that was lost makes what it sealed worthless, and one can begin anew", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, digits(1, 0, 4));
   await page.evaluate(async (name) => {
@@ -212,7 +201,7 @@ test("a key that was lost makes what it sealed worthless, and one can begin anew
   expect(await state(next)).toMatchObject({ labels: { seven: 2 }, examples: 2 });
 });
 
-test("rows that were altered are left out and counted, never read", async () => {
+test("rows that were altered are left out and counted, never read", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, digits(1, 0, 4));
   await page.evaluate(async (name) => {
@@ -221,15 +210,15 @@ test("rows that were altered are left out and counted, never read", async () => 
       request.onsuccess = () => resolve(request.result);
     });
     const rows = db.transaction("examples", "readwrite").objectStore("examples");
-    const all = await new Promise<{ box: ArrayBuffer }[]>((resolve) => {
+    const all = await new Promise<{ cipherText: ArrayBuffer }[]>((resolve) => {
       const request = rows.getAll();
       request.onsuccess = () => resolve(request.result);
     });
-    const [first, second] = all as [{ box: ArrayBuffer }, { box: ArrayBuffer }];
-    new Uint8Array(first.box)[40] = (new Uint8Array(first.box)[40] ?? 0) ^ 1;
+    const [first, second] = all as [{ cipherText: ArrayBuffer }, { cipherText: ArrayBuffer }];
+    new Uint8Array(first.cipherText)[40] = (new Uint8Array(first.cipherText)[40] ?? 0) ^ 1;
     rows.put(first);
     // Another row's bytes.
-    rows.put({ ...second, box: (all[2] as { box: ArrayBuffer }).box });
+    rows.put({ ...second, cipherText: (all[2] as { cipherText: ArrayBuffer }).cipherText });
     await new Promise((resolve) => {
       rows.transaction.oncomplete = resolve;
     });
@@ -240,7 +229,10 @@ test("rows that were altered are left out and counted, never read", async () => 
   expect(await state(next)).toMatchObject({ examples: 2, unusable: 2 });
 });
 
-test("one tab forgets while another teaches: nothing comes back, and the other is told or begins anew", async () => {
+test("one tab forgets while another teaches: nothing comes back, and the other gets an error or starts again", async ({
+  page,
+  visit,
+}) => {
   const store = await open(page);
   await teach(page, digits(1, 0, 4));
   const other = await visit();
@@ -252,7 +244,10 @@ test("one tab forgets while another teaches: nothing comes back, and the other i
   expect(await state(page)).toMatchObject({ labels: { seven: 2 }, examples: 2 });
 });
 
-test("what was learned survives an update of the model where inputs were kept, and what is lost is told", async () => {
+test("what was learned survives an update of the model where inputs were kept, and the rest is counted as unusable", async ({
+  page,
+  visit,
+}) => {
   const store = await open(page);
   await teach(page, some(0, 8), true);
   await teach(page, digits(1, 30, 33));
@@ -276,7 +271,7 @@ test("what was learned survives an update of the model where inputs were kept, a
   expect((await before.evaluate(() => window.mine.revert(1))).usable).toBe(true);
 });
 
-test("an update is noticed by itself where triggers are on", async () => {
+test("an update is noticed by itself where triggers are on", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, some(0, 8), true);
   await page.evaluate(() => window.mine.train());

@@ -1,30 +1,8 @@
-// What is exported in one browser is imported in another, as it was; a file that was altered or made up changes nothing.
+// What one browser exports, another imports unchanged; an altered or made-up file changes nothing.
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { fromFile, toFile } from "../../../../src/worker/personal/export-format.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+import { expect, test } from "../../../support/fixtures.js";
 import { codeOf, digits, open, say, state, teach } from "../../../support/teaching.js";
-
-let library: LibraryPage;
-let page: Page;
-
-beforeAll(async () => {
-  library = await openLibrary();
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  page = await visit();
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-});
-
-async function visit(): Promise<Page> {
-  const opened = await library.chromium.context.newPage();
-  await opened.goto(library.server.url);
-  await importLibrary(opened);
-  return opened;
-}
 
 async function exported(on: Page, kept = true): Promise<Buffer> {
   const text = await on.evaluate(async (withKept) => {
@@ -47,7 +25,7 @@ const imported = (on: Page, file: Uint8Array) =>
     }
   }, Buffer.from(file).toString("base64"));
 
-test("examples, kept inputs and versions arrive as they were, and twice is not double", async () => {
+test("examples, kept inputs and versions arrive as they were, and twice is not double", async ({ page, visit }) => {
   await open(page);
   await teach(
     page,
@@ -75,7 +53,7 @@ test("examples, kept inputs and versions arrive as they were, and twice is not d
   expect(light.examples.every(({ input }) => input === undefined)).toBe(true);
 });
 
-test("a file of another model, or of none, is refused, and nothing changes", async () => {
+test("a file of another model, or of none, is refused, and nothing changes", async ({ page }) => {
   await open(page);
   await teach(page, digits(1, 0, 4));
   const good = await fromFile(new Uint8Array(await exported(page)));

@@ -1,31 +1,8 @@
-// A user's own classes: taught, trained, judged, reverted, moved and forgotten, in a real page with the real worker and database.
-import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../support/page.js";
+// A user's own classes: taught, trained, evaluated, reverted and forgotten, with the real worker and database.
+import { expect, test } from "../../../support/fixtures.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 
-let library: LibraryPage;
-let page: Page;
-
-beforeAll(async () => {
-  library = await openLibrary();
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  page = await visit();
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-});
-
-async function visit(): Promise<Page> {
-  const opened = await library.chromium.context.newPage();
-  await opened.goto(library.server.url);
-  await importLibrary(opened);
-  return opened;
-}
-
-test("one example a class is enough to answer; a training makes a version that says what it is", async () => {
+test("one example a class is enough to answer; a training makes a version that says what it is", async ({ page }) => {
   await open(page);
   expect(await codeOf(page, `window.mine.predict(new Float32Array(784))`)).toBe("input_invalid");
   await teach(page, [...digits(1, 0, 1), ...digits(7, 0, 1)]);
@@ -39,7 +16,9 @@ test("one example a class is enough to answer; a training makes a version that s
   expect((await say(page, digits(1, 20, 21)))[0]).toMatchObject({ label: "one", version: 1 });
 });
 
-test("with more examples the softmax layer competes, and the better of the two on held-out examples is used", async () => {
+test("with more examples the softmax layer competes, and the better of the two on held-out examples is used", async ({
+  page,
+}) => {
   await open(page);
   await teach(
     page,
@@ -73,7 +52,7 @@ test("with more examples the softmax layer competes, and the better of the two o
   expect(counted).toBe(12);
 });
 
-test("what is far from all that was taught is called unknown", async () => {
+test("what is far from all that was taught is called unknown", async ({ page }) => {
   await open(page);
   await teach(
     page,
@@ -93,7 +72,9 @@ test("what is far from all that was taught is called unknown", async () => {
   for (const { label, distance } of [...others, ...known]) expect(label === undefined).toBe(distance > 1);
 });
 
-test("a version that is worse on held-out examples is kept and not used; one can go back and forth", async () => {
+test("a version that is worse on held-out examples is kept and not used; one can go back and forth", async ({
+  page,
+}) => {
   await open(page);
   await teach(
     page,
@@ -123,7 +104,7 @@ test("a version that is worse on held-out examples is kept and not used; one can
   expect(await codeOf(page, `window.mine.revert(9)`)).toBe("input_invalid");
 });
 
-test("all of it is there in the next visit, in another tab, and after the worker died", async () => {
+test("all of it is there in the next visit, in another tab, and after the worker died", async ({ page, visit }) => {
   const store = await open(page);
   const ids = await teach(
     page,
@@ -141,7 +122,7 @@ test("all of it is there in the next visit, in another tab, and after the worker
   expect(await state(page)).toMatchObject({ examples: 5 });
 });
 
-test("two tabs that teach and train at once lose nothing, and number their versions apart", async () => {
+test("two tabs that teach and train at once lose nothing, and number their versions apart", async ({ page, visit }) => {
   const store = await open(page);
   const other = await visit();
   await open(other, { store });
@@ -152,7 +133,7 @@ test("two tabs that teach and train at once lose nothing, and number their versi
   expect((await page.evaluate(() => window.mine.examples())).filter(({ heldOut }) => heldOut)).toHaveLength(6);
 });
 
-test("an abort ends a training, and everything is as it was", async () => {
+test("an abort ends a training, and everything is as it was", async ({ page }) => {
   await open(page);
   await teach(
     page,
@@ -171,7 +152,7 @@ test("an abort ends a training, and everything is as it was", async () => {
   expect((await page.evaluate(() => window.mine.train())).version).toBe(1);
 });
 
-test("a budget ends a training with what is best by then", async () => {
+test("a budget ends a training with what is best by then", async ({ page }) => {
   await open(page);
   await teach(
     page,
@@ -182,7 +163,7 @@ test("a budget ends a training with what is best by then", async () => {
   expect(version.judged.softmax?.examples).toBe(12);
 });
 
-test("inputs are kept only where asked, and can be seen again", async () => {
+test("inputs are kept only where asked, and can be seen again", async ({ page }) => {
   await open(page);
   const [plain] = await teach(page, digits(1, 0, 1));
   const [kept] = await teach(page, digits(7, 0, 1), true);
@@ -193,7 +174,7 @@ test("inputs are kept only where asked, and can be seen again", async () => {
   expect(examples.map(({ kept }) => kept)).toEqual([false, true]);
 });
 
-test("a kept photo is a small JPEG of its pixels alone", async () => {
+test("a kept photo is a small JPEG of its pixels alone", async ({ page }) => {
   await open(page, { package: "/models/features/" });
   const kept = await page.evaluate(async () => {
     const photo = await (await fetch("/photos/coffee.jpg")).blob();
@@ -205,15 +186,17 @@ test("a kept photo is a small JPEG of its pixels alone", async () => {
   expect(kept).toEqual({ type: "image/jpeg", longer: 600, head: false });
 });
 
-test("consent that is denied stops learning; what was learned still answers, and can be forgotten", async () => {
+test("consent that is denied stops learning; what was learned still answers, and can be forgotten", async ({
+  page,
+}) => {
   await open(page);
   await teach(page, [...digits(1, 0, 1), ...digits(7, 0, 1)]);
   await page.evaluate(() => window.client.personal.setConsent("denied"));
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "x")`)).toBe("aborted");
-  expect(await codeOf(page, `window.mine.train()`)).toBe("aborted");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "x")`)).toBe("consent_denied");
+  expect(await codeOf(page, `window.mine.train()`)).toBe("consent_denied");
   expect((await say(page, digits(1, 20, 21)))[0]?.label).toBe("one");
   expect(await page.evaluate(() => window.client.personal.list())).toMatchObject([
-    { model: "digits", name: "mine", examples: 2, versions: 0 },
+    { kind: "classifier", model: "digits", name: "mine", examples: 2, versions: 0 },
   ]);
   await page.evaluate(() => window.client.personal.forget());
   expect(await page.evaluate(() => window.client.personal.list())).toEqual([]);
@@ -223,14 +206,14 @@ test("consent that is denied stops learning; what was learned still answers, and
   expect(await state(page)).toMatchObject({ examples: 1 });
 });
 
-test("a model without an embedding says what is missing, and names and labels are checked", async () => {
+test("a model without an embedding says what is missing, and names and labels are checked", async ({ page }) => {
   await open(page);
   expect(await codeOf(page, `window.base.personalize("")`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "")`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(784), "x".repeat(300))`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(new Float32Array(7), "x")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(784), "x".repeat(300))`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(new Float32Array(7), "x")`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.train()`)).toBe("input_invalid");
-  expect(await codeOf(page, `window.mine.add(undefined, "x")`)).toBe("input_invalid");
+  expect(await codeOf(page, `window.mine.addExample(undefined, "x")`)).toBe("input_invalid");
   expect(await codeOf(page, `window.mine.predict(undefined)`)).toBe("input_invalid");
   expect(await state(page)).toMatchObject({ examples: 0 });
 });

@@ -1,11 +1,13 @@
-// Pictures that are easily got wrong: turned, see-through, one pixel, huge, moving, changed meanwhile; and nothing is consumed.
+// Images that are easily read wrong: rotated, transparent, one pixel, huge, animated, changed meanwhile; none is consumed.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BoundingBox } from "../../../../src/shared/types/model.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
 import { makePictureModel } from "../../../support/pictures.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
+import type { SeenImage } from "../../../support/window.js";
 
 const SIZE = 32;
 
@@ -14,9 +16,9 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "insitu-pictures-"));
-  // The box is the whole input: what is found is the whole picture.
+  // The box is the whole input: what is found is the whole image.
   await makePictureModel(folder, { width: SIZE, height: SIZE, image: { border: [200, 100, 50] } });
-  library = await openLibrary({}, { mounts: { "/models/pictures/": folder } });
+  library = await openSharedLibrary({ mounts: { "/models/pictures/": folder } });
 });
 afterAll(async () => {
   await library?.close();
@@ -27,23 +29,6 @@ beforeEach(async () => {
   await library.page.addScriptTag({ content: SCENE });
   await library.page.waitForFunction(() => "ask" in window);
 });
-
-interface Seen {
-  box: BoundingBox;
-  /** Red, green, blue of the input's pixel at `x`, `y`. */
-  at: Record<string, number[]>;
-}
-
-declare global {
-  interface Window {
-    ask(input: unknown, ...points: [x: number, y: number][]): Promise<Seen>;
-    /** Left half red, right half blue, but for `top` green in the upper quarter. */
-    paint(width: number, height: number): HTMLCanvasElement;
-    toBlob(canvas: HTMLCanvasElement, type: string): Promise<Blob>;
-    toElement(blob: Blob): Promise<HTMLImageElement>;
-    turned(jpeg: Blob, orientation: number): Promise<Blob>;
-  }
-}
 
 const SCENE = `
 const model = window.insitu.createClient({ backends: ["cpu"] }).load("/models/pictures/");
@@ -155,7 +140,7 @@ test.each([
         data: context.getImageData(0, 0, across, down),
         frame: new VideoFrame(canvas, { timestamp: 0 }),
       };
-      const seen: Record<string, Seen> = {};
+      const seen: Record<string, SeenImage> = {};
       for (const [kind, input] of Object.entries(kinds)) seen[kind] = await window.ask(input, [0, 0], [16, 16]);
       return seen;
     },
@@ -175,7 +160,7 @@ test("a file and an element of 48 megapixels", async () => {
     const points: [number, number][] = [[8, 20], [24, 20], [16, 6]]; // biome-ignore format: one line
     return [await window.ask(blob, ...points), await window.ask(await window.toElement(blob), ...points)];
   });
-  for (const { box, at } of [file, element] as Seen[]) {
+  for (const { box, at } of [file, element] as SeenImage[]) {
     expectBox(box, 8000, 6000);
     expectColour(at["8,20"], [255, 0, 0], 12);
     expectColour(at["24,20"], [0, 0, 255], 12);
@@ -198,7 +183,7 @@ test("what was passed in is still the caller's", async () => {
   expect(left).toEqual([640, 20, 640, 640 * 480 * 4]);
 });
 
-test("the caller may draw the next picture at once", async () => {
+test("the caller may draw the next image at once", async () => {
   const all = await library.page.evaluate(async () => {
     const canvas = window.paint(640, 640);
     const context = canvas.getContext("2d") as CanvasRenderingContext2D;

@@ -1,9 +1,9 @@
-// The file of a personal model: what goes in comes out, and nothing that was altered or made up gets past its check.
+// The export file of a personal model: reading restores what was written, and an altered or invented file is refused.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InsituError } from "../../../../src/shared/errors.js";
 import { sha256 } from "../../../../src/shared/sha256.js";
-import { type Exported, fromFile, toFile } from "../../../../src/worker/personal/export-format.js";
+import { type ExportedModel, fromFile, toFile } from "../../../../src/worker/personal/export-format.js";
 import type { ExportedExample } from "../../../../src/worker/personal/export-schema.js";
 
 const EMBEDDER = "a".repeat(64);
@@ -17,7 +17,7 @@ const example: fc.Arbitrary<ExportedExample> = fc.record(
   {
     id: hex(32),
     label,
-    time: fc.nat(),
+    addedAt: fc.nat(),
     embedder: fc.constant(EMBEDDER),
     vector: vector(5),
     heldOut: fc.boolean(),
@@ -26,9 +26,9 @@ const example: fc.Arbitrary<ExportedExample> = fc.record(
       parts: fc.tuple(fc.uint8Array({ maxLength: 40 })),
     }),
   },
-  { requiredKeys: ["id", "label", "time", "embedder", "vector"] },
+  { requiredKeys: ["id", "label", "addedAt", "embedder", "vector"] },
 );
-const judgement = { examples: 4, correct: 3, accuracy: 0.75, interval: [0.3, 0.95] as [number, number] };
+const accuracy = { examples: 4, correct: 3, accuracy: 0.75, interval: [0.3, 0.95] as [number, number] };
 const version = fc.uniqueArray(label, { minLength: 1, maxLength: 4 }).chain((labels) =>
   fc.record({
     embedder: fc.constant(EMBEDDER),
@@ -43,7 +43,7 @@ const version = fc.uniqueArray(label, { minLength: 1, maxLength: 4 }).chain((lab
     }),
   }),
 );
-const exported: fc.Arbitrary<Exported> = fc
+const exported: fc.Arbitrary<ExportedModel> = fc
   .tuple(fc.uniqueArray(example, { maxLength: 6, selector: ({ id }) => id }), fc.array(version, { maxLength: 3 }))
   .map(([examples, versions]) => ({
     model: "digits",
@@ -53,16 +53,24 @@ const exported: fc.Arbitrary<Exported> = fc
       embedder,
       head,
       facts: {
-        ...{ version: index + 1, trainedAt: 5, trigger: "asked" as const, head: head.kind, labels: head.labels },
-        ...{ counts: Object.fromEntries(head.labels.map((each) => [each, { trained: 3, heldOut: 1 }])) },
-        ...{ judged: { "nearest-mean": judgement }, activated: true, reason: "It was better.", durationMs: 12.5 },
-        ...{ base: { name: "digits", version: "1.0.0", release: 1, digest: "d" }, backend: "wasm" as const },
+        version: index + 1,
+        trainedAt: 5,
+        trigger: "asked" as const,
+        head: head.kind,
+        labels: head.labels,
+        counts: Object.fromEntries(head.labels.map((each) => [each, { trained: 3, heldOut: 1 }])),
+        judged: { "nearest-mean": accuracy },
+        activated: true,
+        reason: "It was better.",
+        durationMs: 12.5,
+        base: { name: "digits", version: "1.0.0", release: 1, digest: "d" },
+        backend: "wasm" as const,
       },
     })),
   }));
 
-/** Hashed anew, as anybody can who makes one up. */
-async function resealed(file: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+/** With a new hash, as anyone can compute it. */
+async function rehashed(file: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const copy = Uint8Array.from(file);
   const hash = await sha256(copy.subarray(0, -32));
   copy.set(Uint8Array.from(Buffer.from(hash, "hex")), copy.length - 32);
@@ -75,8 +83,8 @@ const refusal = (bytes: Uint8Array<ArrayBuffer>) =>
     (error) => error,
   );
 
-describe("the file of a personal model", () => {
-  it("holds what went in", async () => {
+describe("the export file of a personal model", () => {
+  it("restores what was written", async () => {
     await fc.assert(
       fc.asyncProperty(exported, async (content) => {
         expect(await fromFile(await toFile(content))).toEqual(content);
@@ -85,7 +93,7 @@ describe("the file of a personal model", () => {
     );
   });
 
-  it("is refused with input_invalid when any byte of it was changed or cut off", async () => {
+  it("is refused with input_invalid when a byte was changed or the end is missing", async () => {
     await fc.assert(
       fc.asyncProperty(exported, fc.nat(), fc.integer({ min: 1, max: 255 }), async (content, at, by) => {
         const file = await toFile(content);
@@ -98,7 +106,7 @@ describe("the file of a personal model", () => {
     );
   });
 
-  it("is read or refused, and never anything else, whatever somebody puts in and hashes", async () => {
+  it("is read or refused with input_invalid, whatever bytes it has, also with a valid hash", async () => {
     await fc.assert(
       fc.asyncProperty(
         exported,
@@ -106,7 +114,7 @@ describe("the file of a personal model", () => {
         async (content, edits) => {
           const file = Uint8Array.from(await toFile(content));
           for (const [at, byte] of edits) file[8 + (at % (file.length - 40))] = byte;
-          const result = await fromFile(await resealed(file)).catch((error) => error);
+          const result = await fromFile(await rehashed(file)).catch((error) => error);
           if (result instanceof Error) {
             expect(result).toBeInstanceOf(InsituError);
             expect(result).toMatchObject({ code: "input_invalid" });
@@ -126,8 +134,14 @@ describe("the file of a personal model", () => {
 
   it("sets no prototype, whatever its labels are", async () => {
     const [content] = fc.sample(exported, { seed: 4, numRuns: 1 });
-    const facts = { id: "0".repeat(32), label: "__proto__", time: 1, embedder: EMBEDDER, vector: new Float32Array(5) };
-    const { examples } = await fromFile(await toFile({ ...(content as Exported), examples: [facts] }));
+    const facts = {
+      id: "0".repeat(32),
+      label: "__proto__",
+      addedAt: 1,
+      embedder: EMBEDDER,
+      vector: new Float32Array(5),
+    };
+    const { examples } = await fromFile(await toFile({ ...(content as ExportedModel), examples: [facts] }));
     expect(examples[0]?.label).toBe("__proto__");
     expect(({} as { trained?: number }).trained).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-// The heads of personal models: class means, the softmax layer, what is unknown, who is held out, who is right.
+// The heads of personal models: nearest mean, softmax layer, novelty threshold, hold-out, evaluation.
 import "@tensorflow/tfjs-backend-cpu";
 import { memory, setBackend } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
@@ -30,35 +30,35 @@ function samples(counts: number[], spread: number, seed: number): Sample[] {
 
 const labelled = (all: Sample[]) => all.map(({ vector, class: index }) => ({ vector, label: LABELS[index] as string }));
 
-const turns = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
-const bench = (over: Partial<TrainingBackend> = {}): TrainingBackend => ({
+const scheduler = { runExclusive: (run: () => Promise<unknown>) => run() } as Scheduler;
+const backend = (over: Partial<TrainingBackend> = {}): TrainingBackend => ({
   lease: { target: { backend: "cpu" }, run: (step) => step(), end: () => undefined },
-  turns,
+  scheduler,
   signal: new AbortController().signal,
-  until: performance.now() + 60_000,
+  deadline: performance.now() + 60_000,
   onProgress: () => undefined,
   ...over,
 });
 
 describe("the nearest mean", () => {
-  it("finds classes that lie apart, from one example each", () => {
+  it("separates distant classes with one example of each", () => {
     const head = fitNearestMean(samples([1, 1, 1], 0.05, 1), LABELS, SIZE);
     const { correct, examples } = measureAccuracy(head, labelled(samples([20, 20, 20], 0.05, 2)));
     expect([correct, examples]).toEqual([60, 60]);
     expect([...head.limits]).toEqual([Infinity, Infinity, Infinity]);
   });
 
-  it("has scores that are as often right as they say", () => {
+  it("has calibrated scores", () => {
     const head = fitNearestMean(samples([40, 40, 40], 0.9, 3), LABELS, SIZE);
     const fresh = samples([200, 200, 200], 0.9, 4);
-    const said = fresh.map(({ vector, class: truth }) => ({ ...applyHead(head, vector), truth }));
-    const mean = said.reduce((sum, { scores, class: best }) => sum + (scores[best] as number), 0) / said.length;
-    const right = said.filter(({ class: best, truth }) => best === truth).length / said.length;
+    const outputs = fresh.map(({ vector, class: truth }) => ({ ...applyHead(head, vector), truth }));
+    const mean = outputs.reduce((sum, { scores, class: best }) => sum + (scores[best] as number), 0) / outputs.length;
+    const right = outputs.filter(({ class: best, truth }) => best === truth).length / outputs.length;
     expect(right).toBeLessThan(0.99);
     expect(Math.abs(mean - right)).toBeLessThan(0.06);
   });
 
-  it("does not depend on how long embeddings are", () => {
+  it("does not depend on the length of embeddings", () => {
     const head = fitNearestMean(samples([5, 5, 5], 0.3, 5), LABELS, SIZE);
     const [{ vector } = { vector: new Float32Array(SIZE) }] = samples([1, 0, 0], 0.3, 6);
     const long = vector.map((value) => value * 1000);
@@ -69,24 +69,24 @@ describe("the nearest mean", () => {
 describe("the softmax layer", () => {
   beforeAll(() => setBackend("cpu"));
 
-  it("learns what class means cannot: a class of two opposite kinds", async () => {
+  it("separates classes whose means are close", async () => {
     const random = seeded(7);
     const make = (): Sample[] =>
       Array.from({ length: 120 }, (_, index) => {
         const [x, y] = [random() * 2 - 1, random() * 2 - 1];
-        // Beside a wide axis that both classes share, a narrow one that tells them apart.
+        // Beside a wide axis that both classes share, a narrow one that separates them.
         return { class: y > 0 ? 1 : 0, vector: unit([3 * x, y * 0.5 + (y > 0 ? 0.2 : -0.2), 1, index % 2]) };
       });
     const nearest = fitNearestMean(make(), ["down", "up"], 4);
-    const softmax = await fitSoftmax(make(), nearest, bench());
+    const softmax = await fitSoftmax(make(), nearest, backend());
     const fresh = make().map(({ vector, class: index }) => ({ vector, label: ["down", "up"][index] as string }));
     expect(measureAccuracy(softmax, fresh).correct).toBeGreaterThanOrEqual(measureAccuracy(nearest, fresh).correct);
     expect(measureAccuracy(softmax, fresh).accuracy).toBeGreaterThan(0.95);
   });
 
-  it("weighs classes alike, however many examples they have", async () => {
+  it("weights classes equally, however many examples they have", async () => {
     const few = samples([60, 3, 3], 0.5, 8);
-    const softmax = await fitSoftmax(few, fitNearestMean(few, LABELS, SIZE), bench());
+    const softmax = await fitSoftmax(few, fitNearestMean(few, LABELS, SIZE), backend());
     const fresh = labelled(samples([50, 50, 50], 0.5, 9));
     const rows = [0, 1, 2].map(
       (index) => measureAccuracy(softmax, fresh.slice(index * 50, index * 50 + 50)).accuracy ?? 0,
@@ -94,35 +94,35 @@ describe("the softmax layer", () => {
     for (const accuracy of rows) expect(accuracy).toBeGreaterThan(0.7);
   });
 
-  it("leaves no tensor behind, also when it is aborted", async () => {
+  it("leaks no tensor, also when it is aborted", async () => {
     const some = samples([12, 12, 12], 0.4, 10);
     const nearest = fitNearestMean(some, LABELS, SIZE);
     const before = memory().numTensors;
-    await fitSoftmax(some, nearest, bench());
+    await fitSoftmax(some, nearest, backend());
     expect(memory().numTensors).toBe(before);
     const controller = new AbortController();
     const aborted = fitSoftmax(
       some,
       nearest,
-      bench({ signal: controller.signal, onProgress: () => controller.abort() }),
+      backend({ signal: controller.signal, onProgress: () => controller.abort() }),
     );
     await expect(aborted).rejects.toMatchObject({ code: "aborted" });
     expect(memory().numTensors).toBe(before);
   });
 
-  it("stops early, and takes what it has when time is up", async () => {
+  it("stops early, and keeps its best weights at the deadline", async () => {
     const steps: number[] = [];
     const some = samples([12, 12, 12], 0.4, 11);
     const nearest = fitNearestMean(some, LABELS, SIZE);
-    await fitSoftmax(some, nearest, bench({ onProgress: ({ done }) => steps.push(done) }));
+    await fitSoftmax(some, nearest, backend({ onProgress: ({ done }) => steps.push(done) }));
     expect(Math.max(...steps)).toBeLessThan(300);
-    const late = await fitSoftmax(some, nearest, bench({ until: 0 }));
+    const late = await fitSoftmax(some, nearest, backend({ deadline: 0 }));
     expect(measureAccuracy(late, labelled(samples([20, 20, 20], 0.4, 12))).accuracy).toBeGreaterThan(0.8);
   });
 });
 
-describe("what is unknown", () => {
-  it("is about a twentieth of what does belong, over many draws", () => {
+describe("the novelty threshold", () => {
+  it("reports about 5 % of a class's own inputs as unknown, over many draws", () => {
     let unknown = 0;
     let all = 0;
     for (let seed = 0; seed < 60; seed += 1) {
@@ -136,13 +136,13 @@ describe("what is unknown", () => {
     expect(unknown / all).toBeLessThan(0.1);
   });
 
-  it("is what points elsewhere", () => {
+  it("reports inputs of another direction as unknown", () => {
     const head = fitNearestMean(samples([8, 8, 0], 0.3, 13), LABELS.slice(0, 2), SIZE);
     const others = samples([0, 0, 50], 0.3, 14).filter(({ vector }) => applyHead(head, vector).distance > 1);
     expect(others.length).toBeGreaterThanOrEqual(48);
   });
 
-  it("has Student's points: those of the tables", () => {
+  it("uses quantiles of Student's t that match the tables", () => {
     // Abramowitz & Stegun, table 26.10, one-sided 95 %.
     for (const [freedom, point] of [
       [1, 6.314],
@@ -158,8 +158,8 @@ describe("what is unknown", () => {
   });
 });
 
-describe("who is held out", () => {
-  it("is one of four of each class, never one of the first three, and stays so", () => {
+describe("the hold-out", () => {
+  it("takes one of four examples of each class, never one of the first three, and keeps its choice", () => {
     const arbitrary = fc.array(fc.constantFrom("x", "y", "z"), { maxLength: 60 });
     fc.assert(
       fc.property(arbitrary, fc.nat(60), (labels, cut) => {
@@ -178,13 +178,13 @@ describe("who is held out", () => {
     );
   });
 
-  it("leaves three of four of each class to be trained on before it stops", () => {
+  it("takes every fourth sample of a class for early stopping", () => {
     expect(stopSplit([0, 0, 0, 0, 1, 1, 1, 0])).toEqual([false, false, false, true, false, false, false, false]);
   });
 });
 
-describe("judging", () => {
-  it("counts what is called unknown as wrong, and names classes that the head does not know", () => {
+describe("the evaluation", () => {
+  it("counts unknown examples as wrong, and lists classes that the head does not have", () => {
     const head = fitNearestMean(samples([8, 8, 0], 0.2, 15), LABELS.slice(0, 2), SIZE);
     const evaluation = evaluate(head, 3, labelled(samples([10, 10, 10], 0.2, 16)));
     expect(evaluation.labels).toEqual(["a", "b", "c"]);
@@ -196,7 +196,7 @@ describe("judging", () => {
     expect(diagonal.reduce((sum, { count }) => sum + count, 0)).toBe(evaluation.correct);
   });
 
-  it("says nothing of no examples", () => {
+  it("has no accuracy without examples", () => {
     const head = fitNearestMean(samples([2, 2, 2], 0.2, 17), LABELS, SIZE);
     expect(measureAccuracy(head, [])).toEqual({ examples: 0, correct: 0, interval: [0, 1], loss: 0 });
   });

@@ -1,48 +1,19 @@
-// Feedback meets what was predicted, now or in a later visit, and the model is judged by it, in a real page with a real IndexedDB.
+// Feedback on predictions of this visit or an earlier one, and the accuracy computed from it, with a real IndexedDB.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { heldOut } from "../../../../../models/digits/data.js";
 import { ROOT } from "../../../../../scripts/checks/paths.js";
-import type { Client, ClientOptions, Feedback, Model } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-import { type Receiver, startReceiver } from "../../../../support/receiver.js";
+import type { ClientOptions, Feedback } from "../../../../../src/index.js";
+import { expect, test } from "../../../../support/fixtures.js";
+import { importLibrary } from "../../../../support/page.js";
+import type { Receiver } from "../../../../support/receiver.js";
 
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
-
-let library: LibraryPage;
-let receiver: Receiver;
-let page: Page;
 let stores = 0;
-
-beforeAll(async () => {
-  library = await openLibrary();
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  receiver = await startReceiver();
-  page = await visit();
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-  await receiver.stop();
-});
-
-async function visit(): Promise<Page> {
-  const opened = await library.chromium.context.newPage();
-  await opened.goto(library.server.url);
-  await importLibrary(opened);
-  return opened;
-}
 
 async function open(
   on: Page,
+  receiver: Receiver,
   store = `m${++stores}`,
   options: Partial<ClientOptions> = {},
   sampling = 1,
@@ -58,7 +29,7 @@ async function open(
   return store;
 }
 
-/** Predicts pictures that differ; answers their ids and classes. */
+/** Predicts images that differ; returns their ids and classes. */
 const predict = (on: Page, times: number) =>
   on.evaluate(async (n) => {
     const made: { id: string; index: number; score: number }[] = [];
@@ -74,8 +45,8 @@ const feedback = (on: Page, id: string, truth: Feedback) =>
   on.evaluate(([of, said]) => window.model.feedback(of, said), [id, truth] as const);
 const snapshot = (on: Page) => on.evaluate(() => window.model.monitor.snapshot());
 
-test("the figures of the monitor are those of what was predicted and said", async () => {
-  await open(page);
+test("the figures of the monitor are those of what was predicted and said", async ({ page, receiver }) => {
+  await open(page, receiver);
   const made = await predict(page, 30);
   for (const [i, { id, index }] of made.entries())
     expect(await feedback(page, id, i % 3 === 0 ? { class: (index + 1) % 10 } : { label: `${index}` })).toBe("counted");
@@ -92,8 +63,11 @@ test("the figures of the monitor are those of what was predicted and said", asyn
   expect(version?.estimate?.accuracy).toBeCloseTo(made.reduce((sum, { score }) => sum + score, 0) / 30, 6);
 });
 
-test("the same feedback again changes nothing, another replaces it, and one for nothing is told", async () => {
-  await open(page);
+test("repeated feedback changes nothing, other feedback replaces it, and feedback without a prediction is reported", async ({
+  page,
+  receiver,
+}) => {
+  await open(page, receiver);
   const [made] = await predict(page, 1);
   const { id, index } = made as { id: string; index: number };
   expect(await feedback(page, id, { class: index })).toBe("counted");
@@ -106,20 +80,20 @@ test("the same feedback again changes nothing, another replaces it, and one for 
   expect(receiver.count("ml.feedback.unmatched")).toBe(1);
 });
 
-test("the truth may come in a later visit, and from another tab; it counts once", async () => {
-  const store = await open(page);
+test("the truth may come in a later visit, and from another tab; it counts once", async ({ page, visit, receiver }) => {
+  const store = await open(page, receiver);
   const [first, second] = await predict(page, 2);
   await page.close({ runBeforeUnload: true });
   const [one, other] = [await visit(), await visit()];
-  await Promise.all([open(one, store), open(other, store)]);
+  await Promise.all([open(one, receiver, store), open(other, receiver, store)]);
   const said = await Promise.all([one, other].map((tab) => feedback(tab, first?.id as string, { correct: true })));
   expect(said.sort()).toEqual(["counted", "repeated"]);
   expect(await feedback(one, second?.id as string, { score: 0.25 })).toBe("counted");
   expect((await snapshot(one)).versions[0]).toMatchObject({ predictions: 2, labelled: 2, correct: 1 });
 });
 
-test("only the outcome leaves the page: neither the label nor the class", async () => {
-  await open(page);
+test("only the outcome leaves the page: neither the label nor the class", async ({ page, receiver }) => {
+  await open(page, receiver);
   const [made] = await predict(page, 1);
   await feedback(page, made?.id as string, { label: "7" });
   await page.evaluate(() => window.client.telemetry.flush());
@@ -129,15 +103,15 @@ test("only the outcome leaves the page: neither the label nor the class", async 
   expect(text).not.toMatch(/ml\.feedback\.class|ml\.prediction\.class/);
 });
 
-test.each<[string, unknown]>([
+test.for<[string, unknown]>([
   ["a label that the model does not have", { label: "cat" }],
   ["a class that is no number", { class: "3" }],
   ["a score over 1", { score: 2 }],
   ["a score that is NaN", { score: Number.NaN }],
   ["nothing", null],
   ["an empty object", {}],
-])("%s is refused, and the next feedback is taken", async (_name, truth) => {
-  await open(page);
+])("%s is refused, and the next feedback is taken", async ([_name, truth], { page, receiver }) => {
+  await open(page, receiver);
   const [made] = await predict(page, 1);
   const code = await page.evaluate(
     ([id, said]) => window.model.feedback(id as string, said as never).catch(({ code }) => code),
@@ -147,8 +121,8 @@ test.each<[string, unknown]>([
   expect(await feedback(page, made?.id as string, { correct: true })).toBe("counted");
 });
 
-test("at most a thousand are kept, and clear() forgets them, on disk too", async () => {
-  const store = await open(page);
+test("at most a thousand are kept, and clear() forgets them, on disk too", async ({ page, visit, receiver }) => {
+  const store = await open(page, receiver);
   const made = await predict(page, 1_020);
   await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_500)));
   expect((await snapshot(page)).versions[0]?.predictions).toBe(1_000);
@@ -156,20 +130,24 @@ test("at most a thousand are kept, and clear() forgets them, on disk too", async
   expect(await feedback(page, made.at(-1)?.id as string, { correct: true })).toBe("counted");
   await page.evaluate(() => window.model.monitor.clear());
   const next = await visit();
-  await open(next, store);
+  await open(next, receiver, store);
   expect(await feedback(next, made.at(-1)?.id as string, { correct: true })).toBe("unmatched");
   expect((await snapshot(next)).versions).toEqual([]);
 });
 
-test("without IndexedDB, and with a database that is deleted meanwhile, feedback of this visit is taken", async () => {
+test("without IndexedDB, and with a database that is deleted meanwhile, feedback of this visit is taken", async ({
+  page,
+  visit,
+  receiver,
+}) => {
   await page.addInitScript(() => Object.defineProperty(window, "indexedDB", { value: undefined }));
   await page.reload();
   await importLibrary(page);
-  await open(page);
+  await open(page, receiver);
   const [made] = await predict(page, 1);
   expect(await feedback(page, made?.id as string, { correct: true })).toBe("counted");
   const whole = await visit();
-  const store = await open(whole);
+  const store = await open(whole, receiver);
   const [before] = await predict(whole, 1);
   expect(await feedback(whole, before?.id as string, { correct: true })).toBe("counted");
   await whole.evaluate((name) => {
@@ -179,8 +157,8 @@ test("without IndexedDB, and with a database that is deleted meanwhile, feedback
   expect(await feedback(whole, after?.id as string, { correct: true })).toBe("counted");
 });
 
-test("with monitoring off nothing is kept, and feedback is refused", async () => {
-  const store = await open(page, undefined, { monitor: false });
+test("with monitoring off nothing is kept, and feedback is refused", async ({ page, receiver }) => {
+  const store = await open(page, receiver, undefined, { monitor: false });
   const [made] = await predict(page, 1);
   const code = await page.evaluate(
     (id) => window.model.feedback(id as string, { correct: true }).catch(({ code }) => code),
@@ -192,13 +170,16 @@ test("with monitoring off nothing is kept, and feedback is refused", async () =>
   expect(names).not.toContain(`${store}-monitor`);
 });
 
-test("a thousand held-out digits: the page's accuracy, its interval, and what was reported are those of the training", async () => {
+test("a thousand held-out digits: the page's accuracy, its interval, and what was reported are those of the training", async ({
+  page,
+  receiver,
+}) => {
   const { metrics } = JSON.parse(readFileSync(join(ROOT, "models/digits/package/insitu.json"), "utf8")) as {
     metrics: { heldOutAccuracy: number };
   };
   const held = heldOut().map(({ pixels, label }) => ({ pixels: Array.from(pixels), label }));
   // Two thousand events would be more than a page may send in an hour.
-  await open(page, undefined, {}, 0);
+  await open(page, receiver, undefined, {}, 0);
   await page.evaluate(async (digits) => {
     for (const { pixels, label } of digits) {
       const { id } = await window.model.predict(Float32Array.from(pixels));

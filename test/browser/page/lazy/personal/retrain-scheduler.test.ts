@@ -1,48 +1,25 @@
-// A personal model trains by itself: when there are enough new examples, when it grows old, when feedback says that it got worse.
+// A personal model is retrained by its triggers: enough new examples, age, and feedback that shows a lower accuracy.
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { RetrainEvent } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-import { type Receiver, startReceiver } from "../../../../support/receiver.js";
+import { expect, test } from "../../../../support/fixtures.js";
 import { digits, open, say, state, teach } from "../../../../support/teaching.js";
 
-let library: LibraryPage;
-let receiver: Receiver;
-let page: Page;
+const snapshot = (page: Page) => page.evaluate(() => window.mine.monitor.snapshot());
 
-beforeAll(async () => {
-  library = await openLibrary();
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  receiver = await startReceiver();
-  page = await library.chromium.context.newPage();
-  await page.goto(library.server.url);
-  await importLibrary(page);
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-  await receiver.stop();
-});
-
-const snapshot = () => page.evaluate(() => window.mine.monitor.snapshot());
-
-test("enough new examples start a training when the page is idle, and the monitor says so", async () => {
+test("enough new examples start a training when the page is idle, and the monitor says so", async ({ page }) => {
   await open(page, { personal: { triggers: { examples: 8, coolDown: 0 } } });
   await page.evaluate(() => {
-    const heard: RetrainEvent[] = [];
-    Object.assign(window, { heard });
-    window.base.monitor.addEventListener("retrain", ({ detail }) => void heard.push(detail));
+    window.heard = [];
+    window.base.monitor.addEventListener("retrain", ({ detail }) => void window.heard.push(detail));
   });
   await teach(page, digits(1, 0, 7));
   await page.waitForTimeout(600);
   expect(await state(page)).toMatchObject({ version: 0, fresh: 7 });
   await teach(page, digits(7, 0, 1));
   await expect.poll(() => state(page), { timeout: 15_000 }).toMatchObject({ version: 1, fresh: 0 });
-  const [fired] = (await snapshot()).fired;
+  const [fired] = (await snapshot(page)).fired;
   expect(fired).toMatchObject({ trigger: "examples", outcome: "trained", version: 1 });
   expect(fired?.why).toMatch(/8 new examples/);
-  const heard = await page.evaluate(() => (window as unknown as { heard: RetrainEvent[] }).heard);
+  const heard = await page.evaluate(() => window.heard);
   expect(heard.map(({ outcome }) => outcome)).toEqual(["waiting", "training", "trained"]);
   expect(heard[0]).toMatchObject({ personal: "mine" });
   const { retrain } = await page.evaluate(() => window.base.monitor.snapshot());
@@ -51,7 +28,7 @@ test("enough new examples start a training when the page is idle, and the monito
   expect(version).toMatchObject({ trigger: "examples" });
 });
 
-test("age starts a training only where there is something new", async () => {
+test("age starts a training only where there is something new", async ({ page }) => {
   await open(page, { personal: { triggers: { age: 1_000, coolDown: 0 } } });
   await teach(page, [...digits(1, 0, 4), ...digits(7, 0, 4)]);
   await page.evaluate(() => window.mine.train());
@@ -59,10 +36,10 @@ test("age starts a training only where there is something new", async () => {
   expect(await state(page)).toMatchObject({ version: 1 });
   await teach(page, digits(1, 4, 5));
   await expect.poll(() => state(page), { timeout: 15_000 }).toMatchObject({ version: 2 });
-  expect((await snapshot()).fired).toMatchObject([{ trigger: "age" }]);
+  expect((await snapshot(page)).fired).toMatchObject([{ trigger: "age" }]);
 });
 
-test("feedback that says the accuracy fell starts one training, and not one after the other", async () => {
+test("feedback that says the accuracy fell starts one training, and not one after the other", async ({ page }) => {
   await open(page, { personal: { triggers: { accuracy: 0.1, coolDown: 0 } } });
   await teach(
     page,
@@ -82,14 +59,14 @@ test("feedback that says the accuracy fell starts one training, and not one afte
     await page.evaluate((of) => window.mine.feedback(of, { correct: false }), id);
     await page.waitForTimeout(350);
   }
-  await expect.poll(async () => (await snapshot()).fired.length, { timeout: 15_000 }).toBe(1);
-  await expect.poll(async () => (await snapshot()).fired[0]?.outcome).toMatch(/^trained|not_better$/);
-  const { fired } = await snapshot();
+  await expect.poll(async () => (await snapshot(page)).fired.length, { timeout: 15_000 }).toBe(1);
+  await expect.poll(async () => (await snapshot(page)).fired[0]?.outcome).toMatch(/^trained|not_better$/);
+  const { fired } = await snapshot(page);
   expect(fired[0]).toMatchObject({ trigger: "accuracy" });
   expect(fired[0]?.why).toMatch(/at most .* at 95 %/);
 });
 
-test("telemetry gets counts and accuracy, and no label", async () => {
+test("telemetry gets counts and accuracy, and no label", async ({ page, receiver }) => {
   await page.evaluate(async (endpoint) => {
     const telemetry = { endpoint, sampling: 1, messages: true };
     window.client = window.insitu.createClient({ backends: ["wasm"], storage: { name: "told" }, telemetry });

@@ -1,42 +1,13 @@
-// A personal order under what happens to pages: a crash, a user who does not agree, everything forgotten at once, another model's file.
+// A personal order when a tab crashes, consent is denied, everything is forgotten, or a file of another model is imported.
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { catalogue } from "../../../../../models/ranker/catalogue.js";
-import type { Client, PersonalRanker } from "../../../../../src/index.js";
 import { crash } from "../../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-
-declare global {
-  interface Window {
-    rankers: Client;
-    order: PersonalRanker;
-  }
-}
+import { expect, test } from "../../../../support/fixtures.js";
 
 const films = catalogue().slice(0, 300);
 const western = films.filter(({ traits }) => traits.includes("genre:Western"));
 
-let library: LibraryPage;
-let page: Page;
 let stores = 0;
-
-beforeAll(async () => {
-  library = await openLibrary();
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  page = await visit();
-});
-afterEach(async () => {
-  for (const open of library.chromium.context.pages().slice(1)) await open.close();
-});
-
-async function visit(): Promise<Page> {
-  const opened = await library.chromium.context.newPage();
-  await opened.goto(library.server.url);
-  await importLibrary(opened);
-  return opened;
-}
 
 async function open(on: Page, store = `r${++stores}`): Promise<string> {
   const items = films.map(({ id, features, traits }) => ({ id, traits, features: [...features] }));
@@ -60,7 +31,7 @@ const click = (on: Page, ids: string[]) =>
   );
 const likes = western.slice(0, 5).map(({ id }) => id);
 
-test("what was recorded outlives a crash of the tab, and gives the same order", async () => {
+test("recorded events survive a crash of the tab, and give the same order", async ({ page, visit }) => {
   expect(western.length).toBeGreaterThan(5);
   const store = await open(page);
   const before = await first(page);
@@ -70,11 +41,11 @@ test("what was recorded outlives a crash of the tab, and gives the same order", 
   await crash(page);
   const next = await visit();
   await open(next, store);
-  expect(await next.evaluate(() => window.order.events())).toBe(5);
+  expect(await next.evaluate(() => window.order.events())).toHaveLength(5);
   expect(await first(next)).toEqual(after);
 });
 
-test("client.personal forgets rankers too, those that are open and those that are not", async () => {
+test("client.personal forgets rankers too, those that are open and those that are not", async ({ page, visit }) => {
   const store = await open(page);
   const before = await first(page);
   await click(page, likes);
@@ -89,10 +60,10 @@ test("client.personal forgets rankers too, those that are open and those that ar
   }, store);
   const next = await visit();
   await open(next, store);
-  expect(await next.evaluate(() => window.order.events())).toBe(0);
+  expect(await next.evaluate(() => window.order.events())).toEqual([]);
 });
 
-test("without consent nothing is recorded", async () => {
+test("without consent nothing is recorded", async ({ page }) => {
   await open(page);
   const code = await page.evaluate(async (id) => {
     window.rankers.personal.setConsent("denied");
@@ -101,11 +72,11 @@ test("without consent nothing is recorded", async () => {
       (error) => error.code,
     );
   }, likes[0] as string);
-  expect(code).toBe("aborted");
-  expect(await page.evaluate(() => window.order.events())).toBe(0);
+  expect(code).toBe("consent_denied");
+  expect(await page.evaluate(() => window.order.events())).toEqual([]);
 });
 
-test("a file that is none is refused, and the order stays", async () => {
+test("a file of another format is refused, and the order stays", async ({ page }) => {
   await open(page);
   await click(page, likes);
   const before = await first(page);

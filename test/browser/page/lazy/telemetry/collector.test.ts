@@ -1,37 +1,25 @@
-// Pages and the real collector, both of which die: each prediction is counted once, and what was acknowledged is there.
+// Pages and the real collector are killed at any time: each prediction is counted once, and no acknowledged record is lost.
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { end, type Running, startCommand, temporaryFolder } from "../../../../../collector/test/support/run.js";
-import type { Client, Model } from "../../../../../src/index.js";
 import { crash } from "../../../../support/crash.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
+import { expect, test, type Visit } from "../../../../support/fixtures.js";
 
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
-
-let library: LibraryPage;
 let collector: Running;
 const folder = temporaryFolder();
 const data = `${folder.path}/telemetry.db`;
 
 beforeAll(async () => {
-  library = await openLibrary();
   collector = await startCommand("--port", "0", "--data", data);
 });
 afterAll(async () => {
-  await library?.close();
   await end(collector.child, "SIGKILL");
   folder.remove();
 });
 
-async function visit(): Promise<Page> {
-  const page = await library.chromium.context.newPage();
-  await page.goto(library.server.url);
-  await importLibrary(page);
+/** A tab that reports to the collector. */
+async function openTab(visit: Visit): Promise<Page> {
+  const page = await visit();
   await page.evaluate(async (endpoint) => {
     const telemetry = { endpoint, sampling: 1, flushInterval: 200 };
     window.client = window.insitu.createClient({ backends: ["wasm"], storage: { name: "died" }, telemetry });
@@ -60,9 +48,9 @@ async function counted(name: string): Promise<number> {
 
 test("a thousand predictions, with the collector killed, the network cut, pages closed and crashed", {
   timeout: 120_000,
-}, async () => {
+}, async ({ library, visit }) => {
   const { context } = library.chromium;
-  const first = await visit();
+  const first = await openTab(visit);
   await predict(first, 200);
   await restart();
   await predict(first, 200);
@@ -71,14 +59,14 @@ test("a thousand predictions, with the collector killed, the network cut, pages 
   await context.setOffline(false);
   await first.close({ runBeforeUnload: true });
 
-  const second = await visit();
+  const second = await openTab(visit);
   await predict(second, 150);
   // New records are handed to the browser once a second.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await crash(second);
   await restart();
 
-  const third = await visit();
+  const third = await openTab(visit);
   // In the middle of what it sends.
   const predicting = predict(third, 350);
   await new Promise((resolve) => setTimeout(resolve, 300));

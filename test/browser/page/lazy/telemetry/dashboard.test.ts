@@ -1,4 +1,4 @@
-// A thousand held-out digits with their labels: page, collector and dashboard agree on the accuracy, and with the training.
+// 1,000 held-out digits with their labels: page, collector, dashboard and training agree on the accuracy.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Collector, startCollector } from "../../../../../collector/src/index.js";
 import type { Report } from "../../../../../collector/src/report-types.js";
@@ -6,16 +6,17 @@ import { expectPageShows, tile } from "../../../../../collector/test/support/das
 import { temporaryFolder } from "../../../../../collector/test/support/run.js";
 import { heldOut } from "../../../../../models/digits/data.js";
 import manifest from "../../../../../models/digits/package/insitu.json" with { type: "json" };
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let collector: Collector;
 const folder = temporaryFolder();
 
 beforeAll(async () => {
-  // What one page alone sends is shown: nobody else is to be protected here.
+  // The records of a single page are shown: there is no other page to protect.
   collector = await startCollector({ port: 0, data: `${folder.path}/telemetry.db`, minBatches: 1 });
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(async () => {
   await library?.close();

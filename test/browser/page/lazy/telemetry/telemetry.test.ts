@@ -1,10 +1,11 @@
-// Telemetry end to end: what a page predicts is what the real collector counts, and without an endpoint nothing is sent.
+// Telemetry end to end: the real collector counts what a page predicts, and without an endpoint nothing is sent.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startCollector } from "../../../../../collector/src/index.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let collector: Awaited<ReturnType<typeof startCollector>>;
@@ -13,7 +14,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "insitu-telemetry-"));
   collector = await startCollector({ port: 0, data: join(folder, "telemetry.db") });
-  library = await openLibrary();
+  library = await openSharedLibrary();
 });
 afterAll(async () => {
   await library?.close();

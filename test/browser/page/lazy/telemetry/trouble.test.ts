@@ -1,39 +1,15 @@
-// What goes wrong in the worker, and what holds the page, is told to the collector by its own figure.
+// Faults of the worker and long tasks of the page are reported to the collector as metrics.
+
 import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Client, Model } from "../../../../../src/index.js";
-import { importLibrary, type LibraryPage, openLibrary } from "../../../../support/page.js";
-import { type Receiver, startReceiver } from "../../../../support/receiver.js";
+import { expect, test } from "../../../../support/fixtures.js";
+import type { Receiver } from "../../../../support/receiver.js";
 import { RIGGED_WORKER, rig, riggedWorker } from "../../../../support/rigged-worker.js";
 
-declare global {
-  interface Window {
-    client: Client;
-    model: Model<"classification">;
-  }
-}
-
-let library: LibraryPage;
-let receiver: Receiver;
-let page: Page;
 let stores = 0;
 
-beforeAll(async () => {
-  library = await openLibrary({}, { routes: [riggedWorker] });
-});
-afterAll(() => library?.close());
-beforeEach(async () => {
-  receiver = await startReceiver();
-  page = await library.chromium.context.newPage();
-  await page.goto(library.server.url);
-  await importLibrary(page);
-});
-afterEach(async () => {
-  await page.close();
-  await receiver.stop();
-});
+test.override("serve", { routes: [riggedWorker] });
 
-async function open(): Promise<void> {
+async function open(page: Page, receiver: Receiver): Promise<void> {
   await page.evaluate(
     async ([endpoint, name, worker]) => {
       const telemetry = { endpoint, sampling: 1 };
@@ -45,7 +21,7 @@ async function open(): Promise<void> {
   );
 }
 
-const predict = () =>
+const predict = (page: Page) =>
   page.evaluate(() =>
     window.model.predict(new Float32Array(784).fill(0.5)).then(
       () => "",
@@ -54,7 +30,7 @@ const predict = () =>
   );
 
 /** The attributes of a metric's points that arrived, once there are some. */
-async function arrived(metric: string): Promise<Record<string, string>[]> {
+async function arrived(page: Page, receiver: Receiver, metric: string): Promise<Record<string, string>[]> {
   const found = () =>
     [...receiver.taken().values()]
       .filter(({ path }) => path === "/v1/metrics")
@@ -74,28 +50,30 @@ async function arrived(metric: string): Promise<Record<string, string>[]> {
   return found();
 }
 
-test("a model that leaves its backend", async () => {
-  await open();
+test("a model that changes its backend", async ({ page, receiver }) => {
+  await open(page, receiver);
   await rig(page, "computeNaN");
-  expect(await predict()).toBe("output_invalid");
+  expect(await predict(page)).toBe("output_invalid");
   await expect.poll(() => page.evaluate(() => window.model.info.backend)).toBe("cpu");
-  expect(await predict()).toBe("");
-  expect(await arrived("ml.runtime.fallbacks")).toEqual([
+  expect(await predict(page)).toBe("");
+  expect(await arrived(page, receiver, "ml.runtime.fallbacks")).toEqual([
     { "ml.fallback.from": "wasm", "ml.fallback.to": "cpu", "error.type": "output_invalid" },
   ]);
   expect(receiver.events("ml.runtime.fallback")).toBe(1);
-  expect(await arrived("ml.errors")).toEqual([{ "error.type": "output_invalid", "ml.inference.stage": "predict" }]);
+  expect(await arrived(page, receiver, "ml.errors")).toEqual([
+    { "error.type": "output_invalid", "ml.inference.stage": "predict" },
+  ]);
 });
 
-test("a worker that dies and is replaced", async () => {
-  await open();
+test("a worker that dies and is replaced", async ({ page, receiver }) => {
+  await open(page, receiver);
   await rig(page, "throw");
-  await expect.poll(predict).toBe("");
-  expect(await arrived("ml.runtime.worker.restarts")).toEqual([{ "ml.restart.reason": "error" }]);
+  await expect.poll(() => predict(page)).toBe("");
+  expect(await arrived(page, receiver, "ml.runtime.worker.restarts")).toEqual([{ "ml.restart.reason": "error" }]);
 });
 
-test("a task that holds the page while it waits for a prediction", async () => {
-  await open();
+test("a task that holds the page while it waits for a prediction", async ({ page, receiver }) => {
+  await open(page, receiver);
   await page.evaluate(async () => {
     // Nothing waits for the first.
     const hold = (ms: number) => {
@@ -105,42 +83,44 @@ test("a task that holds the page while it waits for a prediction", async () => {
     await new Promise((resolve) => setTimeout(resolve));
     hold(150);
     await predicting;
-    // The browser tells of a task when it is over.
+    // The browser reports a task when it is over.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const next = window.model.predict(new Float32Array(784).fill(0.5));
     await new Promise((resolve) => setTimeout(resolve));
     hold(150);
     await next;
   });
-  expect(await arrived("ml.runtime.long_task.duration")).toEqual([{ "ml.model.name": "digits" }]);
+  expect(await arrived(page, receiver, "ml.runtime.long_task.duration")).toEqual([{ "ml.model.name": "digits" }]);
 });
 
-test("what a load cost: time, bytes, warm-up, the store, and memory", async () => {
-  await open();
-  await predict();
-  expect(await arrived("ml.model.load.duration")).toEqual([
+test("what a load cost: time, bytes, warm-up, the store, and memory", async ({ page, receiver }) => {
+  await open(page, receiver);
+  await predict(page);
+  expect(await arrived(page, receiver, "ml.model.load.duration")).toEqual([
     { "ml.model.name": "digits", "ml.model.version": "1.0.0", "ml.model.source": "network" },
   ]);
-  expect(await arrived("ml.model.download.io")).toHaveLength(1);
-  expect(await arrived("ml.model.warmup.duration")).toEqual([
+  expect(await arrived(page, receiver, "ml.model.download.io")).toHaveLength(1);
+  expect(await arrived(page, receiver, "ml.model.warmup.duration")).toEqual([
     { "ml.model.name": "digits", "ml.runtime.backend": "wasm" },
   ]);
-  expect(await arrived("ml.model.cache.requests")).toEqual([{ "ml.cache.result": "miss" }]);
-  const kinds = (await arrived("ml.runtime.memory.usage")).map((attributes) => attributes["ml.memory.kind"]);
+  expect(await arrived(page, receiver, "ml.model.cache.requests")).toEqual([{ "ml.cache.result": "miss" }]);
+  const kinds = (await arrived(page, receiver, "ml.runtime.memory.usage")).map(
+    (attributes) => attributes["ml.memory.kind"],
+  );
   await expect
-    .poll(async () => (await arrived("ml.runtime.memory.usage")).map((each) => each["ml.memory.kind"]))
+    .poll(async () => (await arrived(page, receiver, "ml.runtime.memory.usage")).map((each) => each["ml.memory.kind"]))
     .toContain("storage");
   expect(kinds).toEqual(expect.arrayContaining(["tensor", "wasm"]));
 });
 
-test.each([365, -365])("a device's clock that is %s days off changes no count", async (days) => {
+test.for([365, -365])("a device's clock that is %s days off changes no count", async (days, { page, receiver }) => {
   await page.evaluate((off) => {
     const { now } = Date;
     Date.now = () => now() + off * 86_400_000;
   }, days);
-  await open();
-  for (let i = 0; i < 5; i += 1) expect(await predict()).toBe("");
-  await arrived("ml.inference.items");
+  await open(page, receiver);
+  for (let i = 0; i < 5; i += 1) expect(await predict(page)).toBe("");
+  await arrived(page, receiver, "ml.inference.items");
   expect(receiver.count("ml.inference.items")).toBe(5);
   expect(receiver.events("ml.prediction")).toBe(5);
 });

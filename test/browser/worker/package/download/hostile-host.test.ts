@@ -1,4 +1,4 @@
-// A host that attacks with its answers gets no more than a connection: bodies are cut off, and what is not the package is refused.
+// A hostile host: bodies that do not end are cut off, HTML pages and what is not the package are refused.
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
@@ -21,7 +21,7 @@ describe("a body without an end", () => {
   test.each(cases)("$file that is $what is cut off", async ({ file, encoding }) => {
     delivery.fail(file, { kind: "endless", encoding });
     const { ms, ...loaded } = await delivery.load();
-    // What the manifest promises is there, and verified; what comes after it is nobody's.
+    // What the manifest promises is there, and verified; what comes after it belongs to no file.
     const expected = file === "insitu.json" ? { code: "model_too_large" } : { code: "", storeError: undefined, answer };
     expect(loaded).toMatchObject(expected);
     expect(ms).toBeLessThan(10_000);
@@ -67,7 +67,7 @@ describe("a login page in the place of every file", () => {
     expect(delivery.asked(file)).toMatchObject([{ status: 200 }]);
   });
 
-  test("is told when a newer release is asked for, and harms nothing that is stored", async () => {
+  test("is an error when a newer release is requested, and what is stored is unharmed", async () => {
     await delivery.load();
     for (const file of FILES) delivery.fail(file, { kind: "html" });
     expect(await delivery.load({ refresh: true })).toMatchObject({ code: "model_format" });

@@ -1,7 +1,7 @@
-// A connection to the database that is lost at any point of a load: opened again where that helps, and memory where not.
+// A database connection that is lost at any point of a load is opened again, or memory is used.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import {
   ask,
   eventsOf,
@@ -13,6 +13,7 @@ import {
   predict,
   startClient,
 } from "../../../../support/loads.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 import { type Recipe, sumOf } from "../../../../support/synthetic.js";
 import { openSite, type Site } from "../../../../support/synthetic-site.js";
 
@@ -40,7 +41,7 @@ let hanging: Promise<{ outcome: Outcome; ms: number }>;
 
 beforeAll(async () => {
   site = await openSite();
-  chromium = await launchChromium();
+  chromium = await connectChromium();
   await site.publish("/a/", A);
   await site.publish("/b/", B);
   site.workers.set(
@@ -134,7 +135,7 @@ test.each(WAYS)(
   },
 );
 
-test("a database that the browser clears while it is open is told as a reset, and made again", async () => {
+test("a database that the browser clears while it is open is reported as a reset, and created again", async () => {
   await startClient(page);
   await load(page, "/a/");
   const session = await visitor.newCDPSession(page);

@@ -1,8 +1,8 @@
-// What goes when space is short, by the library's own budget and by the browser's quota, and what never does.
+// What is evicted when space is short, by the library's budget and by the browser's quota, and what never is.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ClientOptions, StoreEvent } from "../../../../../src/index.js";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import {
   ask,
   askFor,
@@ -15,6 +15,7 @@ import {
   storedChunks,
   visit,
 } from "../../../../support/loads.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 import { CHUNK, type Recipe, sizeOf, sumOf } from "../../../../support/synthetic.js";
 import { openSite, type Site } from "../../../../support/synthetic-site.js";
 
@@ -34,7 +35,7 @@ let page: Page;
 
 beforeAll(async () => {
   site = await openSite();
-  chromium = await launchChromium();
+  chromium = await connectChromium();
   for (const [name, recipe] of Object.entries(SMALL)) await site.publish(`/${name}/`, recipe);
 });
 afterAll(async () => {
@@ -98,7 +99,7 @@ test("pinned packages are never evicted; what does not fit beside them runs, and
   expect(await names()).toEqual(["a", "c"]);
 });
 
-test("a package over the whole budget evicts nothing for nothing", async () => {
+test("a package over the whole budget evicts nothing", async () => {
   await startClient(page, { storage: { maxBytes: 3 * TABLE } });
   await load(page, "/a/");
   await site.publish("/large/", LARGE);
@@ -121,7 +122,7 @@ test("an origin without room predicts, keeps no part of the package, and says th
   expect(await ask(page, "list")).toEqual([]);
   expect(await storedChunks(page)).toEqual([]);
   expect(await ask(page, "usage")).toMatchObject({ bytes: 0, packages: 0, available: true });
-  // As much room as the browser has: the same client keeps it now.
+  // As much space as the browser has: the same client stores it now.
   await setQuota(200e6);
   expect((await loadFresh(page, "/large/")).storeError).toBeUndefined();
   expect(await loadFresh(page, "/large/")).toMatchObject({ source: "cache", sum: sumOf(LARGE.tables) });

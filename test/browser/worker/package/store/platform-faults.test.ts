@@ -1,15 +1,8 @@
-// Every call of the platform that a load makes fails once: the old version runs or the new one, and the next load works.
+// Each call of the platform that a load makes fails once: the old or the new version runs, and the next load works.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hangs, nameOf, pointsOf, SCENARIOS, table, violations } from "../../../../support/fault-cases.js";
-import type * as FaultPage from "../../../../support/fault-page.js";
 import type { Outcome, Point, Scenario } from "../../../../support/fault-page.js";
 import { type FaultSite, openFaultSite } from "../../../../support/fault-site.js";
-
-declare global {
-  interface Window {
-    faults: typeof FaultPage;
-  }
-}
 
 // One point alone, as the list of violations names it, or all that begin so: INSITU_FAULT="update:idb-put:3:abort".
 const ONLY = process.env.INSITU_FAULT;

@@ -1,7 +1,7 @@
-// Tabs that share a store: one downloads while the others wait, a tab that dies passes its turn on, and none disturbs another.
+// Tabs that share a store: one downloads while the others wait, and the next one takes over from a tab that dies.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import { crash } from "../../../../support/crash.js";
 import {
   load,
@@ -12,6 +12,7 @@ import {
   startClient,
   storedChunks,
 } from "../../../../support/loads.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 import { CHUNK, type Recipe, sizeOf, sumOf } from "../../../../support/synthetic.js";
 import { openSite, type Site } from "../../../../support/synthetic-site.js";
 
@@ -47,7 +48,7 @@ beforeAll(async () => {
       return arrayBuffer.call(this);
     };`,
   );
-  chromium = await launchChromium();
+  chromium = await connectChromium();
 });
 afterAll(async () => {
   await chromium?.close();

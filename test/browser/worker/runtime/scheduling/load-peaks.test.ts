@@ -1,14 +1,18 @@
-// Many predictions: at once on a slow machine, together in batches, by several workers, and so many that a leak would show.
+// Many predictions: at once on a slow machine, in batches, on several workers, and enough to show a leak.
 import { afterEach, expect, test } from "vitest";
-import type { LaunchOptions } from "../../../../support/chromium.js";
+import type { ClientOptions } from "../../../../../src/index.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
 import { count, RIGGED_WORKER, riggedWorker } from "../../../../support/rigged-worker.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 afterEach(() => library?.close());
 
-async function open(options: object = {}, launch: LaunchOptions = {}, isolated = false): Promise<void> {
-  library = await openLibrary(launch, { routes: [riggedWorker], isolated });
+async function open(
+  options: ClientOptions = {},
+  opened = openSharedLibrary({ routes: [riggedWorker] }),
+): Promise<void> {
+  library = await opened;
   await library.page.evaluate(
     async ({ options, worker }) => {
       const client = window.insitu.createClient({ backends: ["wasm"], worker, ...options });
@@ -19,13 +23,6 @@ async function open(options: object = {}, launch: LaunchOptions = {}, isolated =
     },
     { options, worker: RIGGED_WORKER },
   );
-}
-
-declare global {
-  interface Window {
-    digits: import("../../../../../src/index.js").Model<"classification">;
-    client: import("../../../../../src/index.js").Client;
-  }
 }
 
 test("of 1,000 calls at once on a slow machine each is answered or refused, and then it works on", async () => {
@@ -87,7 +84,10 @@ test("a call of high priority overtakes those that wait", async () => {
 });
 
 test("a pool shares the work, and its further workers end when they are idle", async () => {
-  await open({ pool: 2 });
+  const opened = await openSharedLibrary({ routes: [riggedWorker] });
+  // The time limits of the pool run on the page's clock.
+  await opened.page.clock.install();
+  await open({ pool: 2 }, Promise.resolve(opened));
   const labels = await library.page.evaluate(async () => {
     const input = (n: number) => Float32Array.from({ length: 784 }, (_, at) => ((at * (n + 1)) % 97) / 97);
     const found: string[] = [];
@@ -99,12 +99,13 @@ test("a pool shares the work, and its further workers end when they are idle", a
   });
   expect(labels.found).toEqual(labels.alone);
   expect(library.page.workers().length).toBe(2);
-  await expect.poll(() => library.page.workers().length, { timeout: 60_000, interval: 1_000 }).toBe(1);
-}, 120_000);
+  await library.page.clock.fastForward(30_000);
+  await expect.poll(() => library.page.workers().length, { timeout: 60_000 }).toBe(1);
+});
 
 test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   const args = ["--enable-blink-features=ForceEagerMeasureMemory"];
-  await open({}, { args }, true);
+  await open({}, openLibrary({ args }, { routes: [riggedWorker], isolated: true }));
   const predictMany = (count: number) =>
     library.page.evaluate(async (count) => {
       const input = new Float32Array(784).fill(0.5);
@@ -126,7 +127,7 @@ test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   expect(after.bytes - before.bytes).toBeLessThan(5e6);
 });
 
-test("a worker that holds much memory in vain is replaced once it is idle, and its models go on", async () => {
+test("a worker that uses under half of its memory is replaced when idle, and its models go on", async () => {
   await open({ memory: { maxBytes: 40e6 } });
   const before = library.page.workers();
   const answers = await library.page.evaluate(async () => {

@@ -1,11 +1,12 @@
-// A page that crashed twice while a backend was at work is opened on another one; a page that was left is not held against it.
+// After two crashes while a backend was working, the model opens on another one; leaving the page does not count.
 import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../../../support/chromium.js";
+import type { Chromium } from "../../../../support/chromium.js";
 import { crash } from "../../../../support/crash.js";
 import { newVisitor, openPage } from "../../../../support/loads.js";
 import { MOUNTS } from "../../../../support/page.js";
 import { startServer, type TestServer } from "../../../../support/server.js";
+import { connectChromium } from "../../../../support/shared-browser.js";
 
 let server: TestServer;
 let chromium: Chromium;
@@ -13,7 +14,7 @@ let visitor: Awaited<ReturnType<typeof newVisitor>>;
 
 beforeAll(async () => {
   server = await startServer({ mounts: MOUNTS });
-  chromium = await launchChromium();
+  chromium = await connectChromium();
 });
 afterAll(async () => {
   await chromium?.close();
@@ -41,7 +42,7 @@ async function open(): Promise<{ page: Page; backend: string; refused: { backend
 /** Predictions that go on until the page is gone; resolves when some have been made. */
 async function predictOn(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    const { model } = window as unknown as { model: import("../../../../../src/index.js").Model };
+    const { model } = window;
     const predict = () => model.predict(new Float32Array(784));
     for (let n = 0; n < 20; n += 1) await predict();
     void (async () => {

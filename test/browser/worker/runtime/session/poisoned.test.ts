@@ -1,18 +1,19 @@
-// A package whose hashes are right and whose numbers are wrong: its self-test keeps it from running.
+// A package with correct hashes and wrong numbers: its self-test prevents it from running.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeFile } from "../../../../../src/cli/files.js";
 import type { Manifest } from "../../../../../src/shared/types/manifest.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let root: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "insitu-poisoned-"));
-  library = await openLibrary({}, { mounts: { "/p/": root } });
+  library = await openSharedLibrary({ mounts: { "/p/": root } });
 });
 afterAll(async () => {
   await library?.close();

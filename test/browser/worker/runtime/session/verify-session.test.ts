@@ -1,16 +1,16 @@
-// What Node recorded as right is what each backend of a real browser computes: else a self-test would refuse backends that are fine.
+// Each backend of a real browser computes what Node recorded; otherwise a self-test would refuse working backends.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { readSelfTests } from "../../../../../src/cli/self-tests.js";
 import { verifyPackage } from "../../../../../src/cli/verify.js";
 import type { Backend, DType, TensorData } from "../../../../../src/shared/types/tensor.js";
 import { compareOutputs } from "../../../../../src/worker/runtime/session/verify-session.js";
-import { SWIFTSHADER_WEBGPU } from "../../../../support/chromium.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({ args: SWIFTSHADER_WEBGPU });
+  library = await openSharedLibrary({}, "webgpu");
 });
 afterAll(() => library?.close());
 beforeEach(() => library.visit());

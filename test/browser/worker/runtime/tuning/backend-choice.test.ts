@@ -1,4 +1,4 @@
-// Which backend a model runs on: measured once, remembered, measured anew where the browser changed, and told with its reasons.
+// Which backend a model runs on: measured once, remembered, measured again when the browser changed, with reasons.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ClientOptions } from "../../../../../src/index.js";
 import { input, node, string, weight } from "../../../../support/handmade.js";
 import { packHandmade } from "../../../../support/handmade-package.js";
-import { type LibraryPage, openLibrary } from "../../../../support/page.js";
+import type { LibraryPage } from "../../../../support/page.js";
+import { openSharedLibrary } from "../../../../support/shared-browser.js";
 
 let library: LibraryPage;
 let folder: string;
@@ -24,7 +25,7 @@ beforeAll(async () => {
     outputs: ["y"],
     task: { outputs: [{ name: "y", dtype: "float32", shape: [3, 2] }] },
   });
-  library = await openLibrary({}, { isolated: true, mounts: { "/handmade/": folder } });
+  library = await openSharedLibrary({ isolated: true, mounts: { "/handmade/": folder } });
 });
 afterAll(async () => {
   await library?.close();

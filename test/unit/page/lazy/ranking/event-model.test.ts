@@ -1,18 +1,17 @@
-// What events teach: places corrected without a lean, a list that waits for its end, tastes that come, go and change.
+// Learning from events: position bias is corrected, lists wait for their end, tastes appear, decay and change.
 import { expect, test } from "vitest";
 import type { EventRow } from "../../../../../src/page/lazy/ranking/event-log.js";
 import {
   createEventModel,
   eventModelOf,
   examinationOf,
-  type LearnedEvent,
+  type LearnedEvents,
   learn,
   READINESS,
 } from "../../../../../src/page/lazy/ranking/event-model.js";
 import { factorOf, MAX_WEIGHTS, predict } from "../../../../../src/page/lazy/ranking/posterior.js";
 import { inSlices, replay } from "../../../../../src/page/lazy/ranking/replay.js";
 import { seeded } from "../../../../support/ports.js";
-import { refuse } from "../../../../support/refuse.js";
 
 const DAY_MS = 24 * 3600 * 1000;
 const NEVER = { halfLifeActions: 1e12, halfLife: 1e20 };
@@ -21,14 +20,24 @@ let rows = 0;
 function row(kind: EventRow["kind"], item: string, given: Partial<EventRow> = {}): EventRow {
   rows += 1;
   return {
-    ...{ id: String(rows), model: "m", name: "n", kind, item, traits: [item], base: 0, position: 0 },
-    ...{ time: 1e12, visit: "v", order: rows, ...given },
+    id: String(rows),
+    model: "m",
+    name: "n",
+    kind,
+    item,
+    traits: [item],
+    base: 0,
+    position: 0,
+    time: 1e12,
+    visit: "v",
+    order: rows,
+    ...given,
   };
 }
 
-const weight = ({ posterior }: LearnedEvent, name: string) => predict(posterior, [{ name, factor: 1 }]).mean;
+const weight = ({ posterior }: LearnedEvents, name: string) => predict(posterior, [{ name, factor: 1 }]).mean;
 
-test("of what was not clicked, the part that was looked at is what makes the model's own clicks come out", () => {
+test("the examination probability of items without a click reproduces the click rate of the position-based model", () => {
   // Over many showings, clicks and looks without a click must stand as appeal to no appeal.
   for (const examined of [0.1, 0.5, 1]) {
     for (const appeal of [0.05, 0.4, 0.9]) {
@@ -41,7 +50,7 @@ test("of what was not clicked, the part that was looked at is what makes the mod
 
 /** Two kinds of films that appeal equally; one is always first, the other always sixth, where one in six looks. */
 function simulate(examination?: (position: number) => number): { first: number; sixth: number; readiness: number } {
-  const learning = eventModelOf({ ...NEVER, ...(examination && { examination }) }, refuse);
+  const learning = eventModelOf({ ...NEVER, ...(examination && { examination }) });
   const learned = createEventModel();
   const random = seeded(3);
   const appeal = 0.3;
@@ -65,7 +74,7 @@ function simulate(examination?: (position: number) => number): { first: number; 
   return { first: weight(learned, "first"), sixth: weight(learned, "sixth"), readiness: weight(learned, READINESS) };
 }
 
-test("what stands low is not liked less for it; without the correction it is", () => {
+test("an item at a low position is not liked less for its position; without the correction it is", () => {
   const corrected = simulate();
   const logOdds = Math.log(0.3 / 0.7);
   expect(corrected.readiness + corrected.first).toBeCloseTo(logOdds, 0.8);
@@ -74,8 +83,8 @@ test("what stands low is not liked less for it; without the correction it is", (
   expect(plain.first - plain.sixth).toBeGreaterThan(1.2);
 });
 
-test("a list is passed over once another one is shown after something was done, and not before", () => {
-  const learning = eventModelOf(NEVER, refuse);
+test("a list counts as passed over once another one is shown after an action, and not before", () => {
+  const learning = eventModelOf(NEVER);
   const learned = createEventModel();
   const shown = ["a", "b", "c"].map((item) => row("shown", item));
   for (const one of shown) expect(learn(learned, one, learning)).toEqual([]);
@@ -91,8 +100,8 @@ test("a list is passed over once another one is shown after something was done, 
   expect(weight(learned, "a")).toBeLessThan(0);
 });
 
-test("a click that is dwelled on says more, one that is left at once no more; a dismissal says no", () => {
-  const learning = eventModelOf(NEVER, refuse);
+test("a long dwell strengthens a click, a short one does not; a dismissal is evidence against", () => {
+  const learning = eventModelOf(NEVER);
   const after = (...events: EventRow[]) => {
     const learned = createEventModel();
     for (const event of events) learn(learned, event, learning);
@@ -107,7 +116,7 @@ test("a click that is dwelled on says more, one that is left at once no more; a 
 });
 
 test("after a half-life a taste is half as strong", () => {
-  const learning = eventModelOf({ halfLifeActions: 1e12, halfLife: 60 * DAY_MS }, refuse);
+  const learning = eventModelOf({ halfLifeActions: 1e12, halfLife: 60 * DAY_MS });
   const learned = createEventModel();
   for (let n = 0; n < 5; n += 1) learn(learned, row("clicked", "a"), learning);
   const before = weight(learned, "a");
@@ -116,8 +125,8 @@ test("after a half-life a taste is half as strong", () => {
   expect(weight(learned, "a")).toBeCloseTo(before / 2, 9);
 });
 
-test("a taste that changes is the stronger one within 50 clicks, however long the old one lasted", () => {
-  const learning = eventModelOf({}, refuse);
+test("a new taste outweighs the old one within 50 clicks, however long the old one lasted", () => {
+  const learning = eventModelOf({});
   const learned = createEventModel();
   const click = (liked: string, other: string) => {
     for (const item of [liked, other]) learn(learned, row("shown", item), learning);
@@ -130,8 +139,8 @@ test("a taste that changes is the stronger one within 50 clicks, however long th
   expect(clicks).toBeLessThan(50);
 });
 
-test("learned again from the log it is the same", () => {
-  const learning = eventModelOf({}, refuse);
+test("a replay of the events gives the same posterior", () => {
+  const learning = eventModelOf({});
   const random = seeded(8);
   const online = createEventModel();
   const log = new Map<string, EventRow>();
@@ -157,12 +166,12 @@ test("learned again from the log it is the same", () => {
   for (const name of online.posterior.slots.keys()) expect(weight(again, name)).toBeCloseTo(weight(online, name), 9);
 });
 
-test("half-lives that are none are refused", () => {
-  expect(() => eventModelOf({ halfLife: 0 }, refuse)).toThrow(/halfLife is .* pass numbers over 0/);
-  expect(() => eventModelOf({ halfLifeActions: Number.NaN }, refuse)).toThrow(/halfLife is .* pass numbers over 0/);
+test("half-lives that are not positive are refused", () => {
+  expect(() => eventModelOf({ halfLife: 0 })).toThrow(/halfLife is .* both over 0/);
+  expect(() => eventModelOf({ halfLifeActions: Number.NaN })).toThrow(/halfLife is .* both over 0/);
 });
 
-test("a thousand events of more traits than are kept are learned again in slices that leave the page its turns", async () => {
+test("a replay of a thousand events with more traits than are kept runs in slices between other tasks", async () => {
   const random = seeded(6);
   const kinds = ["shown", "clicked", "dismissed"] as const;
   const log = Array.from({ length: 1_000 }, (_, n) =>
@@ -176,7 +185,7 @@ test("a thousand events of more traits than are kept are learned again in slices
   const ticking = setInterval(() => {
     turns += 1;
   });
-  const { learned } = await inSlices(replay(log, "another", eventModelOf({}, refuse)));
+  const { learned } = await inSlices(replay(log, "another", eventModelOf({})));
   clearInterval(ticking);
   expect(turns).toBeGreaterThan(5);
   expect(learned.posterior.slots.size).toBe(MAX_WEIGHTS);

@@ -59,7 +59,7 @@ const observation: fc.Arbitrary<Observation> = fc.record({
   variance: number(0.1, 50),
 });
 
-test("one observation after the other gives what all at once do", () => {
+test("sequential observations give the batch solution", () => {
   fc.assert(
     fc.property(fc.array(observation, { maxLength: 40 }), (observations) => {
       const state = createPosterior(prior);
@@ -89,7 +89,7 @@ const taught = () => {
   return state;
 };
 
-test("time takes back what was learned: half of the mean after a half-life, all of it in the end", () => {
+test("decay halves the mean after a half-life, and ends at the prior", () => {
   const before = taught();
   const after = taught();
   relax(after, 0.5);
@@ -130,7 +130,7 @@ test("draws have the posterior's mean and covariance", () => {
   }
 });
 
-test("of more weights than there is room for, those go of which least was learned", () => {
+test("beyond the maximum number of weights, those with the least evidence are dropped", () => {
   const state = createPosterior(prior);
   observe(state, { terms: [{ name: "loved", factor: 1 }], value: 5, variance: 0.1 });
   for (let n = 0; n < MAX_WEIGHTS * 2; n += 1) {

@@ -1,4 +1,4 @@
-// A ranker from items to an order: scores that are explained, events that outlive the page, other tabs, and the bounds of the log.
+// A ranker from items to an order: explained scores, events that outlive the page, other tabs, limits, stored data of earlier releases.
 import { expect, test, vi } from "vitest";
 import type { EventRow } from "../../../../../src/page/lazy/ranking/event-log.js";
 import {
@@ -10,8 +10,8 @@ import {
 } from "../../../../../src/page/lazy/ranking/ranker.js";
 import type { PersonalRanker, RankingItem } from "../../../../../src/page/lazy/ranking/types.js";
 import { createTable } from "../../../../../src/page/lib/idb-table.js";
+import { InsituError } from "../../../../../src/shared/errors.js";
 import { seeded } from "../../../../support/ports.js";
-import { refuse } from "../../../../support/refuse.js";
 
 const GENRES = ["Drama", "Comedy", "Horror", "Western"];
 const items: RankingItem[] = Array.from({ length: 200 }, (_, index) => ({
@@ -27,13 +27,18 @@ const browser = () => createTable<EventRow>("none");
 
 async function open(given: Partial<RankerDeps> = {}): Promise<PersonalRanker> {
   const ranker = await createRanker({
-    ...{ name: "films", model: "ranker", storeName: `test ${Math.random()}`, refuse, random: seeded(4) },
+    name: "films",
+    model: "ranker",
+    storeName: `test ${Math.random()}`,
+    random: seeded(4),
     score: async (features) => features,
     ...given,
   });
   await ranker.setItems(items);
   return ranker;
 }
+
+const count = async (ranker: PersonalRanker) => (await ranker.events()).length;
 
 /** Shows the first ten, clicks the first one of the genre that was not clicked before. */
 async function click(ranker: PersonalRanker, genre: string, before = clicked.get(ranker) ?? new Set()): Promise<void> {
@@ -45,7 +50,7 @@ async function click(ranker: PersonalRanker, genre: string, before = clicked.get
   await ranker.recordEvents({ kind: "clicked", item, position });
 }
 
-test("with nothing learned the order is the base model's", async () => {
+test("without events the order is the base model's", async () => {
   const ranker = await open();
   const order = ranker.rank();
   expect(order.map(({ index }) => index)).toEqual(items.map((_, index) => 199 - index));
@@ -55,7 +60,7 @@ test("with nothing learned the order is the base model's", async () => {
   await ranker.dispose();
 });
 
-test("clicks raise their genre, and each item's score is the sum of what it is explained by", async () => {
+test("clicks raise their genre, and an item's score is the sum of its reasons and its base score", async () => {
   const ranker = await open();
   for (let n = 0; n < 6; n += 1) await click(ranker, "Western");
   const [first, second] = ranker.tastes();
@@ -82,7 +87,7 @@ test("clicks raise their genre, and each item's score is the sum of what it is e
   await ranker.dispose();
 });
 
-test("exploration draws another order each time, or puts up what is not known; by a seed it repeats", async () => {
+test("thompson draws another order each time, ucb raises uncertain items; with a seed both repeat", async () => {
   const ranker = await open();
   const again = await open();
   await click(ranker, "Drama");
@@ -99,30 +104,30 @@ test("exploration draws another order each time, or puts up what is not known; b
   await again.dispose();
 });
 
-test("what was learned is there for the next page, and is gone once forgotten", async () => {
+test("the next page knows what was learned, until it is forgotten", async () => {
   const table = browser();
   const now = () => 1e12;
   const first = await open({ table, now });
   for (let n = 0; n < 4; n += 1) await click(first, "Horror");
-  const [order, tastes, events] = [first.rank(), first.tastes(), first.events()];
+  const [order, tastes, events] = [first.rank(), first.tastes(), await count(first)];
   await first.dispose();
   const next = await open({ table, now });
-  expect(next.events()).toBe(events);
+  expect(await count(next)).toBe(events);
   const before = new Map(tastes.map(({ trait, weight }) => [trait, weight]));
   // Of the last list, which nothing followed, what was passed over has been counted since.
   for (const { trait, weight } of next.tastes()) expect(weight).toBeLessThanOrEqual((before.get(trait) ?? 0) + 0.1);
   expect(next.tastes()[0]?.trait).toBe("genre:Horror");
   expect(next.rank({ top: 1 })[0]?.id).toBe(order[0]?.id);
   await next.forget();
-  expect([next.events(), next.tastes().length]).toEqual([0, 0]);
+  expect([await count(next), next.tastes().length]).toEqual([0, 0]);
   expect(await table.change((rows) => rows.all())).toEqual([]);
   await next.dispose();
   const last = await open({ table, now });
-  expect([last.events(), last.tastes().length]).toEqual([0, 0]);
+  expect([await count(last), last.tastes().length]).toEqual([0, 0]);
   await last.dispose();
 });
 
-test("two pages record at once: both know all of it, nothing is lost, and what one forgets the other forgets", async () => {
+test("two tabs that record at once know all events, and what one forgets the other forgets", async () => {
   const table = browser();
   const storeName = `tabs ${Math.random()}`;
   const [one, two] = [await open({ table, storeName }), await open({ table, storeName })];
@@ -134,7 +139,7 @@ test("two pages record at once: both know all of it, nothing is lost, and what o
     ),
   ]);
   expect((await table.change((rows) => rows.all())).length).toBe(60);
-  await vi.waitFor(() => expect([one.events(), two.events(), other.events()]).toEqual([60, 60, 0]));
+  await vi.waitFor(async () => expect(await Promise.all([one, two, other].map(count))).toEqual([60, 60, 0]));
   const known = (ranker: PersonalRanker) =>
     ranker
       .tastes()
@@ -142,25 +147,25 @@ test("two pages record at once: both know all of it, nothing is lost, and what o
       .sort();
   expect(known(one)).toEqual(known(two));
   await two.forget();
-  await vi.waitFor(() => expect(one.events()).toBe(0));
+  await vi.waitFor(async () => expect(await count(one)).toBe(0));
   for (const ranker of [one, two, other]) await ranker.dispose();
 });
 
-test("no more than the newest thousand events are kept", async () => {
+test("at most the newest thousand events are stored", async () => {
   const table = browser();
   let time = 1e12;
   const now = () => (time += 1000);
   const ranker = await open({ table, now });
   for (let n = 0; n < 1_200; n += 1)
     await ranker.recordEvents({ kind: "clicked", item: `film ${n % 200}`, position: 0 });
-  expect(ranker.events()).toBe(1_000);
+  expect(await count(ranker)).toBe(1_000);
   const stored = await table.change((rows) => rows.all());
   expect(stored.length).toBe(1_000);
   expect(Math.min(...stored.map((row) => row.time))).toBeGreaterThanOrEqual(1e12 + 200 * 1000);
   await ranker.dispose();
 });
 
-test("what cannot be ranked or recorded is refused, and nothing of it is learned", async () => {
+test("invalid items and events are refused, and nothing is learned from them", async () => {
   const ranker = await open();
   const refused = { code: "input_invalid" };
   const [film] = items as [RankingItem];
@@ -181,12 +186,12 @@ test("what cannot be ranked or recorded is refused, and nothing of it is learned
     { position: 0.5 },
     { kind: "liked" },
     { kind: "dwelled" },
-    { kind: "dwelled", ms: Number.NaN },
+    { kind: "dwelled", durationMs: Number.NaN },
   ]) {
     const event = { kind: "clicked", item: "film 1", position: 0, ...wrong } as never;
     await expect(ranker.recordEvents(event)).rejects.toMatchObject(refused);
   }
-  expect([ranker.events(), ranker.tastes().length]).toEqual([0, 0]);
+  expect([await count(ranker), ranker.tastes().length]).toEqual([0, 0]);
   // The items of before are ranked still.
   expect(ranker.rank().length).toBe(200);
   await ranker.dispose();
@@ -194,12 +199,12 @@ test("what cannot be ranked or recorded is refused, and nothing of it is learned
   expect(() => ranker.rank()).toThrow(expect.objectContaining({ code: "disposed" }));
 });
 
-test("a base model that computes no number is told of", async () => {
+test("a base model that computes NaN is reported with output_invalid", async () => {
   const broken = open({ score: async (features) => features.map(() => Number.NaN) });
   await expect(broken).rejects.toMatchObject({ code: "output_invalid" });
 });
 
-test("pages that only showed leave nothing behind once they are a day old", async () => {
+test("events of pages that only showed items are removed after a day", async () => {
   const table = browser();
   let time = 1e12;
   const now = () => time;
@@ -215,39 +220,44 @@ test("pages that only showed leave nothing behind once they are a day old", asyn
   await vi.waitFor(async () => expect((await table.change((rows) => rows.all())).length).toBe(1));
 });
 
-test("a site lists its rankers, and forgets all of them, the open ones too", async () => {
+test("all rankers of a site are listed and forgotten, also those that are open", async () => {
   const table = browser();
   const storeName = `site ${Math.random()}`;
   const [films, books] = [await open({ table, storeName }), await open({ table, storeName, name: "books" })];
   await click(films, "Drama");
   await books.recordEvents({ kind: "clicked", item: "film 1", position: 0 });
   const kept = await listRankers(storeName, table);
+  expect(kept.every(({ kind }) => kind === "ranker")).toBe(true);
   expect(kept.map(({ name, events }) => [name, events]).sort()).toEqual([
     ["books", 1],
-    ["films", films.events()],
+    ["films", await count(films)],
   ]);
   for (const { bytes, events } of kept) expect(bytes / events).toBeGreaterThan(100);
   await forgetRankers(storeName, table);
   expect(await listRankers(storeName, table)).toEqual([]);
-  await vi.waitFor(() => expect([films.events(), books.events(), films.tastes().length]).toEqual([0, 0, 0]));
+  await vi.waitFor(async () =>
+    expect([await count(films), await count(books), films.tastes().length]).toEqual([0, 0, 0]),
+  );
   for (const ranker of [films, books]) await ranker.dispose();
 });
 
-test("where nothing may be learned nothing is, and the order is there all the same", async () => {
-  const mayLearn = () => refuse("consent_denied", "The user does not agree to being learned from.");
-  const ranker = await open({ mayLearn });
+test("without consent nothing is learned, and the order is still available", async () => {
+  const assertConsent = () => {
+    throw new InsituError("consent_denied", "The user denied consent.");
+  };
+  const ranker = await open({ assertConsent });
   const denied = { code: "consent_denied" };
   await expect(ranker.recordEvents({ kind: "clicked", item: "film 1", position: 0 })).rejects.toMatchObject(denied);
   await expect(ranker.import(new Blob(["{}"]))).rejects.toMatchObject(denied);
-  expect([ranker.events(), ranker.rank().length]).toEqual([0, 200]);
+  expect([await count(ranker), ranker.rank().length]).toEqual([0, 200]);
   await ranker.dispose();
 });
 
-test("a model's ranker takes its scores from the model's predictions", async () => {
+test("a ranker takes its scores from the model's predictions", async () => {
   const predict = async (input: Float32Array) => ({
     value: Array.from(input, (score, index) => ({ index, score })).toSorted((a, b) => b.score - a.score),
   });
-  const parts = { refuse, predict, name: "films", model: "ranker", storeName: `handle ${Math.random()}` };
+  const parts = { predict, name: "films", model: "ranker", storeName: `handle ${Math.random()}` };
   const ranker = await openRanker(parts);
   await ranker.setItems(items);
   expect(ranker.rank({ top: 1 })[0]).toMatchObject({ id: "film 199", base: Math.fround(1.99) });
@@ -255,4 +265,62 @@ test("a model's ranker takes its scores from the model's predictions", async () 
   const mute = await openRanker({ ...parts, predict: async () => ({ value: [] }) });
   await expect(mute.setItems(items)).rejects.toMatchObject({ code: "output_invalid" });
   await mute.dispose();
+});
+
+test("events() returns what was recorded, the oldest first", async () => {
+  const ranker = await open({ now: () => 1e12 });
+  await ranker.recordEvents([
+    { kind: "shown", item: "film 4", position: 0 },
+    { kind: "dwelled", item: "film 8", position: 1, durationMs: 2_000 },
+    { kind: "dwelled", item: "film 9", position: 2, durationMs: 1e12 },
+  ]);
+  const events = await ranker.events();
+  const [shown] = events;
+  expect(events.map(({ item, durationMs }) => [item, durationMs])).toEqual([
+    ["film 4", undefined],
+    ["film 8", 2_000],
+    ["film 9", 24 * 3600 * 1000],
+  ]);
+  expect(shown).toEqual({
+    id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    kind: "shown",
+    item: "film 4",
+    position: 0,
+    traits: ["genre:Drama", "director:4"],
+    recordedAt: 1e12,
+  });
+  await ranker.dispose();
+  await expect(ranker.events()).rejects.toMatchObject({ code: "disposed" });
+  await ranker.forget();
+});
+
+test("rows that an earlier release stored are read", async () => {
+  const table = browser();
+  const stored = {
+    id: "0123456789abcdef0123456789abcdef",
+    model: "ranker",
+    name: "films",
+    kind: "dwelled" as const,
+    item: "film 3",
+    traits: ["genre:Western"],
+    base: 0.5,
+    position: 2,
+    time: 1_700_000_000_000,
+    visit: "0123456789abcdef",
+    order: 1,
+    ms: 4_000,
+  };
+  await table.change((rows) => rows.put(stored));
+  const ranker = await open({ table });
+  expect(await ranker.events()).toMatchObject([{ item: "film 3", recordedAt: 1_700_000_000_000, durationMs: 4_000 }]);
+  expect(ranker.tastes()[0]).toMatchObject({ trait: "genre:Western" });
+  await ranker.dispose();
+});
+
+test("setItems that is aborted rejects with the signal's reason as its cause", async () => {
+  const ranker = await open();
+  const reason = new Error("the user left");
+  const aborted = ranker.setItems(items, { signal: AbortSignal.abort(reason) });
+  await expect(aborted).rejects.toMatchObject({ code: "aborted", name: "AbortError", cause: reason });
+  await ranker.dispose();
 });

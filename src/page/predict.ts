@@ -1,0 +1,117 @@
+// One prediction of the page: admission, the call to a worker, the total time, and its records.
+import { InsituError } from "../shared/errors.js";
+import { randomHex } from "../shared/hex.js";
+import { modelRef } from "../shared/model-ref.js";
+import type { HostPrediction, WorkerTimings } from "../shared/protocol.js";
+import type { TaskKind } from "../shared/types/manifest.js";
+import type { ModelInfo, Prediction, PredictionTimings, PredictionValues } from "../shared/types/model.js";
+import type { PredictInput, PredictOptions } from "./api-types.js";
+import { toWireInput } from "./input/wire-input.js";
+import type { MonitorHandle } from "./monitor.js";
+import { describeFailure, type TelemetryHandle } from "./telemetry.js";
+import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
+
+export interface PredictDeps {
+  info: ModelInfo;
+  rpc: ModelRpc;
+  /** Maximum number of open predictions. */
+  max: number;
+  telemetry: TelemetryHandle;
+  monitor: MonitorHandle;
+}
+
+/** Whether a prediction was asked for by itself, or as one of many. */
+export type PredictMode = "online" | "batch";
+
+export type Predict<K extends TaskKind = TaskKind> = (
+  input: PredictInput,
+  options?: PredictOptions,
+  mode?: PredictMode,
+) => Promise<Prediction<K>>;
+
+// A software GPU needs seconds for a prediction; this only ends what hangs.
+const PREDICT_MS = 60_000;
+
+export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, monitor }: PredictDeps) {
+  let open = 0;
+  let disposed = false;
+
+  const admit = () => {
+    if (disposed) throw new InsituError("disposed", `${info.name} was disposed; load it again before predicting.`);
+    if (open < max) return;
+    const message = `${info.name} has ${open} predictions waiting, which is the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
+    throw new InsituError("overloaded", message, { waiting: open, max });
+  };
+
+  const call = (input: PredictInput, { signal, timeout = PREDICT_MS, priority }: PredictOptions) =>
+    rpc.call(
+      "predict",
+      async (): Promise<CallInput<"predict">> => {
+        const { input: wire, transfer } = await toWireInput(input, info.inputs);
+        return { args: [wire, { priority }], transfer };
+      },
+      { signal, timeout, what: `The prediction of ${info.name}` },
+    );
+
+  const report = (result: HostPrediction, prediction: Prediction<K>, mode: PredictMode, depth: number) => {
+    const { id, model, backend, timings } = prediction;
+    const { memory, topClass } = result;
+    const arm = "stable";
+    monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+    const bytes = { tensor: memory.used, wasm: memory.held };
+    telemetry.record({
+      kind: "predicted",
+      id,
+      model,
+      arm,
+      backend,
+      mode,
+      timings,
+      depth,
+      decided: topClass,
+      memory: bytes,
+    });
+  };
+
+  const predict: Predict<K> = async (input, options = {}, mode = "online") => {
+    const started = performance.now();
+    try {
+      admit();
+      const depth = ++open;
+      try {
+        const result = await call(input, options);
+        const { outputs, backend } = result;
+        const value = result.value as PredictionValues[K];
+        const timings = withTotal(result.timings, performance.now() - started);
+        const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(info) };
+        report(result, prediction, mode, depth);
+        return prediction;
+      } finally {
+        open -= 1;
+      }
+    } catch (error) {
+      const durationMs = performance.now() - started;
+      const model = modelRef(info);
+      const { backend } = info;
+      telemetry.record({ kind: "failed", stage: "predict", model, backend, durationMs, ...describeFailure(error) });
+      throw error;
+    }
+  };
+
+  return {
+    predict,
+    isBusy: () => open > 0,
+    /** Later predictions reject with `disposed`. */
+    close() {
+      disposed = true;
+    },
+  };
+}
+
+/** What the worker did not measure of the total is the way there and back. */
+export function withTotal(measured: WorkerTimings, totalMs: number): PredictionTimings {
+  const { queueMs, preprocessMs, executeMs, readbackMs, postprocessMs } = measured;
+  const transferMs = totalMs - (queueMs + preprocessMs + executeMs + readbackMs + postprocessMs);
+  // The two clocks may differ by their resolution.
+  return { queueMs, transferMs: Math.max(0, transferMs), preprocessMs, executeMs, readbackMs, postprocessMs, totalMs };
+}

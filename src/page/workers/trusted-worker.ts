@@ -1,0 +1,42 @@
+// Creates insitu's own worker in pages that require Trusted Types.
+import { InsituError } from "../../shared/errors.js";
+
+interface PolicyFactory {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): unknown };
+}
+
+const POLICY = "insitu";
+/** Kept, since a page may create a policy of one name only once. */
+let trusted: unknown;
+
+/** True once the page was found to require Trusted Types: the plain way would be reported as a violation again. */
+export function needsTrust(): boolean {
+  return trusted !== undefined;
+}
+
+/** Throws `csp_blocked` where the page does not allow the policy. `address` is called once in the page's life. */
+export function createTrusted(address: () => string): Worker {
+  try {
+    if (trusted === undefined) {
+      const url = address();
+      const { trustedTypes } = globalThis as { trustedTypes?: PolicyFactory };
+      // It returns one address whatever it is given, so that nobody can use it for another.
+      trusted = trustedTypes?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
+    }
+    return new Worker(trusted as string, { type: "module" });
+  } catch (error) {
+    throw trustError(
+      `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`,
+      error,
+    );
+  }
+}
+
+export function trustError(remedy: string, cause: unknown): InsituError {
+  const directive = `trusted-types ${POLICY}`;
+  const message = `The page's Content-Security-Policy requires Trusted Types (require-trusted-types-for 'script'). Pass createClient({ worker }) ${remedy}.`;
+  return new InsituError("csp_blocked", message, { directive }, { cause });
+}

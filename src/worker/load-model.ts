@@ -1,0 +1,169 @@
+// Loads a package: takes its versions in order until one opens, or shares the model that is open already.
+import { InsituError } from "../shared/errors.js";
+import { modelRef } from "../shared/model-ref.js";
+import type { HostLoadOptions, LoadCost, LoadedModel } from "../shared/protocol.js";
+import { createSerialQueue } from "../shared/serial-queue.js";
+import type { Manifest, TaskKind } from "../shared/types/manifest.js";
+import type { LoadProgress } from "../shared/types/model.js";
+import type { HostCall, HostContext } from "./host-context.js";
+import type { OpenModel } from "./open-models.js";
+import { candidates } from "./package/load.js";
+import type { Package } from "./package/package.js";
+import { throttleProgress } from "./package/progress.js";
+import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
+import { createCrashSentinel, lives, type TuningCache } from "./runtime/tuning/tuning-cache.js";
+
+/** What the steps of one load report. */
+interface LoadReport {
+  signal: AbortSignal;
+  onProgress: (progress: LoadProgress) => void;
+  /** Called with bytes that came over the network; negative for what turned out useless. */
+  onReceived: (bytes: number) => void;
+  /** Called with the milliseconds of the runs that compile and check a backend. */
+  onWarmup: (milliseconds: number) => void;
+}
+
+/** Loads of one address run one after the other: the second finds the first one's model, also where there are no Web Locks. */
+export function loadModel(
+  context: HostContext,
+  call: HostCall<"load">,
+  url: string,
+  options: HostLoadOptions,
+): Promise<LoadedModel> {
+  const queue = context.loads.get(url) ?? createSerialQueue();
+  context.loads.set(url, queue);
+  return queue(() => loadNow(context, call, url, options));
+}
+
+async function loadNow(
+  context: HostContext,
+  { signal, report }: HostCall<"load">,
+  url: string,
+  options: HostLoadOptions,
+): Promise<LoadedModel> {
+  const { models } = context;
+  let reported: unknown;
+  const cost: LoadCost = { downloaded: 0, warmupMs: 0 };
+  const load: LoadReport = {
+    signal,
+    onProgress: throttleProgress((progress) => {
+      if (options.progress) reported = report(progress);
+    }),
+    onReceived: (bytes) => {
+      // What turned out useless came over the network all the same.
+      cost.downloaded += Math.max(0, bytes);
+    },
+    onWarmup: (milliseconds) => {
+      cost.warmupMs += milliseconds;
+    },
+  };
+  const known = options.refresh ? undefined : models.at(url);
+  if (known) checkTask(options.task, known.manifest, url);
+  const { model, info: found } = known ? { model: known, info: known.info } : await open(context, url, options, load);
+  // Events travel apart from answers: the last one must not arrive after this answer.
+  await reported;
+  const isShared = models.has(model);
+  if (signal.aborted) {
+    if (!isShared) model.live.dispose();
+    throw new InsituError("aborted", `Loading ${url} was aborted.`, { url });
+  }
+  const info = { ...found, ...model.live.residence(), source: isShared ? "memory" : found.source } as const;
+  return { model: models.add(model), info, cost };
+}
+
+interface Opened {
+  model: OpenModel;
+  /** As this load found it. */
+  info: LoadedModel["info"];
+}
+
+/** Tries the package's versions in the order in which `candidates` yields them. */
+async function open(context: HostContext, url: string, options: HostLoadOptions, load: LoadReport): Promise<Opened> {
+  const { store, platform, config, models } = context;
+  const versions = candidates(url, options.refresh === true, {
+    store,
+    ports: platform,
+    storeName: config.storage.name,
+    trust: config.trust,
+    request: options.request,
+    emit: (event) => void context.emit({ kind: "store", event }),
+    signal: load.signal,
+    onProgress: load.onProgress,
+    onReceived: load.onReceived,
+  });
+  for await (const { package: found, fellBackFrom, accept, reject } of versions) {
+    try {
+      checkTask(options.task, found.manifest, url);
+      const running = models.at(url);
+      // A refresh that found nothing newer than what runs.
+      if (running && running.info.digest === found.digest) {
+        void accept();
+        return { model: running, info: { ...running.info, fellBackFrom } };
+      }
+      const live = await openRunner(context, found, options.batching, load);
+      const info = { ...describe(found, live), fellBackFrom };
+      const { manifest } = found;
+      return { model: { url, manifest, ref: modelRef(info), info, live, kept: accept() }, info };
+    } catch (error) {
+      reject(error);
+    }
+  }
+  throw new InsituError("unknown", `Loading ${url} ended without a result.`, { url });
+}
+
+function openRunner(
+  { store, engine, scheduler, config, models }: HostContext,
+  { manifest, digest, model, weights, selfTests }: Package,
+  batching: HostLoadOptions["batching"],
+  { signal, onProgress, onWarmup }: LoadReport,
+): Promise<ModelRunner> {
+  const { name, version, inputs, outputs, embedding, files } = manifest;
+  const { backends, maxThreads, workerId, shutDownWorkers } = config;
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  // A note that cannot be read or written costs time, nothing else.
+  const notes: TuningCache = {
+    read: (kind) => store.readNote(digest, kind).catch(() => undefined),
+    write: (kind, value) => store.writeNote(digest, kind, value).catch(() => undefined),
+  };
+  const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
+  let tests: ReturnType<Package["selfTests"]> | undefined;
+  return scheduler.runExclusive(async () => {
+    const live: ModelRunner = await openModelRunner(
+      {
+        engine,
+        turns: scheduler,
+        source: { model, weights, inputs, outputs, embedding, rewrites },
+        manifest,
+        inputs,
+        backends,
+        batching,
+        notes,
+        name: `${name} ${version}`,
+        maxThreads,
+        sentinel: createCrashSentinel(notes, workerId, lives(shutDownWorkers)),
+        selfTests: () => {
+          tests ??= selfTests();
+          return tests;
+        },
+        onChange: (residence, moved) => models.changed(live, residence, moved),
+      },
+      { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }), onWarmup },
+    );
+    onProgress({ phase: "compile", loaded: total, total });
+    onProgress({ phase: "warmup", loaded: total, total });
+    return live;
+  });
+}
+
+function checkTask(wanted: TaskKind | undefined, { task }: Manifest, url: string): void {
+  if (!wanted || wanted === task.kind) return;
+  const message = `${url} is a ${task.kind} model, but task: "${wanted}" was passed to load. Pass the model's task, or leave task out.`;
+  throw new InsituError("model_format", message, { url, task: task.kind, wanted });
+}
+
+function describe({ manifest, digest, source }: Package, live: ModelRunner): LoadedModel["info"] {
+  const { inputs, outputs, task } = manifest;
+  const labels = "labels" in task ? task.labels : [];
+  const ref = modelRef({ ...manifest, digest });
+  return { ...ref, ...live.residence(), inputs, outputs, task: task.kind, labels, source };
+}
