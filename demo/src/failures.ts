@@ -34,7 +34,6 @@ const ADVICE: Record<InsituError["code"] | "insecure_context", string> = {
   storage_quota: FREE_SPACE,
   storage_unavailable: "Leave private browsing, or allow this site to store data.",
   storage_corrupt: "Clear this site's data, then reload the page.",
-  insecure_context: "Open this page over https, or on localhost.",
   csp_blocked: "The page's Content-Security-Policy must allow the worker and WebAssembly.",
   unknown: RELOAD,
 };
