@@ -10,8 +10,9 @@ const isNumber: Check = (value) => typeof value === "number";
 const isFlag: Check = (value) => typeof value === "boolean";
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 const isFunction: Check = (value) => typeof value === "function";
-/** Of any scheme: the page checks that it is http, https or its own, which a worker that runs from a Blob does not know. */
-const isUrl: Check = (value) => typeof value === "string" && parseUrl(value) !== undefined;
+/** The page checks that the scheme is http, https or its own, which a worker that runs from a Blob does not know. */
+const isUrl: Check = (value) =>
+  typeof value === "string" && /^(?!file:)[a-z][a-z\d+.-]*:\/\//i.test(value) && parseUrl(value) !== undefined;
 const isNumbers: Check = (value) =>
   value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array;
 const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includes(value as undefined);
