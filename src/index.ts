@@ -9,6 +9,7 @@ export type {
   PredictAllProgress,
   PredictInput,
   PredictOptions,
+  TaskCallOptions,
   TrustedScriptAddress,
   Watch,
   WatchOptions,

@@ -66,8 +66,10 @@ export interface HostConfig {
 
 /** An image on its way to the worker. */
 export interface WireImage {
-  /** A string is an absolute URL, which the worker fetches. */
+  /** A string is a URL, which the worker fetches. */
   image: ImageBitmap | VideoFrame | Blob | string;
+  /** The page's base URL, where `image` is a URL. */
+  base?: string;
   /** Size of the caller's image, where the page made it smaller. */
   size?: Size;
 }

@@ -26,14 +26,14 @@ const isInput: Check = (value) => {
 };
 
 const isWireImage: Check = (value) =>
-  isRecord(value) && isPicture(value.image) && (value.size === undefined || isSize(value.size));
+  isRecord(value) && isPicture(value.image) && isMaybe(isText)(value.base) && isMaybe(isSize)(value.size);
 
 const isSize: Check = (value) =>
   isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
 
 /** A URL, or an object of one of these types; by name, since a browser may lack a type. */
 const isPicture: Check = (value) =>
-  (typeof value === "string" && /^[a-z][a-z\d+.-]*:/i.test(value)) ||
+  typeof value === "string" ||
   ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
     return typeof Type === "function" && value instanceof Type;

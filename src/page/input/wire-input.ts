@@ -18,28 +18,28 @@ export interface TransferableInput {
  */
 export async function toWireInput(input: PredictInput, specs: InputSpec[]): Promise<TransferableInput> {
   const transfer: Transferable[] = [];
+  const read = async (value: ImageInput, isSpec: (spec: InputSpec) => unknown) => {
+    const wire = await toWireImage(value, specs.find(isSpec));
+    // A Blob and a URL have nothing to close, and are copied.
+    if ((wire.image as ImageBitmap).close) transfer.push(wire.image as ImageBitmap);
+    return wire;
+  };
   if (isNumbers(input)) return { input: { kind: "tensor", data: input }, transfer };
-  if (isImage(input)) {
-    const spec = specs.find(({ image }) => image);
-    return { input: { kind: "image", ...(await toWireImage(input, transfer, spec)) }, transfer };
-  }
+  if (isImage(input)) return { input: { kind: "image", ...(await read(input, ({ image }) => image)) }, transfer };
   const entries = Object.entries(Object(input) as Record<string, TypedArray | ImageInput>);
   if (!entries.length || !entries.every(([, value]) => isNumbers(value) || isImage(value))) {
     throw new InsituError(
       "input_invalid",
-      `Cannot predict from ${describe(input)}. Pass an image (element, canvas, bitmap, video, VideoFrame, ImageData, Blob or URL), a Float32Array, Int32Array or Uint8Array, or an object of these by input name.`,
+      `Cannot predict from ${describe(input)}. Pass an image, its URL, a Float32Array, Int32Array or Uint8Array, or an object of these by input name.`,
     );
   }
-  const read = async (name: string, value: TypedArray | ImageInput) =>
-    isNumbers(value)
-      ? value
-      : toWireImage(
-          value,
-          transfer,
-          specs.find((spec) => spec.name === name),
-        );
-  const values = await Promise.all(entries.map(async ([name, value]) => [name, await read(name, value)] as const));
-  return { input: { kind: "tensors", data: Object.fromEntries(values) }, transfer };
+  const data: Record<string, TypedArray | WireImage> = {};
+  await Promise.all(
+    entries.map(async ([name, value]) => {
+      data[name] = isNumbers(value) ? value : await read(value, (spec) => spec.name === name);
+    }),
+  );
+  return { input: { kind: "tensors", data }, transfer };
 }
 
 const IMAGES = [
@@ -58,19 +58,12 @@ function isImage(value: unknown): value is ImageInput {
   return typeof value === "string" ? value !== "" : IMAGES.some((type) => isInstanceOf(value, type));
 }
 
-/** Adds what moves to `transfer`. */
-async function toWireImage(value: ImageInput, transfer: Transferable[], spec?: InputSpec): Promise<WireImage> {
-  if (isInstanceOf(value, "VideoFrame")) {
-    const image = (value as VideoFrame).clone();
-    transfer.push(image);
-    return { image };
-  }
+async function toWireImage(value: ImageInput, spec?: InputSpec): Promise<WireImage> {
+  if (isInstanceOf(value, "VideoFrame")) return { image: (value as VideoFrame).clone() };
   // A Blob crosses by reference and is decoded in the worker, which also fetches URLs.
   if (isInstanceOf(value, "Blob")) return { image: nonEmpty(value as Blob) };
-  if (typeof value === "string" || isInstanceOf(value, "URL")) return { image: imageUrl(value as string | URL) };
-  const captured = await take(value as Drawable, spec);
-  transfer.push(captured.image);
-  return captured;
+  if (typeof value === "string" || isInstanceOf(value, "URL")) return { image: `${value}`, base: document.baseURI };
+  return take(value as Drawable, spec);
 }
 
 async function take(source: Drawable, spec?: InputSpec): Promise<CapturedImage> {
@@ -88,17 +81,6 @@ async function take(source: Drawable, spec?: InputSpec): Promise<CapturedImage> 
 function nonEmpty(blob: Blob): Blob {
   if (blob.size > 0) return blob;
   throw new InsituError("input_invalid", "The file is empty (0 bytes); pass an image.");
-}
-
-/** Absolute, with a scheme that may be fetched: `location` also covers extensions and apps, whose pages have a scheme of their own. */
-function imageUrl(url: string | URL): string {
-  try {
-    const { href, protocol } = new URL(url, document.baseURI);
-    if (/^(https?|blob|data):$/.test(protocol) || protocol === location.protocol) return href;
-  } catch {
-    // Refused below.
-  }
-  throw new InsituError("input_invalid", `Cannot fetch an image from "${url}". Pass an http(s), blob: or data: URL.`);
 }
 
 function isNumbers(value: unknown): value is TypedArray {

@@ -1,4 +1,4 @@
-// A loaded model: what it is, where it runs, what a prediction's value and timings are.
+// A loaded model: its description, where it runs, and the value and timings of a prediction.
 
 import type { InsituError } from "../errors.js";
 import type { InputSpec, TaskKind, TensorSpec } from "./manifest.js";
@@ -11,7 +11,7 @@ export interface ClassScore {
   score: number;
 }
 
-/** Pixels of the picture that was passed in; `x`, `y` is the top left corner. */
+/** In pixels of the image that was passed in (of the model's input, where numbers were passed); `x`, `y` is the top left corner. */
 export interface BoundingBox {
   x: number;
   y: number;
@@ -23,7 +23,7 @@ export interface Detection extends ClassScore {
   box: BoundingBox;
 }
 
-/** What `value` is for each kind of task. */
+/** The type of `value` for each kind of task. */
 export interface PredictionValues {
   classification: ClassScore[];
   detection: Detection[];
@@ -34,12 +34,13 @@ export interface PredictionValues {
   raw: Record<string, TensorData>;
 }
 
-/** Milliseconds a phase; `total` is what the caller waited. */
+/** Duration of each phase in milliseconds; `totalMs` is the time that the caller waited. */
 export interface PredictionTimings {
-  /** Waiting for earlier predictions. */
+  /** Waiting for other predictions. */
   queueMs: number;
-  /** Between the page and the worker, both ways, the copy of the picture included. */
+  /** Between the page and the worker, both ways, including the copy of the image. */
   transferMs: number;
+  /** Checking the input and converting an image, including the download of an image that is passed as a URL. */
   preprocessMs: number;
   executeMs: number;
   readbackMs: number;
@@ -79,13 +80,23 @@ export interface LoadProgress {
   total: number;
 }
 
-/** By the names of TensorFlow Serving. A model whose batch size is fixed at 1 runs its predictions one after the other. */
+/** Named as in TensorFlow Serving. A model whose batch size is fixed at 1 runs its predictions one after the other. */
 export interface BatchingOptions {
-  /** Most items in one run; rounded down to a power of two. Default 32. */
+  /**
+   * Maximum number of items in one run; rounded down to a power of two.
+   * @defaultValue 32
+   */
   maxBatchSize?: number;
-  /** Milliseconds that a lone prediction waits for others. Default 0: only those run together that waited anyway. */
+  /**
+   * Milliseconds that a batch which is not full waits for more predictions. With 0 only predictions that wait anyway run together.
+   * @defaultValue 0
+   */
   batchTimeout?: number;
-  /** Batches that may wait; with `maxBatchSize` the most predictions that do. A further one rejects with `overloaded`. Default 8. */
+  /**
+   * Maximum number of batches that wait; times `maxBatchSize` it is the maximum number of predictions. A further one rejects with
+   * `overloaded`.
+   * @defaultValue 8
+   */
   maxEnqueuedBatches?: number;
 }
 
@@ -94,7 +105,7 @@ export interface BackendRefusal {
   reason: string;
 }
 
-/** How fast a backend ran the model here: the median of a few runs on one item, read-back included. */
+/** Speed of a backend on this device: the median of a few runs on one item, read-back included. */
 export interface BackendMeasurement {
   backend: Backend;
   /** Threads that computed; wasm only. */
@@ -103,19 +114,19 @@ export interface BackendMeasurement {
   p50Ms: number;
 }
 
-/** Of a model that has just been loaded the first backend that computes rightly; it changes when a faster one was found, and when one failed. */
+/** Initially `backend` is the first that passes the self-test; it changes when a faster one is found, and when one fails. */
 export interface ModelInfo extends ModelRef {
   backend: Backend;
   /** Threads that compute; wasm only. */
   threads?: number;
-  /** Backends that were allowed, were not used, and why. */
+  /** Allowed backends that are not used, with the reason. */
   refused: BackendRefusal[];
-  /** The backends that were tried and are right, in the order in which they were measured. */
+  /** Backends that passed the self-test, in the order in which they were measured. */
   measured: BackendMeasurement[];
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: TaskKind;
-  /** Empty when the task has none. */
+  /** Empty where the task has no labels. */
   labels: string[];
   /** Where the bytes came from: the package's host, the store of this browser, or this worker's memory. */
   source: "network" | "cache" | "memory";
@@ -128,11 +139,11 @@ export interface ModelInfo extends ModelRef {
 export interface BackendReport {
   backend: Backend;
   available: boolean;
-  /** Why not, or what to know: `software adapter`, say. */
+  /** Why it is not available, or a remark such as `software adapter`. */
   reason?: string;
   /** A WebGPU adapter that is computed on the CPU. */
   software?: boolean;
-  /** What the browser tells of the GPU. */
+  /** The browser's description of the GPU. */
   adapter?: string;
   /** wasm: how many threads may compute. */
   threads?: number;
@@ -184,12 +195,15 @@ export interface TrustedKey {
 /** When set, a package without enough valid signatures is refused with `model_signature`. */
 export interface TrustOptions {
   keys: TrustedKey[];
-  /** How many different keys must have signed. Default 1. */
+  /**
+   * Number of different keys that must have signed.
+   * @defaultValue 1
+   */
   threshold?: number;
 }
 
 export interface Prediction<K extends TaskKind = TaskKind> {
-  /** 128 random bits in hex: the handle for later feedback. */
+  /** 128 random bits in hex, for `feedback`. */
   id: string;
   value: PredictionValues[K];
   /** The outputs that the manifest names, as the model computed them. */

@@ -3,7 +3,7 @@
 /** A way to compute: the GPU through WebGPU, WebAssembly with SIMD, or plain JavaScript. */
 export type Backend = "webgpu" | "wasm" | "cpu";
 
-/** Element types that cross the public API. */
+/** Element types of the public API. Images also go into inputs of type uint8, which TensorFlow.js computes as int32. */
 export type DType = "float32" | "int32" | "bool";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;

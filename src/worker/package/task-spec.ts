@@ -1,4 +1,4 @@
-// Checks the two parts of a manifest that say what numbers mean: the task, and how a picture becomes an input.
+// Checks the two parts of a manifest that give numbers a meaning: the task, and the conversion of an image to an input.
 import type { DetectionColumn, ImageSpec, ModelTask, TensorSpec } from "../../shared/types/manifest.js";
 import {
   type At,
@@ -67,7 +67,7 @@ function labels(given: Record<string, unknown>, at: At): string[] {
   );
 }
 
-/** Each column once: a row with numbers that nobody names cannot be told from a wrong order. */
+/** Each column exactly once: otherwise a wrong order could not be detected. */
 function columns(value: unknown, at: At): DetectionColumn[] {
   const found = list(value, at).map((column, index) => oneOf(column, COLUMNS, under(at, index)));
   const missing = COLUMNS.filter((column) => !found.includes(column));

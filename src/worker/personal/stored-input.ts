@@ -24,8 +24,8 @@ const QUALITY = 0.92;
 export async function toStoredInput(input: WireInput): Promise<PlainContent> {
   switch (input.kind) {
     case "image": {
-      const { image } = input;
-      const blob = await toJpeg(typeof image === "string" ? await fetchImage(image) : image);
+      const { image, base } = input;
+      const blob = await toJpeg(typeof image === "string" ? await fetchImage(image, base) : image);
       const kept: StoredInput = { kind: "image", type: blob.type };
       return { facts: kept, parts: [new Uint8Array(await blob.arrayBuffer())] };
     }

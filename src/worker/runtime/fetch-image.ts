@@ -2,10 +2,12 @@
 import { asInsituError, InsituError } from "../../shared/errors.js";
 
 /**
- * The page has checked the URL's scheme. Throws `aborted`, `http_4xx`, `http_5xx`, `network` (also where the other origin's server does
- * not allow the page to read the image), or `input_invalid` for a `blob:` or `data:` URL that cannot be read.
+ * `base` is the page's base URL. Throws `input_invalid` for a URL that is not valid, has a scheme that the browser does not fetch, or is
+ * a `blob:` or `data:` URL that cannot be read; `http_4xx`, `http_5xx`; `network`, also where another origin's server does not allow the
+ * page to read the image; and `aborted`.
  */
-export async function fetchImage(url: string, signal?: AbortSignal): Promise<Blob> {
+export async function fetchImage(given: string, base?: string, signal?: AbortSignal): Promise<Blob> {
+  const url = resolve(given, base);
   let response: Response;
   try {
     response = await fetch(url, { signal });
@@ -20,10 +22,25 @@ export async function fetchImage(url: string, signal?: AbortSignal): Promise<Blo
   );
 }
 
+function resolve(url: string, base?: string): string {
+  try {
+    return new URL(url, base).href;
+  } catch (error) {
+    throw asInsituError(error, "input_invalid", `Cannot fetch an image from "${short(url)}": it is not a valid URL`);
+  }
+}
+
+// Pages of extensions and apps have a scheme of their own; these never work.
+const OTHER_SCHEMES = /^(ftp|file|about|javascript|mailto|ws|wss|filesystem):/;
+
 async function fetchError(error: unknown, url: string, signal?: AbortSignal): Promise<InsituError> {
   if (signal?.aborted) return new InsituError("aborted", "The call was aborted.", {}, { cause: signal.reason });
   const data = { url: short(url) };
-  if (/^(blob|data):/i.test(url)) {
+  if (OTHER_SCHEMES.test(url)) {
+    const message = `Cannot fetch an image from ${data.url}. Pass an http(s), blob: or data: URL`;
+    return asInsituError(error, "input_invalid", message, data);
+  }
+  if (/^(blob|data):/.test(url)) {
     const message = `Could not read the image ${data.url}. A blob: URL must not be revoked before the prediction has resolved`;
     return asInsituError(error, "input_invalid", message, data);
   }

@@ -95,18 +95,18 @@ function noImage({ name, dtype, shape }: InputSpec): InsituError {
 // ---- opening -----------------------------------------------------------------------------------------------------
 
 /** The drawable image, with the size of the image that the caller passed. */
-async function open({ image, size }: WireImage, signal?: AbortSignal): Promise<Size & { drawable: Drawable }> {
+async function open({ image, base, size }: WireImage, signal?: AbortSignal): Promise<Size & { drawable: Drawable }> {
   if (typeof VideoFrame !== "undefined" && image instanceof VideoFrame)
     return { drawable: image, width: image.displayWidth, height: image.displayHeight };
-  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | string, signal);
+  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | string, base, signal);
   if (bitmap.width === 0 || bitmap.height === 0) {
     throw new InsituError("input_invalid", "The image is empty (0 pixels). Wait until it is loaded before predicting.");
   }
   return { drawable: bitmap, width: size?.width ?? bitmap.width, height: size?.height ?? bitmap.height };
 }
 
-async function decode(image: Blob | string, signal?: AbortSignal): Promise<ImageBitmap> {
-  const file = typeof image === "string" ? await fetchImage(image, signal) : image;
+async function decode(image: Blob | string, base?: string, signal?: AbortSignal): Promise<ImageBitmap> {
+  const file = typeof image === "string" ? await fetchImage(image, base, signal) : image;
   try {
     return await createImageBitmap(file);
   } catch (error) {

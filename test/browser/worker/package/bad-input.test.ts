@@ -137,7 +137,7 @@ describe("wasm binaries", () => {
     const { backend, reason } = await loadOn(["wasm", "cpu"]);
     expect(backend).toBe("cpu");
     expect(reason).toContain(binary);
-    expect(reason).toContain("no WebAssembly");
+    expect(reason).toContain("is not WebAssembly");
   });
 
   test("a missing binary is an error, and wasm works once it is there", async () => {
@@ -166,12 +166,13 @@ describe("an input that does not fit", () => {
     ],
     ["another dtype", "input_invalid", /takes a Float32Array of length 784.*got Int32Array/],
     ["a name that is not an input", "input_invalid", /The inputs do not fit: got pixels/],
-    ["a file that is no image", "input_invalid", /as a picture/],
+    ["a file that is no image", "input_invalid", /as an image/],
     ["an empty file", "input_invalid", /empty/],
     ["an image that is not loaded", "input_invalid", /empty, broken or not loaded/],
     ["an empty canvas", "input_invalid", /empty, broken or not loaded/],
     ["nothing", "input_invalid", /Cannot predict from undefined/],
-    ["a string", "input_invalid", /Cannot predict from/],
+    ["an empty string", "input_invalid", /Cannot predict from/],
+    ["a URL without a file", "http_4xx", /photo\.jpg failed with HTTP 404/],
     ["after dispose", "disposed", /disposed/],
   ];
 
@@ -188,7 +189,8 @@ describe("an input that does not fit", () => {
         "an image that is not loaded": () => new Image(),
         "an empty canvas": () => Object.assign(document.createElement("canvas"), { width: 0, height: 0 }),
         nothing: () => undefined,
-        "a string": () => "photo.jpg",
+        "an empty string": () => "",
+        "a URL without a file": () => "photo.jpg",
         "after dispose": () => new Float32Array(784),
       };
       if (what === "after dispose") await model.dispose();
