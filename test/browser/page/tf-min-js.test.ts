@@ -1,11 +1,12 @@
 // A page that loads TensorFlow.js as a script first: its core-js replaces `URL` by one without newer methods, such as `canParse`.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { importLibrary, type LibraryPage, openLibrary } from "../../support/page.js";
+import { importLibrary, type LibraryPage } from "../../support/page.js";
+import { openSharedLibrary } from "../../support/shared-browser.js";
 
 let library: LibraryPage;
 
 beforeAll(async () => {
-  library = await openLibrary({}, { mounts: { "/tfjs/": "node_modules/@tensorflow/tfjs/dist" } });
+  library = await openSharedLibrary({ mounts: { "/tfjs/": "node_modules/@tensorflow/tfjs/dist" } });
 });
 
 afterAll(() => library.close());

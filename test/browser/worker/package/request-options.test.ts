@@ -1,7 +1,8 @@
 // Loads from a host that wants a query string, headers or cookies, and hosts that redirect.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LoadOptions } from "../../../../src/index.js";
-import { type LibraryPage, openLibrary } from "../../../support/page.js";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 /** What the host saw of each request for a file of a package. */
 interface Seen {
@@ -17,26 +18,23 @@ let library: LibraryPage;
 let seen: Seen[];
 
 beforeAll(async () => {
-  library = await openLibrary(
-    {},
-    {
-      mounts: { "/private/": "models/digits/package" },
-      routes: [
-        (req, res) => {
-          const { url = "", headers } = req;
-          if (!/^\/(private|models|moved)\//.test(url)) return false;
-          seen.push({ url, authorization: headers.authorization, cookie: headers.cookie });
-          if (url.startsWith("/moved/")) {
-            res.writeHead(307, { Location: url.replace("/moved/", "/models/") }).end();
-            return true;
-          }
-          if (!url.startsWith("/private/") || headers.authorization === SECRET) return false;
-          res.writeHead(401).end();
+  library = await openSharedLibrary({
+    mounts: { "/private/": "models/digits/package" },
+    routes: [
+      (req, res) => {
+        const { url = "", headers } = req;
+        if (!/^\/(private|models|moved)\//.test(url)) return false;
+        seen.push({ url, authorization: headers.authorization, cookie: headers.cookie });
+        if (url.startsWith("/moved/")) {
+          res.writeHead(307, { Location: url.replace("/moved/", "/models/") }).end();
           return true;
-        },
-      ],
-    },
-  );
+        }
+        if (!url.startsWith("/private/") || headers.authorization === SECRET) return false;
+        res.writeHead(401).end();
+        return true;
+      },
+    ],
+  });
 });
 afterAll(() => library?.close());
 beforeEach(async () => {
