@@ -1,5 +1,6 @@
 // How `dist/` is bundled: the page half and the worker half, each into one self-contained file, and the command line.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { decode, encode } from "@jridgewell/sourcemap-codec";
 import type { Rolldown, UserConfig } from "tsdown";
 import { defineConfig } from "tsdown";
 
@@ -85,21 +86,36 @@ function withoutNodeFetch(): Rolldown.Plugin {
   };
 }
 
-/** Bundlers find the worker by a literal, and some of them by its exact text, of which the minifier takes the blanks. */
+const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
+/** The same with the spaces removed and other quotes, as the minifier writes it. */
+const MINIFIED_WORKER_LITERAL =
+  /new Worker\(new URL\([`'"]\.\/worker\.js[`'"],import\.meta\.url\),\{type:[`'"]module[`'"]\}\)/;
+
+/** Bundlers find the worker by this expression, and some of them by its exact text, which the minifier changes. */
 function keepWorkerLiteral(): Rolldown.Plugin {
-  const minified = "new Worker(new URL(`./worker.js`,import.meta.url),{type:`module`})";
-  const literal = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';
   return {
     name: "insitu:worker-literal",
     generateBundle(_options, bundle) {
-      for (const chunk of Object.values(bundle)) {
-        if (chunk.type !== "chunk" || !chunk.isEntry || chunk.fileName !== "index.js") continue;
-        const found = minified.replaceAll("`", "[`'\"]").replace(/[.()]/g, "\\$&");
-        if (!new RegExp(found).test(chunk.code)) throw new Error("dist/index.js holds no such literal any more.");
-        chunk.code = chunk.code.replace(new RegExp(found), literal);
-      }
+      const chunk = bundle["index.js"];
+      const map = bundle["index.js.map"];
+      if (chunk?.type !== "chunk") return;
+      const found = MINIFIED_WORKER_LITERAL.exec(chunk.code);
+      if (!found) throw new Error(`dist/index.js does not contain ${WORKER_LITERAL} in its minified form.`);
+      chunk.code = chunk.code.replace(found[0], WORKER_LITERAL);
+      if (map?.type !== "asset") throw new Error("dist/index.js.map is not in the bundle: its columns must be moved.");
+      map.source = moveColumns(String(map.source), chunk.code, found.index, WORKER_LITERAL.length - found[0].length);
     },
   };
+}
+
+/** Moves what a source map says about the rest of a line, after `by` characters were inserted in it. */
+function moveColumns(map: string, code: string, index: number, by: number): string {
+  const parsed = JSON.parse(map) as { mappings: string };
+  const line = code.slice(0, index).split("\n").length - 1;
+  const column = index - (code.lastIndexOf("\n", index) + 1);
+  const lines = decode(parsed.mappings);
+  for (const segment of lines[line] ?? []) if (segment[0] > column) segment[0] += by;
+  return JSON.stringify({ ...parsed, mappings: encode(lines) });
 }
 
 /** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
@@ -138,6 +154,8 @@ export default defineConfig([
     ...shared,
     name: "page",
     entry: { index: "src/index.ts" },
+    // 0.1 MB of the tarball. The worker's would be 3.3 MB, more than all the rest, and nearly all of it about tfjs.
+    sourcemap: true,
     platform: "browser",
     target: browserTarget,
     define: { "process.env.NODE_ENV": JSON.stringify("production") },

@@ -1,4 +1,4 @@
-// The test projects: unit tests, the collector, pages in Chromium (four projects), and the packed tarball in other apps.
+// The test projects: unit tests, the collector, pages in Chromium (five projects), and the packed tarball in other apps.
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 /** What fails on purpose, call by call or process by process. */
@@ -8,7 +8,6 @@ const FAULTS = [
   "test/browser/worker/package/{download,store}/{resume,waiting,connection}.test.ts",
   "test/browser/page/workers/{connection,recover}.test.ts",
 ];
-const DEMO = ["test/browser/demo/*.test.ts"];
 /** Measures peaks of load: nothing else may run beside it. */
 const LOAD = ["test/browser/**/load-*.test.ts"];
 
@@ -36,9 +35,10 @@ export default defineConfig({
       {
         test: { name: "collector", include: ["collector/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
       },
-      browser("browser", ["test/browser/**/*.test.ts"], [...FAULTS, ...DEMO, ...LOAD]),
+      browser("browser-page", ["test/browser/page/**/*.test.ts"], FAULTS),
+      browser("browser-worker", ["test/browser/worker/**/*.test.ts"], [...FAULTS, ...LOAD]),
       browser("faults", FAULTS),
-      browser("demo", DEMO),
+      browser("demo", ["test/browser/demo/*.test.ts"]),
       browser("load", LOAD),
       {
         test: {

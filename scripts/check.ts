@@ -1,17 +1,18 @@
-// `npm test`: every check of this project, side by side where they do not disturb each other, and a last line that counts them.
+// `npm test`: runs every check of this project, several at a time; the last line counts them.
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../test/support/install-browser.js";
-import { type Browsers, shareBrowsers } from "../test/support/start-browsers.js";
+import { type SharedBrowsers, shareBrowsers } from "../test/support/start-browsers.js";
 import { bundleChecks } from "./checks/bundle.js";
 import { exists, ROOT } from "./checks/paths.js";
 import { readmeSnippets } from "./checks/readme.js";
 import { type Check, type Count, command, type Print, vitest } from "./checks/run.js";
 import { runChecks, tableOf } from "./checks/schedule.js";
 
-/** Two cores run two at a time: a third one makes the models of the other pages slow. */
-const JOBS = 2;
+/** One more than there are cores, since most parts wait half of their time; more would make the models of the pages slow. */
+const JOBS = Math.min(availableParallelism() + 1, 4);
 
-let browsers: Browsers | undefined;
+let browsers: SharedBrowsers | undefined;
 
 /** In the order in which they start: what others need first, then what takes longest. */
 const CHECKS: Check[] = [
@@ -36,9 +37,15 @@ const CHECKS: Check[] = [
     needs: ["build", "models", "start-browser"],
   },
   {
-    name: "browser",
-    about: "the library with real models in Chromium (vitest)",
-    run: vitest("browser"),
+    name: "browser-worker",
+    about: "the worker with real models, in Chromium (vitest)",
+    run: vitest("browser-worker"),
+    needs: ["build", "models", "start-browser"],
+  },
+  {
+    name: "browser-page",
+    about: "the page's side with real models, in Chromium (vitest)",
+    run: vitest("browser-page"),
     needs: ["build", "build-collector", "models", "start-browser"],
   },
   {
@@ -73,6 +80,8 @@ const CHECKS: Check[] = [
     about: "import rules (dependency-cruiser)",
     run: command("npx", "depcruise", "src", "collector/src", "--config", ".dependency-cruiser.cjs"),
   },
+  { name: "measure", about: "long functions, repeated runs, unused exports", run: command("npm", "run", "measure") },
+  { name: "docs-api", about: "the API reference lacks no type", run: command("npx", "typedoc", "--emit", "none") },
   {
     name: "publint",
     about: "package.json against the files (publint --strict)",
@@ -112,21 +121,24 @@ async function startBrowser(print: Print): Promise<Count> {
 function usage(): string {
   const list = CHECKS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join("\n");
   return `npm test                      runs everything
-npm test -- unit browser      runs parts
+npm test -- unit faults       runs parts; "browser" stands for all whose name begins with "browser-"
 npm test -- --only lint,types the same
-npm test -- --jobs 1          one part at a time (default ${JOBS})
+npm test -- --jobs 1          one part at a time (default here: ${JOBS})
 
 ${list}`;
 }
 
+const isNamed = ({ name }: Check, by: string) => name === by || name.startsWith(`${by}-`);
+
 /** The checks that the command line names, and what they need where it is missing. */
 function choose(names: string[]): Check[] {
-  const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
+  const unknown = names.filter((name) => !CHECKS.some((check) => isNamed(check, name)));
   if (unknown.length > 0) throw new Error(`No check is named ${unknown.join(", ")}.\n\n${usage()}`);
   if (names.length === 0) return CHECKS;
-  const needed = CHECKS.filter(({ name }) => names.includes(name)).flatMap(({ needs = [] }) => needs);
+  const chosen = CHECKS.filter((check) => names.some((name) => isNamed(check, name)));
+  const needed = chosen.flatMap(({ needs = [] }) => needs);
   const missing = CHECKS.filter(({ name, writes }) => needed.includes(name) && !(writes && exists(writes)));
-  return CHECKS.filter((check) => names.includes(check.name) || missing.includes(check));
+  return CHECKS.filter((check) => chosen.includes(check) || missing.includes(check));
 }
 
 async function main(): Promise<void> {

@@ -40,8 +40,8 @@ const COLLECTOR: Part = {
 const DEMO: Part = {
   name: "demo page",
   outputs: ["demo/dist/index.html", "demo/dist/sw.js"],
-  sources: ["demo", "dist/index.js", "dist/worker.js", "vite.config.ts", "package-lock.json"],
-  command: ["npx", "vite", "build"],
+  sources: ["demo", "dist/index.js", "dist/worker.js", "package-lock.json"],
+  command: ["npx", "vite", "build", "demo"],
 };
 
 interface Options {
@@ -116,7 +116,7 @@ interface Running {
 
 async function startDemo(port: number, collector: () => string | null): Promise<Running> {
   const server = await preview({
-    configFile: join(ROOT, "vite.config.ts"),
+    configFile: join(ROOT, "demo", "vite.config.ts"),
     logLevel: "warn",
     plugins: [pageConfig(collector)],
     preview: { port, strictPort: true, host: DEMO_HOST },

@@ -56,12 +56,22 @@ export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
 export type {
+  ChunkSpec,
   ClassificationTask,
+  DetectionColumn,
   DetectionTask,
+  EmbeddingSpec,
+  EmbeddingTask,
+  FileSpec,
   ImageSpec,
   InputSpec,
   Manifest,
   ModelTask,
+  RankingTask,
+  RawTask,
+  RegressionTask,
+  SelfTestSpec,
+  SignatureSpec,
   TaskKind,
   TensorSpec,
 } from "./shared/types/manifest.js";
@@ -78,6 +88,7 @@ export type {
   LoadProgress,
   ModelInfo,
   ModelRef,
+  PackageRequestOptions,
   Prediction,
   PredictionTimings,
   PredictionValues,

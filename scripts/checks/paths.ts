@@ -1,4 +1,4 @@
-// Where the repository is, for the checks.
+// The repository's folder, for the checks.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

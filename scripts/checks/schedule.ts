@@ -1,4 +1,4 @@
-// Runs checks side by side, each after those it needs, and says what became of each.
+// Runs checks side by side, each after those it needs, and makes the table of results.
 import type { Check, Count, Print } from "./run.js";
 
 export interface Result extends Count {

@@ -33,7 +33,7 @@ export interface PersonalPrivacy {
    */
   list(): Promise<StoredPersonalModel[]>;
   /**
-   * Removes all personal models and rankers, also those that are not open, and destroys the keys that models are encrypted with.
+   * Removes all personal models and rankers with their feedback, also those that are not open, and destroys the keys that models are encrypted with.
    *
    * @throws As `list`.
    * @example
@@ -56,6 +56,7 @@ export function createPersonalPrivacy(call: StoreCall, storeName: string, initia
   let consent = initial;
   const opened = new Set<{ forget(): Promise<void> }>();
   const loadRanking = () => loadChunk(import("./lazy/ranking/ranker.js"));
+  const listModels = () => call("listPersonal", [], "Listing personal models");
   const personal: PersonalPrivacy = {
     get consent() {
       return consent;
@@ -63,15 +64,20 @@ export function createPersonalPrivacy(call: StoreCall, storeName: string, initia
     setConsent(next) {
       consent = next;
     },
-    async list() {
-      const models = await call("listPersonal", [], "Listing personal models");
-      return [...models, ...(await (await loadRanking()).listRankers(storeName))];
-    },
+    list: async () => [...(await listModels()), ...(await (await loadRanking()).listRankers(storeName))],
     async forget() {
       await Promise.allSettled([...opened].map((model) => model.forget()));
+      // What cannot be listed is removed all the same.
+      const models = await listModels().catch(() => []);
       await call("forgetPersonal", [], "Forgetting personal models");
-      // Also rankers that no page has open.
+      // Also rankers and feedback of models that no page has open.
       await (await loadRanking()).forgetRankers(storeName);
+      const { createMonitor } = await loadChunk(import("./lazy/monitor/monitor.js"));
+      for (const { model, name } of models) {
+        const monitor = createMonitor(`${model}/${name}`, storeName);
+        await monitor.clear();
+        await monitor.close();
+      }
     },
   };
   const learning: LearningConsent = {

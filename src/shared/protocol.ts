@@ -127,7 +127,7 @@ export interface BackendChange {
 /**
  * The calls of a personal model: arguments and result of each method. To add a method, add a line here; the compiler then asks for its
  * handler (worker/personal/handlers.ts) and for the checks of its arguments (worker/validate-request.ts). The page calls it with
- * `call("method", args, options)` (page/lazy/personal/personal-model.ts).
+ * `call("method", args, options)`, and names it there for error messages (page/lazy/personal/calls.ts).
  */
 export interface PersonalMethods {
   state: { args: NoArguments; result: Omit<PersonalState, "storeError"> & { storeError?: WireError } };

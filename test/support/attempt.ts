@@ -1,4 +1,4 @@
-// What a parser makes of hostile text: a value, or a typed refusal; anything else fails the test.
+// Runs a parser on hostile text: a value or a typed error; anything else fails the test.
 import { afterEach, expect } from "vitest";
 import { InsituError } from "../../src/shared/errors.js";
 

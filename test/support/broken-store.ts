@@ -1,4 +1,4 @@
-// A store of which chosen methods fail, some times or always.
+// A store whose chosen methods fail, sometimes or always.
 import type { Store } from "../../src/worker/package/store/store.js";
 
 export interface Outage {

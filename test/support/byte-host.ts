@@ -1,4 +1,4 @@
-// A real HTTP host on loopback whose every answer a test writes itself, and that counts connections and bytes.
+// An HTTP host on loopback whose responses a test writes, and which counts connections and bytes.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
@@ -20,7 +20,7 @@ export interface ByteHost {
   requests: Asked[];
   /** The most requests that were being answered at the same time. */
   mostAtOnce: number;
-  /** Answers that ended, one way or the other. */
+  /** Responses that ended, one way or the other. */
   closed: number;
   /** Connections made so far. */
   connections: number;
@@ -69,13 +69,13 @@ export async function startHost(answer: Answering): Promise<ByteHost> {
 
 export interface Serving {
   etag?: string;
-  /** False for a host that answers every range with the whole file. Default true. */
+  /** False for a host that sends the whole file for every range. Default true. */
   ranges?: boolean;
   /** Bytes of the body after which the connection is cut. */
   cutAfter?: number;
 }
 
-/** Answers as a good static host does (RFC 9110): the range, or the whole file when `If-Range` names another one. */
+/** Responds as a good static host does (RFC 9110): the range, or the whole file when `If-Range` names another one. */
 export function serve(req: IncomingMessage, res: ServerResponse, bytes: Uint8Array, serving: Serving = {}): void {
   const { etag, ranges = true, cutAfter } = serving;
   const { range, "if-range": ifRange } = req.headers;

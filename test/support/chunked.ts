@@ -1,4 +1,4 @@
-// Bytes cut into chunks with their hashes, as "insitu pack" lists them.
+// Bytes cut into chunks with their hashes, as `insitu pack` lists them.
 import { createHash } from "node:crypto";
 import type { ChunkSpec } from "../../src/shared/types/manifest.js";
 import { seeded } from "./ports.js";

@@ -1,11 +1,19 @@
-// Ends a page as a crash does: its process is gone at once, with its workers.
+// Crashes a page: its process ends at once, with its workers.
 import type { Page } from "playwright";
 
 export async function crash(page: Page): Promise<void> {
+  const crashNow = await prepareCrash(page);
+  await crashNow();
+}
+
+/** For a crash at a certain moment: connecting to the page takes longer than some of what should be interrupted. */
+export async function prepareCrash(page: Page): Promise<() => Promise<void>> {
   const session = await page.context().newCDPSession(page);
-  const crashed = page.waitForEvent("crash");
-  // Never answered: who would answer has crashed.
-  void session.send("Page.crash").catch(() => undefined);
-  await crashed;
-  await page.close();
+  return async () => {
+    const crashed = page.waitForEvent("crash");
+    // Never answered, since the page has crashed.
+    void session.send("Page.crash").catch(() => undefined);
+    await crashed;
+    await page.close();
+  };
 }

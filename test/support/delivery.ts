@@ -1,4 +1,4 @@
-// Loads of small packages in a real page, each test with a package and a store of its own, and what came of each load.
+// Loads small packages in a page, with a package and a store per test, and returns the outcome of each load.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ export interface Outcome {
   version?: string;
   fellBackFrom?: { version: string; release: number; reason: string };
   storeError?: string;
-  /** The first three numbers of the answer, or the code of the failed prediction. */
+  /** The first three numbers of the prediction, or the code of the failed prediction. */
   answer?: number[] | string;
   progress: LoadProgress[];
   events: StoreEvent[];
@@ -70,7 +70,7 @@ export interface Delivery {
   tab(): Promise<Page>;
   /** Flips a bit of a stored chunk. */
   damage(sha256: string): Promise<void>;
-  /** Loads in a tab that is closed when the host has sent `bytes` of its first answer for `file`, and `chunks` are stored. */
+  /** Loads in a tab that is closed when the host has sent `bytes` of its first response for `file`, and `chunks` are stored. */
   interrupt(file: string, bytes: number, chunks: number): Promise<void>;
   /** Hashes of the chunks, versions and begun downloads in the test's database. */
   stored(): Promise<{ chunks: string[]; versions: string[]; pending: number }>;

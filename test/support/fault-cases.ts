@@ -1,4 +1,4 @@
-// Which calls of the platform are broken in which ways, and what must hold whichever of them was.
+// Which calls of the platform fail in which ways, and what must hold for each.
 import { ERROR_CODES } from "../../src/shared/errors.js";
 import type { Attempt, Outcome, Point, Scenario } from "./fault-page.js";
 import { answerOf } from "./fault-site.js";
@@ -42,7 +42,7 @@ const KINDS: Record<string, Kind> = {
   timer: { modes: { never: "runs", atOnce: "ends" } },
   "clock-date": { modes: { ahead: "runs", back: "runs" } },
   "clock-elapsed": { modes: { ahead: "runs" } },
-  // The worker dies after any call that changes something outside of it or waits for it: with a word, or without one.
+  // The worker dies after any call that changes something outside of it or waits for it: with an error event, or without one.
   op: { modes: { error: "ends", close: "hangs", stuck: "hangs" } },
 };
 

@@ -1,4 +1,4 @@
-// Runs in a page: reads and writes whole databases, past the library.
+// Runs in a page: reads and writes whole databases without the library.
 
 /** What is in the database. */
 export interface Kept {
@@ -19,7 +19,7 @@ export const done = <T>(request: IDBRequest<T>) =>
     request.onerror = () => reject(request.error);
   });
 
-/** Undefined when there is no such database; opening it would make one. */
+/** Undefined when there is no such database; opening it would create one. */
 export async function read(name: string): Promise<Snapshot | undefined> {
   if (!(await indexedDB.databases()).some((database) => database.name === name)) return undefined;
   const database = await done(indexedDB.open(name));

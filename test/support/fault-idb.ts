@@ -1,9 +1,9 @@
-// Breaks calls of IndexedDB in a worker, in the ways in which browsers do.
+// Makes calls of IndexedDB fail in a worker, as browsers do.
 import { delay, failure, isDue, type Native, patch, target, throws } from "./fault-patch.js";
 
 type Listener = (event: Event) => void;
 
-/** A request that fails; `when` is told how to make it. */
+/** A request that fails; `when` receives the function that makes it. */
 function failing(prototype: object, name: string, when: (fail: () => void) => void): IDBRequest {
   const listeners: Listener[] = [];
   const request = Object.create(prototype, {
@@ -59,7 +59,7 @@ const doom = (name: string) => (transaction: IDBTransaction) => doomed.set(trans
 const ends: Record<string, (transaction: IDBTransaction) => void> = {
   quota: doom("QuotaExceededError"),
   unknown: doom("UnknownError"),
-  // Committed, and told that it was not.
+  // Committed, but reported as failed.
   lost(transaction) {
     const listen = transaction.addEventListener.bind(transaction);
     Object.defineProperty(transaction, "error", { value: failure("UnknownError") });
@@ -76,7 +76,7 @@ IDBDatabase.prototype.transaction = function (stores, mode, options) {
   return transaction;
 };
 
-/** Chrome finds no room when it commits: after the last request succeeded. */
+/** Chrome runs out of space when it commits: after the last request succeeded. */
 function watch(request: IDBRequest): void {
   const { transaction } = request;
   const state = transaction && doomed.get(transaction);

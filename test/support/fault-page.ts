@@ -1,4 +1,4 @@
-// Runs in a page: loads a package with one call of the platform broken, then in a healthy worker, and says what came of it.
+// Runs in a page: loads a package with one failing call of the platform, then in a healthy worker, and returns the outcomes.
 import type { Client } from "../../src/index.js";
 import { done, type Kept, kept, read, type Snapshot, write } from "./fault-database.js";
 
@@ -23,7 +23,7 @@ export interface Attempt {
   error?: Failure;
   /** It was neither resolved nor rejected long after its deadline. */
   hung?: boolean;
-  /** The model runs, and whether it is kept was not told before the deadline. */
+  /** The model runs, and `stored` was not settled before the deadline. */
   untold?: boolean;
   ms: number;
 }
@@ -68,7 +68,7 @@ async function attempt(client: Client, refresh: boolean, timeout: number): Promi
       const model = await client.load("/p/", { task: "raw", refresh, timeout });
       const { outputs } = await model.predict(Int32Array.of(ROW), { timeout });
       const sum = [...(outputs["sum:0"]?.data.subarray(0, 4) ?? [])];
-      // Told after ten minutes at the latest: also where the worker is gone without a word.
+      // Settled after ten minutes at the latest, also where the worker ended without an event.
       const told = await within(model.stored, timeout);
       const { source, release, storeError } = model.info;
       // Else the next load would find it in memory.

@@ -1,4 +1,4 @@
-// Counts a worker's calls of the platform by kind, and breaks the one that the worker's URL names.
+// Counts a worker's calls of the platform by kind, and makes the call that the worker's URL names fail.
 
 const query = new URLSearchParams(location.search);
 export const target = { kind: query.get("kind"), n: Number(query.get("n")), mode: query.get("mode") ?? "" };
@@ -7,7 +7,7 @@ const send = self.postMessage.bind(self) as (message: unknown) => void;
 /** The platform's own. */
 export const delay = setTimeout;
 
-// The library's listener passes over what is no message of comlink's.
+// The library's listener ignores what is not a message of comlink's.
 addEventListener("message", ({ data }) => {
   if (data === "fault-counts") send({ faultCounts: counts });
 });

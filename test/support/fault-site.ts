@@ -1,4 +1,4 @@
-// A site with a small package of two versions, and the scripts that break calls of the platform while it is loaded.
+// A site with a small package in two versions, and the scripts that make calls of the platform fail during a load.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

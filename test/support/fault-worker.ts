@@ -1,4 +1,4 @@
-// Runs in a worker before the library: every call that it makes of the platform may be broken.
+// Runs in a worker before the library: makes any call of the platform fail.
 import { delay, failure, isDue, patch, rejects, target, throws } from "./fault-patch.js";
 import "./fault-idb.js";
 

@@ -1,13 +1,13 @@
-// The ways in which a host fails or attacks, as answers to one request.
+// How a host fails or attacks, as a response to one request.
 import type { ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import { createGzip } from "node:zlib";
 import { bodyOf, type Reply } from "./static.js";
 
-/** Bytes are counted in the body that the good answer would have, which may be a part of the file. */
+/** Bytes are counted in the body that the good response would have, which may be a part of the file. */
 export type Fault =
   | { kind: "status"; status: number; retryAfter?: string }
-  /** What a single-page app's server, or a hotel's login page, answers for any path: 200 and its page. */
+  /** What a single-page app's server, or a captive portal, sends for any path: 200 and its page. */
   | { kind: "html" }
   /** `bytes` of the body, then the socket is cut although more was promised. */
   | { kind: "cut"; bytes: number }
@@ -26,10 +26,10 @@ export const HTML_PAGE =
   '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title>';
 
 // Chromium throws away what it has received and not yet handed on when a connection breaks: with time to read before the cut,
-// how much arrived is no chance.
+// how much arrived does not depend on chance.
 const CUT_AFTER_MS = 300;
 
-/** `good` is the answer that the file's own request would get; undefined when there is no such file. */
+/** `good` is the response to a request for the file; undefined when there is no such file. */
 export function fail(fault: Fault, good: Reply | undefined, res: ServerResponse): void {
   const body = () => (good ? bodyOf(good) : Buffer.alloc(0));
   const { "Content-Length": length, ...headers } = good?.headers ?? { "Content-Type": "application/octet-stream" };

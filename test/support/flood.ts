@@ -1,4 +1,4 @@
-// A host that never stops sending, and a count of how much of an answer was taken.
+// A host that never stops sending, and a count of the bytes that were read.
 import type { Platform } from "../../src/worker/package/platform.js";
 import type { Answering } from "./byte-host.js";
 import { eagerPorts } from "./ports.js";
@@ -13,7 +13,7 @@ export const flood: Answering = (_req, res) => {
   write();
 };
 
-/** Counts the decoded bytes that are taken out of answers. */
+/** Counts the decoded bytes that are read from responses. */
 export function counting(): { taken: { bytes: number }; ports: Platform } {
   const taken = { bytes: 0 };
   const fetchCounted = async (url: string, init: RequestInit) => {

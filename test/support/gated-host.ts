@@ -1,4 +1,4 @@
-// A host of packages that holds back bytes until a test lets them go.
+// A host of packages that holds bytes back until a test releases them.
 
 import type { Route } from "./server.js";
 import { bodyOf, findFile, GOOD_MANNERS, replyTo } from "./static.js";

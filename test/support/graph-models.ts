@@ -84,7 +84,7 @@ export function runGraph(model: GraphModel, outputs: string[], feeds: Record<str
   });
 }
 
-/** The largest difference between the answers of two graphs, relative to max(1, |value|). Infinity where shapes differ. */
+/** The largest difference between the outputs of two graphs, relative to max(1, |value|). Infinity where shapes differ. */
 export function difference(before: Answers, after: Answers): number {
   let largest = 0;
   for (const [name, expected] of Object.entries(before)) {

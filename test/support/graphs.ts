@@ -1,4 +1,4 @@
-// Small packages of any number of chunks, whose answers are known, and whose parts a test may change.
+// Small packages of any number of chunks with known outputs.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +49,7 @@ export async function makeGraph(folder: string, recipe: Recipe): Promise<void> {
   await packModel({ model, out: folder, name, version, release, created: "2026-01-31T12:00:00Z", selfTest: false });
 }
 
-/** The first three numbers that the package of `recipe` answers for row `id`. */
+/** The first three numbers that the package of `recipe` predicts for row `id`. */
 export function answerOf({ tables, rows }: Recipe, id: number): number[] {
   const sums = [0, 0, 0];
   for (const bytes of tables.map((seed) => table(seed, rows))) {

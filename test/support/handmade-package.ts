@@ -1,4 +1,4 @@
-// Graphs written by hand as packages, so that a browser loads them as it loads real ones.
+// Packages of graphs written by hand, for loading in a browser.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";

@@ -1,4 +1,4 @@
-// Gets a browser for a machine that has none: Playwright's download, else the distribution's package.
+// Installs a browser where there is none: Playwright's download, or the distribution's package.
 import { spawnSync } from "node:child_process";
 import { findBrowser } from "./chromium.js";
 

@@ -1,4 +1,4 @@
-// Ed25519 keys, and signatures on packages made with them, by Node's own code and not the library's.
+// Ed25519 keys and package signatures, made by Node and not by the library.
 import { generateKeyPairSync, sign as signBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

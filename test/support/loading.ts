@@ -1,4 +1,4 @@
-// A published package, its host and a store, each new in every test, and loads of the one into the other.
+// A published package, its host and a store, new in every test, and loads of the package into the store.
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import type { InsituError } from "../../src/shared/errors.js";
 import type { LoadProgress, ModelInfo } from "../../src/shared/types/model.js";

@@ -1,4 +1,4 @@
-// Loads synthetic packages in a page, and answers with plain data: errors lose their code on the way out of a page.
+// Loads synthetic packages in a page and returns plain data, since errors lose their code between page and test.
 import type { BrowserContext, Page } from "playwright";
 import type { ClientOptions, LoadOptions, ModelStore, StoreEvent } from "../../src/index.js";
 import type { Chromium } from "./chromium.js";
@@ -97,7 +97,7 @@ export function eventsOf(page: Page): Promise<StoreEvent[]> {
   return page.evaluate(() => window.events);
 }
 
-/** Sizes of the chunks that are in the database, read past the library; undefined while there is no database. */
+/** Sizes of the chunks that are in the database, read without the library; undefined while there is no database. */
 export function storedChunks(page: Page, name = "insitu"): Promise<number[] | undefined> {
   return page.evaluate(async (wanted) => {
     // Opening one that does not exist would make it.

@@ -1,4 +1,4 @@
-// A valid manifest to change one thing of, and the error that the change must give.
+// A valid manifest that a test changes, and the error that the change must give.
 import { expect } from "vitest";
 import { InsituError } from "../../src/shared/errors.js";
 

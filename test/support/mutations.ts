@@ -1,4 +1,4 @@
-// Turns a valid document into hostile JSON text: fields that go, change or come, and keys and numbers that no object can hold.
+// Turns a valid document into hostile JSON text: missing, changed and added fields, and keys and numbers no object can hold.
 import fc from "fast-check";
 
 type Json = unknown;

@@ -1,4 +1,4 @@
-// A folder of its own for each test, and the real model that the command line's tests pack.
+// A folder per test, and the real model that the command line's tests pack.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ export const DETECTIONS = {
 export interface Rooms {
   root: string;
   folder: string;
-  /** Writes a file into `root`; what is no text becomes JSON. Answers the path. */
+  /** Writes a file into `root`; anything but a string becomes JSON. Returns the path. */
   write(name: string, content: unknown): string;
 }
 

@@ -1,4 +1,4 @@
-// A page of a real browser with the built library in it, served beside the real models.
+// A page with the built library, from a server that also serves the real models.
 import type { Page } from "playwright";
 import { type Chromium, type LaunchOptions, launchChromium } from "./chromium.js";
 import { type ServerOptions, startServer, type TestServer } from "./server.js";

@@ -1,4 +1,4 @@
-// A package that answers the pixels it was fed and fixed boxes in its input, so that tests see how a picture was prepared.
+// A package whose outputs are the input's pixels and fixed boxes, so that tests see how an image was prepared.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";
@@ -37,7 +37,12 @@ export function makePictureModel(dir: string, recipe: PictureRecipe): Promise<Ma
   const labels = boxes.map((_, index) => `box ${index}`);
   const columns = ["left", "top", "right", "bottom", "score", "class"] as const;
   return packModel({
-    ...{ model, out: dir, name: "pictures", version: "1.0.0", created: "2026-01-01T00:00:00Z", selfTest: false },
+    model,
+    out: dir,
+    name: "pictures",
+    version: "1.0.0",
+    created: "2026-01-01T00:00:00Z",
+    selfTest: false,
     task: {
       task: { kind: "detection", output: "boxes:0", labels, columns: [...columns], maxOverlap: 1 },
       inputs: [{ name: "image:0", image }],

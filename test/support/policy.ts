@@ -1,4 +1,4 @@
-// A page with the library under a Content-Security-Policy: its scripts are files of their own, which no policy here forbids.
+// A page with the library under a Content-Security-Policy; its scripts are files, which no policy here forbids.
 import type { Page } from "playwright";
 import type { Route, TestServer } from "./server.js";
 
@@ -14,7 +14,7 @@ export const policyRoute: Route = (req, res) => {
   return true;
 };
 
-/** Every answer carries the headers, that of the worker's script too: a worker has its own policy. */
+/** Every response carries the headers, that of the worker's script too: a worker has its own policy. */
 export async function visitUnder(page: Page, server: TestServer, headers: Record<string, string>): Promise<void> {
   // What the browser kept has the headers of another test.
   server.manners.headers = { "Cache-Control": "no-store", ...headers };

@@ -1,4 +1,4 @@
-// Ports for tests of delivery: the real ones without waiting, and ones on a clock that moves only when everybody sleeps.
+// Platforms for tests of delivery: the real one without waiting, and one with a clock that moves when all sleep.
 import { InsituError } from "../../src/shared/errors.js";
 import { browserPlatform, type Platform } from "../../src/worker/package/platform.js";
 

@@ -1,4 +1,4 @@
-// A browser profile on disk, where a test does to the files of IndexedDB what disks and power cuts do, and kills the browser.
+// A browser profile on disk: damages the files of IndexedDB, and kills the browser.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContext } from "playwright";
@@ -23,7 +23,7 @@ export function levelDbFolder(profile: string): string {
 
 /**
  * Kills every process of the browser that runs on this profile, as the system does when memory is short, and waits until
- * its `context` has noticed: to close a context between the two is an error. Answers how many processes there were.
+ * its `context` has noticed: to close a context between the two is an error. Returns the number of processes.
  */
 export async function killBrowser(profile: string, context: BrowserContext): Promise<number> {
   const noticed = new Promise((resolve) => context.once("close", resolve));

@@ -1,4 +1,4 @@
-// A tiny model, packed by "insitu pack" and published at a host in memory, where a test can swap any file for another.
+// A tiny model, packed by `insitu pack` and published by a host in memory, where a test can replace any file.
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Random small graphs of the operations that rewrites look for, in which no number grows.
+// Random small graphs of the operations that the rewrites match, with bounded values.
 import fc from "fast-check";
 import { noise } from "./graph-models.js";
 import { convolution, input, ints, list, node, type Part, scalar, string, weight } from "./handmade.js";

@@ -1,4 +1,4 @@
-// A collector that can be made to fail in every way that a network has, and says what reached it.
+// A collector that can fail in every way that a network can, and keeps what it received.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
@@ -12,7 +12,7 @@ export interface Received {
   taken: boolean;
 }
 
-/** What becomes of a request: a status, a connection that is cut, or no answer at all. */
+/** What becomes of a request: a status, a connection that is cut, or no response at all. */
 export type Reply = { status: number; headers?: Record<string, string>; body?: string } | "reset" | "hang";
 
 export interface Receiver {

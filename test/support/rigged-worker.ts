@@ -1,8 +1,8 @@
-// The library's worker with a lever on it: it hangs, throws, loses its GPU or computes NaN on wasm when a test says so.
+// A worker that hangs, throws, loses its GPU or computes NaN on wasm when a test asks for it.
 import type { Page } from "playwright";
 import type { Route } from "./server.js";
 
-/** What the worker does when it is told its name. */
+/** What the worker does when it receives this name. */
 export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "count";
 
 const SCRIPT = `

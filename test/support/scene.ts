@@ -1,7 +1,7 @@
-// A picture that shows every mistake in resizing, everything that can hold it, and the numbers that are right for it.
+// An image that shows every mistake in resizing, in every kind of input, and the numbers that are right for it.
 import type { ImageSpec } from "../../src/shared/types/manifest.js";
 
-/** Makes `window.scene` and the others. A picture whose four quarters differ and have noise, and everything that can hold it. */
+/** Makes `window.scene` and the others. An image whose four quarters differ and have noise, and everything that can hold it. */
 export const SCENE = `
 window.scene = (width, height) => {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
@@ -22,7 +22,7 @@ window.scene = (width, height) => {
 window.meanOf = (canvas, size, [left, top, across, down], border) => {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  // How much of each of the picture's pixels, along one side, is in each of the input's; the rest is border.
+  // How much of each of the image's pixels, along one side, is in each of the input's; the rest is border.
   const shares = (count, start, length) => Array.from({ length: size }, (_, at) => {
     const from = (at - start) * count / length;
     const to = (at + 1 - start) * count / length;
@@ -59,7 +59,7 @@ window.kinds = async (canvas) => {
   };
 };`;
 
-/** Left, top, width and height of the picture in the input, by the definition of the fits. */
+/** Left, top, width and height of the image in the input, by the definition of the fits. */
 export function placed(
   fit: ImageSpec["fit"],
   size: number,

@@ -1,4 +1,4 @@
-// A static web server on loopback that logs what is asked of it, what it sent, and fails on demand.
+// A static web server on loopback that logs requests and responses, and fails on request.
 import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,13 +7,13 @@ import { findFile, GOOD_MANNERS, type Manners, replyTo } from "./static.js";
 
 export type { Fault } from "./faults.js";
 
-/** Answers the request and returns true, or returns false to let the next one try. */
+/** Responds and returns true, or returns false to let the next route try. */
 export type Route = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 export interface ServerOptions {
   /** URL prefix with both slashes, to folder: `{ "/dist/": "dist" }`. The longest prefix wins. */
   mounts?: Record<string, string>;
-  /** Sent with every answer. */
+  /** Sent with every response. */
   headers?: Record<string, string>;
   /** Sends COOP and COEP, which make the page cross-origin isolated (wasm threads need it). Default false. */
   isolated?: boolean;
@@ -27,11 +27,11 @@ export interface LoggedRequest {
   url: string;
   range?: string;
   ifRange?: string;
-  /** 0 until the answer began. */
+  /** 0 until the response began. */
   status: number;
   /** Bytes of the body that were written so far. */
   sent: number;
-  /** How the answer ended: `early` when either side left before all was sent. */
+  /** How the response ended: `early` when either side left before all was sent. */
   ended?: "whole" | "early";
 }
 
@@ -54,7 +54,7 @@ const ISOLATION = {
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
 
-/** Starts on a free port. `/` answers an empty page unless a mount has one, so that code can run in this origin. */
+/** Starts on a free port. `/` is an empty page unless a mount has one, so that code can run in this origin. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const mounts = Object.entries(options.mounts ?? {}).sort(([a], [b]) => b.length - a.length);
   const headers: Record<string, string> = {
@@ -114,7 +114,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
 }
 
-/** The log's entry, which goes on counting what the answer sends. */
+/** The log's entry, which goes on counting what the response sends. */
 function logged({ method = "GET", url = "/", headers }: IncomingMessage, res: ServerResponse): LoggedRequest {
   const { range } = headers;
   const ifRange = headers["if-range"] as string | undefined;

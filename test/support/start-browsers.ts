@@ -1,5 +1,6 @@
 // Vitest global setup: starts the browsers that all test files of a run share, one for each set of flags.
 import { type BrowserServer, chromium } from "playwright";
+import type { ProvidedContext } from "vitest";
 import type { TestProject } from "vitest/node";
 import { launchSettings, SWIFTSHADER_WEBGPU } from "./chromium.js";
 
@@ -13,36 +14,30 @@ declare module "vitest" {
   }
 }
 
-/** Set by `npm test`, which runs several Vitest projects with the same browsers. */
+/** Addresses of the browsers that are running, for other Vitest projects and for other processes of the same run. */
 const VARIABLE = "INSITU_BROWSERS";
 
-export interface Browsers {
-  addresses: Record<SharedBrowser, string>;
+export interface SharedBrowsers {
   close(): Promise<void>;
 }
 
-export async function startBrowsers(): Promise<Browsers> {
+/** Starts the browsers, for this process and for those that it starts. */
+export async function shareBrowsers(): Promise<SharedBrowsers> {
   const start = (args: string[] = []): Promise<BrowserServer> =>
     chromium.launchServer({ ...launchSettings(args), host: "127.0.0.1" });
   const [plain, webgpu] = await Promise.all([start(), start(SWIFTSHADER_WEBGPU)]);
+  const addresses: ProvidedContext["browsers"] = { plain: plain.wsEndpoint(), webgpu: webgpu.wsEndpoint() };
+  process.env[VARIABLE] = JSON.stringify(addresses);
   return {
-    addresses: { plain: plain.wsEndpoint(), webgpu: webgpu.wsEndpoint() },
     async close() {
+      delete process.env[VARIABLE];
       await Promise.all([plain.close(), webgpu.close()]);
     },
   };
 }
 
-/** Starts the browsers for this process and the processes that it starts. */
-export async function shareBrowsers(): Promise<Browsers> {
-  const browsers = await startBrowsers();
-  process.env[VARIABLE] = JSON.stringify(browsers.addresses);
-  return browsers;
-}
-
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const running = process.env[VARIABLE];
-  const own = running ? undefined : await startBrowsers();
-  project.provide("browsers", own?.addresses ?? JSON.parse(running ?? "{}"));
+  const own = process.env[VARIABLE] ? undefined : await shareBrowsers();
+  project.provide("browsers", JSON.parse(process.env[VARIABLE] as string));
   return own?.close;
 }

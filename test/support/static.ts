@@ -1,4 +1,4 @@
-// What a good static host answers for a file: its type, a strong ETag, 304, and ranges under If-Range.
+// The responses of a good static host: content type, strong ETag, 304, and ranges with If-Range.
 import { readFileSync, type Stats, statSync } from "node:fs";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { extname, join, resolve, sep } from "node:path";
@@ -9,7 +9,7 @@ export interface Manners {
   ranges: boolean;
   /** The ETag of a file, called once a request; undefined for none. */
   etag(path: string, stats: Stats): string | undefined;
-  /** Sent with every answer, beside the server's own. */
+  /** Sent with every response, beside the server's own. */
   headers: Record<string, string>;
 }
 

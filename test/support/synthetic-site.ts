@@ -11,7 +11,7 @@ export interface Site {
   server: TestServer;
   /** Serves the packages. */
   host: GatedHost;
-  /** Answers `/workers/<name>.js` with a worker that runs this script before the library's. */
+  /** Serves at `/workers/<name>.js` a worker that runs this script before the library's. */
   workers: Map<string, string>;
   /** Serves the package at `path` from now on; made once for each recipe. */
   publish(path: string, recipe: Recipe): Promise<Manifest>;

@@ -1,4 +1,4 @@
-// Makes model packages of any size whose predictions tell from which tables, and thus from which chunks, they come.
+// Makes model packages of any size whose predictions show which tables, and so which chunks, they come from.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";

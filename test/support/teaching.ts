@@ -1,4 +1,4 @@
-// What tests of personal models do in a page: teach digits, ask, look.
+// Helpers for tests of personal models: teach digits, predict, read the state.
 import type { Page } from "playwright";
 import { type Digit, heldOut } from "../../models/digits/data.js";
 import type { PersonalizeOptions } from "../../src/index.js";

@@ -1,4 +1,4 @@
-// What tests of telemetry do in a page: predict with a client that reports to a receiver, and look at what was sent.
+// Helpers for tests of telemetry: predict with a client that reports to a receiver, and read its counts.
 import type { Page } from "playwright";
 import { expect } from "vitest";
 import type { TelemetryOptions } from "../../src/index.js";

@@ -1,4 +1,4 @@
-// Runs one download and keeps what it told: the chunks it gave, and the bytes it counted.
+// Runs one download and keeps the chunks and the bytes that it reported.
 import { type DownloadOptions, downloadChunks } from "../../src/worker/package/download/download.js";
 import { type Cut, hashOf } from "./chunked.js";
 import { eagerPorts } from "./ports.js";
@@ -6,7 +6,7 @@ import { eagerPorts } from "./ports.js";
 export interface Transfer {
   /** Hashes in the order in which the chunks came. */
   got: string[];
-  /** Sum of what `onBytes` was told. */
+  /** Sum of the bytes passed to `onBytes`. */
   counted: number;
   error?: { code?: string; message: string; data: Record<string, unknown> };
 }

@@ -1,6 +1,7 @@
 // Dispatches the calls of a personal model by a typed table: the compiler demands an entry for a method that is added to the protocol.
 import type { PersonalArguments, PersonalMethod, PersonalRequest, PersonalResult } from "../../shared/protocol.js";
-import type { CallContext, PersonalModel } from "./personal-model.js";
+import type { CallContext } from "./base-model.js";
+import type { PersonalModel } from "./personal-model.js";
 
 type Handler<M extends PersonalMethod> = (
   model: PersonalModel,

@@ -28,12 +28,12 @@ export function fitNearestMean(samples: Sample[], labels: string[], size: number
   };
 }
 
-export interface ClassSum {
+interface ClassSum {
   sum: Float32Array;
   count: number;
 }
 
-export function sumsOf(samples: Sample[], classes: number, size: number): ClassSum[] {
+function sumsOf(samples: Sample[], classes: number, size: number): ClassSum[] {
   const sums = Array.from({ length: classes }, () => ({ sum: new Float32Array(size), count: 0 }));
   for (const sample of samples) {
     const own = sums[sample.class] as ClassSum;

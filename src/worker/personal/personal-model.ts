@@ -1,45 +1,24 @@
 // A personal model in the worker: one method for each call, on top of a base model that computes the embeddings.
 import { InsituError, toWire } from "../../shared/errors.js";
 import type { PersonalArguments, PersonalResult, WireInput } from "../../shared/protocol.js";
-import type { ModelRef } from "../../shared/types/model.js";
 import type {
   ImportResult,
   PersonalEvaluation,
   PersonalExample,
   PersonalVersion,
-  TrainingProgress,
 } from "../../shared/types/personal.js";
-import type { Embedded } from "../runtime/model-runner.js";
-import type { Scheduler } from "../runtime/scheduling/scheduler.js";
-import type { Lease } from "../runtime/session/engine.js";
 import { ActiveHead } from "./active-head.js";
+import type { BaseModel, CallContext } from "./base-model.js";
 import { evaluate } from "./evaluate.js";
 import { ExampleStore } from "./example-store.js";
 import { MAX_LABEL_LENGTH } from "./export-schema.js";
 import { applyHead, type Head } from "./head.js";
 import { exportModel, importModel } from "./import-export.js";
 import type { ModelRecord } from "./model-record.js";
+import { ModelTraining } from "./model-training.js";
 import type { StoredVersion } from "./record-cipher.js";
-import { fromStoredInput, storedInputBlob, toStoredInput } from "./stored-input.js";
-import { trainVersion } from "./training.js";
+import { storedInputBlob, toStoredInput } from "./stored-input.js";
 import { VersionStore } from "./version-store.js";
-
-/** What learning needs of the base model. */
-export interface BaseModel {
-  ref: ModelRef;
-  /** Identifies what computes the embedding: the same for two releases whose embeddings are the same. */
-  embedder: string;
-  embed(input: WireInput, signal: AbortSignal): Promise<Embedded>;
-  /** Its backend, to train on. */
-  lease(): Promise<Lease>;
-  scheduler: Scheduler;
-}
-
-/** What a call passes on beside its arguments. */
-export interface CallContext {
-  signal: AbortSignal;
-  onProgress(progress: TrainingProgress): void;
-}
 
 export interface PersonalModelDeps {
   record: ModelRecord;
@@ -58,6 +37,7 @@ export class PersonalModel {
   readonly #examples: ExampleStore;
   readonly #versions: VersionStore;
   readonly #active: ActiveHead;
+  readonly #training: ModelTraining;
 
   constructor(deps: PersonalModelDeps) {
     this.#deps = deps;
@@ -67,6 +47,7 @@ export class PersonalModel {
     this.#examples = new ExampleStore(deps.record);
     this.#versions = new VersionStore(deps.record, this.#examples);
     this.#active = new ActiveHead(deps.record, this.#examples, this.#versions, deps.base.embedder);
+    this.#training = new ModelTraining(this.#stores(), this.#active, deps.base);
   }
 
   async state(): Promise<PersonalResult<"state">> {
@@ -135,7 +116,7 @@ export class PersonalModel {
 
   train(args: PersonalArguments<"train">, context: CallContext): Promise<PersonalVersion> {
     // Two tabs that train at once would each evaluate on what the other trains on.
-    return this.#deps.lock(context.signal, () => this.#train(args, context));
+    return this.#deps.lock(context.signal, () => this.#training.run(args, context));
   }
 
   async predict(input: WireInput, { signal }: CallContext): Promise<PersonalResult<"predict">> {
@@ -207,45 +188,6 @@ export class PersonalModel {
 
   forget(): Promise<void> {
     return this.#record.forget();
-  }
-
-  async #train({ budget, trigger }: PersonalArguments<"train">, context: CallContext): Promise<PersonalVersion> {
-    await this.#embedAgain(context);
-    const state = await this.#record.state();
-    const { examples } = await this.#active.usableExamples();
-    const { embedder, ref, scheduler } = this.#base;
-    const lease = await this.#base.lease();
-    try {
-      const deadline = performance.now() + budget;
-      const { version, heldOut } = await trainVersion({
-        examples,
-        active: state && (await this.#active.trained(state.active)),
-        embedder,
-        base: ref,
-        trigger,
-        backend: { lease, scheduler, deadline, ...context },
-      });
-      if (context.signal.aborted) throw new InsituError("aborted", "The training was aborted.");
-      context.onProgress({ phase: "store", done: 0, total: 1 });
-      const number = await this.#versions.commit(version, heldOut);
-      context.onProgress({ phase: "store", done: 1, total: 1 });
-      return { ...version.facts, version: number, usable: true };
-    } finally {
-      lease.end();
-    }
-  }
-
-  /** Computes embeddings for examples of another release of the base model whose inputs were kept. */
-  async #embedAgain({ signal, onProgress }: CallContext): Promise<void> {
-    const { examples } = await this.#examples.list();
-    const others = examples.filter(({ embedder, kept }) => kept && !this.#isUsable(embedder));
-    for (const [index, { id }] of others.entries()) {
-      onProgress({ phase: "embed", done: index, total: others.length });
-      const input = await this.#examples.input(id);
-      if (!input) continue;
-      const { vector } = await this.#base.embed(fromStoredInput(input.kept, input.parts), signal);
-      await this.#examples.embedAgain(id, this.#base.embedder, vector);
-    }
   }
 
   #stores() {

@@ -10,11 +10,12 @@ import { canonicalJson } from "../package/canonical-json.js";
 import type { ModelRunner } from "../runtime/model-runner.js";
 import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Engine } from "../runtime/session/engine.js";
+import type { BaseModel, CallContext } from "./base-model.js";
 import { openPersonalDatabase, type PersonalDatabase } from "./database.js";
 import { callPersonal } from "./handlers.js";
 import { createFallbackKeyStore, type FallbackKeyStore, openKeyStore } from "./key-store.js";
 import { ModelRecord } from "./model-record.js";
-import { type BaseModel, type CallContext, PersonalModel } from "./personal-model.js";
+import { PersonalModel } from "./personal-model.js";
 import { toExampleRow, toVersionRow } from "./record-cipher.js";
 
 export interface PersonalBase {

@@ -1,4 +1,4 @@
-// The demo as a visitor meets it: `npm start`'s own script, its built page and its collector, in real Chromium.
+// The demo in Chromium: the script of `npm start`, its built page and its collector.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -97,7 +97,7 @@ test("a picked file is recognised", async () => {
   expect(await found()).toContain("person");
 });
 
-test("a file that is no picture is refused in words, and the next one works", async () => {
+test("a file that is not an image is refused with a message, and the next one works", async () => {
   const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture at all") };
   await page.getByLabel("Choose a picture").setInputFiles(notes);
   await said(/No result for notes\.txt/);
@@ -108,7 +108,7 @@ test("a file that is no picture is refused in words, and the next one works", as
   expect(await page.locator("#failure").isHidden()).toBe(true);
 });
 
-test("a pasted and a dropped picture are recognised", async () => {
+test("a pasted and a dropped image are recognised", async () => {
   for (const [kind, name] of [
     ["paste", "Pasted picture"],
     ["drop", "dropped.jpg"],
@@ -233,6 +233,6 @@ test("with the server gone and the network off, the page opens from its own cach
   expect(await page.locator("#failure").isHidden()).toBe(true);
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// The page For you as a person walks it: choose films of a genre, see the list follow and say why, come back, and have it forgotten.
+// The demo's page For you: choose films of a genre, see the order change with a reason, come back, and forget it.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -208,6 +208,6 @@ test("two tabs that are clicked at once lose nothing, and both know all of it", 
   await other.close();
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// The page Teach as a person walks it: classes taught from samples, files and a camera, tried, trained, reverted, saved, forgotten and loaded.
+// The demo's page Teach: classes taught from samples, files and a camera, tried, trained, reverted, exported, forgotten and imported.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -132,7 +132,7 @@ test("a class of one's own comes from files, by keyboard alone", async () => {
   await expect.poll(() => page.getByRole("heading", { name: "coffee" }).count()).toBe(0);
 });
 
-test("a file that is no picture is told in words", async () => {
+test("a file that is not an image is refused with a message", async () => {
   await page
     .getByLabel("Choose pictures of brick")
     .setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
@@ -211,6 +211,6 @@ test("all is saved, forgotten after a question, and loaded again", async () => {
   await expect.poll(() => text("#facts")).toMatch(new RegExp(`^${facts.split(",")[0]},`));
 });
 
-test("no script failed unheard meanwhile", () => {
+test("no script failed meanwhile", () => {
   expect(complaints).toEqual([]);
 });

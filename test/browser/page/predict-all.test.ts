@@ -1,4 +1,4 @@
-// Many inputs through the built library: order, cancelling, failures at their place, and single predictions that go first.
+// Many inputs through the built library: order, cancelling, failures at their index, and single predictions that go first.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LibraryPage } from "../../support/page.js";
 import { openSharedLibrary } from "../../support/shared-browser.js";
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => library?.close());
 
-test.each([1, 2])("40 pictures give what each gives alone, in order, with a pool of %i", async (pool) => {
+test.each([1, 2])("40 images give what each gives alone, in order, with a pool of %i", async (pool) => {
   const { many, alone, progress } = await library.page.evaluate(async (pool) => {
     const client = window.insitu.createClient({ backends: ["cpu"], pool });
     const model = await client.load("/models/digits/", { task: "classification" });
@@ -83,7 +83,7 @@ test("leaving the loop and a signal free the model for the next call, and end th
   expect(result.takenAtBreak).toBeLessThanOrEqual(7);
 });
 
-test("an input that does not fit is told at its place, after the results before it", async () => {
+test("an input that does not fit is an error with its index, after the results before it", async () => {
   const result = await library.page.evaluate(async () => {
     const client = window.insitu.createClient({ backends: ["cpu"] });
     const model = await client.load("/models/digits/");

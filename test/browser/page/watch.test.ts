@@ -1,4 +1,4 @@
-// Watching a real playing video and a canvas: what is shown is predicted, the newest frame wins, and it ends when it should.
+// Watching a playing video and a canvas: the newest frame is predicted, and watching ends when it should.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { WatchSource } from "../../../src/index.js";
 import type { LibraryPage } from "../../support/page.js";
@@ -138,7 +138,7 @@ test("a caller that is slow gets a fresh frame, at most one call runs, and the r
   for (const queue of result.queued) expect(queue).toBeLessThan(20);
 });
 
-test("a film ends the walk when it ends, and its last picture is predicted", async () => {
+test("a film ends the loop when it ends, and its last frame is predicted", async () => {
   const result = await library.page.evaluate(async () => {
     const canvas = document.createElement("canvas");
     const alone: Record<number, string | undefined> = {};

@@ -1,4 +1,4 @@
-// Hostile messages to the page, to the worker and from it: none of them hangs, ends, answers or changes anything that is not theirs.
+// Hostile messages between page and worker: none hangs, ends, answers or changes anything else.
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { LibraryPage } from "../../support/page.js";

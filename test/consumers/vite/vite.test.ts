@@ -1,4 +1,4 @@
-// The packed tarball in a fresh Vite app outside the workspace: installs alone, type-checks, builds, reads a digit.
+// The packed tarball in a new Vite app outside the workspace: installs, type-checks, builds, reads a digit.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const SHELL = process.platform === "win32";
 /** Installing over a slow line. */
 const INSTALL_MS = 170_000;
 
-/** The first held-out image of each digit, in the greys of a picture. */
+/** The first held-out image of each digit, in the grey values of an image. */
 const DIGITS = Array.from({ length: 10 }, (_, digit) => {
   const image = heldOut().find(({ label }) => label === digit);
   if (!image) throw new Error(`There is no held-out ${digit}.`);

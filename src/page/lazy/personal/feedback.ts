@@ -1,17 +1,18 @@
 // Compares feedback with the predictions of a personal model.
-import { InsituError } from "../../../shared/errors.js";
+import type { InsituError } from "../../../shared/errors.js";
 import type { PersonalPrediction } from "../../../shared/types/personal.js";
 import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 
-interface FeedbackDeps {
-  /** Name of the personal model. */
+export interface PersonalFeedbackDeps {
   name: string;
   /** Name of the base model. */
   model: string;
   /** Undefined where monitoring is off. */
   monitor: Monitor | undefined;
+  /** The error of feedback without a monitor: `disabled`, or `network` with its cause. */
+  monitorUnavailable(): InsituError;
   telemetry: { record(record: TelemetryRecord): void };
 }
 
@@ -25,7 +26,8 @@ export interface PersonalFeedback {
 // Predictions that feedback can name a label for.
 const MAX_PREDICTIONS = 1_000;
 
-export function createPersonalFeedback({ name, model, monitor, telemetry }: FeedbackDeps): PersonalFeedback {
+export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeedback {
+  const { name, model, monitor, telemetry } = deps;
   const labels = new Map<string, string | undefined>();
   return {
     predicted({ id, label, version, value: [best] }) {
@@ -35,11 +37,7 @@ export function createPersonalFeedback({ name, model, monitor, telemetry }: Feed
       monitor?.predicted({ ...outcome, ...(best && { class: best.index, confidence: best.score }) });
     },
     async give(id, feedback) {
-      if (!monitor) {
-        const message =
-          "Feedback is not recorded: the client was created with `monitor: false`, or its monitoring part could not be fetched.";
-        throw new InsituError("disabled", message);
-      }
+      if (!monitor) throw deps.monitorUnavailable();
       const isLabel = "label" in feedback;
       if (isLabel && !labels.has(id)) return "unmatched";
       const correct = isLabel ? labels.get(id) === feedback.label : feedback.correct;

@@ -1,106 +1,42 @@
 // A personal model in the page: calls to the worker, feedback on predictions, and trainings that triggers start.
 import { fromWire, InsituError } from "../../../shared/errors.js";
 import { randomHex } from "../../../shared/hex.js";
-import type {
-  PersonalArguments,
-  PersonalMethod,
-  PersonalResult,
-  WireInput,
-  WorkerTimings,
-} from "../../../shared/protocol.js";
+import type { WorkerTimings } from "../../../shared/protocol.js";
 import type { PredictionTimings } from "../../../shared/types/model.js";
 import type {
   PersonalizeOptions,
-  TrainingProgress,
+  PersonalVersion,
   TrainingTrigger,
   TrainOptions,
   TriggerOutcome,
 } from "../../../shared/types/personal.js";
 import type { PredictInput } from "../../api-types.js";
-import type { Monitor } from "../monitor/monitor.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
-import { createPersonalFeedback, type PersonalFeedback } from "./feedback.js";
+import { CALL_MS, createPersonalCall, disposedError, type PersonalCall, type SendPersonal } from "./calls.js";
+import { createPersonalFeedback, type PersonalFeedback, type PersonalFeedbackDeps } from "./feedback.js";
 import { createRetrainScheduler, type RetrainScheduler } from "./retrain-scheduler.js";
 import type { PersonalModel } from "./types.js";
 
-/** The arguments as the page has them: an input is converted for the worker when the call is sent. */
-export type PersonalCallArguments<M extends PersonalMethod> = {
-  [K in keyof PersonalArguments<M>]: PersonalArguments<M>[K] extends WireInput ? PredictInput : PersonalArguments<M>[K];
-};
-
-export interface PersonalCallOptions {
-  signal?: AbortSignal;
-  timeout: number;
-  /** Names the call in error messages. */
-  what: string;
-  onTraining?: (progress: TrainingProgress) => void;
-}
-
-/** Sends a call to a worker that has the base model. */
-export type SendPersonal = <M extends PersonalMethod>(
-  method: M,
-  args: PersonalCallArguments<M>,
-  options: PersonalCallOptions,
-) => Promise<PersonalResult<M>>;
-
-export interface PersonalModelDeps extends PersonalizeOptions {
-  name: string;
-  /** Name of the base model. */
-  model: string;
+export interface PersonalModelDeps extends PersonalizeOptions, PersonalFeedbackDeps {
   send: SendPersonal;
   /** Throws `consent_denied` where the user denied consent. */
   assertConsent(): void;
   toTimings(measured: WorkerTimings, totalMs: number): PredictionTimings;
-  /** Undefined where monitoring is off. */
-  monitor: Monitor | undefined;
-  telemetry: { record(record: TelemetryRecord): void };
+  /** True while the base model predicts. */
   isBusy(): boolean;
   onFired(fired: TriggerOutcome): void;
 }
 
-/** Each method's entry in the page: how error messages name the call. The compiler demands one for a method that is added to the protocol. */
-const CALL_NAMES: Record<PersonalMethod, string> = {
-  state: "Reading the state of",
-  addExample: "Adding an example to",
-  examples: "Listing the examples of",
-  kept: "Reading an example of",
-  remove: "Removing examples of",
-  train: "Training",
-  predict: "The prediction of",
-  evaluate: "Evaluating",
-  versions: "Listing the versions of",
-  revert: "Reverting",
-  export: "Exporting",
-  import: "Importing into",
-  forget: "Forgetting",
-};
-
-// Ends calls that hang; reading and decrypting ten thousand examples takes seconds.
-const CALL_MS = 60_000;
 const TRAIN_MS = 10_000;
 // Embedding kept inputs again takes one prediction each.
 const TRAIN_EXTRA_MS = 600_000;
 
-/** The library's default for each call, and `disposed` after dispose. */
-type Call = <M extends PersonalMethod>(
-  method: M,
-  args: PersonalCallArguments<M>,
-  options?: Partial<PersonalCallOptions>,
-) => Promise<PersonalResult<M>>;
-
-type Train = (trigger: TrainingTrigger, budget: number, options?: TrainOptions) => Promise<PersonalResult<"train">>;
+type Train = (trigger: TrainingTrigger, budget: number, options?: TrainOptions) => Promise<PersonalVersion>;
 
 export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
   const { name, assertConsent, monitor } = deps;
   let disposed = false;
-  const assertOpen = () => {
-    if (!disposed) return;
-    throw new InsituError("disposed", `The personal model ${name} was disposed; open it again with model.personalize.`);
-  };
-  const call: Call = async (method, args, options) => {
-    if (method !== "forget") assertOpen();
-    return deps.send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, ...options });
-  };
+  const call = createPersonalCall(name, deps.send, () => disposed);
   const train = createTrain(deps, call);
   const feedback = createPersonalFeedback(deps);
   const scheduler = createScheduler(deps, call, train);
@@ -118,7 +54,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
     train: (options = {}) => train("asked", options.budget ?? TRAIN_MS, options),
     predict: createPredict(deps, call, feedback),
     async feedback(id, given) {
-      assertOpen();
+      if (disposed) throw disposedError(name);
       assertConsent();
       const result = await feedback.give(id, given);
       scheduler.nudge();
@@ -140,7 +76,11 @@ type ExampleMethods = Pick<
   "state" | "addExample" | "examples" | "kept" | "remove" | "export" | "import"
 >;
 
-function createExampleMethods(deps: PersonalModelDeps, call: Call, scheduler: RetrainScheduler): ExampleMethods {
+function createExampleMethods(
+  deps: PersonalModelDeps,
+  call: PersonalCall,
+  scheduler: RetrainScheduler,
+): ExampleMethods {
   return {
     state: () => readState(call),
     async addExample(input, label, { keep = false, signal, timeout = CALL_MS } = {}) {
@@ -171,7 +111,7 @@ function createExampleMethods(deps: PersonalModelDeps, call: Call, scheduler: Re
   };
 }
 
-function createVersionMethods(call: Call): Pick<PersonalModel, "evaluate" | "versions" | "revert"> {
+function createVersionMethods(call: PersonalCall): Pick<PersonalModel, "evaluate" | "versions" | "revert"> {
   return {
     evaluate: () => call("evaluate", {}),
     versions: () => call("versions", {}),
@@ -179,7 +119,7 @@ function createVersionMethods(call: Call): Pick<PersonalModel, "evaluate" | "ver
   };
 }
 
-async function readState(call: Call): ReturnType<PersonalModel["state"]> {
+async function readState(call: PersonalCall): ReturnType<PersonalModel["state"]> {
   const { storeError, ...state } = await call("state", {});
   return { ...state, ...(storeError && { storeError: fromWire(storeError) as InsituError }) };
 }
@@ -190,7 +130,11 @@ function assertInput(input: PredictInput): void {
   throw new InsituError("input_invalid", message);
 }
 
-function createPredict(deps: PersonalModelDeps, call: Call, feedback: PersonalFeedback): PersonalModel["predict"] {
+function createPredict(
+  deps: PersonalModelDeps,
+  call: PersonalCall,
+  feedback: PersonalFeedback,
+): PersonalModel["predict"] {
   return async (input, { signal, timeout = CALL_MS } = {}) => {
     assertInput(input);
     const started = performance.now();
@@ -202,7 +146,7 @@ function createPredict(deps: PersonalModelDeps, call: Call, feedback: PersonalFe
   };
 }
 
-function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, call: Call): Train {
+function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, call: PersonalCall): Train {
   return async (trigger, budget, { signal, onProgress } = {}) => {
     assertConsent();
     const started = performance.now();
@@ -225,7 +169,7 @@ function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, cal
 
 type TrainedRecord = Extract<TelemetryRecord, { kind: "trained" }>;
 
-function createScheduler(deps: PersonalModelDeps, call: Call, train: Train): RetrainScheduler {
+function createScheduler(deps: PersonalModelDeps, call: PersonalCall, train: Train): RetrainScheduler {
   const { triggers = {}, monitor, isBusy, onFired } = deps;
   return createRetrainScheduler({
     triggers,

@@ -17,8 +17,8 @@ export interface ItemIndex {
   traitStarts: Int32Array;
 }
 
-export const MAX_TRAITS = 64;
-export const MAX_NAME_LENGTH = 200;
+const MAX_TRAITS = 64;
+const MAX_NAME_LENGTH = 200;
 
 /** Throws `input_invalid` for items that cannot be ranked. */
 export function checkItems(items: RankingItem[]): void {

@@ -1,4 +1,4 @@
-// `client.store`: what is kept, what goes, what stays remembered, and which events tell of it.
+// `client.store`: what it lists, deletes and pins, and the events it dispatches.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../support/chromium.js";
@@ -48,7 +48,7 @@ beforeEach(async () => {
 const at = (path: string) => new URL(path, site.server.url).href;
 const types = async () => (await eventsOf(page)).map(({ type }) => type);
 
-test("list and usage tell every package, and count a chunk that two share once", async () => {
+test("list and usage contain every package, and count a shared chunk once", async () => {
   const a = await site.publish("/a/", A);
   const b = await site.publish("/b/", B);
   expect(await ask(page, "list")).toEqual([]);
@@ -110,7 +110,7 @@ test.each([false, true])("an older release is refused after clear too (refresh: 
   expect(await load(page, "/p/", { refresh })).toEqual({ source: "network", release: 2, sum: sumOf(A.tables) });
 });
 
-test("clearing during a load leaves nothing behind, and the load says so and runs", async () => {
+test("clearing during a load leaves nothing behind, and the load reports it and runs", async () => {
   const { files } = await site.publish("/a/", A);
   await site.publish("/b/", B);
   await load(page, "/b/");
@@ -130,7 +130,7 @@ test("clearing during a load leaves nothing behind, and the load says so and run
   expect(await storedChunks(page)).toEqual([]);
 });
 
-test("a pin is told, outlives an update, and is taken off again", async () => {
+test("a pin is listed, survives an update, and can be removed", async () => {
   await site.publish("/p/", { ...A, release: 1 });
   expect(await askFor(page, "pin", "/p/")).toBe(false);
   await load(page, "/p/");
@@ -144,7 +144,7 @@ test("a pin is told, outlives an update, and is taken off again", async () => {
   expect(await pins()).toEqual([{ release: 2, pinned: false }]);
 });
 
-test("a miss and a hit are told with the address, and a listener that was removed hears nothing", async () => {
+test("miss and hit events carry the address, and a removed listener is not called", async () => {
   await site.publish("/a/", A);
   await load(page, "/a/");
   const [{ digest } = { digest: "" }] = await ask(page, "list");
@@ -199,7 +199,7 @@ async function clearStorage(storageTypes: string): Promise<void> {
   await visit(page, site.server.url);
 }
 
-test("a site whose storage was cleared between two visits starts cold, and is told of nothing lost", async () => {
+test("a site whose storage was cleared between two visits starts cold, without a reset event", async () => {
   await site.publish("/a/", A);
   await load(page, "/a/");
   await clearStorage("all");
@@ -207,7 +207,7 @@ test("a site whose storage was cleared between two visits starts cold, and is to
   expect(await types()).toEqual(["miss"]);
 });
 
-test("a database that the browser lost between two visits is told once as a reset", async () => {
+test("a database that the browser lost between two visits is reported once as a reset", async () => {
   await site.publish("/a/", A);
   await load(page, "/a/");
   await clearStorage("indexeddb");

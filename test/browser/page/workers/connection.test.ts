@@ -1,4 +1,4 @@
-// The wall between page and worker: the handshake, the worker's death, limits of calls, and errors that arrive whole.
+// The worker boundary: the handshake, the worker's death, limits of calls, and errors that arrive complete.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PROTOCOL } from "../../../../src/shared/protocol.js";
 import type { LibraryPage } from "../../../support/page.js";
@@ -9,7 +9,7 @@ let library: LibraryPage;
 const scripts: Record<string, string> = {
   "/workers/old.js": 'postMessage({ insitu: "ready", protocol: 0 });',
   "/workers/broken.js": "this is no script",
-  // Says hello and answers nothing after that, until it is told to fail.
+  // Sends the handshake and then fails with the first call.
   "/workers/dies.js": `postMessage({ insitu: "ready", protocol: ${PROTOCOL} });
     addEventListener("message", ({ data }) => {
       if (data.path?.[0] === "connect") postMessage({ id: data.id, type: "RAW", value: undefined });

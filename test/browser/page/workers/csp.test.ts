@@ -1,4 +1,4 @@
-// Pages with a strict Content-Security-Policy, or isolated ones: what is allowed works, what is not is told with what to add.
+// Pages with a strict Content-Security-Policy, or isolated ones: what is allowed works, and errors say what to add.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { LibraryPage } from "../../../support/page.js";
 import { policyRoute, visitUnder } from "../../../support/policy.js";
@@ -33,7 +33,7 @@ const run = (options: { backends?: ("wasm" | "cpu")[]; worker?: string; url?: st
     }
   }, options);
 
-// What docs/csp.md tells to send.
+// What docs/csp.md says to send.
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 
 test("the policy that is documented runs wasm, with the worker as a file of its own", async () => {
@@ -82,7 +82,7 @@ test("under a policy that is only reported, or that allows it, a missing worker 
   });
 });
 
-test("a host that connect-src does not name cannot be reached, and is told by its address", async () => {
+test("a host that connect-src does not name cannot be reached, and the error names its address", async () => {
   await visit(STRICT.replace("connect-src 'self'", "connect-src https://elsewhere.example"));
   // Not the package that the tests before have stored.
   const { code, message } = await run({ url: "/models/objects/" });

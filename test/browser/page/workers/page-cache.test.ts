@@ -1,4 +1,4 @@
-// A page that was left and comes back from the back/forward cache, or that is told so, goes on with the same client.
+// A page that comes back from the back/forward cache goes on with the same client.
 import { chromium } from "playwright";
 import { expect, test, vi } from "vitest";
 import { findBrowser } from "../../../support/chromium.js";

@@ -1,4 +1,4 @@
-// What happens to predictions when a worker, a GPU or a page dies under them: they are made again, elsewhere if need be.
+// Predictions while a worker, a GPU or a page dies: they are repeated, on another backend if needed.
 import { afterEach, describe, expect, test } from "vitest";
 import type { ClientOptions } from "../../../../src/index.js";
 import { SWIFTSHADER_WEBGPU } from "../../../support/chromium.js";
@@ -100,7 +100,7 @@ describe("the GPU", () => {
     });
   });
 
-  test("where nothing else is allowed, the error says what became of the GPU", async () => {
+  test("where no other backend is allowed, the error says what happened to the GPU", async () => {
     await open(alone, true);
     await crashGpu();
     expect(await predict()).toMatchObject([{ backend: "webgpu" }]);

@@ -1,4 +1,4 @@
-// Pages that require Trusted Types: the library's own worker starts by its own policy, another by the page's.
+// Pages that require Trusted Types: the library's worker starts with its own policy, another worker with the page's.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { LibraryPage } from "../../../support/page.js";
 import { policyRoute, visitUnder } from "../../../support/policy.js";

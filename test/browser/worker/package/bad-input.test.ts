@@ -1,4 +1,4 @@
-// Everything that a host, a file or a caller can get wrong has its own code, leaves nothing behind, and the next good call works.
+// Each mistake of a host, a file or a caller has its own error code, leaves nothing behind, and the next call works.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LibraryPage } from "../../../support/page.js";
 import { openSharedLibrary } from "../../../support/shared-browser.js";
@@ -140,7 +140,7 @@ describe("wasm binaries", () => {
     expect(reason).toContain("no WebAssembly");
   });
 
-  test("a missing one is told, and wasm works once it is there", async () => {
+  test("a missing binary is an error, and wasm works once it is there", async () => {
     library.server.faults.set(binary, { kind: "status", status: 404 });
     const { backend, reason } = await loadOn(["wasm"]);
     expect(backend).toBe("backend_unavailable");

@@ -1,4 +1,4 @@
-// A page that dies at any point of a load leaves the version from before or the new one, and no byte is fetched twice.
+// A page that dies at any point of a load leaves the old version or the new one, and no byte is fetched twice.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../support/chromium.js";

@@ -1,4 +1,4 @@
-// What a manifest or a model's description may ask for ends at the package's folder, at sane sizes and at known ops.
+// A manifest or model.json cannot ask for files outside the package, for huge sizes or for unknown ops.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { answerOf, makeGraph, republish } from "../../../support/graphs.js";
 const GRAPH = { tables: [1, 2], rows: 16, files: "apart" } as const;
 const answer = answerOf(GRAPH, 3).map((value) => expect.closeTo(value, 5));
 
-/** Answers "polluted" on its channel when anything was added to what all objects inherit, "clean" when not. */
+/** Sends "polluted" on its channel when anything was added to what all objects inherit, "clean" when not. */
 const SPY = `
   const known = Reflect.ownKeys(Object.prototype).length;
   const spy = new BroadcastChannel("spy");
@@ -132,7 +132,7 @@ test("a manifest that nests 100,000 levels deep is refused", async () => {
   expect(await loadWithin()).toMatchObject({ code: "model_format", message: expect.stringContaining("levels deep") });
 });
 
-/** Loads the package and then the digits with one client, whose worker tells whether anything was added to all objects. */
+/** Loads the package and then the digits with one client, whose worker reports whether anything was added to all objects. */
 function loadThenDigits(backend: "wasm" | "cpu") {
   return delivery.library.page.evaluate(
     async ({ url, store, backends }) => {
@@ -224,7 +224,7 @@ describe("keys that could change what all objects inherit", () => {
   });
 });
 
-test("a weight that is NaN is told by the prediction that meets it", async () => {
+test("a weight that is NaN is an error of the prediction that uses it", async () => {
   await makeGraph(delivery.folder, { ...GRAPH, nanInRow: 5 });
   expect(await delivery.load({ id: 3 })).toMatchObject({ code: "", answer });
   expect(await delivery.load({ id: 5 })).toMatchObject({ code: "", answer: "output_invalid" });

@@ -1,4 +1,4 @@
-// Without a network, what was loaded before works in full, and what was not fails at once and works later.
+// Without a network, loaded models work, and other loads fail at once and work later.
 import { beforeEach, expect, test, vi } from "vitest";
 import { useDelivery } from "../../../support/delivery.js";
 import { answerOf, makeGraph } from "../../../support/graphs.js";

@@ -1,4 +1,4 @@
-// The progress of a load is exact in bytes, goes through its phases in order and never back, whatever happens on the way.
+// The progress of a load is exact in bytes and passes its phases in order.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const PART = [expect.any(Number), expect.any(Number)];
 const delivery = useDelivery();
 beforeEach(() => makeGraph(delivery.folder, GRAPH));
 
-/** Checks what must hold for every load, and answers the first and last step of each phase that there was. */
+/** Checks what must hold for every load, and returns the first and last step of each phase that there was. */
 function check(progress: LoadProgress[]): Record<string, [first: number, last: number]> {
   const { files } = JSON.parse(readFileSync(join(delivery.folder, "insitu.json"), "utf8"));
   const total = files.reduce((sum: number, { size }: { size: number }) => sum + size, 0);
@@ -33,7 +33,7 @@ function check(progress: LoadProgress[]): Record<string, [first: number, last: n
 }
 
 describe("the progress of", () => {
-  test("a first load downloads from nothing to all, and tells what is stored before it compiles", async () => {
+  test("a first load downloads from nothing to all, and reports what is stored before it compiles", async () => {
     const { progress } = await delivery.load();
     expect(check(progress)).toEqual({
       download: [0, 1],

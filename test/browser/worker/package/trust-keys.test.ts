@@ -1,4 +1,4 @@
-// How many keys must sign, which options are refused, and what the store may hold of packages that nobody signed.
+// How many keys must sign, which options are refused, and what the store may keep of unsigned packages.
 import { beforeEach, describe, expect, test } from "vitest";
 import { useDelivery } from "../../../support/delivery.js";
 import { answerOf, makeGraph } from "../../../support/graphs.js";
@@ -91,7 +91,7 @@ describe("a package that was stored before the page asked for signatures", () =>
     expect(events).toMatchObject([{ type: "miss", reason: expect.stringContaining("it is not signed") }]);
   });
 
-  test("is not run without a network either, and the reason is told", async () => {
+  test("is not run without a network either, and the error gives the reason", async () => {
     await delivery.library.chromium.context.setOffline(true);
     expect(await delivery.load({ trust })).toMatchObject({ code: "model_signature", cause: "network" });
   });

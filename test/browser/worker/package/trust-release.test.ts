@@ -1,4 +1,4 @@
-// Old releases played again, releases that never end, jumps ahead and mixed releases are refused; going back on purpose is not.
+// Replayed, frozen, skipped and mixed releases are refused; a deliberate rollback is not.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// With `trust`, only what enough trusted keys signed is loaded, from the host and from the store, by WebCrypto and without it.
+// With `trust`, only packages signed by enough trusted keys load, from host and store, with and without WebCrypto.
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SignatureSpec } from "../../../../src/shared/types/manifest.js";
 import { useDelivery } from "../../../support/delivery.js";
@@ -8,7 +8,7 @@ import { changeText, newKey, signPackage, trusting } from "../../../support/keys
 const GRAPH = { tables: [1, 2], rows: 16, files: "apart" } as const;
 const answer = answerOf(GRAPH, 3).map((value) => expect.closeTo(value, 5));
 
-/** A worker whose WebCrypto has no Ed25519, as in Chrome before 137; it tells each time it was asked for it. */
+/** A worker whose WebCrypto has no Ed25519, as in Chrome before 137; it reports each time it was asked for it. */
 const OLD_BROWSER = `
   const importKey = SubtleCrypto.prototype.importKey;
   const said = new BroadcastChannel("ed25519");

@@ -148,7 +148,7 @@ describe("a release that no backend can run", () => {
     expect((await delivery.stored()).chunks.sort()).toEqual(published());
   });
 
-  test("is told of also where the one before runs already", async () => {
+  test("is reported also where the previous version runs already", async () => {
     const load = (refresh: boolean) =>
       delivery.library.page.evaluate(
         async ({ url, store, refresh }) => {

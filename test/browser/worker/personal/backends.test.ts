@@ -1,4 +1,4 @@
-// Learning on each backend: plain JavaScript, WebAssembly and WebGPU (in software) come to the same; a detector can be taught too.
+// Training gives the same on plain JavaScript, WebAssembly and WebGPU (in software); a detector can be taught too.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Backend } from "../../../../src/index.js";
 import type { LibraryPage } from "../../../support/page.js";

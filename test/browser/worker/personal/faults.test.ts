@@ -1,11 +1,11 @@
-// What can go wrong while somebody teaches: crashes, no space, a hostile file, a newer model, a lost key. Nothing is lost, and errors say what to do.
+// Personal models when tabs crash, space runs out, keys are lost or the model is updated: nothing is lost, and errors say what to do.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext } from "playwright";
 import { ROOT } from "../../../../scripts/checks/paths.js";
 import { launchChromium } from "../../../support/chromium.js";
-import { crash } from "../../../support/crash.js";
+import { crash, prepareCrash } from "../../../support/crash.js";
 import { test as base, expect } from "../../../support/fixtures.js";
 import type { ServerOptions } from "../../../support/server.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
@@ -84,16 +84,17 @@ test("what was taught cannot be read on the disk, and its key is gone from it on
   }
 });
 
-test("a tab that crashes in the middle of a training loses nothing, and blocks nobody", async ({ page, visit }) => {
+test("a tab that crashes during a training loses nothing, and blocks no other tab", async ({ page, visit }) => {
   const store = await open(page);
   await teach(page, some(0, 16));
   await page.evaluate(() => window.mine.train());
   await teach(page, some(16, 24));
+  const crashNow = await prepareCrash(page);
   const begun = page.evaluate(
     () => new Promise((resolve) => void window.mine.train({ onProgress: resolve }).catch(() => undefined)),
   );
   await begun;
-  await crash(page);
+  await crashNow();
   const next = await visit();
   await open(next, { store });
   expect(await state(next)).toMatchObject({ examples: 72, fresh: 24, version: 1 });
@@ -101,7 +102,7 @@ test("a tab that crashes in the middle of a training loses nothing, and blocks n
   expect((await next.evaluate(() => window.mine.train())).version).toBe(2);
 });
 
-test("a tab that crashes while it teaches keeps all that it was told was kept", async ({ page, visit }) => {
+test("a tab that crashes while it teaches keeps every example that was acknowledged", async ({ page, visit }) => {
   const store = await open(page);
   const ids: string[] = [];
   await page.exposeFunction("isKept", (id: string) => void ids.push(id));
@@ -228,7 +229,7 @@ test("rows that were altered are left out and counted, never read", async ({ pag
   expect(await state(next)).toMatchObject({ examples: 2, unusable: 2 });
 });
 
-test("one tab forgets while another teaches: nothing comes back, and the other is told or begins anew", async ({
+test("one tab forgets while another teaches: nothing comes back, and the other gets an error or starts again", async ({
   page,
   visit,
 }) => {
@@ -243,7 +244,7 @@ test("one tab forgets while another teaches: nothing comes back, and the other i
   expect(await state(page)).toMatchObject({ labels: { seven: 2 }, examples: 2 });
 });
 
-test("what was learned survives an update of the model where inputs were kept, and what is lost is told", async ({
+test("what was learned survives an update of the model where inputs were kept, and the rest is counted as unusable", async ({
   page,
   visit,
 }) => {

@@ -1,4 +1,4 @@
-// What is exported in one browser is imported in another, as it was; a file that was altered or made up changes nothing.
+// What one browser exports, another imports unchanged; an altered or made-up file changes nothing.
 import type { Page } from "playwright";
 import { fromFile, toFile } from "../../../../src/worker/personal/export-format.js";
 import { expect, test } from "../../../support/fixtures.js";

@@ -1,4 +1,4 @@
-// A user's own classes: taught, trained, judged, reverted, moved and forgotten, in a real page with the real worker and database.
+// A user's own classes: taught, trained, evaluated, reverted and forgotten, with the real worker and database.
 import { expect, test } from "../../../support/fixtures.js";
 import { codeOf, digits, NAMES, open, say, state, teach } from "../../../support/teaching.js";
 

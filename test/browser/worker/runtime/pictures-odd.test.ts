@@ -1,4 +1,4 @@
-// Pictures that are easily got wrong: turned, see-through, one pixel, huge, moving, changed meanwhile; and nothing is consumed.
+// Images that are easily read wrong: rotated, transparent, one pixel, huge, animated, changed meanwhile; none is consumed.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "insitu-pictures-"));
-  // The box is the whole input: what is found is the whole picture.
+  // The box is the whole input: what is found is the whole image.
   await makePictureModel(folder, { width: SIZE, height: SIZE, image: { border: [200, 100, 50] } });
   library = await openSharedLibrary({ mounts: { "/models/pictures/": folder } });
 });
@@ -183,7 +183,7 @@ test("what was passed in is still the caller's", async () => {
   expect(left).toEqual([640, 20, 640, 640 * 480 * 4]);
 });
 
-test("the caller may draw the next picture at once", async () => {
+test("the caller may draw the next image at once", async () => {
   const all = await library.page.evaluate(async () => {
     const canvas = window.paint(640, 640);
     const context = canvas.getContext("2d") as CanvasRenderingContext2D;

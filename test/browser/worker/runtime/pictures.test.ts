@@ -1,4 +1,4 @@
-// Whatever holds a picture, the model reads the same pixels of it, and boxes are in the pixels of what the caller passed.
+// Every kind of image input gives the model the same pixels, and boxes in the pixels of the input.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ interface Seen {
   pixels: number[];
 }
 
-/** Predicts each kind of a picture of this size twice, since the second may come from recycled memory; and what is right. */
+/** Predicts each kind of image of this size twice, since the second may come from recycled memory; and what is right. */
 function see(fit: ImageSpec["fit"], width: number, height: number) {
   return library.page.evaluate(
     async ([url, across, down, size, at, border]) => {
@@ -69,7 +69,7 @@ function see(fit: ImageSpec["fit"], width: number, height: number) {
   );
 }
 
-/** Where `BOX` lies in the picture. */
+/** Where `BOX` lies in the image. */
 function expectedBox(fit: ImageSpec["fit"], width: number, height: number): BoundingBox {
   const [x, y, across, down] = placed(fit, SIZE, width, height);
   const [left, top, right, bottom] = BOX;

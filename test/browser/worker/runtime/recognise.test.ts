@@ -1,4 +1,4 @@
-// The real models on real photos and digits: right, and the same on every backend.
+// The real models on photos and digits: correct, and the same on every backend.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { heldOut } from "../../../../models/digits/data.js";
 import manifest from "../../../../models/digits/package/insitu.json" with { type: "json" };
@@ -100,7 +100,7 @@ describe("objects", () => {
     expect(Object.values(phases).reduce((a, b) => a + b, 0)).toBeCloseTo(total, 1);
   });
 
-  test("every way to pass a picture gives the same cat, and consumes nothing", async () => {
+  test("every way to pass an image gives the same cat, and consumes nothing", async () => {
     const boxes = await library.page.evaluate(async () => {
       const client = window.insitu.createClient({ backends: ["wasm"] });
       const model = await client.load("/models/objects/", { task: "detection" });
@@ -166,7 +166,7 @@ describe("digits", () => {
 });
 
 describe("choosing a backend", () => {
-  test("a software GPU never beats wasm by default, and is told", async () => {
+  test("a software GPU is not chosen by default, and the reason is given", async () => {
     const info = await library.page.evaluate(async () => {
       const client = window.insitu.createClient();
       const { backends } = await client.capabilities();

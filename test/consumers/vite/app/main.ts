@@ -1,4 +1,4 @@
-// A stranger's use of insitu, with nothing configured: loads a package and offers to read a digit.
+// An app that uses insitu without any configuration: loads a package and reads a digit.
 import { type ClassScore, createClient } from "insitu";
 
 declare global {

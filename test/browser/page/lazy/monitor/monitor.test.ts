@@ -1,4 +1,4 @@
-// Feedback meets what was predicted, now or in a later visit, and the model is judged by it, in a real page with a real IndexedDB.
+// Feedback on predictions of this visit or an earlier one, and the accuracy computed from it, with a real IndexedDB.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
@@ -29,7 +29,7 @@ async function open(
   return store;
 }
 
-/** Predicts pictures that differ; answers their ids and classes. */
+/** Predicts images that differ; returns their ids and classes. */
 const predict = (on: Page, times: number) =>
   on.evaluate(async (n) => {
     const made: { id: string; index: number; score: number }[] = [];
@@ -63,7 +63,7 @@ test("the figures of the monitor are those of what was predicted and said", asyn
   expect(version?.estimate?.accuracy).toBeCloseTo(made.reduce((sum, { score }) => sum + score, 0) / 30, 6);
 });
 
-test("the same feedback again changes nothing, another replaces it, and one for nothing is told", async ({
+test("repeated feedback changes nothing, other feedback replaces it, and feedback without a prediction is reported", async ({
   page,
   receiver,
 }) => {

@@ -1,4 +1,4 @@
-// A personal model trains by itself: when there are enough new examples, when it grows old, when feedback says that it got worse.
+// A personal model is retrained by its triggers: enough new examples, age, and feedback that shows a lower accuracy.
 import type { Page } from "playwright";
 import { expect, test } from "../../../../support/fixtures.js";
 import { digits, open, say, state, teach } from "../../../../support/teaching.js";

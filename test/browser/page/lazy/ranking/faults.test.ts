@@ -1,4 +1,4 @@
-// A personal order under what happens to pages: a crash, a user who does not agree, everything forgotten at once, another model's file.
+// A personal order when a tab crashes, consent is denied, everything is forgotten, or a file of another model is imported.
 import type { Page } from "playwright";
 import { catalogue } from "../../../../../models/ranker/catalogue.js";
 import { crash } from "../../../../support/crash.js";
@@ -31,7 +31,7 @@ const click = (on: Page, ids: string[]) =>
   );
 const likes = western.slice(0, 5).map(({ id }) => id);
 
-test("what was recorded outlives a crash of the tab, and gives the same order", async ({ page, visit }) => {
+test("recorded events survive a crash of the tab, and give the same order", async ({ page, visit }) => {
   expect(western.length).toBeGreaterThan(5);
   const store = await open(page);
   const before = await first(page);
@@ -76,7 +76,7 @@ test("without consent nothing is recorded", async ({ page }) => {
   expect(await page.evaluate(() => window.order.events())).toEqual([]);
 });
 
-test("a file that is none is refused, and the order stays", async ({ page }) => {
+test("a file of another format is refused, and the order stays", async ({ page }) => {
   await open(page);
   await click(page, likes);
   const before = await first(page);

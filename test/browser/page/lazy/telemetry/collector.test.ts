@@ -1,4 +1,4 @@
-// Pages and the real collector, both of which die: each prediction is counted once, and what was acknowledged is there.
+// Pages and the real collector are killed at any time: each prediction is counted once, and no acknowledged record is lost.
 import type { Page } from "playwright";
 import { afterAll, beforeAll } from "vitest";
 import { end, type Running, startCommand, temporaryFolder } from "../../../../../collector/test/support/run.js";

@@ -1,4 +1,4 @@
-// A thousand held-out digits with their labels: page, collector and dashboard agree on the accuracy, and with the training.
+// 1,000 held-out digits with their labels: page, collector, dashboard and training agree on the accuracy.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Collector, startCollector } from "../../../../../collector/src/index.js";
 import type { Report } from "../../../../../collector/src/report-types.js";
@@ -14,7 +14,7 @@ let collector: Collector;
 const folder = temporaryFolder();
 
 beforeAll(async () => {
-  // What one page alone sends is shown: nobody else is to be protected here.
+  // The records of a single page are shown: there is no other page to protect.
   collector = await startCollector({ port: 0, data: `${folder.path}/telemetry.db`, minBatches: 1 });
   library = await openSharedLibrary();
 });

@@ -1,9 +1,9 @@
-// Whatever happens to network, collector and page: what was recorded arrives once, or is counted as dropped.
+// Whatever fails, network, collector or page: each record arrives once or is counted as dropped.
 import { crash } from "../../../../support/crash.js";
 import { expect, test } from "../../../../support/fixtures.js";
 import { expectOnce, flush, open, predict, settled, stats } from "../../../../support/telemetry-page.js";
 
-test("without faults each prediction arrives once, with its class only where the page asks for it", async ({
+test("without faults each prediction arrives once, without its class unless the page asks for it", async ({
   page,
   receiver,
 }) => {
@@ -18,7 +18,7 @@ test("without faults each prediction arrives once, with its class only where the
   expect(receiver.received.some(({ headers }) => headers["content-encoding"] === "gzip")).toBe(true);
 });
 
-test("a network that goes and comes back costs nothing", async ({ page, receiver, library }) => {
+test("a network that fails and returns loses no record", async ({ page, receiver, library }) => {
   await open(page, receiver);
   await predict(page, 20);
   await library.chromium.context.setOffline(true);
@@ -42,7 +42,7 @@ test.for([
   ],
   ["502", { status: 502 }],
 ] as const)(
-  "a storm of %s ends with all of it there, one request at a time",
+  "after several answers of %s all records arrive, one request at a time",
   async ([_name, reply], { page, receiver }) => {
     let open_ = 0;
     receiver.reply = (_request, number) => {
@@ -134,7 +134,7 @@ test.for([
   else expect(receiver.received.every(({ headers }) => headers["content-type"] === "text/plain")).toBe(true);
 });
 
-test("a page that crashes has handed the browser what it had", async ({ page, receiver }) => {
+test("a page that crashes has handed its records to the browser", async ({ page, receiver }) => {
   await open(page, receiver, { flushInterval: 600_000 });
   await predict(page, 20);
   // New records are handed over once a second.
@@ -144,7 +144,7 @@ test("a page that crashes has handed the browser what it had", async ({ page, re
   expectOnce(receiver, 20);
 });
 
-test("what the browser was handed and what is sent later are never the same", async ({ page, receiver }) => {
+test("records handed to the browser are not sent again later", async ({ page, receiver }) => {
   await open(page, receiver, { flushInterval: 600_000 });
   for (let round = 0; round < 4; round += 1) {
     await predict(page, 5);
@@ -169,7 +169,7 @@ test("a collector that hangs costs no prediction, and the memory stays bounded",
   expect(receiver.received.length).toBeLessThan(10);
 });
 
-test("an extension that blocks is met with silence", async ({ page, receiver }) => {
+test("after three blocked requests, no more are sent", async ({ page, receiver }) => {
   await page.route(`${receiver.url}/**`, (route) => route.abort("blockedbyclient"));
   const requests: string[] = [];
   page.on("request", (request) => request.url().startsWith(receiver.url) && requests.push(request.url()));

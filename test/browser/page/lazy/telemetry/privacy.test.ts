@@ -1,4 +1,4 @@
-// What leaves the page, and what never does: no secret, nothing without consent, and what the page's own code forbids.
+// What leaves the page: no secret, nothing without consent, and only what the page's own hooks allow.
 import { expect, test } from "../../../../support/fixtures.js";
 import { expectOnce, flush, open, predict, settled } from "../../../../support/telemetry-page.js";
 
@@ -48,7 +48,7 @@ test("no secret is in any byte that is sent", async ({ visit, receiver }) => {
       ).not.toContain(each);
 });
 
-test("a collector of the page's own origin is not told the page's address either", async ({
+test("a collector of the page's own origin does not receive the page's address either", async ({
   visit,
   receiver,
   library,

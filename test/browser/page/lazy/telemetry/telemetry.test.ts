@@ -1,4 +1,4 @@
-// Telemetry end to end: what a page predicts is what the real collector counts, and without an endpoint nothing is sent.
+// Telemetry end to end: the real collector counts what a page predicts, and without an endpoint nothing is sent.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What goes wrong in the worker, and what holds the page, is told to the collector by its own figure.
+// Faults of the worker and long tasks of the page are reported to the collector as metrics.
 
 import type { Page } from "playwright";
 import { expect, test } from "../../../../support/fixtures.js";
@@ -50,7 +50,7 @@ async function arrived(page: Page, receiver: Receiver, metric: string): Promise<
   return found();
 }
 
-test("a model that leaves its backend", async ({ page, receiver }) => {
+test("a model that changes its backend", async ({ page, receiver }) => {
   await open(page, receiver);
   await rig(page, "computeNaN");
   expect(await predict(page)).toBe("output_invalid");
@@ -83,7 +83,7 @@ test("a task that holds the page while it waits for a prediction", async ({ page
     await new Promise((resolve) => setTimeout(resolve));
     hold(150);
     await predicting;
-    // The browser tells of a task when it is over.
+    // The browser reports a task when it is over.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const next = window.model.predict(new Float32Array(784).fill(0.5));
     await new Promise((resolve) => setTimeout(resolve));

@@ -1,4 +1,4 @@
-// A download that breaks off goes on where it broke, whatever the host makes of ranges, and never ends in a wrong model.
+// An interrupted download is resumed where it stopped, whatever the host does with ranges, and never gives a wrong model.
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -19,7 +19,7 @@ const sent = () => weights().reduce((sum, request) => sum + request.sent, 0);
 /** Requests for the part that was asked for first. */
 const firstPart = () => weights().filter(({ range }) => range?.endsWith(`-${4 * TABLE_BYTES - 1}`));
 
-/** Loads from a host that hangs up when it has sent `bytes` of its first answer, and `chunks` of the package are stored. */
+/** Loads from a host that hangs up when it has sent `bytes` of its first response, and `chunks` of the package are stored. */
 async function loadWithCut(bytes: number, chunks: number, loading: Loading = {}): Promise<Outcome> {
   delivery.fail("weights.bin", [{ kind: "stall", bytes }]);
   const loaded = delivery.load(loading);
@@ -79,7 +79,7 @@ test("a tab that is closed in the middle leaves its verified chunks to the next"
   expect(delivery.asked()).toEqual([]);
 });
 
-/** A host whose every answer has another ETag, as when a file is published anew, or from several machines. */
+/** A host that sends another ETag with each response, as when a file is published anew, or from several machines. */
 function renewEtags(): void {
   let count = 0;
   delivery.server.manners.etag = () => `"edition ${++count}"`;

@@ -1,4 +1,4 @@
-// A host that stands still, asks for time or has trouble is waited for within limits, and never hung on.
+// A host that stalls, sends Retry-After or fails is waited for within limits.
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -23,7 +23,7 @@ beforeAll(async () => {
   idleTab.on("request", (request) => void askedByIdle.push(request.url()));
   stalled = delivery.load({ ...idle, page: idleTab });
   await vi.waitFor(() => expect(askedByIdle.filter((url) => url.includes("table_"))).toHaveLength(3), 10_000);
-  // The host has begun its answers before the tests change how it answers.
+  // The host has begun its responses before the tests change how it responds.
   await vi.waitFor(() => expect(delivery.server.requests.filter(({ sent }) => sent === 1000)).toHaveLength(1), 5000);
 });
 
@@ -105,7 +105,7 @@ test.each([429, 500, 503])("HTTP %i for good ends after four tries in some two s
   expect(await delivery.load()).toMatchObject({ code: "", answer: ANSWER });
 });
 
-test("a host that wants an hour is not waited for, and the caller is told", async () => {
+test("a host that asks for an hour is not waited for, and the error says so", async () => {
   delivery.fail("insitu.json", { kind: "status", status: 503, retryAfter: "3600" });
   const { code, data, ms } = await delivery.load();
   expect(code).toBe("http_5xx");

@@ -1,4 +1,4 @@
-// The store: streamed with exact progress, verified, all or nothing, and the second load asks the network for nothing.
+// The store: streamed with exact progress, verified, all or nothing; the second load makes no request.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import manifest from "../../../../../models/digits/package/insitu.json" with { type: "json" };
 import type { LoadProgress } from "../../../../../src/shared/types/model.js";
@@ -110,7 +110,7 @@ test("two clients that load at once fetch the package once", async () => {
   expect(asked()).toHaveLength(1 + manifest.files.length);
 });
 
-test("a full origin still predicts, says why nothing was kept, and leaves no half package", async () => {
+test("a full origin still predicts, reports why nothing was stored, and leaves no partial package", async () => {
   const session = await library.chromium.context.newCDPSession(library.page);
   await session.send("Storage.overrideQuotaForOrigin", { origin: library.server.url, quotaSize: 1000 });
   try {
@@ -124,7 +124,7 @@ test("a full origin still predicts, says why nothing was kept, and leaves no hal
   expect((await load()).source).toBe("cache");
 });
 
-test("a budget that the package exceeds is told, and the model runs", async () => {
+test("a budget that the package exceeds is a store error, and the model runs", async () => {
   expect(await load({ storage: { maxBytes: 1000 } })).toMatchObject({
     source: "network",
     storeError: { code: "storage_quota" },

@@ -1,4 +1,4 @@
-// A connection to the database that is lost at any point of a load: opened again where that helps, and memory where not.
+// A database connection that is lost at any point of a load is opened again, or memory is used.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";
@@ -135,7 +135,7 @@ test.each(WAYS)(
   },
 );
 
-test("a database that the browser clears while it is open is told as a reset, and made again", async () => {
+test("a database that the browser clears while it is open is reported as a reset, and created again", async () => {
   await startClient(page);
   await load(page, "/a/");
   const session = await visitor.newCDPSession(page);

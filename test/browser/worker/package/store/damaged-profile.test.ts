@@ -1,4 +1,4 @@
-// What a killed browser and a damaged disk leave of the store: repaired where it can be, told, and never a wrong prediction.
+// The store after a killed browser or disk damage: repaired where possible, reported, and never a wrong prediction.
 import {
   cpSync,
   mkdtempSync,

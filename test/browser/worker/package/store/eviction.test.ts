@@ -1,4 +1,4 @@
-// What goes when space is short, by the library's own budget and by the browser's quota, and what never does.
+// What is evicted when space is short, by the library's budget and by the browser's quota, and what never is.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ClientOptions, StoreEvent } from "../../../../../src/index.js";
@@ -99,7 +99,7 @@ test("pinned packages are never evicted; what does not fit beside them runs, and
   expect(await names()).toEqual(["a", "c"]);
 });
 
-test("a package over the whole budget evicts nothing for nothing", async () => {
+test("a package over the whole budget evicts nothing", async () => {
   await startClient(page, { storage: { maxBytes: 3 * TABLE } });
   await load(page, "/a/");
   await site.publish("/large/", LARGE);
@@ -122,7 +122,7 @@ test("an origin without room predicts, keeps no part of the package, and says th
   expect(await ask(page, "list")).toEqual([]);
   expect(await storedChunks(page)).toEqual([]);
   expect(await ask(page, "usage")).toMatchObject({ bytes: 0, packages: 0, available: true });
-  // As much room as the browser has: the same client keeps it now.
+  // As much space as the browser has: the same client stores it now.
   await setQuota(200e6);
   expect((await loadFresh(page, "/large/")).storeError).toBeUndefined();
   expect(await loadFresh(page, "/large/")).toMatchObject({ source: "cache", sum: sumOf(LARGE.tables) });

@@ -1,4 +1,4 @@
-// IndexedDB that fails in every way that browsers are known for: the model runs, the reason is told once, and what heals is used.
+// IndexedDB that fails in the ways browsers are known for: the model runs, and the reason is reported once.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";
@@ -55,7 +55,7 @@ beforeEach(async () => {
 
 const unavailable = async () => (await eventsOf(page)).filter(({ type }) => type === "unavailable");
 
-/** Loads both packages, asks for usage, and expects one word of why nothing is kept. */
+/** Loads both packages, asks for usage, and expects one event that says why nothing is stored. */
 async function expectMemory(message: RegExp, worker?: string): Promise<number> {
   await startClient(page, { worker });
   const started = performance.now();
@@ -105,7 +105,7 @@ test("a library whose database an older tab holds open runs from memory, and kee
   expect(await loadFresh(page, "/a/")).toEqual(FROM_CACHE);
 });
 
-/** Opens the database as another version of the library would; answers the milliseconds that it took. */
+/** Opens the database as another version of the library would; returns the milliseconds that it took. */
 async function openAs(version: number, keepOpen: boolean): Promise<number> {
   const other = await visitor.newPage();
   await other.goto(site.server.url);
@@ -137,7 +137,7 @@ test("an open database gives way to a newer version in another tab, and its mode
   expect(await unavailable()).toHaveLength(1);
 });
 
-test("a database of a newer version is left as it is, and the page is told to reload", async () => {
+test("a database of a newer version is left as it is, and the error says to reload", async () => {
   await openAs(5, false);
   expect(await expectMemory(/newer version.*Reload/)).toBeLessThan(5_000);
   const stores = await page.evaluate(async () => {

@@ -1,4 +1,4 @@
-// Every call of the platform that a load makes fails once: the old version runs or the new one, and the next load works.
+// Each call of the platform that a load makes fails once: the old or the new version runs, and the next load works.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hangs, nameOf, pointsOf, SCENARIOS, table, violations } from "../../../../support/fault-cases.js";
 import type { Outcome, Point, Scenario } from "../../../../support/fault-page.js";

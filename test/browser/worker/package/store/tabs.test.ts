@@ -1,4 +1,4 @@
-// Tabs that share a store: one downloads while the others wait, a tab that dies passes its turn on, and none disturbs another.
+// Tabs that share a store: one downloads while the others wait, and the next one takes over from a tab that dies.
 import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";

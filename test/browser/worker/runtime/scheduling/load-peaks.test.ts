@@ -1,4 +1,4 @@
-// Many predictions: at once on a slow machine, together in batches, by several workers, and so many that a leak would show.
+// Many predictions: at once on a slow machine, in batches, on several workers, and enough to show a leak.
 import { afterEach, expect, test } from "vitest";
 import type { ClientOptions } from "../../../../../src/index.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
@@ -127,7 +127,7 @@ test("10,000 predictions leave no tensor and under 5 MB behind", async () => {
   expect(after.bytes - before.bytes).toBeLessThan(5e6);
 });
 
-test("a worker that holds much memory in vain is replaced once it is idle, and its models go on", async () => {
+test("a worker that uses under half of its memory is replaced when idle, and its models go on", async () => {
   await open({ memory: { maxBytes: 40e6 } });
   const before = library.page.workers();
   const answers = await library.page.evaluate(async () => {

@@ -1,4 +1,4 @@
-// A page that crashed twice while a backend was at work is opened on another one; a page that was left is not held against it.
+// After two crashes while a backend was working, the model opens on another one; leaving the page does not count.
 import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";

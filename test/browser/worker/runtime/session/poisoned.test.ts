@@ -1,4 +1,4 @@
-// A package whose hashes are right and whose numbers are wrong: its self-test keeps it from running.
+// A package with correct hashes and wrong numbers: its self-test prevents it from running.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What Node recorded as right is what each backend of a real browser computes: else a self-test would refuse backends that are fine.
+// Each backend of a real browser computes what Node recorded; otherwise a self-test would refuse working backends.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { readSelfTests } from "../../../../../src/cli/self-tests.js";
 import { verifyPackage } from "../../../../../src/cli/verify.js";

@@ -1,4 +1,4 @@
-// On WebGPU the GPU itself prepares pictures: the numbers are the mean of the picture's pixels, and nothing stays behind.
+// WebGPU prepares images on the GPU: the numbers are the mean of the image's pixels, and no memory stays behind.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ beforeEach(async () => {
   await library.page.addScriptTag({ content: SCENE });
 });
 
-/** The input's numbers for each kind of picture. */
+/** The input's numbers for each kind of image. */
 function feed(model: string, backend: "webgpu" | "cpu", width: number, height: number) {
   return library.page.evaluate(
     async ([name, use, across, down]) => {
@@ -78,7 +78,7 @@ test.each(FITS.flatMap((fit) => [[fit, 1920, 1080] as const, [fit, 301, 777] as 
   },
 );
 
-test("a picture smaller than the input is made larger as on the CPU", async () => {
+test("an image smaller than the input is enlarged as on the CPU", async () => {
   const [gpu, cpu] = [await feed("contain", "webgpu", 31, 17), await feed("contain", "cpu", 31, 17)];
   for (const [kind, pixels] of Object.entries(gpu))
     expect(meanError(pixels, cpu[kind] as number[]), kind).toBeLessThan(2);
@@ -94,7 +94,7 @@ test.each([
     expect(meanError(pixels, cpu[kind] as number[]), kind).toBeLessThan(tolerance / 10);
 });
 
-test("predictions at the same time, and of pictures beyond the GPU's textures", async () => {
+test("predictions at the same time, and of images beyond the GPU's texture size", async () => {
   const { same, wide } = await library.page.evaluate(async () => {
     const client = window.insitu.createClient({ backends: ["webgpu"] });
     const model = await client.load("/models/contain/");

@@ -1,4 +1,4 @@
-// Weights that are stored as float16 or in one byte are the same numbers on every backend, decoded by the platform where it can.
+// Weights stored as float16 or in one byte are the same numbers on every backend.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

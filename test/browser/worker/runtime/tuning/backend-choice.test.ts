@@ -1,4 +1,4 @@
-// Which backend a model runs on: measured once, remembered, measured anew where the browser changed, and told with its reasons.
+// Which backend a model runs on: measured once, remembered, measured again when the browser changed, with reasons.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -3,36 +3,36 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
-import { films } from "./demo/server/films.js";
-import { heldOutDigits } from "./demo/server/held-out.js";
-import { site } from "./demo/server/site.js";
-import { wasm } from "./demo/server/wasm.js";
+import { films } from "./server/films.js";
+import { heldOutDigits } from "./server/held-out.js";
+import { site } from "./server/site.js";
+import { wasm } from "./server/wasm.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const { version } = JSON.parse(readFileSync(here("package.json"), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(here("../package.json"), "utf8")) as { version: string };
 
 // insitu's worker has tfjs inside and is over a megabyte before compression; Workbox would skip it above 2 MiB.
 const LARGEST_KEPT_BYTES = 4 * 1024 * 1024;
 
 export default defineConfig({
-  root: here("demo"),
+  root: here("."),
   // The page has one address; any other is a 404, never the page again (a model file that is missing must be told so).
   appType: "mpa",
   define: { __VERSION__: JSON.stringify(version) },
   // The built library, as users get it.
-  resolve: { alias: { insitu: here("dist/index.js") } },
-  server: { fs: { allow: [here(".")] } },
+  resolve: { alias: { insitu: here("../dist/index.js") } },
+  server: { fs: { allow: [here("..")] } },
   build: {
-    outDir: here("demo/dist"),
+    outDir: here("dist"),
     emptyOutDir: true,
     target: "es2022",
-    rolldownOptions: { input: ["index", "teach", "for-you"].map((page) => here(`demo/${page}.html`)) },
+    rolldownOptions: { input: ["index", "teach", "for-you"].map((page) => here(`${page}.html`)) },
   },
   plugins: [
-    site({ models: here("models") }),
+    site({ models: here("../models") }),
     heldOutDigits(),
     films(),
-    wasm({ from: here("dist/wasm"), to: "insitu/wasm" }),
+    wasm({ from: here("../dist/wasm"), to: "insitu/wasm" }),
     VitePWA({
       registerType: "autoUpdate",
       injectRegister: null,

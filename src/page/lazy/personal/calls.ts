@@ -1,0 +1,64 @@
+// The calls of a personal model from the page to the worker.
+import { InsituError } from "../../../shared/errors.js";
+import type { PersonalArguments, PersonalMethod, PersonalResult, WireInput } from "../../../shared/protocol.js";
+import type { TrainingProgress } from "../../../shared/types/personal.js";
+import type { PredictInput } from "../../api-types.js";
+
+/** The arguments as the page has them: an input is converted for the worker when the call is sent. */
+export type PersonalCallArguments<M extends PersonalMethod> = {
+  [K in keyof PersonalArguments<M>]: PersonalArguments<M>[K] extends WireInput ? PredictInput : PersonalArguments<M>[K];
+};
+
+export interface PersonalCallOptions {
+  signal?: AbortSignal;
+  timeout: number;
+  /** Names the call in error messages. */
+  what: string;
+  onTraining?: (progress: TrainingProgress) => void;
+}
+
+/** Sends a call to a worker that has the base model. */
+export type SendPersonal = <M extends PersonalMethod>(
+  method: M,
+  args: PersonalCallArguments<M>,
+  options: PersonalCallOptions,
+) => Promise<PersonalResult<M>>;
+
+/** As {@link SendPersonal}, with the options that every call needs. */
+export type PersonalCall = <M extends PersonalMethod>(
+  method: M,
+  args: PersonalCallArguments<M>,
+  options?: Partial<PersonalCallOptions>,
+) => Promise<PersonalResult<M>>;
+
+/** Each method's entry in the page: how error messages name the call. The compiler demands one for a method that is added to the protocol. */
+const CALL_NAMES: Record<PersonalMethod, string> = {
+  state: "Reading the state of",
+  addExample: "Adding an example to",
+  examples: "Listing the examples of",
+  kept: "Reading an example of",
+  remove: "Removing examples of",
+  train: "Training",
+  predict: "The prediction of",
+  evaluate: "Evaluating",
+  versions: "Listing the versions of",
+  revert: "Reverting",
+  export: "Exporting",
+  import: "Importing into",
+  forget: "Forgetting",
+};
+
+// Ends calls that hang; reading and decrypting ten thousand examples takes seconds.
+export const CALL_MS = 60_000;
+
+/** @param isDisposed - Once it returns true every call except `forget` rejects with `disposed`. */
+export function createPersonalCall(name: string, send: SendPersonal, isDisposed: () => boolean): PersonalCall {
+  return async (method, args, options) => {
+    if (isDisposed() && method !== "forget") throw disposedError(name);
+    return send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, ...options });
+  };
+}
+
+export function disposedError(name: string): InsituError {
+  return new InsituError("disposed", `The personal model ${name} was disposed; open it again with model.personalize.`);
+}
