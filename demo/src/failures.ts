@@ -8,13 +8,12 @@ const OTHER_BACKEND = "Choose another backend at the top of the page.";
 const PUBLISHER = "Reloading does not help: the publisher of the model must correct it.";
 const FREE_SPACE = "Free some space on this device. Until then the model is downloaded on every visit.";
 
-const ADVICE: Record<InsituError["code"] | "insecure_context", string> = {
+const ADVICE: Record<InsituError["code"], string> = {
   timeout: "Try again. If it happens again, choose another backend.",
   aborted: "Start it again.",
   disposed: "The page closed the model. Reload the page.",
   disabled: "This page does not use the feature. Nothing can be done here.",
   consent_denied: "Allow this page to learn first.",
-  insecure_context: "Open the page by https or on localhost.",
   overloaded: "Wait until the previous pictures are done.",
   device_lost: OTHER_BACKEND,
   out_of_memory: "Close other tabs, or choose a smaller picture.",
@@ -34,6 +33,7 @@ const ADVICE: Record<InsituError["code"] | "insecure_context", string> = {
   storage_quota: FREE_SPACE,
   storage_unavailable: "Leave private browsing, or allow this site to store data.",
   storage_corrupt: "Clear this site's data, then reload the page.",
+  insecure_context: "Open this page by https or on localhost.",
   csp_blocked: "The page's Content-Security-Policy must allow the worker and WebAssembly.",
   unknown: RELOAD,
 };

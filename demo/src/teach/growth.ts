@@ -31,7 +31,7 @@ export function growthChart(versions: PersonalVersion[], active: number): SVGEle
   svg.append(...grid());
   if (!last) {
     const hint = "Add four pictures of a class, then train.";
-    svg.append(shape("text", { x: WIDTH / 2, y: HEIGHT / 2 - 8, class: "tick middle" }, hint));
+    svg.append(shape("text", { x: WIDTH / 2, y: y(0.75) + 4, class: "tick middle" }, hint));
     return svg;
   }
   svg.append(...curve(points));
