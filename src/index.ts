@@ -88,6 +88,7 @@ export type {
   LoadProgress,
   ModelInfo,
   ModelRef,
+  PackageRequestOptions,
   Prediction,
   PredictionTimings,
   PredictionValues,

@@ -44,7 +44,7 @@ function judgeVersion(outcomes: Outcome[], now: number): MonitoredVersion {
   };
 }
 
-export const isRight = ({ truth }: Judged) => truth.score >= 0.5;
+const isRight = ({ truth }: Judged) => truth.score >= 0.5;
 
 function windowOf(judged: Judged[]): MonitorWindow {
   const labelled = judged.length;
