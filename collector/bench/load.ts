@@ -29,7 +29,9 @@ function body(): string {
   const attribute = (key: string, value: object) => ({ key, value });
   const text = (stringValue: string) => ({ stringValue });
   const logRecords = Array.from({ length: BATCH }, () => ({
-    ...{ timeUnixNano: `${Date.now()}000000`, severityNumber: 9, eventName: "ml.prediction" },
+    timeUnixNano: `${Date.now()}000000`,
+    severityNumber: 9,
+    eventName: "ml.prediction",
     attributes: [
       attribute("ml.prediction.id", text(Math.random().toString(16).slice(2).padEnd(32, "0"))),
       attribute("ml.model.name", text("digits")),

@@ -73,13 +73,13 @@ function keyOf({ model, version, arm }: Accuracy): string {
 }
 
 function rowOf({ model, version, arm, labelled, correct, accuracy, low, high, brier, estimate }: Accuracy) {
-  const judged = labelled > 0 && accuracy !== null;
+  const hasAccuracy = labelled > 0 && accuracy !== null;
   return [
     ...[model, version, arm],
     { text: count(labelled), value: labelled },
     { text: count(correct), value: correct },
-    judged ? { text: percent(accuracy), value: accuracy } : NONE,
-    judged ? { text: interval(low, high), value: low } : NONE,
+    hasAccuracy ? { text: percent(accuracy), value: accuracy } : NONE,
+    hasAccuracy ? { text: interval(low, high), value: low } : NONE,
     brier === null ? NONE : { text: brier.toFixed(3), value: brier },
     estimate ? { text: percent(estimate.accuracy), value: estimate.accuracy } : NONE,
     estimate ? { text: percent(Z * estimate.standardError), value: estimate.standardError } : NONE,
@@ -123,7 +123,11 @@ function chartOf(from: number, windows: Windows, estimate: Accuracy["estimate"],
       spread(grid, known, ({ low }) => low, null),
     ),
     {
-      ...{ key: "labels", label: "labelled, with 95 % interval", paint: { series: 0 }, kind: "line", dash: "solid" },
+      key: "labels",
+      label: "labelled, with 95 % interval",
+      paint: { series: 0 },
+      kind: "line",
+      dash: "solid",
       values: spread(grid, known, ({ correct, labelled }) => correct / labelled, null),
       tell: (index) => {
         const at = byIndex.get(index);
@@ -140,13 +144,11 @@ function chartOf(from: number, windows: Windows, estimate: Accuracy["estimate"],
       edge("estimate high", level(estimate.accuracy + half)),
       edge("estimate low", level(estimate.accuracy - half)),
       {
-        ...{
-          key: "estimate",
-          label: "estimate without labels, whole range",
-          paint: { quiet: true },
-          kind: "line",
-          dash: "dashed",
-        },
+        key: "estimate",
+        label: "estimate without labels, whole range",
+        paint: { quiet: true },
+        kind: "line",
+        dash: "dashed",
         values: level(estimate.accuracy),
         tell: () => `${percent(estimate.accuracy)} ± ${percent(half)}`,
       },
@@ -154,7 +156,12 @@ function chartOf(from: number, windows: Windows, estimate: Accuracy["estimate"],
     bands.push({ upper: 3, lower: 4, quiet: true });
   }
   return {
-    ...{ from, to, step, times: grid.times, lines, bands },
+    from,
+    to,
+    step,
+    times: grid.times,
+    lines,
+    bands,
     range: [floor, 1],
     format: percent,
     axis: (value) => `${short(value * 100)} %`,

@@ -2,15 +2,15 @@
 import type { Report } from "../src/report-types.js";
 import { type View, windowOf } from "./view.js";
 
-export type Answer =
+export type ReportResult =
   | { kind: "report"; report: Report }
   | { kind: "token"; message: string }
   | { kind: "failed"; message: string; advice: string };
 
-// Longer than any query takes on a healthy collector; after that, waiting helps nobody.
+// Longer than any query takes on a healthy collector.
 const PATIENCE_MS = 15_000;
 
-export async function askReport(view: View, token: string | null, stop: AbortSignal): Promise<Answer> {
+export async function fetchReport(view: View, token: string | null, stop: AbortSignal): Promise<ReportResult> {
   const { from, to, step } = windowOf(view, Date.now());
   const url = new URL("../v1/report", document.baseURI);
   url.search = new URLSearchParams({ from: String(from), to: String(to), step: String(step) }).toString();
@@ -27,7 +27,7 @@ export async function askReport(view: View, token: string | null, stop: AbortSig
   } catch {
     return {
       kind: "failed",
-      message: `The collector at ${location.host} does not answer.`,
+      message: `The collector at ${location.host} does not respond.`,
       advice: "See whether it runs and whether this device is online.",
     };
   }
@@ -37,9 +37,9 @@ export async function askReport(view: View, token: string | null, stop: AbortSig
   return refusal(response.status, messageOf(body));
 }
 
-function refusal(status: number, said: string | undefined): Answer {
-  const message = `The collector answered ${status}${said ? `: ${said}` : "."}`;
-  const failed = (advice: string): Answer => ({ kind: "failed", message, advice });
+function refusal(status: number, reason: string | undefined): ReportResult {
+  const message = `The collector responded with ${status}${reason ? `: ${reason}` : "."}`;
+  const failed = (advice: string): ReportResult => ({ kind: "failed", message, advice });
   if (status === 429) return failed("Too many questions in a short time: close other dashboards.");
   if (status === 404) return failed("This collector is older than its dashboard: update it and start it again.");
   if (status < 400) return failed("That is no report: see what stands between this page and the collector.");

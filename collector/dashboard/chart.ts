@@ -42,7 +42,7 @@ export interface Chart {
 export const DASHES = ["solid", "dashed", "dotted"] as const;
 export type Dash = (typeof DASHES)[number];
 
-/** The first of many get a line; a seventh colour could not be told from the others. */
+/** Only the first of many get a line: a seventh colour would not be distinguishable. */
 export const MOST_LINES = 6;
 
 /** Colour and dash change together, so that neither is needed to tell two lines apart. */
@@ -68,7 +68,7 @@ export function placeOf({ times, step }: Chart, index: number): number {
 }
 
 /** What the tooltip and the table say about one line at one step; null: nothing. */
-export function told(chart: Chart, line: Line, index: number): string | null {
+export function textAt(chart: Chart, line: Line, index: number): string | null {
   if (line.kind === "edge") return null;
   if (line.tell) return line.tell(index);
   const value = line.values[index] ?? null;

@@ -1,4 +1,4 @@
-// The colours of lines and bars, in light and dark; a test measures that they can be told apart.
+// The colours of lines and bars, in light and dark; a test measures that they are distinguishable.
 
 export interface Palette {
   /** Things side by side. Chosen by search: 3:1 against the sheet, and apart from each other for every kind of colour vision. */

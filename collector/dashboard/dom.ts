@@ -1,4 +1,4 @@
-// Finds the page's elements and makes small ones, so that the rest speaks of content.
+// Finds the page's elements and creates small ones.
 
 /** The element with this id; throws when the page and the script do not fit each other. */
 export function byId<T extends HTMLElement>(id: string, type: abstract new (...args: never[]) => T): T {

@@ -73,12 +73,12 @@ function contentOf(kind: Kind, report: Report, { widen, clear }: Choices): HTMLE
 }
 
 export function hiddenText({ hidden, minBatches }: Report): string {
-  if (hidden === 0) return `Nothing is hidden: at least ${count(minBatches)} batches speak of each figure.`;
+  if (hidden === 0) return `Nothing is hidden: at least ${count(minBatches)} batches hold data of each figure.`;
   const cells =
     hidden === 1
       ? "1 cell (model × version × arm × backend) is"
       : `${count(hidden)} cells (model × version × arm × backend) are`;
-  return `${cells} hidden: fewer than ${count(minBatches)} batches speak of them, and so few could point at single people.`;
+  return `${cells} hidden: fewer than ${count(minBatches)} batches hold data of them, which could be personal.`;
 }
 
 function button(text: string, act: () => void): HTMLElement {

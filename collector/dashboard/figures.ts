@@ -13,8 +13,8 @@ export interface Figures {
   dropped: number;
   /** Percentiles of several streams have no common percentile, so the tile names the slowest. */
   slowest: Latency | null;
-  /** The version with the most labels. */
-  judged: Accuracy | null;
+  /** The version with the largest number of labels. */
+  bestLabelled: Accuracy | null;
 }
 
 export function figuresOf(report: Report): Figures {
@@ -27,9 +27,9 @@ export function figuresOf(report: Report): Figures {
     errorRate: predictions + errors > 0 ? errors / (predictions + errors) : null,
     fallbacks: sum(report.fallbacks),
     dropped: sum(report.telemetry.dropped),
-    slowest: totals.reduce<Latency | null>((most, one) => (most && most.p95 >= one.p95 ? most : one), null),
-    judged: report.accuracy.reduce<Accuracy | null>(
-      (most, one) => (one.labelled > (most?.labelled ?? 0) ? one : most),
+    slowest: totals.reduce<Latency | null>((max, one) => (max && max.p95 >= one.p95 ? max : one), null),
+    bestLabelled: report.accuracy.reduce<Accuracy | null>(
+      (max, one) => (one.labelled > (max?.labelled ?? 0) ? one : max),
       null,
     ),
   };

@@ -1,7 +1,7 @@
 // The dashboard: asks for a report every few seconds and shows it, or says why it cannot.
 import type { Report } from "../src/report-types.js";
 import { createAccuracy } from "./accuracy.js";
-import { type Answer, askReport } from "./ask.js";
+import { fetchReport, type ReportResult } from "./ask.js";
 import { createControls } from "./controls.js";
 import { byId, make, write } from "./dom.js";
 import { createEmpty, hiddenText } from "./empty.js";
@@ -27,7 +27,7 @@ const content = byId("content", HTMLElement);
 let view = readView(location.search);
 let last: { report: Report; at: number } | null = null;
 let paused = false;
-// Without its token the collector need not be asked again until there is one.
+// Without a token there is no request until one is entered.
 let locked = false;
 
 const tiles = createTiles();
@@ -58,20 +58,20 @@ function look(next: View): void {
 }
 
 async function ask(stop: AbortSignal): Promise<void> {
-  const answer = await askReport(view, readToken(), stop);
+  const result = await fetchReport(view, readToken(), stop);
   if (stop.aborted) return;
   content.setAttribute("aria-busy", "false");
-  take(answer);
+  take(result);
 }
 
-function take(answer: Answer): void {
+function take(result: ReportResult): void {
   forget.hidden = readToken() === null;
-  locked = answer.kind === "token";
-  switch (answer.kind) {
+  locked = result.kind === "token";
+  switch (result.kind) {
     case "report":
-      last = { report: answer.report, at: Date.now() };
+      last = { report: result.report, at: Date.now() };
       alert.hidden = true;
-      controls.offer(answer.report.models, view);
+      controls.offer(result.report.models, view);
       draw();
       tell();
       break;
@@ -80,20 +80,20 @@ function take(answer: Answer): void {
       last = null;
       alert.hidden = true;
       open(prompt.element);
-      prompt.show(answer.message);
+      prompt.show(result.message);
       tell("waiting", "The read token is needed");
       break;
     case "failed":
-      showFailure(answer);
-      tell("failed", last ? `Data of ${time(last.at)}` : "No answer");
+      showFailure(result);
+      tell("failed", last ? `Data of ${time(last.at)}` : "No response");
       break;
     default:
-      answer satisfies never;
+      result satisfies never;
   }
 }
 
 function showFailure({ message, advice }: { message: string; advice: string }): void {
-  const again = isLive(view, Date.now()) && !paused ? "It is asked again every 5 seconds." : "";
+  const again = isLive(view, Date.now()) && !paused ? "The page tries again every 5 seconds." : "";
   const old = last ? `What you see is of ${time(last.at)}.` : "";
   const text = [advice, again, old].filter(Boolean).join(" ");
   // Written anew only when it changed: a screen reader would say it every time.

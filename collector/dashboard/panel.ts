@@ -1,5 +1,5 @@
 // The frame of one plot or table: title with unit, legend, a note, and the same as a table.
-import { type Chart, type Line, swatchOf, told } from "./chart.js";
+import { type Chart, type Line, swatchOf, textAt } from "./chart.js";
 import type { Palette } from "./colours.js";
 import { make, write } from "./dom.js";
 import { moment, NONE } from "./format.js";
@@ -120,7 +120,7 @@ function tableRows(chart: Chart, lines: readonly Line[]) {
   return measured.map((index) => [
     moment(chart.times[index] ?? 0),
     ...lines.map((line) => {
-      const text = told(chart, line, index) ?? NONE;
+      const text = textAt(chart, line, index) ?? NONE;
       const value = line.values[index];
       return typeof value === "number" ? { text, value } : { text };
     }),

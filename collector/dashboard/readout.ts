@@ -1,6 +1,6 @@
 // Says in words what a plot shows under the mouse, the finger or the keyboard's cursor.
 import type uPlot from "uplot";
-import { type Chart, placeOf, swatchOf, told } from "./chart.js";
+import { type Chart, placeOf, swatchOf, textAt } from "./chart.js";
 import { make, write } from "./dom.js";
 import { moment, NONE } from "./format.js";
 
@@ -72,7 +72,7 @@ function target(key: string, index: number | null, length: number): number | nul
 function rowsOf(chart: Chart, index: number) {
   return chart.lines
     .filter(({ kind }) => kind !== "edge")
-    .map((line) => ({ line, text: told(chart, line, index) ?? NONE }));
+    .map((line) => ({ line, text: textAt(chart, line, index) ?? NONE }));
 }
 
 function fill(tip: HTMLElement, chart: Chart, index: number): void {

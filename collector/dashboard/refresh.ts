@@ -1,7 +1,7 @@
 // Repeats a piece of work every few seconds while somebody looks, one at a time.
 
 export interface Refresh {
-  /** At once; what was under way is stopped, since its answer is to an older question. */
+  /** Refreshes at once; cancels the request in flight, since its filters are out of date. */
   now(): void;
   pause(on: boolean): void;
 }

@@ -70,11 +70,11 @@ function counted(value: number) {
 }
 
 function loadRows({ loads }: Report) {
-  const most = Math.max(...loads.map(({ p95 }) => p95), Number.MIN_VALUE);
+  const max = Math.max(...loads.map(({ p95 }) => p95), Number.MIN_VALUE);
   const sorted = [...loads].sort((a, b) => b.count - a.count);
   return sorted.map((one) => [
     ...[one.model, one.version, words(one.source)],
-    { text: "", bar: one.p50 / most, tail: one.p95 / most },
+    { text: "", bar: one.p50 / max, tail: one.p95 / max },
     { text: duration(one.p50), value: one.p50 },
     { text: duration(one.p95), value: one.p95 },
     counted(one.count),
@@ -82,11 +82,11 @@ function loadRows({ loads }: Report) {
 }
 
 function memoryRows({ memory }: Report) {
-  const most = Math.max(...memory.map(({ max }) => max), Number.MIN_VALUE);
+  const max = Math.max(...memory.map(({ max }) => max), Number.MIN_VALUE);
   const sorted = [...memory].sort((a, b) => b.max - a.max);
   return sorted.map((one) => [
     ...[one.backend, one.kind],
-    { text: "", bar: one.mean / most, tail: one.max / most },
+    { text: "", bar: one.mean / max, tail: one.max / max },
     { text: bytes(one.mean), value: one.mean },
     { text: bytes(one.max), value: one.max },
     counted(one.count),

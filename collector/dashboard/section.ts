@@ -6,7 +6,7 @@ import { make } from "./dom.js";
 export interface Scene {
   report: Report;
   palette: Palette;
-  /** A filter is set; what pages report without a model's name is then more than what the rest of the page speaks of. */
+  /** A filter is set; figures that pages report without a model's name cover more than the rest of the page then. */
   filtered: boolean;
 }
 

@@ -54,11 +54,11 @@ function modelsOf({ latency }: Report): string[] {
 
 function stageRows({ latency }: Report, model: string | undefined): (Cell | string)[][] {
   const rows = latency.filter((one) => one.model === model).sort(before);
-  const most = Math.max(...rows.map(({ p95 }) => p95), Number.MIN_VALUE);
+  const max = Math.max(...rows.map(({ p95 }) => p95), Number.MIN_VALUE);
   return rows.map((one) => [
     one.stage === "total" ? `total${one.version ? `, ${one.version}` : ""}` : words(one.stage),
     one.backend,
-    { text: "", bar: one.p50 / most, tail: one.p95 / most },
+    { text: "", bar: one.p50 / max, tail: one.p95 / max },
     { text: duration(one.p50), value: one.p50 },
     { text: duration(one.p95), value: one.p95 },
     { text: duration(one.p99), value: one.p99 },

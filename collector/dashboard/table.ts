@@ -5,7 +5,7 @@ export interface Column {
   label: string;
   /** Figures stand under each other, at the right. */
   figure?: boolean;
-  /** Takes the room that is left. */
+  /** Takes the remaining width. */
   bars?: boolean;
 }
 

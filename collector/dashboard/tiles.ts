@@ -44,12 +44,12 @@ const TILES: readonly Tile[] = [
   {
     name: "accuracy",
     label: "Accuracy",
-    tell: ({ judged }) => {
-      if (!judged || judged.accuracy === null) return { value: null, text: NONE, about: "no labels" };
-      const few = judged.labelled < FEW_LABELS ? ", too few" : "";
-      const name = nameOf(judged.model, judged.version);
-      const about = `${interval(judged.low, judged.high)}, ${count(judged.labelled)} labels${few}\n${name}`;
-      return { value: judged.accuracy, text: percent(judged.accuracy), about };
+    tell: ({ bestLabelled: version }) => {
+      if (!version || version.accuracy === null) return { value: null, text: NONE, about: "no labels" };
+      const few = version.labelled < FEW_LABELS ? ", too few" : "";
+      const name = nameOf(version.model, version.version);
+      const about = `${interval(version.low, version.high)}, ${count(version.labelled)} labels${few}\n${name}`;
+      return { value: version.accuracy, text: percent(version.accuracy), about };
     },
   },
   {
@@ -90,11 +90,11 @@ export function createTiles(): { element: HTMLElement; show(scene: Scene): void 
     show(scene) {
       const figures = figuresOf(scene.report);
       for (const { tile, value, about } of cells) {
-        const told = tile.tell(figures, scene);
-        value.value = told.value === null ? "" : String(told.value);
-        write(value, told.text);
-        write(about, told.about);
-        about.title = told.about;
+        const content = tile.tell(figures, scene);
+        value.value = content.value === null ? "" : String(content.value);
+        write(value, content.text);
+        write(about, content.about);
+        about.title = content.about;
       }
     },
   };

@@ -32,9 +32,9 @@ export function createPrompt(onToken: (token: string) => void): { element: HTMLE
   input.required = true;
   const label = make("label", "", "Read token");
   label.htmlFor = input.id;
-  const said = make("p", "said");
-  said.id = "token-said";
-  input.setAttribute("aria-describedby", said.id);
+  const status = make("p", "said");
+  status.id = "token-said";
+  input.setAttribute("aria-describedby", status.id);
   const button = make("button", "strong", "Show the figures");
   const why =
     "The collector was started with --read-token. The token stays in this tab and goes to this collector only.";
@@ -46,7 +46,7 @@ export function createPrompt(onToken: (token: string) => void): { element: HTMLE
     make("p", "", why),
     label,
     row,
-    said,
+    status,
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -58,7 +58,7 @@ export function createPrompt(onToken: (token: string) => void): { element: HTMLE
       const first = form.dataset.shown !== "yes";
       form.dataset.shown = "yes";
       // Before anybody typed a token, "missing or wrong" would read as a reproach.
-      write(said, readToken() === null ? "" : message);
+      write(status, readToken() === null ? "" : message);
       if (first) input.focus();
     },
   };

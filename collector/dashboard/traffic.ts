@@ -1,4 +1,4 @@
-// The section of what was asked for and what went wrong: throughput, errors, fallbacks, restarts, cache.
+// The section of traffic and failures: throughput, errors, fallbacks, restarts, cache.
 import type { Report } from "../src/report-types.js";
 import { type Chart, look, MOST_LINES } from "./chart.js";
 import { nameOf, sum } from "./figures.js";
@@ -31,7 +31,7 @@ export function createTraffic(): Section {
     { label: "Stage" },
     COUNT,
   ]);
-  const cache = createTablePanel({ title: "Cache", unit: "what the store had when a model was asked for" }, [
+  const cache = createTablePanel({ title: "Cache", unit: "lookups of a model in the browser's store" }, [
     { label: "Result" },
     { label: "Share", bars: true },
     { label: "Share of requests", figure: true },
@@ -46,7 +46,7 @@ export function createTraffic(): Section {
       kinds.show(errorRows(report), "No error was reported in this range.");
       fallbacks.show(fallbackRows(report), "Every page used the backend that it tried first.");
       restarts.show(restartRows(report), "No worker had to be started again.");
-      cache.show(cacheRows(report), "No model was asked for in this range.");
+      cache.show(cacheRows(report), "No model was loaded in this range.");
       cache.note([ratioOf(report), filtered ? NOT_NARROWED : ""].filter(Boolean).join(" "));
       for (const panel of [errors, kinds, fallbacks, restarts]) panel.note(filtered ? NOT_NARROWED : "");
     },
@@ -63,7 +63,10 @@ function throughputChart(report: Report): Chart | null {
   );
   const perSecond = (items: number) => items / (step / 1000);
   return {
-    ...{ from, to, step, times: grid.times },
+    from,
+    to,
+    step,
+    times: grid.times,
     format: (value) => `${rate(value)} /s`,
     axis: short,
     lines: streams.map(({ model, backend, items, points }, index) => ({
@@ -86,7 +89,11 @@ function errorChart(report: Report): Chart | null {
     types.map(({ points }) => points),
   );
   return {
-    ...{ from, to, step, times: grid.times, stacked: true },
+    from,
+    to,
+    step,
+    times: grid.times,
+    stacked: true,
     format: (value) => `${count(value)} in ${length(step)}`,
     axis: (value) => (Number.isInteger(value) ? short(value) : ""),
     lines: types.map(({ type, count: all, points }, index) => {

@@ -1,8 +1,8 @@
-// Who may write, who may read, and which web pages may talk to the collector at all; pure.
+// Decides who may write, who may read, and which origins' pages may send; pure.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyCorsOptions } from "@fastify/cors";
 
-/** A key that senders may show; with origins of its own only pages of those may use it. */
+/** A key that allows to write; with origins of its own only their pages may use it. */
 export interface WriteKey {
   key: string;
   allowOrigins?: readonly string[];
@@ -15,7 +15,7 @@ export interface AccessOptions {
   allowOrigins?: readonly string[];
 }
 
-/** What of a request decides; `key` is the query's. */
+/** The parts of a request that decide; `key` is from its query. */
 export interface Caller {
   authorization?: string;
   insituKey?: string;
@@ -30,45 +30,45 @@ export interface Denial {
 
 export interface Access {
   cors: FastifyCorsOptions;
-  /** Null when the caller may write. */
+  /** Returns null when the caller may write. */
   write(caller: Caller): Denial | null;
-  /** Whose bucket of tokens a caller takes from: the key's that it shows, if that is one. */
+  /** The valid key that a caller sends, for its rate limit. */
   senderOf(caller: Caller): string | undefined;
-  /** Null when the caller may read. */
+  /** Returns null when the caller may read. */
   read(caller: Caller): Denial | null;
 }
 
-// Ten minutes: Chromium forgets a preflight's answer after two hours at most, and a mistake should not stay that long.
+// Ten minutes: Chromium would cache a preflight for up to two hours, too long for a mistake.
 const PREFLIGHT_SECONDS = 600;
 
-/** Throws when an origin is none. Without any key, token or origin everything is open. */
+/** Throws when an origin is not valid. Without any key, token or origin everything is open. */
 export function createAccess({ writeKey, writeKeys = [], readToken, allowOrigins = [] }: AccessOptions): Access {
   const keys = [...(writeKey ? [{ key: writeKey }] : []), ...writeKeys].map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
     origins: (own ?? allowOrigins).map(toOrigin),
   }));
   const shared = allowOrigins.map(toOrigin);
-  // A preflight shows no key: it is answered for every page that some key lets in.
+  // A preflight has no key: it is allowed for every origin that some key allows.
   const origins = keys.some((one) => one.origins.length === 0)
     ? shared
     : [...new Set([...shared, ...keys.flatMap((one) => one.origins)])];
-  const shown = ({ authorization, insituKey, key }: Caller) =>
+  const sentKey = ({ authorization, insituKey, key }: Caller) =>
     keys.find((one) => [bearer(authorization), insituKey, key].some((given) => equal(given, one.key)));
   return {
-    // sendBeacon always sends credentials, so named origins are answered one by one with credentials allowed; "any
-    // origin" is answered without, for whoever puts a login in front of this server.
+    // sendBeacon always sends credentials, so named origins are allowed one by one with credentials; "any origin" is
+    // allowed without them, since there may be a login in front of this server.
     cors: {
       origin: origins.length > 0 ? origins : true,
       credentials: origins.length > 0,
       methods: ["POST"],
       maxAge: PREFLIGHT_SECONDS,
     },
-    senderOf: (caller) => shown(caller)?.key,
+    senderOf: (caller) => sentKey(caller)?.key,
     write: (caller) => {
       const { origin } = caller;
-      const found = shown(caller);
+      const found = sentKey(caller);
       const allowed = found ? found.origins : origins;
-      // CORS keeps a page from reading the answer, not from sending. A caller without Origin is no browser.
+      // CORS keeps a page from reading the response, not from sending. A caller without Origin is not a browser.
       if (allowed.length > 0 && origin !== undefined && !allowed.includes(origin))
         return { status: 403, message: `Pages of ${origin} may not send here; start with --allow-origin ${origin}.` };
       if (keys.length === 0 || found) return null;
@@ -86,7 +86,7 @@ function toOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   // "null" is the origin of every sandboxed page, and a path would promise a limit that browsers do not have.
   if (!url || url.origin === "null" || (url.href !== url.origin && url.href !== `${url.origin}/`))
-    throw new Error(`"${text}" is no origin; write it as https://shop.example or http://localhost:4173.`);
+    throw new Error(`"${text}" is not an origin; write it as https://shop.example or http://localhost:4173.`);
   return url.origin;
 }
 
@@ -94,7 +94,7 @@ function bearer(authorization: string | undefined): string | undefined {
   return authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
-/** Takes the same time wherever the two differ; hashes, since they must be of one length for that. */
+/** Compares in constant time; hashes first, since both must have the same length for that. */
 function equal(given: string | undefined, expected: string): boolean {
   if (given === undefined) return false;
   const hash = (text: string) => createHash("sha256").update(text).digest();

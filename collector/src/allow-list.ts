@@ -1,13 +1,13 @@
-// Which attributes are kept: the closed set that the library sends, and what the owner adds.
+// Which attributes are stored: the closed set that the library sends, and those that the options add.
 import type { Attributes } from "./records.js";
 
 /** A name that ends with a dot stands for all that begin with it. */
 const KNOWN = ["ml.", "error.type", "exception.", "event.name", "feature_flag.", "otel.", "service."];
 
 export interface AllowList {
-  /** Those that are allowed; a record is kept without the others. */
+  /** Returns the allowed attributes; a record is stored without the others. */
   keep(attributes: Attributes): Attributes;
-  /** How many were left out since the collector started. */
+  /** Number of attributes that were left out since the collector started. */
   dropped(): number;
 }
 

@@ -1,5 +1,7 @@
-// Reads the one small request of `POST /v1/beacon`: the library's own figures and events, in its own words; pure.
-import { BadBody, parseLogs, parseMetrics } from "./otlp.js";
+// Reads the body of `POST /v1/beacon`: the library's own small form of metrics and events; pure.
+import { BadBody } from "./otlp.js";
+import { parseLogs } from "./otlp-logs.js";
+import { parseMetrics } from "./otlp-metrics.js";
 import { type Fields, isFields } from "./otlp-values.js";
 import type { Event, Point, Rejected } from "./records.js";
 
@@ -15,8 +17,8 @@ const VERSION = 1;
 const DELTA = 1;
 
 /**
- * `{ v: 1, resource, start, end, metrics, events }`, times in milliseconds since 1970. It is written as OTLP and read as that, so
- * that both meet the same checks. Throws `BadBody` when it is no such thing.
+ * `{ v: 1, resource, start, end, metrics, events }`, times in epoch milliseconds. It is converted to OTLP and parsed as that, so
+ * that both pass the same checks. Throws `BadBody` for another body.
  */
 export function parseBeacon(body: unknown, now: number): Beacon {
   if (!isFields(body) || body.v !== VERSION || !Array.isArray(body.metrics) || !Array.isArray(body.events))
@@ -52,7 +54,10 @@ function otlpMetric(value: unknown, times: object): unknown {
 
 function otlpPoint({ attributes, value, buckets, offset, ...point }: Fields, common: object): object {
   return {
-    ...{ ...point, ...common, attributes: pairs(attributes), asInt: value },
+    ...point,
+    ...common,
+    attributes: pairs(attributes),
+    asInt: value,
     ...(offset === undefined ? { bucketCounts: buckets } : { positive: { offset, bucketCounts: buckets } }),
   };
 }
@@ -81,7 +86,7 @@ function anyValue(value: unknown): unknown {
   }
 }
 
-/** What is no time stays what it is, and is refused as OTLP's would be. */
+/** A value that is not a time stays as it is, and is rejected by OTLP's checks. */
 function nanos(milliseconds: unknown): unknown {
   const isTime = typeof milliseconds === "number" && milliseconds >= 0 && Number.isFinite(milliseconds);
   return isTime ? `${Math.round(milliseconds)}000000` : milliseconds;

@@ -1,22 +1,8 @@
-// Turns the bytes of a request into JSON: inflates them within the limit, parses them, says what is wrong with them.
+// Turns the bytes of a request into JSON: inflates them within the limit, parses them, and reports what is wrong with them.
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { HttpError } from "./errors.js";
 import { MAX_BODY_BYTES } from "./limits.js";
-
-/** A request that is answered with `statusCode` and this message. */
-export class HttpError extends Error {
-  override name = "HttpError";
-  /** After how many milliseconds the sender may try again. */
-  readonly retryMs?: number;
-  constructor(
-    readonly statusCode: number,
-    message: string,
-    { retryMs, ...options }: ErrorOptions & { retryMs?: number } = {},
-  ) {
-    super(message, options);
-    this.retryMs = retryMs;
-  }
-}
 
 const inflate = promisify(gunzip);
 
@@ -24,22 +10,23 @@ const inflate = promisify(gunzip);
 export async function readJson(bytes: Buffer, encoding: string | undefined): Promise<unknown> {
   const plain = await decode(bytes, encoding?.trim().toLowerCase() || "identity");
   try {
-    // `fatal`: bytes that are no UTF-8 must not become replacement characters in somebody's labels.
+    // `fatal`: bytes that are not UTF-8 must not become replacement characters in labels.
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(plain));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HttpError(400, `The body is no JSON: ${reason}`, { cause });
+    throw new HttpError(400, `The body is not JSON: ${reason}`, { cause });
   }
 }
 
 async function decode(bytes: Buffer, encoding: string): Promise<Buffer> {
   if (encoding === "identity") return bytes;
-  if (encoding !== "gzip") throw new HttpError(415, `Content-Encoding "${encoding}" is not known; use gzip or none.`);
+  if (encoding !== "gzip")
+    throw new HttpError(415, `Content-Encoding "${encoding}" is not supported; use gzip or none.`);
   try {
     return await inflate(bytes, { maxOutputLength: MAX_BODY_BYTES });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-      throw new HttpError(413, `The body is more than ${MAX_BODY_BYTES} bytes when inflated; send smaller batches.`);
-    throw new HttpError(400, "The body is not the gzip that its Content-Encoding says.", { cause });
+      throw new HttpError(413, `The body is larger than ${MAX_BODY_BYTES} bytes when inflated; send smaller batches.`);
+    throw new HttpError(400, "The body is not the gzip data that its Content-Encoding announces.", { cause });
   }
 }

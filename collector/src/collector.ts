@@ -1,4 +1,4 @@
-// Puts the collector together: database, routes and port, opened in order and closed in the opposite one.
+// Starts a collector: database, routes and port, opened in this order and closed in the opposite one.
 import type { AddressInfo } from "node:net";
 import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
 import { createAllowList } from "./allow-list.js";
@@ -8,79 +8,111 @@ import { createSinks, type SinkOptions } from "./sinks/sinks.js";
 import { openStore } from "./store.js";
 
 export interface CollectorOptions extends AccessOptions {
-  /** Default 4318, the port of OTLP/HTTP; 0 takes a free one. */
+  /**
+   * 0 takes a free port.
+   * @defaultValue 4318, the port of OTLP/HTTP
+   */
   port?: number;
-  /** The address to listen on. Default 127.0.0.1: only this machine. */
+  /**
+   * The address to listen on.
+   * @defaultValue `"127.0.0.1"`: only this machine
+   */
   host?: string;
-  /** The database's file, made when it is missing. Default `./telemetry.db`. */
+  /**
+   * The database's file, created when it is missing.
+   * @defaultValue `"./telemetry.db"`
+   */
   data?: string;
-  /** When set, senders must show it. Default: everyone who reaches the port may write. */
+  /** When set, senders must send it. Without a key everyone who reaches the port may write. */
   writeKey?: string;
-  /** Several such keys, each for pages of its own origins. */
+  /** Several such keys, each with its own origins. */
   writeKeys?: readonly WriteKey[];
-  /** When set, `GET /metrics` and `GET /v1/report` need it as a bearer token. Default: everyone who reaches the port may read. */
+  /** When set, `GET /metrics` and `GET /v1/report` need it as a bearer token. Without it everyone who reaches the port may read. */
   readToken?: string;
-  /** Origins (`https://shop.example`) whose pages may write. Default: any, without credentials. */
+  /** Origins (`https://shop.example`) whose pages may write. Without any every origin may, without credentials. */
   allowOrigins?: readonly string[];
   /**
-   * Batches that must speak of a model, version, arm and backend before `GET /v1/report` shows it: what one visitor alone uses
-   * would tell of him. Default 20.
+   * Batches that must hold data of a model, version, arm and backend before `GET /v1/report` shows it: data of a single visitor
+   * would be personal.
+   * @defaultValue 20
    */
   minBatches?: number;
-  /** Attributes that are kept beside the library's own; one that ends with a dot stands for all that begin with it. */
+  /** Attributes that are stored besides the library's own; a name that ends with a dot is a prefix. */
   allowAttributes?: readonly string[];
-  /** Requests a second that one address may make, four times as many at once. Default 50. */
+  /**
+   * Requests per second from one address; bursts of four times as many.
+   * @defaultValue 50
+   */
   rate?: number;
-  /** Requests a second that all who show one write key may make together, four times as many at once. Default 1,000. */
+  /**
+   * Requests per second with one write key; bursts of four times as many.
+   * @defaultValue 1_000
+   */
   keyRate?: number;
-  /** Takes the sender's address from a proxy's `X-Forwarded-For`. Default false: without a proxy anybody could write it. */
+  /**
+   * Takes the sender's address from a proxy's `X-Forwarded-For`. Without a proxy anybody could forge it.
+   * @defaultValue false
+   */
   trustProxy?: boolean;
-  /** Where else what was counted goes. Default nowhere. */
+  /** Other systems that stored batches are passed on to. */
   sinks?: SinkOptions;
-  /** Days for which points and events are kept; the sums of `GET /metrics` stay. Default 30, at least 8. */
+  /**
+   * Days for which points and events are stored, at least 8; the sums of `GET /metrics` are stored for good.
+   * @defaultValue 30
+   */
   keepDays?: number;
 }
 
 export interface Collector {
-  /** Where it listens: `http://127.0.0.1:4318`. */
+  /** Its base URL: `http://127.0.0.1:4318`. */
   url: string;
   port: number;
-  /** Answers what is in flight, writes it and closes the database. Safe to call twice. */
+  /** Answers the requests in flight, stores them and closes the database. Calling it twice is safe. */
   close(): Promise<void>;
 }
 
 const DEFAULT_PORT = 4318;
-// Points and events are for charts and for looking closer; a month of both is what one file on one disk carries.
+// Points and events are for charts and details; a month of both fits one file on one disk.
 const KEEP_DAYS = 30;
-// A page's outbox holds a request for 7 days: as long its name must be known.
-const LEAST_DAYS = 8;
+// A page's outbox holds a request for 7 days: its id must be known as long.
+const MIN_KEEP_DAYS = 8;
 const DAY_MS = 24 * 3600 * 1000;
 const MIN_BATCHES = 20;
-// A page makes one request in half a minute; an office behind one address has some hundreds of pages.
+// A page sends a request every 30 seconds; an office behind one address has some hundreds of pages.
 const RATE = 50;
 const KEY_RATE = 1_000;
 const FORGET_EVERY_MS = 3600 * 1000;
 
 /**
- * Starts a collector and resolves once it listens. Rejects with an `Error` that says what to do when the port is taken,
- * the database cannot be used or an origin is none; nothing stays open then.
+ * Starts a collector and resolves once it listens. Nothing stays open when it rejects.
+ *
+ * @throws Error when the port is taken, the database cannot be used or an option is not valid; the message says what to do.
+ * @example
+ * ```ts
+ * const collector = await startCollector({ port: 4318, data: "./telemetry.db", allowOrigins: ["https://shop.example"] });
+ * console.log(collector.url);
+ * await collector.close();
+ * ```
  */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
   const { trustProxy = false, allowAttributes } = options;
-  if (!(keepDays >= LEAST_DAYS))
+  if (!(keepDays >= MIN_KEEP_DAYS))
     throw new Error(
-      `Points cannot be kept for ${keepDays} days: at least ${LEAST_DAYS}, so that what a page sends again is known.`,
+      `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
     );
   const access = createAccess(options);
   const sinks = createSinks(options.sinks ?? {});
   const store = await openStore(data);
-  const bucket = (each: number) => createRateLimit({ rate: each, burst: 4 * each });
+  const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
-    ...{ minBatches, trustProxy, allowList: createAllowList(allowAttributes) },
-    limits: { address: bucket(rate), key: bucket(keyRate) },
-    ...{ passOn: sinks.offer, sinks: sinks.figures },
+    minBatches,
+    trustProxy,
+    allowList: createAllowList(allowAttributes),
+    limits: { address: limit(rate), key: limit(keyRate) },
+    passOn: sinks.offer,
+    sinkMetrics: sinks.metrics,
   });
   try {
     await store.forget(Date.now() - keepDays * DAY_MS);
@@ -107,7 +139,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     await store.close();
   };
   return {
-    url: `http://${shown(host)}:${bound}`,
+    url: `http://${reachable(host)}:${bound}`,
     port: bound,
     close: () => {
       closing ??= close();
@@ -117,7 +149,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
 }
 
 /** An address that a browser on this machine can open. */
-function shown(host: string): string {
+function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "localhost";
   return host.includes(":") ? `[${host}]` : host;
 }

@@ -1,4 +1,4 @@
-// Serves the built dashboard: a fixed list of files, read once, without any data in them.
+// Serves the built dashboard: a fixed list of files without data, read once.
 import { readdirSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-// The page needs its own files and the report; nothing else, from nowhere else, in nobody's frame.
+// The page needs its own files and the report: no other source, and no other page may frame it.
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -27,16 +27,16 @@ const HEADERS = {
 } as const;
 
 // Files under assets/ have a hash of their content in their name.
-const FOR_GOOD = "public, max-age=31536000, immutable";
-const ASK_AGAIN = "no-cache";
+const IMMUTABLE = "public, max-age=31536000, immutable";
+const REVALIDATE = "no-cache";
 
 interface Options {
   folder?: string;
 }
 
-/** A Fastify plugin: `GET /` leads to `/dashboard/`, which needs no token, since the page holds no data. */
+/** A Fastify plugin: `GET /` redirects to `/dashboard/`, which needs no token, since the page holds no data. */
 export async function dashboard(app: FastifyInstance, { folder = BUILT }: Options): Promise<void> {
-  // Relative, so that both work behind a proxy that puts the collector under a path.
+  // Relative, so that both work behind a proxy that serves the collector under a path.
   app.get("/", async (_request, reply) => reply.redirect("dashboard/"));
   app.get("/dashboard", async (_request, reply) => reply.redirect("dashboard/"));
   const files = list(folder);
@@ -65,9 +65,9 @@ function serve(app: FastifyInstance, file: string, plain: Buffer): void {
   const path = file === "index.html" ? "" : file;
   app.get(`/dashboard/${path}`, async (request, reply) => {
     reply.headers(HEADERS).type(TYPES[extname(file)] ?? "application/octet-stream");
-    reply.header("cache-control", file.startsWith("assets/") ? FOR_GOOD : ASK_AGAIN);
+    reply.header("cache-control", file.startsWith("assets/") ? IMMUTABLE : REVALIDATE);
     if (!/\bbr\b/.test(String(request.headers["accept-encoding"]))) return reply.send(plain);
-    // Once, when first asked for: a collector that nobody looks at should not spend a second on it.
+    // Once, with the first request: a collector whose dashboard is not used should not spend a second on it.
     packed ??= promisify(brotliCompress)(plain);
     return reply.header("content-encoding", "br").send(await packed);
   });

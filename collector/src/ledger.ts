@@ -1,4 +1,4 @@
-// Adds points up to one sum a series, in memory, in two steps: what a batch would change, then the change itself.
+// Adds points to one sum per series, in memory, in two steps: what a batch would change, then the change itself.
 import { MAX_SERIES, MAX_STREAMS } from "./limits.js";
 import { familyName, labelsOf } from "./names.js";
 import type { Amount, Attributes, Cumulative, Metric, Point, Rejected, Series } from "./records.js";
@@ -13,18 +13,18 @@ export interface LastPoint extends Cumulative {
   amount: Amount;
 }
 
-/** What is known; keys are the Prometheus family, family and labels, and the stream. */
+/** What was stored so far; keys are the Prometheus family, family and labels, and the stream. */
 export interface Ledger {
   metrics: Map<string, Metric>;
   entries: Map<string, Entry>;
   streams: Map<string, LastPoint>;
 }
 
-/** What a batch would change. Nothing is true until it is in the database; then `apply` makes it so. */
+/** What a batch would change. `apply` is called once the change is in the database. */
 export interface Change extends Ledger {
   /** Ids of entries that were not known before. */
   added: Set<number>;
-  /** What came, series by series, for questions about time. */
+  /** The points, series by series, for queries over time. */
   points: { id: number; time: number; amount: Amount }[];
 }
 
@@ -42,7 +42,7 @@ export function entryKey(metric: Metric, attributes: Attributes): string {
   return `${familyName(metric)}${JSON.stringify(labelsOf(attributes))}`;
 }
 
-/** Adds points to a change of the ledger; what cannot be added is returned with its reason. */
+/** Adds points to a change of the ledger; returns what cannot be added, with the reason. */
 export function addPoints(ledger: Ledger, change: Change, points: readonly Point[]): Rejected[] {
   const rejected: Rejected[] = [];
   for (const point of points) {
@@ -72,15 +72,15 @@ function addPoint(ledger: Ledger, change: Change, point: Point): string | null {
     if (!last && ledger.streams.size + change.streams.size >= MAX_STREAMS)
       return `${MAX_STREAMS} cumulative streams are known already; send delta temporality`;
     amount = difference(last, cumulative, point.amount);
-    // Seen before, or overtaken by a later one that holds it as well: nothing is lost and nothing is wrong.
+    // Seen before, or older than one that includes it: nothing is lost.
     if (!amount) return null;
   }
 
   const place = findEntry(ledger, change, point, family, known !== undefined);
-  if (!place) return `${MAX_SERIES} series are known already, and ${metric.name} is none of them`;
+  if (!place) return `${MAX_SERIES} series are known already, and ${metric.name} is not among them`;
   const total = add(place.entry.total, amount);
   if (!Number.isFinite(total.sum) || !Number.isSafeInteger(total.count))
-    return `${metric.name}: the amount is too large to be added up`;
+    return `${metric.name}: the amount is too large to be added`;
 
   const { entry, key } = place;
   if (!known) change.metrics.set(family, metric);
@@ -107,7 +107,7 @@ function findEntry(
   let found = find(attributes);
   const size = ledger.entries.size + change.added.size;
   if (!found.entry && size >= MAX_SERIES) {
-    // A metric that is not known yet gets none: made-up names would make as many overflow series.
+    // A metric that is not known yet gets none: invented names would create as many overflow series.
     if (!metricKnown) return null;
     found = find(OVERFLOW);
   }
@@ -116,12 +116,12 @@ function findEntry(
   return { key, entry };
 }
 
-/** What is new in a cumulative point: null when nothing is, all of it after the sender started again. */
+/** What a cumulative point adds to the last: null when nothing, everything after the sender has restarted. */
 function difference(last: LastPoint | undefined, { start, time }: Cumulative, amount: Amount): Amount | null {
   if (!last || BigInt(start) > BigInt(last.start)) return amount;
   if (BigInt(start) < BigInt(last.start) || BigInt(time) <= BigInt(last.time)) return null;
   const fell = amount.count < last.amount.count || amount.sum < last.amount.sum;
-  // A sender that does not say when it started has started again when its sums fall, as Prometheus reads it too.
+  // A sender without a start time has restarted when its sums fall; Prometheus reads them the same way.
   if (fell || amount.buckets.some((count, i) => count < (last.amount.buckets[i] ?? 0))) return amount;
   return add(amount, last.amount, -1);
 }

@@ -1,9 +1,9 @@
-// The numbers that bound what a stranger may send, each with its reason.
+// The limits of what an unknown sender may send, each with its reason.
 
 /** Bytes of a request body, before and after inflating: five full batches of the library (48 KiB each) fit. */
 export const MAX_BODY_BYTES = 256 * 1024;
 
-/** Series on `GET /metrics`: the catalogue of metrics needs some hundreds; Prometheus starts to hurt at 100 times this. */
+/** Series on `GET /metrics`: the library's metrics need some hundreds; Prometheus becomes slow at 100 times this. */
 export const MAX_SERIES = 5_000;
 
 /** Cumulative streams remembered. Each holds its last point, about 1 kB; official SDKs on servers send them, pages do not. */
@@ -15,7 +15,7 @@ export const MAX_ATTRIBUTES = 32;
 /** Attributes of a resource: the detectors of official SDKs (process, host, container, cloud) write some dozens. */
 export const MAX_RESOURCE_ATTRIBUTES = 128;
 
-/** Characters of a metric's attribute: the library sends at most 128, and what is longer is no closed set. */
+/** Characters of a metric's attribute: the library sends at most 128, and longer values are not from a closed set. */
 export const MAX_LABEL_CHARS = 128;
 
 /** Characters of an event's attribute: room for a scrubbed exception message of 256 bytes. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `insitu-collector`: reads its arguments, runs until a signal comes, ends in order.
+// The command `insitu-collector`: reads its arguments, runs until it receives a signal, shuts down cleanly.
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { WriteKey } from "./access.js";
@@ -34,8 +34,9 @@ function readPort(text: string): number {
   return port;
 }
 
-function whole(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It must be a whole number.");
+function readInteger(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError("It must be an integer from 1 to 999999.");
   return Number(text);
 }
 
@@ -53,7 +54,8 @@ function sinksOf(given: Arguments): SinkOptions {
     ...(forwardOtlp && { otlp: { url: forwardOtlp, headers: forwardHeader } }),
     ...(elasticsearch && {
       elasticsearch: {
-        ...{ url: elasticsearch, index: elasticsearchIndex },
+        url: elasticsearch,
+        index: elasticsearchIndex,
         ...(elasticsearchKey && { headers: { authorization: `ApiKey ${elasticsearchKey}` } }),
       },
     }),
@@ -73,42 +75,52 @@ function readArguments(): Arguments {
   };
   return new Command("insitu-collector")
     .description(
-      "Receives OTLP/HTTP JSON at /v1/metrics and /v1/logs, keeps it in a file, answers Prometheus at /metrics.",
+      "Receives OTLP/HTTP JSON at /v1/metrics and /v1/logs, stores it in a file, and serves Prometheus at /metrics.",
     )
     .version(version)
     .option("--port <number>", "port to listen on; 0 takes a free one", readPort, 4318)
-    .option("--host <address>", "address to listen on; 0.0.0.0 is every one", "127.0.0.1")
-    .option("--data <file>", "the database, made when it is missing", "./telemetry.db")
+    .option("--host <address>", "address to listen on; 0.0.0.0 is all", "127.0.0.1")
+    .option("--data <file>", "the database file, created when it is missing", "./telemetry.db")
     .option(
       "--write-key <key[=origin,origin]>",
-      "senders must show this key; with origins only their pages may use it; repeat it for more",
+      "senders must send this key; with origins only their pages may use it; repeatable",
       (text: string, all: WriteKey[]) => [...all, writeKey(text)],
       [],
     )
     .option("--read-token <token>", "GET /metrics needs this as a bearer token")
     .option(
       "--allow-origin <origin>",
-      "pages of this origin may send; repeat it for more; without it any may",
+      "pages of this origin may send; repeatable; without it every origin may",
       (origin: string, all: string[]) => [...all, origin],
       [],
     )
     .option(
       "--allow-attribute <name>",
-      "keeps this attribute beside the library's own; repeat it for more; with a dot at its end all that begin so",
+      "stores this attribute besides the library's own; a name that ends with a dot is a prefix; repeatable",
       (name: string, all: string[]) => [...all, name],
       [],
     )
-    .option("--rate <number>", "requests a second from one address, four times as many at once", whole, 50)
-    .option("--key-rate <number>", "requests a second with one write key, four times as many at once", whole, 1_000)
-    .option("--trust-proxy", "the sender's address is what a proxy's X-Forwarded-For says", false)
-    .option("--min-batches <number>", "batches that must speak of a model before the report shows it", whole, 20)
-    .option("--keep-days <number>", "days for which points and events are kept; at least 8", whole, 30)
-    .option("--forward-otlp <url>", "passes all on to this OpenTelemetry Collector")
-    .option("--forward-header <name=value>", "a header for it, such as a key; repeat it for more", header, {})
-    .option("--elasticsearch <url>", "writes all into this Elasticsearch as well")
+    .option("--rate <number>", "requests per second from one address; bursts of four times as many", readInteger, 50)
+    .option(
+      "--key-rate <number>",
+      "requests per second with one write key; bursts of four times as many",
+      readInteger,
+      1_000,
+    )
+    .option("--trust-proxy", "takes the sender's address from a proxy's X-Forwarded-For", false)
+    .option(
+      "--min-batches <number>",
+      "batches that must hold data of a model before the report shows it",
+      readInteger,
+      20,
+    )
+    .option("--keep-days <number>", "days for which points and events are stored; at least 8", readInteger, 30)
+    .option("--forward-otlp <url>", "also sends everything to this OpenTelemetry Collector")
+    .option("--forward-header <name=value>", "a header for it, such as a key; repeatable", header, {})
+    .option("--elasticsearch <url>", "also writes everything into this Elasticsearch")
     .option("--elasticsearch-index <name>", "a data stream or an index", "insitu")
     .option("--elasticsearch-key <key>", "an API key for it")
-    .option("--splunk <url>", "sends all to this HTTP Event Collector as well")
+    .option("--splunk <url>", "also sends everything to this HTTP Event Collector")
     .option("--splunk-token <token>", "its token")
     .parse()
     .opts<Arguments>();
@@ -123,20 +135,23 @@ async function main(): Promise<void> {
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
   const collector = await startCollector({
     ...options,
-    ...{ allowOrigins, allowAttributes, writeKeys, sinks: sinksOf(given) },
+    allowOrigins,
+    allowAttributes,
+    writeKeys,
+    sinks: sinksOf(given),
   });
-  let ending = false;
+  let isEnding = false;
   const end = async () => {
-    // A terminal and npm both pass Ctrl-C on; the second must not cut the first short.
-    if (ending) return;
-    ending = true;
+    // A terminal and npm both forward Ctrl-C; the second signal must not interrupt the shutdown.
+    if (isEnding) return;
+    isEnding = true;
     await collector.close();
     process.exit(0);
   };
   const endOrFail = () => void end().catch(fail);
   process.on("SIGINT", endOrFail);
   process.on("SIGTERM", endOrFail);
-  console.log(`insitu-collector listens on ${collector.url}, its figures are at ${collector.url}/metrics`);
+  console.log(`insitu-collector listens on ${collector.url}, its metrics are at ${collector.url}/metrics`);
   if (!isLoopback(options.host) && !(writeKeys.length > 0 && options.readToken))
     console.warn("Everyone who reaches this address may write or read: set --write-key and --read-token.");
 }

@@ -1,9 +1,9 @@
-// The database's tables, version by version; a version that was released is never changed, only followed.
+// The database's tables, version by version; a released version is never changed, only followed by another.
 import type { DuckDBConnection } from "@duckdb/node-api";
 
 const MIGRATIONS: readonly string[][] = [
   [
-    // One row a family of `GET /metrics`.
+    // One row per family of `GET /metrics`.
     `CREATE TABLE metrics (
        family VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, kind VARCHAR NOT NULL, unit VARCHAR NOT NULL,
        description VARCHAR NOT NULL, bounds DOUBLE[] NOT NULL)`,
@@ -14,7 +14,7 @@ const MIGRATIONS: readonly string[][] = [
     `CREATE TABLE streams (
        stream VARCHAR PRIMARY KEY, start UBIGINT NOT NULL, time UBIGINT NOT NULL, count BIGINT NOT NULL,
        sum DOUBLE NOT NULL, buckets BIGINT[] NOT NULL)`,
-    // What came, point by point, as differences: the material for questions about time.
+    // Every point as a difference, for queries over time.
     "CREATE TABLE points (id INTEGER NOT NULL, time TIMESTAMP NOT NULL, count BIGINT NOT NULL, sum DOUBLE NOT NULL, buckets BIGINT[] NOT NULL)",
     // `attributes` and `resource` are JSON objects.
     `CREATE TABLE events (
@@ -22,12 +22,12 @@ const MIGRATIONS: readonly string[][] = [
        resource JSON NOT NULL)`,
   ],
   [
-    // Requests that were counted, by the name that their sender gave them: what is not known to have arrived comes again.
+    // The ids of stored requests: a sender that does not know whether a request arrived sends it again.
     "CREATE TABLE batches (id VARCHAR PRIMARY KEY, time TIMESTAMP NOT NULL)",
   ],
 ];
 
-/** Brings the database to the newest version, a version a transaction. Throws when a newer collector wrote it. */
+/** Migrates the database to the newest version, with a transaction per version. Throws when a newer collector wrote it. */
 export async function migrate(connection: DuckDBConnection): Promise<void> {
   await connection.run("CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied TIMESTAMP)");
   const reader = await connection.runAndReadAll(

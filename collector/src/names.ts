@@ -1,4 +1,4 @@
-// OpenTelemetry's names and units as Prometheus's, by OpenTelemetry's own compatibility rules; pure.
+// OpenTelemetry's names and units in Prometheus's form, by OpenTelemetry's compatibility rules; pure.
 import type { Attributes, Metric } from "./records.js";
 
 // UCUM's units as Prometheus spells them; `1` and annotations in braces have no word.
@@ -21,7 +21,7 @@ const UNITS: Readonly<Record<string, string>> = {
   "1": "",
 };
 
-/** `ml.model.download.io` in `By` that counts becomes `ml_model_download_io_bytes_total`. */
+/** The counter `ml.model.download.io` in `By` becomes `ml_model_download_io_bytes_total`. */
 export function familyName({ name, kind, unit }: Pick<Metric, "name" | "kind" | "unit">): string {
   const plain = name.replace(/[^A-Za-z0-9_]+/g, "_").replace(/_+$/, "");
   const word = unitWord(unit);
@@ -38,8 +38,8 @@ function unitWord(unit: string): string {
 }
 
 /**
- * Attributes as labels, in the order of their names. Two keys that become one label (`a.b`, `a_b`) share it, their values
- * joined by ";", and no label can be one of Prometheus's own (`__name__`, a histogram's `le`).
+ * Attributes as labels, sorted by name. Two keys that become one label (`a.b`, `a_b`) share it, their values joined by ";"; a label
+ * never has one of Prometheus's reserved names (`__name__`, a histogram's `le`).
  */
 export function labelsOf(attributes: Attributes): Attributes {
   const labels = new Map<string, string>();

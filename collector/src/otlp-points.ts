@@ -1,4 +1,4 @@
-// Reads the amount that one OTLP data point carries, a counter's or a histogram's; pure.
+// Reads the amount of one OTLP data point, of a counter or a histogram; pure.
 import { MAX_BUCKETS } from "./limits.js";
 import { count, double, type Fields, fields, list, Unusable } from "./otlp-values.js";
 import type { Amount } from "./records.js";
@@ -18,9 +18,10 @@ export const readHistogram: AmountReader = (point, name) => {
   const bounds = list(point.explicitBounds, `${name}: explicitBounds`).map((bound) =>
     double(bound, `${name}: a bound`),
   );
-  if (bounds.length >= MAX_BUCKETS) throw new Unusable(`${name} has ${bounds.length} bounds; ${MAX_BUCKETS - 1} fit`);
+  if (bounds.length >= MAX_BUCKETS)
+    throw new Unusable(`${name} has ${bounds.length} bounds; at most ${MAX_BUCKETS - 1} are allowed`);
   if (bounds.some((bound, i) => i > 0 && bound <= (bounds[i - 1] ?? bound)))
-    throw new Unusable(`${name}: explicitBounds must rise`);
+    throw new Unusable(`${name}: explicitBounds must increase`);
 
   const total = count(point.count ?? 0, `${name}: count`);
   const given = list(point.bucketCounts, `${name}: bucketCounts`).map((one) => count(one, `${name}: a bucket's count`));
@@ -40,11 +41,11 @@ export const readHistogram: AmountReader = (point, name) => {
 };
 
 /**
- * Powers of two from a microsecond to a mebi of whatever the unit is. At scale 0 the buckets of an exponential histogram lie
- * between them, and every finer scale divides them evenly: so the counts are exact, and Prometheus's text can carry them.
+ * Powers of two from 2^-20 to 2^20 of the unit. At scale 0 the buckets of an exponential histogram lie between them, and every finer
+ * scale divides them evenly: so the counts are exact, and Prometheus's text format can hold them.
  */
 const POWERS = Array.from({ length: 41 }, (_, i) => 2 ** (i - 20));
-const LOWEST = -20;
+const MIN_POWER = -20;
 const MAX_SCALE = 20;
 
 /** A point of an exponential histogram, of values that cannot be negative. */
@@ -52,15 +53,15 @@ export const readExponential: AmountReader = (point, name) => {
   const total = count(point.count ?? 0, `${name}: count`);
   const scale = double(point.scale ?? 0, `${name}: scale`);
   if (!Number.isInteger(scale) || scale < 0 || scale > MAX_SCALE)
-    throw new Unusable(`${name}: the scale ${scale} is none from 0 to ${MAX_SCALE}; coarser buckets say too little`);
+    throw new Unusable(`${name}: the scale is ${scale}; it must be an integer from 0 to ${MAX_SCALE}`);
   const positive = fields(point.positive ?? {}, `${name}: positive`);
   const offset = double(positive.offset ?? 0, `${name}: offset`);
-  if (!Number.isInteger(offset) || Math.abs(offset) > 2 ** 31)
-    throw new Unusable(`${name}: offset must be a whole number`);
+  if (!Number.isInteger(offset) || Math.abs(offset) > 2 ** 31) throw new Unusable(`${name}: offset must be an integer`);
   const given = list(positive.bucketCounts, `${name}: bucketCounts`).map((one) =>
     count(one, `${name}: a bucket's count`),
   );
-  if (given.length > MAX_BUCKETS) throw new Unusable(`${name} has ${given.length} buckets; ${MAX_BUCKETS} fit`);
+  if (given.length > MAX_BUCKETS)
+    throw new Unusable(`${name} has ${given.length} buckets; at most ${MAX_BUCKETS} are allowed`);
   if (
     list(fields(point.negative ?? {}, `${name}: negative`).bucketCounts, `${name}: negative`).some(
       (one) => Number(one) > 0,
@@ -73,7 +74,7 @@ export const readExponential: AmountReader = (point, name) => {
   for (const [i, one] of given.entries()) {
     // The bucket (2^power, 2^(power + 1)] at scale 0.
     const power = Math.floor((offset + i) / 2 ** scale);
-    const at = Math.min(POWERS.length, Math.max(0, power + 1 - LOWEST));
+    const at = Math.min(POWERS.length, Math.max(0, power + 1 - MIN_POWER));
     buckets[at] = (buckets[at] ?? 0) + one;
   }
   if (buckets.reduce((all, one) => all + one, 0) !== total)

@@ -1,8 +1,8 @@
-// Reads the scalar values of OTLP's JSON form from unknown input; each reader says what it expected or gives the value.
+// Reads the scalar values of OTLP's JSON from unknown input; each reader returns the value or throws what it expected.
 import { MAX_ATTRIBUTES } from "./limits.js";
 import type { Attributes } from "./records.js";
 
-/** One point or record that cannot be taken; the message is for whoever wrote the sender. */
+/** One point or record that cannot be used; the message is for the author of the sender. */
 export class Unusable extends Error {
   override name = "Unusable";
 }
@@ -25,7 +25,7 @@ export function list(value: unknown, what: string): readonly unknown[] {
   return value;
 }
 
-/** A string, cut at `limit` characters; absent means empty. */
+/** A string, shortened to `limit` characters; absent means empty. */
 export function text(value: unknown, what: string, limit: number): string {
   if (value === undefined || value === null) return "";
   if (typeof value !== "string") throw new Unusable(`${what} must be a string, not ${describe(value)}`);
@@ -44,7 +44,7 @@ export function double(value: unknown, what: string): number {
 export function count(value: unknown, what: string): number {
   const number = typeof value === "string" && /^\d{1,20}$/.test(value) ? Number(value) : value;
   if (typeof number !== "number" || !Number.isSafeInteger(number) || number < 0)
-    throw new Unusable(`${what} must be a whole number from 0 to 2^53 - 1, not ${describe(value)}`);
+    throw new Unusable(`${what} must be an integer from 0 to 2^53 - 1, not ${describe(value)}`);
   return number;
 }
 
@@ -52,7 +52,7 @@ export function count(value: unknown, what: string): number {
 export function nanos(value: unknown, what: string): string {
   if (value === undefined || value === null) return "0";
   if (typeof value === "string" && /^\d{1,20}$/.test(value)) return BigInt(value).toString();
-  // A number has lost its last digits on the way, which is a quarter of a microsecond.
+  // A number has lost its last digits, a quarter of a microsecond.
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 64)
     return BigInt(value).toString();
   throw new Unusable(`${what} must be nanoseconds since 1970 as a decimal string, not ${describe(value)}`);
@@ -65,10 +65,10 @@ export function oneOf<T>(value: unknown, what: string, choices: readonly (readon
   return found[2];
 }
 
-/** Key-value pairs in the order of their keys; of a key that comes twice the last counts, empty values are left out. */
-export function attributes(value: unknown, what: string, limit: number, most = MAX_ATTRIBUTES): Attributes {
+/** Key-value pairs sorted by key; of a repeated key the last counts, empty values are left out. */
+export function attributes(value: unknown, what: string, limit: number, max = MAX_ATTRIBUTES): Attributes {
   const pairs = list(value, what);
-  if (pairs.length > most) throw new Unusable(`${what} has ${pairs.length} entries; ${most} fit`);
+  if (pairs.length > max) throw new Unusable(`${what} has ${pairs.length} entries; at most ${max} are allowed`);
   const byKey = new Map<string, string>();
   for (const pair of pairs) {
     const { key, value: any } = fields(pair, `an entry of ${what}`);
@@ -79,14 +79,14 @@ export function attributes(value: unknown, what: string, limit: number, most = M
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** OTLP's AnyValue as text: scalars as they are, lists and maps as JSON. */
+/** OTLP's AnyValue as a string: scalars as they are, arrays and maps as JSON. */
 export function anyValue(value: unknown): string {
   const plain = toPlain(value, 0);
   if (plain === null) return "";
   return typeof plain === "string" ? plain : JSON.stringify(plain);
 }
 
-// Deeper nesting is no attribute that anybody reads, and recursion on strangers' input needs an end.
+// Deeper nesting is not a useful attribute, and recursion on unknown input needs a limit.
 const MAX_DEPTH = 4;
 
 function toPlain(value: unknown, depth: number): unknown {

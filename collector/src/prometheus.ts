@@ -1,19 +1,19 @@
-// Writes what was added up as Prometheus's text format 0.0.4; pure.
+// Writes sums in Prometheus's text format 0.0.4; pure.
 import { familyName, labelsOf } from "./names.js";
 import type { Attributes, Metric, Series } from "./records.js";
 
 export const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 
-/** A figure about the collector itself. */
-export interface OwnFigure {
+/** A metric about the collector itself. */
+export interface OwnMetric {
   name: string;
   kind: "counter" | "gauge";
   help: string;
   value: number;
 }
 
-/** The answer of `GET /metrics`, the same text for the same sums, families in the order of their names. */
-export function toPrometheus(series: readonly Series[], own: readonly OwnFigure[]): string {
+/** The response of `GET /metrics`: the same text for the same sums, families sorted by name. */
+export function toPrometheus(series: readonly Series[], own: readonly OwnMetric[]): string {
   const families = new Map<string, { metric: Metric; lines: string[] }>();
   for (const one of series) {
     const name = familyName(one.metric);
@@ -24,8 +24,8 @@ export function toPrometheus(series: readonly Series[], own: readonly OwnFigure[
   const blocks = [...families]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { metric, lines }]) => [...head(name, metric.kind, helpOf(metric)), ...lines]);
-  const figures = own.map(({ name, kind, help, value }) => [...head(name, kind, help), `${name} ${format(value)}`]);
-  return `${[...blocks, ...figures].flat().join("\n")}\n`;
+  const ownBlocks = own.map(({ name, kind, help, value }) => [...head(name, kind, help), `${name} ${format(value)}`]);
+  return `${[...blocks, ...ownBlocks].flat().join("\n")}\n`;
 }
 
 function head(name: string, type: string, help: string): string[] {
@@ -41,7 +41,7 @@ function linesOf(name: string, { metric, attributes, total }: Series): string[] 
   if (metric.kind === "counter") return [`${name}${braces(labels)} ${format(total.sum)}`];
   let below = 0;
   const buckets = total.buckets.map((count, i) => {
-    // OTLP's buckets hold their own values, Prometheus's hold all the values up to their bound as well.
+    // OTLP's buckets are disjoint, Prometheus's are cumulative.
     below += count;
     const bound = metric.bounds[i];
     return `${name}_bucket${braces([...labels, ["le", bound === undefined ? "+Inf" : format(bound)]])} ${below}`;
@@ -58,7 +58,7 @@ function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-/** JavaScript's shortest form of a number is one that Go, and so Prometheus, reads back to the same bits. */
+/** Go, and so Prometheus, reads JavaScript's shortest form of a number back to the same bits. */
 function format(value: number): string {
   return String(value);
 }

@@ -1,16 +1,16 @@
-// Token buckets: how many requests a sender may make at once, and how many a second after that.
+// Token buckets: how many requests a sender may send in a burst, and how many per second after that.
 //
-// Our own: @fastify/rate-limit counts in fixed windows, at whose borders twice the rate passes, and `limiter` makes callers wait.
+// Not a package: @fastify/rate-limit counts in fixed windows, where twice the rate passes at a border, and `limiter` makes callers wait.
 
 export interface RateLimit {
-  /** Milliseconds until the sender may come again; 0 when it may now, which takes one token. */
+  /** Takes one token and returns 0, or returns the milliseconds until there is one. */
   take(sender: string): number;
 }
 
 export interface RateOptions {
-  /** Tokens a second. */
+  /** Tokens per second. */
   rate: number;
-  /** Tokens of one who has not come for a while. */
+  /** Tokens of a full bucket. */
   burst: number;
 }
 
@@ -19,7 +19,7 @@ interface Bucket {
   at: number;
 }
 
-// Of as many senders as are remembered the one that came last the longest ago is forgotten, which fills his bucket.
+// Above this the sender whose last request is the oldest is removed, which refills its bucket.
 const MAX_SENDERS = 10_000;
 
 /** `now` in milliseconds. */
@@ -31,7 +31,7 @@ export function createRateLimit({ rate, burst }: RateOptions, now: () => number 
       const known = buckets.get(sender);
       const tokens = known ? Math.min(burst, known.tokens + ((time - known.at) / 1000) * rate) : burst;
       const isFree = tokens >= 1;
-      // Put in anew, so that the map's order is that of the last visits.
+      // Inserted again, so that the map is ordered by the last request.
       buckets.delete(sender);
       buckets.set(sender, { tokens: isFree ? tokens - 1 : tokens, at: time });
       if (buckets.size > MAX_SENDERS) buckets.delete(buckets.keys().next().value as string);

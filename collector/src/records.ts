@@ -1,4 +1,4 @@
-// The plain data that the rooms of the collector hand to each other.
+// The plain data that the modules of the collector share.
 
 /** Keys and values in the order of the keys; an array, since a sender's key may be called `__proto__`. */
 export type Attributes = readonly (readonly [key: string, value: string])[];
@@ -22,7 +22,7 @@ export interface Amount {
   buckets: readonly number[];
 }
 
-/** A cumulative point says how much there was since `start`; the stream tells its sender from all others. */
+/** A cumulative point holds the total since `start`; the stream identifies its sender. */
 export interface Cumulative {
   /** Resource, scope, metric and attributes, as one string. */
   stream: string;
@@ -34,17 +34,17 @@ export interface Cumulative {
 export interface Point {
   metric: Metric;
   attributes: Attributes;
-  /** Milliseconds since 1970, clamped to this machine's clock. */
+  /** Epoch milliseconds, clamped to this machine's clock. */
   time: number;
   amount: Amount;
-  /** Absent: the amount is what came since the last point, and is added. */
+  /** Absent: the amount is a delta, and is added. */
   cumulative?: Cumulative;
 }
 
 export interface Event {
-  /** Milliseconds since 1970, clamped to this machine's clock. */
+  /** Epoch milliseconds, clamped to this machine's clock. */
   time: number;
-  /** `ml.prediction`; null for a log record that is no event. */
+  /** `ml.prediction`; null for a log record that is not an event. */
   name: string | null;
   /** OpenTelemetry's scale: 9 is INFO, 17 is ERROR. */
   severity: number;
@@ -53,14 +53,14 @@ export interface Event {
   resource: Attributes;
 }
 
-/** Something that was not taken, and why. */
+/** Something that was rejected, and why. */
 export interface Rejected {
   count: number;
-  /** A sentence for whoever wrote the sender. */
+  /** For the author of the sender. */
   reason: string;
 }
 
-/** A line of `GET /metrics` to be: what was added up for one set of attributes. */
+/** The sum of one metric for one set of attributes. */
 export interface Series {
   metric: Metric;
   attributes: Attributes;

@@ -1,13 +1,14 @@
-// Series that are looked at together: grouped by attributes, summed, step by step; pure.
+// Groups series by attributes, and sums them step by step; pure.
 import type { Attributes } from "./records.js";
 import type { Slot, Span } from "./slots.js";
 import { quantile } from "./statistics.js";
 
-export type Named = Record<string, string>;
+/** Attributes by name. */
+export type NamedAttributes = Record<string, string>;
 
-/** A series with its attributes by name, and what it grew by, step by step. */
-export interface Grown {
-  at: Named;
+/** A series with what it grew by, step by step. */
+export interface GrownSeries {
+  attributes: NamedAttributes;
   bounds: readonly number[];
   slots: Slot[];
 }
@@ -26,49 +27,54 @@ export function groupBy<T, K>(values: readonly T[], keyOf: (value: T) => K): Map
 
 export interface Group {
   key: string;
-  at: Named;
-  grown: Grown[];
+  /** The attributes by which they are grouped. */
+  attributes: NamedAttributes;
+  series: GrownSeries[];
 }
 
-export function grouped(series: Grown[], keys: string[]): Group[] {
-  return [...groupBy(series, ({ at }) => JSON.stringify(keys.map((key) => at[key])))].map(([key, grown]) => ({
-    ...{ key, grown },
-    at: Object.fromEntries(
-      keys.flatMap((name) => (grown[0]?.at[name] === undefined ? [] : [[name, grown[0].at[name]]])),
-    ) as Named,
-  }));
+export function grouped(series: GrownSeries[], keys: string[]): Group[] {
+  const groups = groupBy(series, ({ attributes }) => JSON.stringify(keys.map((key) => attributes[key])));
+  return [...groups].map(([key, members]) => {
+    const all = members[0]?.attributes ?? {};
+    const attributes = Object.fromEntries(keys.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
+    return { key, attributes, series: members };
+  });
 }
 
-export function counts(series: Grown[], key: string): [string, number][] {
-  return grouped(series, [key]).map(({ at, grown }) => [at[key] ?? "", total(grown, "sum")]);
+export function counts(series: GrownSeries[], key: string): [string, number][] {
+  return grouped(series, [key]).map(({ attributes, series }) => [attributes[key] ?? "", total(series, "sum")]);
 }
 
-/** The value of each step in which something came. */
-export function steps<T>(grown: Grown[], { from, step }: Span, value: (grown: Grown[]) => T): ({ time: number } & T)[] {
-  const slots = [...new Set(grown.flatMap(({ slots }) => slots.map(({ slot }) => slot)))].sort((a, b) => a - b);
+/** The value of each step in which something was received. */
+export function steps<T>(
+  series: GrownSeries[],
+  { from, step }: Span,
+  value: (series: GrownSeries[]) => T,
+): ({ time: number } & T)[] {
+  const slots = [...new Set(series.flatMap(({ slots }) => slots.map(({ slot }) => slot)))].sort((a, b) => a - b);
   return slots.map((slot) => {
-    const within = grown.map((one) => ({ ...one, slots: one.slots.filter((each) => each.slot === slot) }));
+    const within = series.map((one) => ({ ...one, slots: one.slots.filter((each) => each.slot === slot) }));
     return { time: from + slot * step, ...value(within.filter((one) => one.slots.length > 0)) };
   });
 }
 
-export function total(grown: Grown[], field: "count" | "sum"): number {
-  return grown.reduce((sum, { slots }) => sum + slots.reduce((all, slot) => all + slot[field], 0), 0);
+export function total(series: GrownSeries[], field: "count" | "sum"): number {
+  return series.reduce((sum, { slots }) => sum + slots.reduce((all, slot) => all + slot[field], 0), 0);
 }
 
-export function bucketsOf(grown: Grown[]): number[] {
-  const buckets = new Array<number>((grown[0]?.bounds.length ?? 0) + 1).fill(0);
-  for (const { slots } of grown)
+export function bucketsOf(series: GrownSeries[]): number[] {
+  const buckets = new Array<number>((series[0]?.bounds.length ?? 0) + 1).fill(0);
+  for (const { slots } of series)
     for (const slot of slots) for (const [i, count] of slot.buckets.entries()) buckets[i] = (buckets[i] ?? 0) + count;
   return buckets;
 }
 
-export function spread(grown: Grown[]): { count: number; p50: number; p95: number; p99: number } {
-  const [bounds, buckets] = [grown[0]?.bounds ?? [], bucketsOf(grown)];
+export function spread(series: GrownSeries[]): { count: number; p50: number; p95: number; p99: number } {
+  const [bounds, buckets] = [series[0]?.bounds ?? [], bucketsOf(series)];
   const at = (q: number) => quantile(q, bounds, buckets);
-  return { count: total(grown, "count"), p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  return { count: total(series, "count"), p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
-export function named(attributes: Attributes): Named {
+export function named(attributes: Attributes): NamedAttributes {
   return Object.fromEntries(attributes);
 }

@@ -1,6 +1,6 @@
-// What `GET /v1/report` answers, as the dashboard reads it.
+// The response of `GET /v1/report`, as the dashboard reads it.
 
-/** Times are ms since 1970, durations seconds. */
+/** Times are epoch milliseconds, durations seconds. */
 export interface Report {
   from: number;
   to: number;
@@ -44,7 +44,7 @@ export interface Report {
     batches: number;
     duplicates: number;
   };
-  /** Cells (model × version × arm × backend) left out since fewer than `minBatches` batches speak of them. */
+  /** Cells (model × version × arm × backend) left out since fewer than `minBatches` batches hold data of them. */
   hidden: number;
   minBatches: number;
 }

@@ -1,8 +1,8 @@
-// Asks the database what came in a span of time, series by series and step by step.
+// Queries what was received in a range of time, series by series and step by step.
 import type { DuckDBConnection } from "@duckdb/node-api";
 
 export interface Span {
-  /** Milliseconds since 1970; `to` itself is not in it. */
+  /** Epoch milliseconds; `to` is exclusive. */
   from: number;
   to: number;
   /** Milliseconds. */
@@ -12,14 +12,14 @@ export interface Span {
 /** What a series grew by in one step. */
 export interface Slot {
   id: number;
-  /** The step's number, from 0. */
+  /** Index of the step, from 0. */
   slot: number;
   count: number;
   sum: number;
   buckets: number[];
 }
 
-/** DuckDB has no sum of lists: they are taken apart, summed place by place, and put together again. */
+/** DuckDB has no sum of lists: they are unnested, summed by index, and collected again. */
 const SLOTS = `
   WITH within AS (
     SELECT id, ((epoch_ms(time) - $from::BIGINT) // $step::BIGINT)::INTEGER AS slot, count, sum, buckets
@@ -51,7 +51,7 @@ export async function readSlots(connection: DuckDBConnection, ids: readonly numb
   }));
 }
 
-/** How many batches ever spoke of each series: each left one point. */
+/** How many batches hold data of each series: each has one point. */
 export async function readBatchCounts(
   connection: DuckDBConnection,
   ids: readonly number[],

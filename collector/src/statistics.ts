@@ -1,8 +1,8 @@
-// Quantiles from buckets and intervals of shares; pure.
+// Quantiles from buckets, and confidence intervals of shares; pure.
 
 /**
- * The quantile `q` of a histogram, by linear interpolation within its bucket, as Prometheus's `histogram_quantile` has it: the first
- * bucket begins at 0, and what lies in the last one is its lower bound. 0 of nothing.
+ * The quantile `q` of a histogram, by linear interpolation within its bucket, as Prometheus's `histogram_quantile` does it: the first
+ * bucket starts at 0, and a value in the last bucket counts as its lower bound. 0 without values.
  */
 export function quantile(q: number, bounds: readonly number[], buckets: readonly number[]): number {
   const total = buckets.reduce((sum, count) => sum + count, 0);
@@ -21,7 +21,7 @@ export function quantile(q: number, bounds: readonly number[], buckets: readonly
 
 const Z = 1.959963984540054;
 
-/** Wilson's 95 % score interval for `successes` of `n` (Wilson 1927); [0, 1] of nothing. */
+/** Wilson's 95 % score interval for `successes` of `n` (Wilson 1927); [0, 1] when n is 0. */
 export function wilson(successes: number, n: number): [low: number, high: number] {
   if (n === 0) return [0, 1];
   const p = successes / n;
@@ -32,10 +32,10 @@ export function wilson(successes: number, n: number): [low: number, high: number
 }
 
 /**
- * What share was true when each answer was given at random with the odds e^epsilon to 1 of the truth (randomised response, Warner
- * 1965), from the share that was answered.
+ * Estimates the true share from the share of randomised responses, each of which is the truth with probability
+ * e^epsilon / (e^epsilon + 1) (Warner 1965).
  */
-export function truthOf(answered: number, epsilon: number): number {
+export function truthOf(reported: number, epsilon: number): number {
   const p = Math.exp(epsilon) / (Math.exp(epsilon) + 1);
-  return Math.min(1, Math.max(0, (answered - (1 - p)) / (2 * p - 1)));
+  return Math.min(1, Math.max(0, (reported - (1 - p)) / (2 * p - 1)));
 }

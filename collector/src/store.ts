@@ -1,4 +1,4 @@
-// The embedded database: opens it, appends batches durably, keeps the sums of all that ever came, forgets old detail.
+// The embedded database: opens it, appends batches durably, stores all sums for good, deletes old details.
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import { migrate } from "./migrations.js";
@@ -7,42 +7,42 @@ import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
 import { knownBatches, readLedger, writeRows } from "./tables.js";
 
 export interface Store {
-  /** Resolves once what was taken is on disk; rejects when nothing of it was kept. */
-  append(batch: Batch): Promise<Appended>;
-  /** What was added up since the database was made, each series with its number. */
+  /** Resolves once the batch is on disk; rejects when nothing of it was stored. */
+  append(batch: Batch): Promise<AppendResult>;
+  /** All sums since the database was created, each series with its id. */
   series(): (Series & { id: number })[];
-  /** What series grew by in a span of time. */
+  /** What series grew by in a range of time. */
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
-  /** How many batches spoke of each series. */
+  /** How many batches hold data of each series. */
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
-  /** Rejects when the database does not answer. */
+  /** Rejects when the database does not respond. */
   check(): Promise<void>;
-  /** Deletes points, events and silent cumulative streams from before `time` (milliseconds since 1970); the sums stay. */
+  /** Deletes points, events and inactive cumulative streams from before `time` (epoch milliseconds); the sums stay. */
   forget(time: number): Promise<void>;
-  /** Waits for what is being written, then closes the file. */
+  /** Waits for pending writes, then closes the file. */
   close(): Promise<void>;
 }
 
 export interface Batch {
-  /** The name that its sender gave it: of those with one name only the first is counted. */
+  /** The sender's id of the batch: of several with the same id only the first is counted. */
   id?: string;
   points?: readonly Point[];
   events?: readonly Event[];
 }
 
-export interface Appended {
+export interface AppendResult {
   rejected: Rejected[];
-  /** True when a batch of this name was counted before, and this one was not. */
+  /** True when a batch with this id was counted before, and this one was not. */
   isRepeated: boolean;
 }
 
 interface Job {
   batch: Batch;
-  resolve: (appended: Appended) => void;
+  resolve: (result: AppendResult) => void;
   reject: (error: unknown) => void;
 }
 
-// DuckDB would take 80 % of the memory and every core; this is a guest on somebody's machine. No download of extensions.
+// DuckDB's defaults would use 80 % of the memory and every core. No download of extensions.
 const DUCKDB = {
   memory_limit: "192MB",
   threads: "2",
@@ -50,20 +50,20 @@ const DUCKDB = {
   autoload_known_extensions: "false",
 };
 
-// One transaction takes all that waits, since its price is the disk's, not the rows'; bounded, as a batch is 256 KiB.
-const MAX_BATCHES_A_TRANSACTION = 64;
+// One transaction writes everything that waits, since its cost is the disk's, not the rows'; bounded, as a batch may have 256 KiB.
+const MAX_BATCHES_PER_TRANSACTION = 64;
 
-/** Opens or makes the database at `path`. Throws with what to do when it cannot be used. */
+/** Opens or creates the database at `path`. Throws with what to do when it cannot be used. */
 export async function openStore(path: string): Promise<Store> {
   const { instance, connection, ledger } = await open(path);
-  // Of its own: a question about a month must not hold up what comes in.
+  // Its own connection: a query over a month must not delay writes.
   const reader = await instance.connect();
   const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let draining = false;
 
-  /** One connection has one transaction: whatever uses it waits for its turn. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  /** A connection has one transaction at a time: its users run one after the other. */
+  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     const turn = last.then(work);
     last = turn.catch(() => undefined);
     return turn;
@@ -72,8 +72,8 @@ export async function openStore(path: string): Promise<Store> {
   const drain = async () => {
     draining = true;
     while (waiting.length > 0) {
-      const jobs = waiting.splice(0, MAX_BATCHES_A_TRANSACTION);
-      await inTurn(() => commit(connection, ledger, jobs));
+      const jobs = waiting.splice(0, MAX_BATCHES_PER_TRANSACTION);
+      await enqueue(() => commit(connection, ledger, jobs));
     }
     draining = false;
   };
@@ -87,10 +87,10 @@ export async function openStore(path: string): Promise<Store> {
     series: () => [...ledger.entries.values()],
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
-    check: () => inTurn(async () => void (await connection.run("SELECT 1"))),
-    forget: (time) => inTurn(() => forget(connection, ledger, time)),
+    check: () => enqueue(async () => void (await connection.run("SELECT 1"))),
+    forget: (time) => enqueue(() => forget(connection, ledger, time)),
     close: () =>
-      inTurn(async () => {
+      enqueue(async () => {
         reader.closeSync();
         connection.closeSync();
         instance.closeSync();
@@ -117,7 +117,7 @@ async function open(path: string) {
   }
 }
 
-/** Writes several batches at once; when that fails each is tried alone, so that one cannot cost the others. */
+/** Writes several batches at once; when that fails each is written alone, so that a bad one does not affect the others. */
 async function commit(connection: DuckDBConnection, ledger: Ledger, jobs: readonly Job[]): Promise<void> {
   try {
     const change = emptyChange();
@@ -132,7 +132,7 @@ async function commit(connection: DuckDBConnection, ledger: Ledger, jobs: readon
   }
 }
 
-/** Those whose names were not seen before. */
+/** The jobs whose batch ids were not stored before. */
 async function firstOfEach(connection: DuckDBConnection, jobs: readonly Job[]): Promise<Job[]> {
   const seen = await knownBatches(
     connection,

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { type Change, emptyLedger, entryKey, type Ledger } from "./ledger.js";
 import type { Attributes, Event, Metric } from "./records.js";
 
-/** DuckDB takes any number of rows as one JSON parameter: one statement a table, not one a row. */
+/** DuckDB takes any number of rows as one JSON parameter: one statement per table, not one per row. */
 function insert(into: string, columns: string, shape: Record<string, unknown>): string {
   const rows = `unnest(from_json($1::JSON, '${JSON.stringify([shape])}'))`;
   return `INSERT ${into} SELECT ${columns} FROM (SELECT ${rows} AS r)`;
@@ -49,7 +49,7 @@ const INSERT = {
   }),
 };
 
-/** Writes all of it, or throws; the caller holds the transaction. */
+/** Writes everything, or throws; the caller opens the transaction. */
 export async function writeRows(
   connection: DuckDBConnection,
   change: Change,
@@ -91,7 +91,7 @@ export async function writeRows(
   );
 }
 
-/** Which of these names were written before. */
+/** Which of these ids were written before. */
 export async function knownBatches(connection: DuckDBConnection, ids: readonly string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
   const sql = "SELECT id FROM batches WHERE id IN (SELECT unnest(from_json($1::JSON, '[\"VARCHAR\"]')))";
@@ -103,7 +103,7 @@ function toObject(attributes: Attributes): string {
   return JSON.stringify(Object.fromEntries(attributes));
 }
 
-/** Everything that was added up before this process started. */
+/** All sums from before this process started. */
 export async function readLedger(connection: DuckDBConnection): Promise<Ledger> {
   const ledger = emptyLedger();
   const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjectsJS();
@@ -116,7 +116,7 @@ export async function readLedger(connection: DuckDBConnection): Promise<Ledger> 
   )) {
     const family = String(row.family);
     const metric = ledger.metrics.get(family);
-    if (!metric) throw new Error(`its series ${row.id} belongs to no metric`);
+    if (!metric) throw new Error(`its series ${row.id} has no metric`);
     const attributes = JSON.parse(String(row.attributes)) as Attributes;
     ledger.entries.set(entryKey(metric, attributes), {
       id: Number(row.id),

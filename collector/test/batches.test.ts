@@ -7,7 +7,10 @@ import { end, figure, post, type Running, startCommand, temporaryFolder, withCol
 const METRICS = metricsBody([counter([counterPoint("2", { "error.type": "timeout" })])]);
 const LOGS = logsBody([{ eventName: "ml.prediction", severityNumber: 9, timeUnixNano: `${Date.now()}000000` }]);
 const BEACON = {
-  ...{ v: 1, resource: { "service.name": "shop" }, start: Date.now() - 1000, end: Date.now() },
+  v: 1,
+  resource: { "service.name": "shop" },
+  start: Date.now() - 1000,
+  end: Date.now(),
   metrics: [
     {
       kind: "counter",
@@ -130,7 +133,10 @@ describe("a beacon", () => {
   it("keeps what is good beside what is bad", async () => {
     await withCollector({}, async ({ url }) => {
       const histogram = {
-        ...{ kind: "histogram", name: "ml.inference.duration", unit: "s", bounds: [0.1, 1] },
+        kind: "histogram",
+        name: "ml.inference.duration",
+        unit: "s",
+        bounds: [0.1, 1],
         points: [
           { attributes: {}, count: 3, sum: 1.5, min: 0.05, max: 1, buckets: [1, 2, 0] },
           { attributes: {}, count: 4, sum: 1.5, min: 0.05, max: 1, buckets: [1, 2, 0] },

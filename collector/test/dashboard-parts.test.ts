@@ -63,7 +63,9 @@ test("windows stay where they are while the range moves on", () => {
   const hour = { from: 0, to: 3_600_000, step: 60_000 };
   const report = reportFor(hour);
   const points = Array.from({ length: 60 }, (_, index) => ({
-    ...{ time: index * hour.step, labelled: 20, correct: 20 - (index % 3) },
+    time: index * hour.step,
+    labelled: 20,
+    correct: 20 - (index % 3),
     ...wilson(20 - (index % 3), 20),
   }));
   const before = windowsOf(report, points);

@@ -127,10 +127,10 @@ test("a collector with a read token: prompt, a wrong one, the right one, kept fo
 
 test("an error is told with what to do, the last data stays, and the next answer clears it", async () => {
   await open();
-  site.failure = { status: 503, message: "The database does not answer." };
+  site.failure = { status: 503, message: "The database does not respond." };
   const alert = page.getByRole("alert");
   await until(() => alert.textContent()).toMatch(
-    /The collector answered 503: The database does not answer\..*collector's log/,
+    /The collector responded with 503: The database does not respond\..*collector's log/,
   );
   expect(await alert.textContent()).toMatch(/What you see is of \d\d:\d\d:\d\d\./);
   expect(await tile(page, "predictions")).toBe(14_182);
@@ -144,7 +144,7 @@ test("a collector that is gone is told as well", async () => {
   await open();
   await site.close();
   await until(() => page.getByRole("alert").textContent()).toContain(
-    `The collector at ${new URL(site.url).host} does not answer.`,
+    `The collector at ${new URL(site.url).host} does not respond.`,
   );
 });
 

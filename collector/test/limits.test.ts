@@ -174,9 +174,9 @@ it("whatever a stranger sends, it gets 200 or 4xx, and what is counted stays rig
 });
 
 it.each([
-  [["--rate", "0"], "whole number"],
+  [["--rate", "0"], "must be an integer"],
   [["--keep-days", "3"], "at least 8"],
-  [["--write-key", "k=https://x/y"], "is no origin"],
+  [["--write-key", "k=https://x/y"], "is not an origin"],
 ])("the command refuses %j", (args, message) => {
   const { status, stderr } = command("--port", "0", "--data", ":memory:", ...args);
   expect(status).toBe(1);

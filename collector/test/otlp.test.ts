@@ -1,7 +1,9 @@
 // Parsing OTLP's JSON: what is taken, what is rejected and counted, and that no input can break it.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BadBody, parseLogs, parseMetrics } from "../src/otlp.js";
+import { BadBody } from "../src/otlp.js";
+import { parseLogs } from "../src/otlp-logs.js";
+import { parseMetrics } from "../src/otlp-metrics.js";
 import {
   BOUNDS,
   counter,
@@ -92,16 +94,16 @@ describe("metrics", () => {
     ["NaN", { sum: "NaN" }, "finite"],
     ["infinity", { sum: Number.POSITIVE_INFINITY }, "finite"],
     ["no sum", { sum: undefined }, "sum must be a finite number, not missing"],
-    ["a negative bucket", { bucketCounts: ["-1", ...new Array(14).fill("0")] }, "whole number"],
-    ["half a count", { count: 1.5 }, "whole number"],
-    ["a count that is too large", { count: "9007199254740993" }, "whole number"],
+    ["a negative bucket", { bucketCounts: ["-1", ...new Array(14).fill("0")] }, "must be an integer"],
+    ["half a count", { count: 1.5 }, "must be an integer"],
+    ["a count that is too large", { count: "9007199254740993" }, "must be an integer"],
     ["buckets that do not add up", { count: "3" }, "add up"],
     ["too few buckets", { bucketCounts: ["1"] }, "need 15 bucketCounts"],
-    ["bounds that fall", { explicitBounds: [...BOUNDS].reverse() }, "must rise"],
-    ["300 bounds", { explicitBounds: Array.from({ length: 300 }, (_, i) => i) }, "199 fit"],
-    ["attributes that are no array", { attributes: { a: 1 } }, "array"],
-    ["33 attributes", { attributes: new Array(33).fill({ key: "k", value: { intValue: 1 } }) }, "32 fit"],
-    ["a time that is no integer", { timeUnixNano: "soon" }, "nanoseconds"],
+    ["bounds that fall", { explicitBounds: [...BOUNDS].reverse() }, "must increase"],
+    ["300 bounds", { explicitBounds: Array.from({ length: 300 }, (_, i) => i) }, "at most 199"],
+    ["attributes that are not an array", { attributes: { a: 1 } }, "array"],
+    ["33 attributes", { attributes: new Array(33).fill({ key: "k", value: { intValue: 1 } }) }, "at most 32"],
+    ["a time that is not an integer", { timeUnixNano: "soon" }, "nanoseconds"],
   ])("rejects %s, and only that point", (_name, given, reason) => {
     const { records, rejected } = points(
       histogram([histogramPoint([0.003], MODEL), histogramPoint([0.003], MODEL, given), histogramPoint([0.003], {})]),
@@ -120,7 +122,7 @@ describe("metrics", () => {
     expect(refused(counter([], { sum: { isMonotonic: true, dataPoints: three } }))).toMatch(
       /^3: .*aggregationTemporality/,
     );
-    expect(refused(counter(three, { name: "9 lives" }))).toMatch(/^3: "9 lives" is no metric's name/);
+    expect(refused(counter(three, { name: "9 lives" }))).toMatch(/^3: "9 lives" is not a valid metric name/);
     expect(refused({ name: "ml.x" })).toMatch(/^1: /);
   });
 
@@ -143,7 +145,7 @@ describe("metrics", () => {
     expect(Object.keys(others)).toEqual(["__proto__", "service.name"]);
   });
 
-  it.each([null, 1, "x", [], {}, { resourceMetrics: {} }, { resourceLogs: [] }])("%j is no body", (body) => {
+  it.each([null, 1, "x", [], {}, { resourceMetrics: {} }, { resourceLogs: [] }])("%j is not an OTLP body", (body) => {
     expect(() => parseMetrics(body, NOW)).toThrow(BadBody);
   });
 

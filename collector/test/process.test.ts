@@ -50,7 +50,7 @@ it.each([
   [["--port", "70000"], "from 0 to 65535"],
   [["--nonsense"], "unknown option"],
   [["--data", "/no/such/folder/x.db"], "Cannot use the database /no/such/folder/x.db"],
-  [["--allow-origin", "shop"], '"shop" is no origin'],
+  [["--allow-origin", "shop"], '"shop" is not an origin'],
 ])("ends with 1 and says why for %j", (args, message) => {
   const { status, stderr } = command("--port", "0", "--data", ":memory:", ...args);
   expect(status).toBe(1);

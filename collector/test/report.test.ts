@@ -35,7 +35,8 @@ async function send(url: string, time: number, durations: number[], more: object
 
 const outcome = (count: number, which: string, time: number, more = {}) =>
   counter([counterPoint(String(count), { ...VERSION, "ml.prediction.outcome": which, ...more }, at(time))], {
-    ...{ name: "ml.prediction.outcomes", unit: "{prediction}" },
+    name: "ml.prediction.outcomes",
+    unit: "{prediction}",
   });
 
 /** As histogram_quantile does it, from the values' own buckets. */

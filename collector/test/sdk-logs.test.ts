@@ -19,7 +19,9 @@ it("events of the SDK are rows, with their names, severities and attributes", as
     const logger = provider.getLogger("test");
     for (let i = 0; i < 20; i += 1)
       logger.emit({
-        ...{ eventName: "ml.prediction", severityNumber: 9, timestamp: Date.now() },
+        eventName: "ml.prediction",
+        severityNumber: 9,
+        timestamp: Date.now(),
         attributes: { "ml.model.name": "digits", "ml.prediction.confidence": i / 20, "ml.prediction.class": i },
       });
     await provider.forceFlush();

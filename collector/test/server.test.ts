@@ -19,15 +19,15 @@ async function answerOf(response: Response) {
 describe("bodies", () => {
   const spaces = (length: number) => `${JSON.stringify(GOOD)}${" ".repeat(length)}`;
   it.each<[string, unknown, Record<string, string>, number, string]>([
-    ["no JSON", "{", {}, 400, "no JSON"],
-    ["nothing", "", {}, 400, "no JSON"],
-    ["no UTF-8", new Uint8Array([0x22, 0xff, 0x22]), {}, 400, "no JSON"],
+    ["a body that is not JSON", "{", {}, 400, "not JSON"],
+    ["an empty body", "", {}, 400, "not JSON"],
+    ["a body that is not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), {}, 400, "not JSON"],
     ["another JSON", "[1]", {}, 400, "resourceMetrics"],
-    ["100,000 open brackets", "[".repeat(100_000), {}, 400, "no JSON"],
+    ["100,000 open brackets", "[".repeat(100_000), {}, 400, "not JSON"],
     ["a deep array", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, {}, 400, "resourceMetrics"],
     ["protobuf", new Uint8Array([10, 0]), { "content-type": "application/x-protobuf" }, 415, "JSON"],
     ["brotli", "x", { "content-encoding": "br" }, 415, "gzip"],
-    ["a gzip that is none", "hello", GZIP, 400, "not the gzip"],
+    ["invalid gzip", "hello", GZIP, 400, "not the gzip"],
     ["half a gzip", gzipSync(JSON.stringify(GOOD)).subarray(0, 40), GZIP, 400, "not the gzip"],
     ["more than 256 KiB", spaces(OTLP_LIMIT), {}, 413, "262144 bytes"],
     ["a gzip of 200 MB", gzipSync(Buffer.alloc(200e6)), GZIP, 413, "262144 bytes"],
@@ -199,10 +199,10 @@ describe("origins", () => {
   });
 
   it.each(["shop.example", "https://shop.example/path", "null", "*", "file:///tmp"])(
-    "%s is no origin",
+    "%s is not an origin",
     async (origin) => {
       await expect(startCollector({ port: 0, data: ":memory:", allowOrigins: [origin] })).rejects.toThrow(
-        "is no origin",
+        "is not an origin",
       );
     },
   );

@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSinkQueue } from "../src/sinks/queue.js";
-import type { Attempt, Delivery, Passed } from "../src/sinks/sink.js";
+import type { Delivery, SendResult, SinkBatch } from "../src/sinks/sink.js";
 import { counter, counterPoint, logsBody, metricsBody } from "./support/otlp.js";
 import { command, figure, post, until, withCollector } from "./support/run.js";
 
@@ -191,8 +191,8 @@ describe("Splunk", () => {
 });
 
 describe("a queue", () => {
-  const passed = {} as Passed;
-  const queueOf = (send: (delivery: Delivery) => Promise<Attempt>, size = 10) =>
+  const passed = {} as SinkBatch;
+  const queueOf = (send: (delivery: Delivery) => Promise<SendResult>, size = 10) =>
     createSinkQueue({ name: "x", pack: () => [{ body: "b".repeat(size), items: 1 }], send }, async () => undefined);
 
   it("is bounded: the oldest go, and are counted", async () => {
@@ -202,12 +202,12 @@ describe("a queue", () => {
     });
     const queue = queueOf(async () => held.then(() => ({ kind: "done", failed: 0 })), 1024 * 1024);
     for (let i = 0; i < 100; i += 1) queue.offer(passed);
-    const { waiting, dropped } = queue.figures();
+    const { waiting, dropped } = queue.counts();
     expect(waiting).toBeLessThanOrEqual(32);
     expect(waiting + dropped).toBe(99);
     release();
     await queue.close(5_000);
-    expect(queue.figures()).toMatchObject({ waiting: 0, sent: waiting + 1 });
+    expect(queue.counts()).toMatchObject({ waiting: 0, sent: waiting + 1 });
   });
 
   it("has one request on its way at a time", async () => {
@@ -222,13 +222,13 @@ describe("a queue", () => {
     });
     for (let i = 0; i < 20; i += 1) queue.offer(passed);
     await queue.close(5_000);
-    expect([most, queue.figures().sent]).toEqual([1, 20]);
+    expect([most, queue.counts().sent]).toEqual([1, 20]);
   });
 });
 
 it.each([
   [["--splunk", "http://x"], "--splunk-token"],
-  [["--forward-otlp", "nowhere"], "is no address"],
+  [["--forward-otlp", "nowhere"], "is not an http(s) URL"],
   [["--forward-header", "x"], "name=value"],
 ])("the command refuses %j", (args, message) => {
   const { status, stderr } = command("--port", "0", "--data", ":memory:", ...args);

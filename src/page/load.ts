@@ -7,6 +7,7 @@ import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model } from "./model.js";
+import { importMonitor } from "./monitor.js";
 import { checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
@@ -46,7 +47,7 @@ export function createLoader(deps: LoaderDeps) {
     const started = performance.now();
     telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
-    const monitoring = monitors ? import("./lazy/monitor/monitor.js").catch(() => undefined) : undefined;
+    const monitoring = importMonitor(monitors);
     const loadInto = (into: PooledWorker, signal: AbortSignal, refresh?: boolean, onProgress?: OnProgress) =>
       into.call("load", [folder, { ...options, refresh, progress: onProgress !== undefined }], { signal, onProgress });
     const reload = (into: PooledWorker): Promise<LoadedModel> =>

@@ -9,7 +9,7 @@ import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { withTimeout } from "./lib/with-timeout.js";
-import { createMonitorHandle, type ModelMonitor, type MonitorModule } from "./monitor.js";
+import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { createPersonalHandle } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import { createPredict } from "./predict.js";
@@ -82,8 +82,7 @@ export interface ModelDeps {
   slots: WorkerSlot[];
   reload(into: PooledWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
-  /** Undefined where monitoring is off, or could not be fetched. */
-  monitoring: MonitorModule | undefined;
+  monitoring: Monitoring;
   storeName: string;
   /** Called when the package is stored. */
   onStored: () => void;

@@ -1,93 +1,138 @@
-// A model's monitor as the page sees it: feedback in, a judgement out; the rest is fetched with the first model.
+// A model's monitor on the page: feedback in, accuracy out; its logic is imported with the first model.
+
 import { InsituError } from "../shared/errors.js";
 import type { ModelInfo } from "../shared/types/model.js";
 import type { RetrainEvent } from "../shared/types/personal.js";
 import type * as monitorModule from "./lazy/monitor/monitor.js";
-import type { Monitor } from "./lazy/monitor/monitor.js";
+import type { JoinedOutcome, Monitor } from "./lazy/monitor/monitor.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./lazy/monitor/types.js";
+import type { FeedbackRecord } from "./lazy/telemetry/records.js";
 import type { TelemetryHandle } from "./telemetry.js";
 
 export type MonitorModule = typeof monitorModule;
 
-/** How right the model has been in this browser. What it is judged by stays here; no input is kept. */
+/** The monitor's module; without one the reason, unless the option `monitor` switched it off. */
+export interface Monitoring {
+  readonly module?: MonitorModule;
+  readonly cause?: unknown;
+}
+
+/** Never rejects: a model runs without its monitor. */
+export async function importMonitor(isEnabled: boolean): Promise<Monitoring> {
+  try {
+    return isEnabled ? { module: await import("./lazy/monitor/monitor.js") } : {};
+  } catch (cause) {
+    return { cause };
+  }
+}
+
+/** The error of a call that needs the module: `disabled` or `network`. */
+export function monitorUnavailable({ cause }: Monitoring): InsituError {
+  return cause === undefined
+    ? new InsituError("disabled", "Feedback was not recorded: the client was created with `monitor: false`.")
+    : new InsituError(
+        "network",
+        "Feedback was not recorded: the monitor could not be fetched. Load the model again.",
+        {},
+        { cause },
+      );
+}
+
+/**
+ * How accurate a model is in this browser, by the feedback that the page gives. Predictions and truths stay in this browser; inputs are
+ * not kept.
+ */
 export interface ModelMonitor {
-  /** By at most the last 1,000 predictions of the last 7 days. */
+  /**
+   * Accuracy and calibration of at most the last 1,000 predictions of the last 7 days, for each version.
+   *
+   * @example
+   * ```ts
+   * const [current] = model.monitor.snapshot().versions;
+   * if (current?.enough) console.log(current.accuracy, current.interval);
+   * ```
+   */
   snapshot(): MonitorSnapshot;
-  /** `retrain`: a trigger of one of the model's personal models fired, or what it started went on; `detail` says which and why. */
+  /**
+   * Listens for `retrain`: a trigger of one of the model's personal models fired, or the state of its training changed; `detail` says which
+   * and why.
+   *
+   * @example
+   * ```ts
+   * model.monitor.addEventListener("retrain", ({ detail }) => console.log(detail.personal, detail.trigger));
+   * ```
+   */
   addEventListener(type: "retrain", listener: (event: CustomEvent<RetrainEvent>) => void): void;
+  /** Removes a listener that `addEventListener` added. */
   removeEventListener(type: "retrain", listener: (event: CustomEvent<RetrainEvent>) => void): void;
-  /** Forgets them all. */
+  /** Deletes the model's predictions and truths in this browser. */
   clear(): Promise<void>;
 }
 
 export interface MonitorHandle {
   readonly monitor: ModelMonitor;
   predicted: Monitor["predicted"];
-  /** A trigger fired, or what came of it changed. */
+  /** A trigger fired, or the state of what it started changed. */
   retrain(event: RetrainEvent): void;
   feedback(id: string, feedback: Feedback): Promise<FeedbackResult>;
   close(): Promise<void>;
 }
 
-const MOST_FIRED = 50;
+const MAX_RETRAIN_EVENTS = 50;
 
-/** `module` is undefined where monitoring is off, or could not be fetched. */
 export function createMonitorHandle(
-  module: MonitorModule | undefined,
+  monitoring: Monitoring,
   info: ModelInfo,
   storeName: string,
   telemetry: TelemetryHandle,
 ): MonitorHandle {
   const events = new EventTarget();
-  /** By when, and by whose. */
-  const fired = new Map<string, RetrainEvent>();
-  const watching = module?.createMonitor(info.name, storeName);
-  const need = () => {
-    if (module && watching) return { module, watching };
-    const message =
-      "Feedback is not taken: monitoring is off, or its part of the library could not be fetched. Load the model again.";
-    throw new InsituError("backend_unavailable", message);
-  };
+  /** By time and personal model: a later state of an event replaces the earlier one. */
+  const retrainEvents = new Map<string, RetrainEvent>();
+  const monitor = monitoring.module?.createMonitor(info.name, storeName);
   return {
     monitor: {
       snapshot: () => ({
-        ...(watching?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 }),
-        retrain: [...fired.values()],
+        ...(monitor?.snapshot() ?? { model: info.name, versions: [], unmatched: 0, corrected: 0 }),
+        retrain: [...retrainEvents.values()],
       }),
       addEventListener: (type, listener) => events.addEventListener(type, listener as EventListener),
       removeEventListener: (type, listener) => events.removeEventListener(type, listener as EventListener),
-      clear: async () => watching?.clear(),
+      clear: async () => monitor?.clear(),
     },
     retrain(event) {
-      fired.set(event.firedAt + event.personal, event);
-      if (fired.size > MOST_FIRED) fired.delete(fired.keys().next().value as string);
+      retrainEvents.set(event.firedAt + event.personal, event);
+      if (retrainEvents.size > MAX_RETRAIN_EVENTS) retrainEvents.delete(retrainEvents.keys().next().value as string);
       events.dispatchEvent(new CustomEvent("retrain", { detail: event }));
     },
-    predicted: (outcome) => watching?.predicted(outcome),
+    predicted: (outcome) => monitor?.predicted(outcome),
     async feedback(id, feedback) {
-      const { module, watching } = need();
-      const truth = module.readTruth(feedback, info.labels);
+      if (!monitoring.module || !monitor) throw monitorUnavailable(monitoring);
+      const truth = monitoring.module.readTruth(feedback, info.labels);
       if (!truth) {
         const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;
         throw new InsituError("input_invalid", message, { feedback });
       }
-      const { result, joined } = await watching.feedback(id, truth);
+      const { result, joined } = await monitor.feedback(id, truth);
       if (result === "unmatched") telemetry.record({ kind: "unmatched", model: info.name });
-      if (joined) {
-        const { version, confidence, time, truth: known } = joined;
-        telemetry.record({
-          ...{ kind: "feedback", id, model: { name: info.name, version }, arm: "stable", source: "explicit" },
-          ...{
-            correct: known.score >= 0.5,
-            class: known.class,
-            classes: info.labels.length,
-            delayMs: Math.max(0, Date.now() - time),
-          },
-          squaredError: confidence === undefined ? undefined : (confidence - known.score) ** 2,
-        });
-      }
+      if (joined) telemetry.record(feedbackRecord(joined, info));
       return result;
     },
-    close: async () => watching?.close(),
+    close: async () => monitor?.close(),
+  };
+}
+
+function feedbackRecord({ id, version, confidence, time, truth }: JoinedOutcome, info: ModelInfo): FeedbackRecord {
+  return {
+    kind: "feedback",
+    id,
+    model: { name: info.name, version },
+    arm: "stable",
+    source: "explicit",
+    correct: truth.score >= 0.5,
+    class: truth.class,
+    classes: info.labels.length,
+    delayMs: Math.max(0, Date.now() - time),
+    squaredError: confidence === undefined ? undefined : (confidence - truth.score) ** 2,
   };
 }

@@ -10,7 +10,7 @@ import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
 import { loadChunk } from "./lib/load-chunk.js";
-import type { MonitorModule } from "./monitor.js";
+import { type Monitoring, monitorUnavailable } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import { type Predict, withTotal } from "./predict.js";
 import type { TelemetryHandle } from "./telemetry.js";
@@ -19,7 +19,7 @@ import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
 export interface PersonalHandleDeps {
   info: ModelInfo;
   rpc: ModelRpc;
-  monitoring: MonitorModule | undefined;
+  monitoring: Monitoring;
   storeName: string;
   telemetry: TelemetryHandle;
   learning: LearningConsent;
@@ -60,7 +60,8 @@ async function openModel(deps: PersonalHandleDeps, name: string, options: Person
     toTimings: withTotal,
     send: (method, args, options) => send(deps, name, method, args, options),
     assertConsent: deps.learning.assertConsent,
-    monitor: monitoring?.createMonitor(`${info.name}/${name}`, deps.storeName),
+    monitorUnavailable: () => monitorUnavailable(monitoring),
+    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName),
     onFired: (fired) => deps.retrain({ ...fired, personal: name }),
   });
 }

@@ -1,4 +1,4 @@
-// What the page's half holds of telemetry: it fetches the rest when there is something to tell, and keeps what is told until then.
+// The page's small part of telemetry: imports the rest with the first record, and queues records until then.
 
 import { isInsituError } from "../shared/errors.js";
 import type { FailedRecord, TelemetryRecord } from "./lazy/telemetry/records.js";
@@ -7,9 +7,9 @@ import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./lazy/
 
 export interface TelemetryHandle {
   readonly isOn: boolean;
-  /** Fetches what will be needed, so that it is there when a page ends early. */
+  /** Imports the rest early, so that it is there when a page ends early. */
   begin(): void;
-  /** Never throws, never waits; does nothing where telemetry is off. */
+  /** Never throws, never blocks; does nothing where telemetry is off. */
   record(record: TelemetryRecord): void;
   setConsent(consent: TelemetryConsent): void;
   flush(): Promise<void>;
@@ -17,45 +17,43 @@ export interface TelemetryHandle {
   close(): Promise<void>;
 }
 
-// What a page may tell in the moment that fetching a few kilobytes takes; more is counted as dropped.
-const MAX_WAITING = 1_000;
+// What a page may record while a few kilobytes are imported; more is counted as dropped.
+const MAX_QUEUED = 1_000;
 
 export function createTelemetryHandle(options: TelemetryOptions, storeName: string): TelemetryHandle {
   const isOn = Boolean(options.endpoint || options.exporter || options.otel);
-  const fetch = unwatched(globalThis.fetch);
-  const waiting: TelemetryRecord[] = [];
+  const fetch = uninstrumented(globalThis.fetch);
+  const queue: TelemetryRecord[] = [];
   let dropped = 0;
   let consent = options.consent ?? "granted";
   let telemetry: Telemetry | undefined;
-  let fetching: Promise<void> | undefined;
+  let loading: Promise<void> | undefined;
 
-  const arrive = async () => {
-    try {
-      const { createTelemetry } = await import("./lazy/telemetry/telemetry.js");
-      telemetry = createTelemetry({ ...options, consent }, storeName, fetch);
-      for (const record of waiting.splice(0)) telemetry.record(record);
-    } catch {
+  // Not when the client is created, which may be on a server.
+  const load = (): Promise<void> => {
+    loading ??= import("./lazy/telemetry/telemetry.js")
+      .then(({ createTelemetry }) => {
+        telemetry = createTelemetry({ ...options, consent }, storeName, fetch);
+        for (const record of queue.splice(0)) telemetry.record(record);
+      })
       // Blocked, or no network: the page works without.
-      dropped += waiting.splice(0).length;
-    }
-  };
-  // Not at the client's creation, which may be on a server.
-  const arrived = (): Promise<void> => {
-    fetching ??= arrive();
-    return fetching;
+      .catch(() => {
+        dropped += queue.splice(0).length;
+      });
+    return loading;
   };
 
   return {
     isOn,
     begin() {
-      if (isOn) void arrived();
+      if (isOn) void load();
     },
     record(record) {
       if (!isOn) return;
       if (telemetry) return telemetry.record(record);
-      if (waiting.length < MAX_WAITING) waiting.push(record);
+      if (queue.length < MAX_QUEUED) queue.push(record);
       else dropped += 1;
-      void arrived();
+      void load();
     },
     setConsent(next) {
       consent = next;
@@ -63,28 +61,30 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
     },
     async flush() {
       if (!isOn) return;
-      await arrived();
+      await load();
       await telemetry?.flush();
     },
-    stats() {
-      const { recorded, sent, pending, dropped: reasons } = telemetry?.stats() ?? NOTHING;
-      const early = dropped + waiting.length;
-      return {
-        recorded: recorded + early,
-        sent,
-        pending: pending + waiting.length,
-        dropped: dropped > 0 ? { ...reasons, blocked: (reasons.blocked ?? 0) + dropped } : { ...reasons },
-      };
-    },
+    stats: () => withQueue(telemetry?.stats(), queue.length, dropped),
     async close() {
-      await fetching;
+      await loading;
       await telemetry?.close();
     },
   };
 }
 
-/** What a page's instrumentation was put around must not see our requests, which it would report in turn. */
-function unwatched(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+/** The statistics, with what is queued here and what was dropped since the rest could not be imported. */
+function withQueue(stats: TelemetryStats | undefined, queued: number, dropped: number): TelemetryStats {
+  const { recorded = 0, sent = 0, pending = 0, dropped: reasons = {} } = stats ?? {};
+  return {
+    recorded: recorded + queued + dropped,
+    sent,
+    pending: pending + queued,
+    dropped: dropped > 0 ? { ...reasons, blocked: (reasons.blocked ?? 0) + dropped } : { ...reasons },
+  };
+}
+
+/** Returns the browser's own `fetch`: instrumentation of the page that wraps it must not report the library's requests in turn. */
+function uninstrumented(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   const { __original, __sentry_original__ } = (fetch ?? {}) as {
     __original?: typeof fetch;
     __sentry_original__?: typeof fetch;
@@ -92,15 +92,11 @@ function unwatched(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return (__original ?? __sentry_original__ ?? fetch)?.bind(globalThis);
 }
 
-const NOTHING: TelemetryStats = { recorded: 0, sent: 0, pending: 0, dropped: {} };
-
-/** What is told of an error: its message without the facts that it names, which are addresses and the page's own words. */
+/** What is reported of an error: its code, and its message without the strings of its data, which are URLs and the page's own names. */
 export function describeFailure(error: unknown): Pick<FailedRecord, "errorType" | "message"> {
   if (!isInsituError(error)) return { errorType: "unknown", message: "" };
-  const facts = Object.values(error.data).flat();
-  const message = facts.reduce<string>(
-    (text, fact) => (typeof fact === "string" && fact.length > 1 ? text.replaceAll(fact, "…") : text),
-    error.message,
-  );
+  let { message } = error;
+  for (const value of Object.values(error.data).flat())
+    if (typeof value === "string" && value.length > 1) message = message.replaceAll(value, "…");
   return { errorType: error.code, message };
 }

@@ -1,4 +1,5 @@
-// Records as a page makes them.
+// Telemetry records as a page makes them.
+
 import type { FeedbackRecord, PredictedRecord } from "../../src/page/lazy/telemetry/records.js";
 import type { ModelRef } from "../../src/shared/types/model.js";
 
@@ -27,16 +28,14 @@ export function predicted(n: number, changes: Partial<PredictedRecord> = {}): Pr
     totalMs: 21,
   };
   return {
-    ...{
-      kind: "predicted",
-      id: idOf(n),
-      model: MODEL,
-      arm: "stable",
-      backend: "wasm",
-      mode: "online",
-      timings,
-      depth: 1,
-    },
+    kind: "predicted",
+    id: idOf(n),
+    model: MODEL,
+    arm: "stable",
+    backend: "wasm",
+    mode: "online",
+    timings,
+    depth: 1,
     decided: { class: n % 10, confidence: 0.9, margin: 0.5, entropy: 0.1, classes: 10 },
     memory: { tensor: 1000, wasm: 20_000_000 },
     ...changes,
@@ -45,16 +44,16 @@ export function predicted(n: number, changes: Partial<PredictedRecord> = {}): Pr
 
 export function feedback(n: number, changes: Partial<FeedbackRecord> = {}): FeedbackRecord {
   return {
-    ...{
-      kind: "feedback",
-      id: idOf(n),
-      model: MODEL,
-      arm: "stable",
-      source: "explicit",
-      correct: n % 4 !== 0,
-      class: n % 10,
-    },
-    ...{ classes: 10, squaredError: 0.01, delayMs: 5000 },
+    kind: "feedback",
+    id: idOf(n),
+    model: MODEL,
+    arm: "stable",
+    source: "explicit",
+    correct: n % 4 !== 0,
+    class: n % 10,
+    classes: 10,
+    squaredError: 0.01,
+    delayMs: 5000,
     ...changes,
   };
 }

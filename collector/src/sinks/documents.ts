@@ -1,4 +1,4 @@
-// Points and events as flat documents, the form that search engines take; pure.
+// Points and events as flat documents, as search engines index them; pure.
 import type { Event, Point } from "../records.js";
 
 export type Document = Record<string, unknown>;
@@ -23,7 +23,8 @@ export function eventDocument({ time, name, severity, body, attributes, resource
   return {
     "@timestamp": new Date(time).toISOString(),
     ...(name !== null && { "event.name": name }),
-    ...{ "log.severity": severity, ...(body !== null && { message: body }) },
+    "log.severity": severity,
+    ...(body !== null && { message: body }),
     ...Object.fromEntries([...service, ...attributes]),
   };
 }

@@ -1,7 +1,7 @@
-// Writes points and events into Elasticsearch by its bulk interface, each document once.
+// Writes points and events into Elasticsearch by its bulk API, each document once.
 import { eventDocument, pointDocument } from "./documents.js";
 import { postTo } from "./http.js";
-import type { Attempt, Delivery, Sink } from "./sink.js";
+import type { Delivery, SendResult, Sink } from "./sink.js";
 
 export interface ElasticsearchOptions {
   url: string;
@@ -20,7 +20,7 @@ export function elasticsearchSink({ url, index, headers = {} }: ElasticsearchOpt
     name: "elasticsearch",
     pack({ id, points, events }) {
       const documents = [...points.map(pointDocument), ...events.map(eventDocument)];
-      // `create` is what data streams take; with an id of the sender's a repeat is a conflict and no second document.
+      // Data streams accept `create` only; with an id from the sender a repeated document is a conflict, not a second document.
       const pairs = documents.map((document, i) => [{ create: { _index: index, _id: `${id}-${i}` } }, document]);
       return documents.length === 0
         ? []
@@ -28,7 +28,7 @@ export function elasticsearchSink({ url, index, headers = {} }: ElasticsearchOpt
     },
     send: (delivery) =>
       postTo(address, delivery.body, { "content-type": "application/x-ndjson", ...headers }, (text) =>
-        judge(text, delivery),
+        readBulkResponse(text, delivery),
       ),
   };
 }
@@ -37,23 +37,23 @@ type Pair = [action: string, document: string];
 
 const deliveryOf = (pairs: Pair[]): Delivery => ({ body: `${pairs.flat().join("\n")}\n`, items: pairs.length });
 
-// The document is there already.
+// The document exists already.
 const CONFLICT = 409;
 
-/** Elasticsearch answers 200 also when every document failed: each has a status of its own. */
-function judge(text: string, { body, items }: Delivery): Attempt {
-  let answer: { errors?: boolean; items?: Item[] };
+/** Elasticsearch responds with 200 also when every document failed: each has a status of its own. */
+function readBulkResponse(text: string, { body, items }: Delivery): SendResult {
+  let response: { errors?: boolean; items?: Item[] };
   try {
-    answer = JSON.parse(text);
+    response = JSON.parse(text);
   } catch {
-    return { kind: "refused", reason: "it answered no JSON" };
+    return { kind: "refused", reason: "the response is not JSON" };
   }
-  if (!answer.errors) return { kind: "done", failed: 0 };
+  if (!response.errors) return { kind: "done", failed: 0 };
   const lines = body.split("\n");
   const again: Pair[] = [];
   let failed = 0;
   for (let i = 0; i < items; i += 1) {
-    const status = answer.items?.[i]?.create?.status ?? 500;
+    const status = response.items?.[i]?.create?.status ?? 500;
     if (status < 300 || status === CONFLICT) continue;
     if (status === 429 || status >= 500) again.push([lines[2 * i] as string, lines[2 * i + 1] as string]);
     else failed += 1;

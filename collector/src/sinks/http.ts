@@ -1,18 +1,18 @@
-// One POST to a sink, with a deadline, and what its status means.
-import type { Attempt } from "./sink.js";
+// Sends one POST to a sink, with a timeout, and reads from the response what became of it.
+import type { SendResult } from "./sink.js";
 
-// Whoever is slower than this is as good as away; the queue goes on growing meanwhile.
+// A sink that is slower counts as down; the queue grows meanwhile.
 const SEND_MS = 10_000;
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 const RETRY = new Set([408, 429, 500, 502, 503, 504]);
 
-/** `read` judges the answer of a request that was taken. */
+/** `read` reads the response of a request that was accepted. */
 export async function postTo(
   url: string,
   body: string,
   headers: Record<string, string>,
-  read: (text: string) => Attempt = () => ({ kind: "done", failed: 0 }),
-): Promise<Attempt> {
+  read: (text: string) => SendResult = () => ({ kind: "done", failed: 0 }),
+): Promise<SendResult> {
   try {
     const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(SEND_MS) });
     const text = await bounded(response);
@@ -20,7 +20,7 @@ export async function postTo(
     if (RETRY.has(response.status)) return { kind: "retry", after: delayOf(response.headers.get("retry-after")) };
     return { kind: "refused", reason: `HTTP ${response.status}: ${text.slice(0, 200)}` };
   } catch {
-    // Away, broken off, or too slow.
+    // Down, disconnected, or too slow.
     return { kind: "retry" };
   }
 }
@@ -30,7 +30,7 @@ async function bounded(response: Response): Promise<string> {
   let text = "";
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_ANSWER_BYTES) break;
+    if (text.length > MAX_RESPONSE_BYTES) break;
   }
   return text;
 }

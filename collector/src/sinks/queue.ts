@@ -1,7 +1,8 @@
-// Hands deliveries to one sink, one at a time, again when that may help; what does not fit is dropped, the oldest first, and counted.
-import type { Attempt, Delivery, Passed, Sink } from "./sink.js";
+// Sends deliveries to one sink, one at a time, with retries; a full queue drops its oldest deliveries and counts them.
+import type { Delivery, SendResult, Sink, SinkBatch } from "./sink.js";
 
-export interface SinkFigures {
+export interface SinkCounts {
+  /** Items that the sink accepted. */
   sent: number;
   dropped: number;
   retries: number;
@@ -11,9 +12,9 @@ export interface SinkFigures {
 
 export interface SinkQueue {
   readonly name: string;
-  offer(passed: Passed): void;
-  figures(): SinkFigures;
-  /** Waits until all is handed over, `ms` at most; what is left then is dropped. */
+  offer(batch: SinkBatch): void;
+  counts(): SinkCounts;
+  /** Waits until everything is sent, at most `ms` milliseconds; what is left then is dropped. */
   close(ms: number): Promise<void>;
 }
 
@@ -26,70 +27,74 @@ export function createSinkQueue(
   sink: Sink,
   sleep = (ms: number) => new Promise<void>((done) => setTimeout(done, ms).unref()),
 ): SinkQueue {
-  const waiting: Delivery[] = [];
   const counts = { sent: 0, dropped: 0, retries: 0 };
-  let bytes = 0;
-  let running: Promise<void> | undefined;
-  let isClosed = false;
-
   const drop = (items: number) => {
     counts.dropped += items;
   };
+  const waiting = createBoundedQueue(drop);
+  let running: Promise<void> | undefined;
+  let isClosed = false;
 
-  const push = (delivery: Delivery) => {
-    waiting.push(delivery);
-    bytes += delivery.body.length;
-    // The one on its way is not among them.
-    while (bytes > MAX_BYTES && waiting.length > 1) drop(shift()?.items ?? 0);
-  };
-
-  const shift = () => {
-    const delivery = waiting.shift();
-    bytes -= delivery?.body.length ?? 0;
-    return delivery;
-  };
-
-  /** Until it is handed over or refused. */
+  /** Sends until the delivery is accepted or refused. */
   const deliver = async (delivery: Delivery): Promise<void> => {
-    let left: Delivery | undefined = delivery;
-    for (let failures = 0; left; ) {
-      const attempt: Attempt = await sink.send(left);
-      if (attempt.kind === "refused") {
-        console.error(`${sink.name} refused ${left.items} records: ${attempt.reason}`);
+    let left = delivery;
+    for (let failures = 1; ; failures += 1) {
+      const result: SendResult = await sink.send(left);
+      if (result.kind === "refused") {
+        console.error(`${sink.name} refused ${left.items} records: ${result.reason}`);
         return drop(left.items);
       }
-      if (attempt.kind === "done") {
-        counts.sent += left.items - attempt.failed - (attempt.again?.items ?? 0);
-        drop(attempt.failed);
-        left = attempt.again;
-        if (!left) return;
+      if (result.kind === "done") {
+        counts.sent += left.items - result.failed - (result.again?.items ?? 0);
+        drop(result.failed);
+        if (!result.again) return;
+        left = result.again;
       }
       if (isClosed) return drop(left.items);
-      failures += 1;
       counts.retries += 1;
-      const asked = attempt.kind === "retry" ? attempt.after : undefined;
-      await sleep(asked ?? Math.random() * Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures));
+      const requested = result.kind === "retry" ? result.after : undefined;
+      await sleep(requested ?? Math.random() * Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures));
     }
   };
 
   const drain = async () => {
-    for (let next = shift(); next; next = shift()) await deliver(next);
+    for (let next = waiting.shift(); next; next = waiting.shift()) await deliver(next);
     running = undefined;
   };
 
   return {
     name: sink.name,
-    offer(passed) {
+    offer(batch) {
       if (isClosed) return;
-      for (const delivery of sink.pack(passed)) push(delivery);
+      sink.pack(batch).forEach(waiting.push);
       running ??= drain();
     },
-    figures: () => ({ ...counts, waiting: waiting.reduce((sum, { items }) => sum + items, 0) }),
+    counts: () => ({ ...counts, waiting: waiting.items() }),
     async close(ms) {
-      const late = new Promise<void>((done) => setTimeout(done, ms).unref());
-      await Promise.race([running, late]);
+      const deadline = new Promise<void>((done) => setTimeout(done, ms).unref());
+      await Promise.race([running, deadline]);
       isClosed = true;
-      for (let left = shift(); left; left = shift()) drop(left.items);
+      for (let left = waiting.shift(); left; left = waiting.shift()) drop(left.items);
     },
+  };
+}
+
+/** First in, first out; the delivery that is being sent is not in it. */
+function createBoundedQueue(onDrop: (items: number) => void) {
+  const deliveries: Delivery[] = [];
+  let bytes = 0;
+  const shift = () => {
+    const delivery = deliveries.shift();
+    bytes -= delivery?.body.length ?? 0;
+    return delivery;
+  };
+  return {
+    shift,
+    push(delivery: Delivery) {
+      deliveries.push(delivery);
+      bytes += delivery.body.length;
+      while (bytes > MAX_BYTES && deliveries.length > 1) onDrop(shift()?.items ?? 0);
+    },
+    items: () => deliveries.reduce((sum, { items }) => sum + items, 0),
   };
 }

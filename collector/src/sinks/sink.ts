@@ -1,17 +1,17 @@
-// What a place is that data is passed on to, and what comes of an attempt.
+// The contract of a sink: another system that stored batches are passed on to.
 import type { Event, Point } from "../records.js";
 
-/** One request that was counted: as it came, in OTLP's JSON, and as what was read of it. */
-export interface Passed {
-  /** Random where the sender gave none; the same in every attempt. */
+/** One stored request: as it came, in OTLP's JSON, and as the points and events that were read from it. */
+export interface SinkBatch {
+  /** The request's id, random when it had none; the same in every attempt. */
   id: string;
-  /** Bodies of OTLP/HTTP by their path. */
+  /** Bodies of OTLP/HTTP with their paths. */
   otlp: { path: "/v1/metrics" | "/v1/logs"; body: unknown }[];
   points: readonly Point[];
   events: readonly Event[];
 }
 
-/** A request to a sink. `items` is how many points and events are in it. */
+/** One request to a sink. `items` is the number of points and events in it. */
 export interface Delivery {
   body: string;
   items: number;
@@ -19,19 +19,19 @@ export interface Delivery {
   path?: string;
 }
 
-export type Attempt =
-  /** `failed` of the items were refused for good; `again` holds those that may be tried once more. */
+export type SendResult =
+  /** `failed` items were refused for good; `again` holds those that may be sent once more. */
   | { kind: "done"; failed: number; again?: Delivery }
-  /** Nothing was taken; after so many milliseconds, if the sink said so. */
+  /** Nothing was accepted. `after`: milliseconds that the sink asked to wait. */
   | { kind: "retry"; after?: number }
-  /** Nothing was taken, and never will be. */
+  /** Nothing was accepted, and never will be. */
   | { kind: "refused"; reason: string };
 
 export interface Sink {
-  /** As its figures call it. */
+  /** Part of the names of its metrics. */
   name: string;
-  /** The requests that hand a batch over; none when it has nothing for this sink. */
-  pack(passed: Passed): Delivery[];
+  /** The requests that carry a batch; none when it has nothing for this sink. */
+  pack(batch: SinkBatch): Delivery[];
   /** Never rejects. */
-  send(delivery: Delivery): Promise<Attempt>;
+  send(delivery: Delivery): Promise<SendResult>;
 }

@@ -1,12 +1,12 @@
-// All sinks of a collector: made from its options, offered what was counted, closed with it.
-import type { OwnFigure } from "../prometheus.js";
+// All sinks of a collector: created from its options, offered each stored batch, closed with it.
+import type { OwnMetric } from "../prometheus.js";
 import { type ElasticsearchOptions, elasticsearchSink } from "./elasticsearch.js";
 import { otlpSink } from "./otlp.js";
 import { createSinkQueue } from "./queue.js";
-import type { Passed } from "./sink.js";
+import type { SinkBatch } from "./sink.js";
 import { type SplunkOptions, splunkSink } from "./splunk.js";
 
-/** Where else what was counted goes; each has its own queue, and none of them can hold up the collector. */
+/** Other systems that stored batches are passed on to. Each has its own queue, so that none can slow the collector down. */
 export interface SinkOptions {
   /** An OpenTelemetry Collector: its base URL, and headers such as a key. */
   otlp?: { url: string; headers?: Record<string, string> };
@@ -15,41 +15,42 @@ export interface SinkOptions {
 }
 
 export interface Sinks {
-  offer(passed: Passed): void;
-  figures(): OwnFigure[];
-  /** Hands over what waits, for ten seconds at most. */
+  offer(batch: SinkBatch): void;
+  metrics(): OwnMetric[];
+  /** Sends what waits, for at most ten seconds. */
   close(): Promise<void>;
 }
 
 const CLOSE_MS = 10_000;
 
-/** Throws when an address is none. */
+/** Throws when a URL is not valid. */
 export function createSinks({ otlp, elasticsearch, splunk }: SinkOptions): Sinks {
   for (const url of [otlp?.url, elasticsearch?.url, splunk?.url])
     if (url !== undefined && !/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ""))
-      throw new Error(`"${url}" is no address; write it as https://host:port.`);
+      throw new Error(`"${url}" is not an http(s) URL; write it as https://host:port.`);
   const queues = [
     ...(otlp ? [otlpSink(otlp.url, otlp.headers)] : []),
     ...(elasticsearch ? [elasticsearchSink(elasticsearch)] : []),
     ...(splunk ? [splunkSink(splunk)] : []),
   ].map((sink) => createSinkQueue(sink));
   return {
-    offer(passed) {
-      for (const queue of queues) queue.offer(passed);
+    offer(batch) {
+      for (const queue of queues) queue.offer(batch);
     },
-    figures: () =>
-      queues.flatMap(({ name, figures }) => {
-        const { sent, dropped, retries, waiting } = figures();
-        const figure = (what: string, help: string, value: number, kind: OwnFigure["kind"] = "counter"): OwnFigure => ({
+    metrics: () =>
+      queues.flatMap(({ name, counts }) => {
+        const { sent, dropped, retries, waiting } = counts();
+        const metric = (what: string, help: string, value: number, kind: OwnMetric["kind"] = "counter"): OwnMetric => ({
           name: `insitu_collector_sink_${name}_${what}`,
           help: `${help} (${name}).`,
-          ...{ kind, value },
+          kind,
+          value,
         });
         return [
-          figure("sent_total", "Records that the sink took", sent),
-          figure("dropped_total", "Records that it refused, or that did not fit its queue", dropped),
-          figure("retries_total", "Attempts that were repeated", retries),
-          figure("waiting", "Records that wait for it", waiting, "gauge"),
+          metric("sent_total", "Records that the sink accepted", sent),
+          metric("dropped_total", "Records that the sink refused, or that did not fit its queue", dropped),
+          metric("retries_total", "Requests that were sent again", retries),
+          metric("waiting", "Records that wait in the queue", waiting, "gauge"),
         ];
       }),
     close: async () => {

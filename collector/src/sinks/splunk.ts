@@ -8,7 +8,7 @@ export interface SplunkOptions {
   token: string;
 }
 
-/** Splunk indexes a batch wholly or not at all; a batch that is sent again after a lost answer is there twice, which `batch` tells. */
+/** Splunk indexes a request wholly or not at all. One that is sent again after a lost response is indexed twice; the field `batch` shows it. */
 export function splunkSink({ url, token }: SplunkOptions): Sink {
   const address = `${url.replace(/\/+$/, "")}/services/collector/event`;
   return {

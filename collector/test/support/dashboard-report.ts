@@ -61,7 +61,14 @@ export function reportFor(question: Question, more = 0): Report {
     ],
     latency: [
       ...streams.map(([m, v, , b, count, p50, p95, p99], seed) => ({
-        ...{ stage: "total", model: m, version: v, backend: b, count, p50, p95, p99 },
+        stage: "total",
+        model: m,
+        version: v,
+        backend: b,
+        count,
+        p50,
+        p95,
+        p99,
         points: split(times, count, seed).map((point) => {
           const sway = 1 + 0.18 * wave(point.time / step, seed + 1);
           return {
@@ -76,16 +83,14 @@ export function reportFor(question: Question, more = 0): Report {
         .filter(([, v]) => v !== "1.3.0")
         .flatMap(([m, , , b, count, p50, p95]) =>
           STAGES.map(([stage, low, high]) => ({
-            ...{
-              stage,
-              model: m,
-              version: null,
-              backend: b,
-              count,
-              p50: p50 * low,
-              p95: p95 * high,
-              p99: p95 * high * 1.7,
-            },
+            stage,
+            model: m,
+            version: null,
+            backend: b,
+            count,
+            p50: p50 * low,
+            p95: p95 * high,
+            p99: p95 * high * 1.7,
             points: [],
           })),
         ),
@@ -93,11 +98,15 @@ export function reportFor(question: Question, more = 0): Report {
     throughput: streams
       .filter(([, v]) => v !== "1.3.0")
       .map(([m, , , b, count], seed) => ({
-        ...{ model: m, backend: b, items: count },
+        model: m,
+        backend: b,
+        items: count,
         points: split(times, count, seed).map(({ time, count: items }) => ({ time, items })),
       })),
     errors: ERRORS.map(([type, stage, count], seed) => ({
-      ...{ type, stage, count },
+      type,
+      stage,
+      count,
       points: split(times, count, seed + 3).filter((point) => point.count > 0),
     })),
     fallbacks: [
@@ -121,7 +130,13 @@ export function reportFor(question: Question, more = 0): Report {
     ].filter((one) => fits(one.model, one.version, null)),
     accuracy: JUDGED.filter(([m, v]) => fits(m, v, null)).map(
       ([m, v, arm, labelled, correct, brier, estimate, standardError, n], seed) => ({
-        ...{ model: m, version: v, arm, labelled, correct, accuracy: correct / labelled, brier },
+        model: m,
+        version: v,
+        arm,
+        labelled,
+        correct,
+        accuracy: correct / labelled,
+        brier,
         ...wilson(correct, labelled),
         estimate: { accuracy: estimate, standardError, n },
         points: judge(split(times, labelled, seed + 20), split(times, labelled - correct, seed + 31)),
@@ -148,9 +163,22 @@ export function reportFor(question: Question, more = 0): Report {
 /** What a collector says that nobody has sent anything. */
 export function emptyReport({ from, to, step }: Question): Report {
   return {
-    ...{ from, to, step, models: [], latency: [], throughput: [], errors: [], fallbacks: [], restarts: [], cache: [] },
-    ...{ loads: [], accuracy: [], memory: [], telemetry: { dropped: [], batches: 0, duplicates: 0 } },
-    ...{ hidden: 0, minBatches: 20 },
+    from,
+    to,
+    step,
+    models: [],
+    latency: [],
+    throughput: [],
+    errors: [],
+    fallbacks: [],
+    restarts: [],
+    cache: [],
+    loads: [],
+    accuracy: [],
+    memory: [],
+    telemetry: { dropped: [], batches: 0, duplicates: 0 },
+    hidden: 0,
+    minBatches: 20,
   };
 }
 

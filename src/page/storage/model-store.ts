@@ -1,5 +1,4 @@
-// The store as the page sees it: what is kept, how much, what goes, and what happens to it.
-
+// The page's API of the store of packages.
 import type { ClientMethod, HostArgs, HostResult } from "../../shared/protocol.js";
 import type { StoredPackage, StoreEvent, StoreUsage } from "../../shared/types/store.js";
 import { packageUrl } from "../options.js";
@@ -8,22 +7,50 @@ type EventOf<T extends StoreEvent["type"]> = CustomEvent<Extract<StoreEvent, { t
 
 /** Packages in this browser. Every call starts the worker when none runs; none of them uses the network. */
 export interface ModelStore {
-  /** Every version of every package that is kept. */
+  /**
+   * Every version of every package in the store.
+   * @example
+   * ```ts
+   * for (const { name, version, bytes } of await client.store.list()) console.log(name, version, bytes);
+   * ```
+   */
   list(): Promise<StoredPackage[]>;
+  /** How much is stored, of which budget. */
   usage(): Promise<StoreUsage>;
-  /** Removes all versions of a package; false when there was none. A model that is loaded goes on running. */
+  /**
+   * Removes all versions of a package; false when there was none. A model that is loaded continues to run.
+   * @param url - As it is passed to `load`; a query string makes no difference.
+   * @throws `input_invalid` for an address that cannot be a package's.
+   * @example
+   * ```ts
+   * await client.store.delete("/models/objects/");
+   * ```
+   */
   delete(url: string | URL): Promise<boolean>;
   /** Removes all packages. The releases that were accepted are remembered: an older one is refused after this too. */
   clear(): Promise<void>;
-  /** A pinned package is never evicted; false when it is not kept. */
+  /**
+   * A pinned package is never evicted; false when it is not in the store.
+   * @example
+   * ```ts
+   * await client.store.pin("/models/objects/");
+   * ```
+   */
   pin(url: string | URL): Promise<boolean>;
+  /** The opposite of `pin`. */
   unpin(url: string | URL): Promise<boolean>;
   /**
    * Asks the browser not to clear this site's storage when space is short; false when it declines. Some browsers ask the
    * user: call it after a click. Never called by the library itself.
    */
   requestPersistence(): Promise<boolean>;
-  /** `event.detail` is the {@link StoreEvent}. */
+  /**
+   * `event.detail` is the {@link StoreEvent}.
+   * @example
+   * ```ts
+   * client.store.addEventListener("evicted", ({ detail }) => console.log(detail.url, detail.bytes));
+   * ```
+   */
   addEventListener<T extends StoreEvent["type"]>(
     type: T,
     listener: (event: EventOf<T>) => void,

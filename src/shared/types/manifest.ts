@@ -3,71 +3,113 @@ import type { Backend, DType } from "./tensor.js";
 
 /** How pixels become the numbers that a model reads: `(pixel * scale - mean[c]) / std[c]`. */
 export interface ImageSpec {
-  /** `contain` keeps the whole picture and its aspect ratio, `cover` fills and crops, `stretch` ignores the ratio. */
+  /** `contain` keeps the whole image and its aspect ratio, `cover` fills and crops, `stretch` ignores the ratio. */
   fit: "contain" | "cover" | "stretch";
-  /** Red, green, blue (0 to 255) of the border that `contain` leaves. Default black. */
+  /**
+   * Red, green, blue (0 to 255) of the border that `contain` leaves.
+   * @defaultValue [0, 0, 0]
+   */
   border: [number, number, number];
-  /** Factor for a pixel of 0 to 255. Default 1. */
+  /**
+   * Factor for a pixel of 0 to 255.
+   * @defaultValue 1
+   */
   scale: number;
-  /** One number a channel, subtracted after `scale`. Default 0. */
+  /**
+   * One number per channel, subtracted after `scale`.
+   * @defaultValue 0 for each
+   */
   mean: number[];
-  /** One number a channel, the divisor after `mean`. Default 1. */
+  /**
+   * One number per channel, the divisor after `mean`.
+   * @defaultValue 1 for each
+   */
   std: number[];
 }
 
+/** An input or output tensor of the model. */
 export interface TensorSpec {
+  /** As the graph names it. */
   name: string;
   dtype: DType;
-  /** -1 stands for a size that the caller chooses (the batch). */
+  /** Sizes of the dimensions; -1 stands for one that the caller chooses (the batch). */
   shape: number[];
 }
 
+/** An input of the model. */
 export interface InputSpec extends TensorSpec {
-  /** Present when the input may be given as a picture; the shape is then `[batch, height, width, 1 or 3]`. */
+  /** Present when the input may be given as an image; the shape is then `[batch, height, width, 1 or 3]`. */
   image?: ImageSpec;
 }
 
+/** One score per class. */
 export interface ClassificationTask {
   kind: "classification";
-  /** Output that holds one number a class. Default: the first output. */
+  /**
+   * Output that holds one number per class.
+   * @defaultValue the first output
+   */
   output?: string;
+  /** One name per class, in the order of the output. */
   labels: string[];
-  /** How many classes `value` lists, best first. Default 5. */
+  /**
+   * How many classes `value` lists, best first.
+   * @defaultValue 5
+   */
   top?: number;
-  /** What turns the output into scores that add up to 1. Default `none` (the model ends in a softmax itself). */
+  /**
+   * What turns the output into scores that add up to 1; `none` for a model that ends in a softmax itself.
+   * @defaultValue "none"
+   */
   activation?: "none" | "softmax";
 }
 
 /** What one column of a detection row holds; corners are in pixels of the model's input. */
 export type DetectionColumn = "left" | "top" | "right" | "bottom" | "score" | "class";
 
+/** Objects with their boxes. */
 export interface DetectionTask {
   kind: "detection";
-  /** Output of shape `[1, rows, columns]`. Default: the first output. */
+  /**
+   * Output of shape `[1, rows, columns]`.
+   * @defaultValue the first output
+   */
   output?: string;
+  /** One name per class. */
   labels: string[];
+  /** What each column of the output holds. */
   columns: DetectionColumn[];
-  /** Rows under this score are dropped. Default 0.3. */
+  /**
+   * Rows under this score are dropped.
+   * @defaultValue 0.3
+   */
   minScore?: number;
-  /** Of two boxes of one class that overlap (intersection over union) by more, the weaker is dropped. Default 0.5. */
+  /**
+   * Of two boxes of one class that overlap (intersection over union) by more, the one with the lower score is dropped.
+   * @defaultValue 0.5
+   */
   maxOverlap?: number;
 }
 
+/** A vector. */
 export interface EmbeddingTask {
   kind: "embedding";
   output?: string;
 }
 
+/** Numbers. */
 export interface RegressionTask {
   kind: "regression";
   output?: string;
 }
 
+/** One score per candidate of a list. */
 export interface RankingTask {
   kind: "ranking";
   output?: string;
 }
 
+/** The outputs as they are. */
 export interface RawTask {
   kind: "raw";
 }
@@ -76,13 +118,15 @@ export type ModelTask = ClassificationTask | DetectionTask | EmbeddingTask | Reg
 
 export type TaskKind = ModelTask["kind"];
 
+/** A piece of a file, checked and stored by itself. */
 export interface ChunkSpec {
+  /** Bytes. */
   size: number;
-  /** Lower-case hex. */
+  /** 64 lower-case hexadecimal digits. */
   sha256: string;
 }
 
-/** A file of the package: its whole hash, or the hash of each chunk in order. */
+/** A file of the package, with either its own hash or the hash of each chunk in order. */
 export interface FileSpec {
   /** Relative to the manifest's folder, which it cannot leave. */
   path: string;
@@ -98,32 +142,45 @@ export interface SelfTestSpec {
   input: string;
   /** Path of a file that `files` lists. */
   outputs: string;
-  /** The largest error, absolute up to outputs of 1 and relative beyond. Default 1e-2 for webgpu, 1e-4 for wasm and cpu. */
+  /**
+   * The largest error, absolute up to outputs of 1 and relative beyond.
+   * @defaultValue 1e-2 for webgpu, 1e-4 for wasm and cpu
+   */
   tolerance: Record<Backend, number>;
 }
 
-/** What personalisation learns on: a node of the model's graph (of a layers model, a layer). */
+/** What personal models learn on: a node of the model's graph, or a layer of a layers model. */
 export interface EmbeddingSpec {
   node: string;
-  /** `mean`: over height and width. Default `mean` for pictures' feature maps, `none` for what has no height and width. */
+  /**
+   * `mean`: over height and width.
+   * @defaultValue "mean" for feature maps of images, "none" for what has no height and width
+   */
   pool: "mean" | "none";
 }
 
+/** A signature over the manifest. */
 export interface SignatureSpec {
+  /** The `id` of the trusted key that it is checked with. */
   keyId: string;
+  /** Only `Ed25519` is accepted. */
   algorithm: string;
-  /** Base64. */
+  /** Base64 of 64 bytes. */
   signature: string;
 }
 
 /** `insitu.json`, validated. */
 export interface Manifest {
+  /** Version of the manifest's format. */
   insitu: 1;
   name: string;
+  /** Semantic version. */
   version: string;
+  /** Counts up: a lower release than one that was accepted before is refused with `model_rollback`. */
   release: number;
   /** ISO 8601. */
   created?: string;
+  /** ISO 8601; from then on the package is refused with `model_expired`. */
   expires?: string;
   format: "tfjs-graph-model" | "tfjs-layers-model";
   files: FileSpec[];

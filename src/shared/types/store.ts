@@ -3,36 +3,50 @@ import type { ErrorCode } from "../errors.js";
 
 /** One version of a package in the store of this browser. */
 export interface StoredPackage {
-  /** Absolute URL of the package's folder. */
+  /** Absolute URL of the package's folder, without query string. */
   url: string;
+  /** As the manifest names the model. */
   name: string;
+  /** Semantic version. */
   version: string;
+  /** Counts up with each release of the package. */
   release: number;
+  /** SHA-256 of the manifest, which names all bytes: 64 lower-case hexadecimal digits. */
   digest: string;
-  /** Bytes of all its files; chunks that packages share are counted in each. */
+  /** Bytes of all its files; chunks that several packages share are counted in each of them. */
   bytes: number;
-  /** Milliseconds since 1970; the package that was not used for the longest time is evicted first. */
+  /** When it last ran, in epoch milliseconds. The least recently used package is evicted first. */
   usedAt: number;
-  /** Never evicted for space. */
+  /** True where it is never evicted for space. */
   pinned: boolean;
 }
 
+/** How much the store holds. */
 export interface StoreUsage {
   /** Bytes of all packages, chunks that several share counted once. */
   bytes: number;
-  /** The budget, `storage.maxBytes`. */
+  /** The budget in bytes, `storage.maxBytes`. */
   maxBytes: number;
+  /** Number of stored versions. */
   packages: number;
   /** False when the store cannot be used, and models run from memory. */
   available: boolean;
-  /** What the browser says of the whole origin. `quota` is a hint only: Chrome reports more than it grants. */
+  /**
+   * The browser's figures for the whole origin, in bytes; absent where it gives none. `quota` is a hint only: Chrome reports more than
+   * it grants.
+   */
   origin?: { usage: number; quota: number; persisted: boolean };
 }
 
 /**
- * What happened in the store. `hit`: a package was loaded without the network; `miss`: it was not there, or could not be
- * used; `corrupt`: a chunk was lost or altered, and is fetched again; `evicted`: a package went to make room; `unavailable`:
- * packages are not kept; `reset`: the browser lost all that was kept.
+ * What happened in the store.
+ *
+ * - `hit`: a package was loaded without the network.
+ * - `miss`: it was not stored, or could not be used; `reason` says why.
+ * - `corrupt`: a chunk was lost or altered, and is fetched again.
+ * - `evicted`: a package was removed to make room for another.
+ * - `unavailable`: packages are not stored, only kept in memory.
+ * - `reset`: the browser has lost all that was stored.
  */
 export type StoreEvent =
   | { type: "hit"; url: string; digest: string }

@@ -24,7 +24,7 @@ export function parseJson(text: string, url: string, advice: string): unknown {
   if (text.trimStart().startsWith("<")) {
     throw new InsituError(
       "model_format",
-      `${url} is no model: the host answered with an HTML page, as many do for a path that does not exist. ${advice}`,
+      `${url} is not a model: the host answered with an HTML page, as many do for a path that does not exist. ${advice}`,
       { url, field: "" },
     );
   }
@@ -59,30 +59,30 @@ export function filled(value: unknown, at: At): unknown[] {
 }
 
 export function text(value: unknown, at: At): string {
-  return typeof value === "string" ? value : refuse(at, `must be a text, it is ${show(value)}`);
+  return typeof value === "string" ? value : refuse(at, `must be a string, it is ${show(value)}`);
 }
 
-/** A text of a certain form; `form` says in words which. */
+/** A string of a certain form; `form` says in words which. */
 export function matching(value: unknown, pattern: RegExp, form: string, at: At): string {
   const found = text(value, at);
   return pattern.test(found) ? found : refuse(at, `must be ${form}, it is ${show(value)}`);
 }
 
-/** A name that becomes a key of plain objects: any text but the empty one and the one that would set a prototype. */
+/** A name that becomes a key of plain objects: any string but the empty one and the one that would set a prototype. */
 export function keyName(value: unknown, at: At): string {
   const name = text(value, at);
   return name !== "" && name !== "__proto__" ? name : refuse(at, `must be a name, it is ${show(value)}`);
 }
 
-export function finite(value: unknown, at: At, least = -Infinity, most = Infinity): number {
-  if (typeof value === "number" && Number.isFinite(value) && value >= least && value <= most) return value;
-  const range = least === -Infinity ? "" : most === Infinity ? ` of at least ${least}` : ` from ${least} to ${most}`;
+export function finite(value: unknown, at: At, min = -Infinity, max = Infinity): number {
+  if (typeof value === "number" && Number.isFinite(value) && value >= min && value <= max) return value;
+  const range = min === -Infinity ? "" : max === Infinity ? ` of at least ${min}` : ` from ${min} to ${max}`;
   return refuse(at, `must be a number${range}, it is ${show(value)}`);
 }
 
-export function integer(value: unknown, at: At, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  return refuse(at, `must be a whole number of at least ${least}, it is ${show(value)}`);
+export function integer(value: unknown, at: At, min: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return value as number;
+  return refuse(at, `must be an integer of at least ${min}, it is ${show(value)}`);
 }
 
 export function oneOf<T extends string>(value: unknown, choices: readonly T[], at: At): T {
@@ -111,13 +111,13 @@ const MAX_RANK = 8;
 // 4 GiB of 32-bit numbers: no tensor may be larger than the largest package.
 const MAX_ELEMENTS = 2 ** 30;
 
-/** A shape whose sizes multiply to a number that can be allocated; `least` is -1 where a size may be open. */
-export function shape(value: unknown, at: At, least: -1 | 0): number[] {
-  const dims = list(value, at).map((dim, index) => integer(dim, under(at, index), least));
+/** A shape whose sizes multiply to a number that can be allocated; `min` is -1 where a size may be open. */
+export function shape(value: unknown, at: At, min: -1 | 0): number[] {
+  const dims = list(value, at).map((dim, index) => integer(dim, under(at, index), min));
   if (dims.length > MAX_RANK) refuse(at, `must have at most ${MAX_RANK} sizes, it has ${dims.length}`);
   // A size of 0 would hide the others from the product.
   const elements = dims.reduce((product, dim) => product * Math.max(dim, 1), 1);
-  if (elements > MAX_ELEMENTS) refuse(at, `stands for ${elements} numbers, ${MAX_ELEMENTS} are the most`);
+  if (elements > MAX_ELEMENTS) refuse(at, `stands for ${elements} numbers, ${MAX_ELEMENTS} is the maximum`);
   return dims;
 }
 
@@ -126,7 +126,7 @@ const MAX_SHOWN = 60;
 
 export function show(value: unknown): string {
   if (value === undefined) return "missing";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) return "an object";
   const shown = JSON.stringify(value) ?? typeof value;
   return shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown;

@@ -57,10 +57,10 @@ const ADVICE = `Check the address and publish the folder as "insitu pack" wrote 
  */
 export function parseManifest(text: string, where: string): Manifest {
   if (text.length > MAX_MANIFEST_BYTES || new TextEncoder().encode(text).length > MAX_MANIFEST_BYTES) {
-    const data = { url: where, field: "", most: MAX_MANIFEST_BYTES };
+    const data = { url: where, field: "", max: MAX_MANIFEST_BYTES };
     throw new InsituError(
       "model_too_large",
-      `${where} is larger than 1 MiB, the most a manifest may have. ${ADVICE}`,
+      `${where} is larger than 1 MiB, the maximum for a manifest. ${ADVICE}`,
       data,
     );
   }
@@ -75,7 +75,7 @@ function checkManifest(value: unknown, url: string): Manifest {
   const time = (key: string) => optional(get(key), (value) => isoTime(value, at(key)));
   const words = (key: string) => optional(get(key), (value) => text(value, at(key)));
   if (get("insitu") === undefined)
-    refuse(at("insitu"), `is missing: this is no manifest of a model package. ${ADVICE}`);
+    refuse(at("insitu"), `is missing: this is not the manifest of a model package. ${ADVICE}`);
   if (get("insitu") !== 1) {
     refuse(
       at("insitu"),
@@ -107,7 +107,7 @@ function checkManifest(value: unknown, url: string): Manifest {
 
 function isoTime(value: unknown, at: At): string {
   const time = matching(value, ISO_TIME, "an ISO 8601 time such as 2026-01-31T12:00:00Z", at);
-  return Number.isNaN(Date.parse(time)) ? refuse(at, `is no date: ${show(value)}`) : time;
+  return Number.isNaN(Date.parse(time)) ? refuse(at, `is not a date: ${show(value)}`) : time;
 }
 
 // ---- files -------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ function parseFiles(value: unknown, at: At): FileSpec[] {
   );
   const total = files.reduce((sum, { size }) => sum + size, 0);
   if (total <= MAX_PACKAGE_BYTES) return files;
-  const data = { ...at, total, most: MAX_PACKAGE_BYTES };
+  const data = { ...at, total, max: MAX_PACKAGE_BYTES };
   throw new InsituError(
     "model_too_large",
     `${at.url} lists files of ${total} bytes; a page can hold 4 GiB at most.`,

@@ -135,7 +135,7 @@ function descriptionOf(manifest: Manifest, url: string): FileSpec {
   if (!found) throw new InsituError("model_format", `${url} lists no .json file that could be the model.`, { url });
   if (found.size <= MAX_DESCRIPTION_BYTES) return found;
   const message = `${url} has a ${found.path} of ${found.size} bytes; ${MAX_DESCRIPTION_BYTES} is the maximum. Put weights into files of their own.`;
-  throw new InsituError("model_too_large", message, { url, size: found.size, most: MAX_DESCRIPTION_BYTES });
+  throw new InsituError("model_too_large", message, { url, size: found.size, max: MAX_DESCRIPTION_BYTES });
 }
 
 /** Before any byte of weights is decoded. */

@@ -24,7 +24,7 @@ export function mulberry32(seed: number): () => number {
   };
 }
 
-// An image model answers white noise with next to nothing, for its first layers average it away; blocks are edges and areas.
+// White noise gives an image model almost no output, since its first layers average it; blocks have edges and areas.
 const BLOCKS = 16;
 
 /**

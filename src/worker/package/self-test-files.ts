@@ -58,7 +58,7 @@ const ADVICE = `Publish the folder as "insitu pack" wrote it.`;
 
 export function parseSelfTestSpecs(value: unknown, files: FileSpec[], at: At): SelfTestSpec[] {
   const items = list(value, at);
-  if (items.length > MAX_SELF_TESTS) refuse(at, `lists ${items.length} tests, ${MAX_SELF_TESTS} are the most`);
+  if (items.length > MAX_SELF_TESTS) refuse(at, `lists ${items.length} tests, ${MAX_SELF_TESTS} is the maximum`);
   return items.map((item, index) => {
     const here = under(at, index);
     const given = object(item, here);
@@ -74,7 +74,7 @@ function listedFile(value: unknown, files: FileSpec[], at: At): string {
   const path = text(value, at);
   const file = files.find((candidate) => candidate.path === path);
   if (!file) return refuse(at, `names ${show(path)}, which files does not list. Pack the model again`);
-  if (file.size > MAX_SELF_TEST_BYTES) refuse(at, `has ${file.size} bytes, ${MAX_SELF_TEST_BYTES} are the most`);
+  if (file.size > MAX_SELF_TEST_BYTES) refuse(at, `has ${file.size} bytes, ${MAX_SELF_TEST_BYTES} is the maximum`);
   return path;
 }
 
@@ -93,8 +93,8 @@ function parseTolerance(value: unknown, at: At): Record<Backend, number> {
 export function parseSelfTestInput(text: string, specs: TensorSpec[], where: string): Record<string, TensorData> {
   const root = rootOf(text, where);
   const given = object(parseJson(text, where, ADVICE), root);
-  const stranger = Object.keys(given).find((name) => !specs.some((spec) => spec.name === name));
-  if (stranger !== undefined) refuse(root, `names ${show(stranger)}, which is no input of the model`);
+  const unknown = Object.keys(given).find((name) => !specs.some((spec) => spec.name === name));
+  if (unknown !== undefined) refuse(root, `names ${show(unknown)}, which is not an input of the model`);
   let total = 0;
   const parsed = specs.map((spec): [string, TensorData] => {
     const at = under(root, spec.name);
@@ -107,7 +107,7 @@ export function parseSelfTestInput(text: string, specs: TensorSpec[], where: str
     total += length;
     // Before anything is allocated: noise is as large as its shape says.
     if (total > MAX_SELF_TEST_NUMBERS)
-      refuse(at, `brings the inputs to ${total} numbers, ${MAX_SELF_TEST_NUMBERS} are the most`);
+      refuse(at, `brings the inputs to ${total} numbers, ${MAX_SELF_TEST_NUMBERS} is the maximum`);
     return [spec.name, { data: values(input, dtype, sizes, length, at), shape: sizes, dtype }];
   });
   return Object.fromEntries(parsed);
@@ -121,9 +121,9 @@ function values(given: Record<string, unknown>, dtype: DType, sizes: number[], l
   const here = under(at, "noise");
   const from = object(seeded, here);
   // What is beyond these would become infinite, or wrap around.
-  const most = dtype === "float32" ? 1e38 : 2 ** 31 - 1;
-  const low = finite(own(from, "low"), under(here, "low"), -most, most);
-  const high = finite(own(from, "high"), under(here, "high"), low, most);
+  const max = dtype === "float32" ? 1e38 : 2 ** 31 - 1;
+  const low = finite(own(from, "low"), under(here, "low"), -max, max);
+  const high = finite(own(from, "high"), under(here, "high"), low, max);
   const seed = integer(own(from, "seed"), under(here, "seed"), 0);
   if (seed >= 2 ** 32) refuse(under(here, "seed"), `must be under 2^32, it is ${seed}`);
   return seededNoise({ seed, low, high }, sizes, dtype);
@@ -151,7 +151,7 @@ export function parseSelfTestOutputs(text: string, specs: TensorSpec[], where: s
   return Object.fromEntries(
     names.map((name) => {
       const at = under(root, name);
-      if (!specs.some((spec) => spec.name === name)) refuse(at, "is no output of the model");
+      if (!specs.some((spec) => spec.name === name)) refuse(at, "is not an output of the model");
       return [name, expected(own(given, name), at)];
     }),
   );
@@ -184,7 +184,7 @@ function places(value: unknown, length: number, at: At): number[] {
 function rootOf(text: string, url: string): At {
   const root: At = { url, field: "" };
   if (text.length > MAX_SELF_TEST_BYTES)
-    refuse(root, `has ${text.length} characters, ${MAX_SELF_TEST_BYTES} are the most`);
+    refuse(root, `has ${text.length} characters, ${MAX_SELF_TEST_BYTES} is the maximum`);
   return root;
 }
 
@@ -207,7 +207,7 @@ function fromBase64(encoded: string, bytes: number, at: At): ArrayBuffer {
   try {
     binary = atob(encoded);
   } catch {
-    return refuse(at, "is no base64");
+    return refuse(at, "is not base64");
   }
   // White space and missing padding pass atob.
   if (binary.length !== bytes) return refuse(at, `holds ${binary.length} bytes, ${bytes} are right`);

@@ -48,7 +48,7 @@ const QUANTIZED = ["uint8", "uint16", "float16"] as const;
 
 /**
  * The model in `text`, checked; `where` is its address, for messages. Weight paths are relative to the package's folder.
- * Throws `model_format` with `data` of `{ url, field }` when it is no tfjs model, is none of the manifest's format, has
+ * Throws `model_format` with `data` of `{ url, field }` when it is not a tfjs model, is not of the manifest's format, has
  * weights that do not fill its files exactly, or lacks an input or output that the manifest names.
  */
 export function parseModelJson(text: string, manifest: Manifest, where: string): ModelJson {
@@ -149,7 +149,7 @@ function layers(model: Record<string, unknown> | undefined, at: At): Operation[]
 }
 
 function checkCount(count: number, at: At): void {
-  if (count > MAX_NODES) refuse(at, `has ${count} nodes, ${MAX_NODES} are the most`);
+  if (count > MAX_NODES) refuse(at, `has ${count} nodes, ${MAX_NODES} is the maximum`);
 }
 
 // ---- weights -----------------------------------------------------------------------------------------------------

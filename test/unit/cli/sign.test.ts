@@ -82,7 +82,7 @@ describe("a signed package", () => {
     expect(insitu("inspect", rooms.folder).stdout).toContain("by one, not verified");
     const wrong = insitu("verify", rooms.folder, "--key", path("two.public.json"));
     expect(wrong).toMatchObject({ status: 1, stdout: "" });
-    expect(wrong.stderr).toContain("one is no key of this client");
+    expect(wrong.stderr).toContain("one is not a key of this client");
   });
 
   it("keeps the signatures of other keys and fields that this version does not know", async () => {

@@ -1,14 +1,14 @@
-// Whether a model is as often right as it says; pure. `truths` are 0 or 1 (or how right, between), `confidences` 0 to 1, in one order.
+// Calibration metrics: whether a model is right as often as its confidence says; pure. `truths` are 0 to 1, `confidences` 0 to 1, in the same order.
 
-/** Mean squared error of the confidences (Brier 1950); NaN of none. */
+/** Mean squared error of the confidences (Brier 1950); NaN without values. */
 export function brier(truths: readonly number[], confidences: readonly number[]): number {
   return mean(truths.map((truth, i) => ((confidences[i] as number) - truth) ** 2));
 }
 
-// As scikit-learn clips for numbers of 64 bits: the logarithm of 0 would make one certain mistake infinite.
+// As scikit-learn does for 64-bit floats: without it one mistake with confidence 1 would make the result infinite.
 const CLIP = Number.EPSILON;
 
-/** Mean negative log-likelihood in nats, confidences clipped to 2^-52 from 0 and 1; NaN of none. */
+/** Mean negative log-likelihood in nats, confidences clipped to 2^-52 from 0 and 1; NaN without values. */
 export function logLoss(truths: readonly number[], confidences: readonly number[]): number {
   return mean(
     truths.map((truth, i) => {
@@ -20,25 +20,25 @@ export function logLoss(truths: readonly number[], confidences: readonly number[
 
 interface Gap {
   count: number;
-  /** Of the mean truth from the mean confidence. */
+  /** Absolute difference between mean truth and mean confidence. */
   gap: number;
 }
 
 /**
  * Expected calibration error over bins of equal width (Naeini et al. 2015; Guo et al. 2017): the mean gap between confidence and
- * truth, weighted by the bins' sizes. A bin holds (lower, upper], the first also 0. NaN of none.
+ * truth, weighted by the bins' sizes. A bin holds (lower, upper], the first also 0. NaN without values.
  */
 export function ece(truths: readonly number[], confidences: readonly number[], bins = 10): number {
   return weighted(equalWidth(truths, confidences, bins));
 }
 
-/** The largest of those gaps; NaN of none. */
+/** Maximum calibration error: the largest of those gaps; NaN without values. */
 export function mce(truths: readonly number[], confidences: readonly number[], bins = 10): number {
   const gaps = equalWidth(truths, confidences, bins);
   return gaps.length === 0 ? Number.NaN : Math.max(...gaps.map(({ gap }) => gap));
 }
 
-/** The same over bins of equal numbers, as NannyML has it: in the order of the confidences, the last takes what is left over. */
+/** Expected calibration error over bins of equal counts, as NannyML computes it: ordered by confidence, the last bin takes the remainder. */
 export function eceEqualMass(truths: readonly number[], confidences: readonly number[], bins: number): number {
   const order = confidences.map((_, i) => i).sort((a, b) => (confidences[a] as number) - (confidences[b] as number));
   const width = Math.max(1, Math.floor(order.length / bins));
@@ -53,7 +53,7 @@ export function eceEqualMass(truths: readonly number[], confidences: readonly nu
 function equalWidth(truths: readonly number[], confidences: readonly number[], bins: number): Gap[] {
   const members: number[][] = Array.from({ length: bins }, () => []);
   for (const [i, p] of confidences.entries()) {
-    // The border i / bins as a number, which i * (1 / bins) is not always.
+    // The bin's bounds are i / bins exactly; ceil(p * bins) may be off by one rounding error.
     let bin = Math.min(bins - 1, Math.max(0, Math.ceil(p * bins) - 1));
     if (bin > 0 && p <= bin / bins) bin -= 1;
     else if (bin < bins - 1 && p > (bin + 1) / bins) bin += 1;

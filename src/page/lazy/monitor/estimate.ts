@@ -1,20 +1,20 @@
-// How right a model is without a single label, from its own confidences: right where they are calibrated, blind to a changed world; pure.
+// Estimates accuracy without labels from a model's own confidences: valid while they are calibrated, blind to concept drift; pure.
 //
 // Confidence-based performance estimation (CBPE): NannyML's documentation, "performance estimation"; Bialek et al. 2025, arXiv 2505.05295.
 import { mean } from "./calibration.js";
 
 export interface Estimate {
-  /** Expected share of right predictions. */
+  /** Expected share of correct predictions. */
   accuracy: number;
-  /** Standard deviation of that share for as many predictions. */
+  /** Standard deviation of that share over `n` predictions. */
   standardError: number;
   n: number;
 }
 
-/** From the calibrated probability of the class that was predicted, of each prediction. NaN of none. */
+/** `confidences`: the calibrated probability of the predicted class, for each prediction. NaN without values. */
 export function estimateAccuracy(confidences: readonly number[]): Estimate {
   const n = confidences.length;
-  // Each is right or wrong with its own probability: the variance of the mean of independent draws.
+  // Each prediction is an independent Bernoulli trial with its own probability.
   const variance = confidences.reduce((sum, p) => sum + p * (1 - p), 0) / n;
   return { accuracy: mean(confidences), standardError: Math.sqrt(variance / n), n };
 }
@@ -32,7 +32,7 @@ export interface BinaryEstimate {
   auroc: number;
 }
 
-/** From the calibrated probabilities of the positive class; positive is predicted from `threshold` on. A share of nothing is NaN. */
+/** `probabilities`: calibrated, of the positive class, which is predicted from `threshold` on. A ratio with denominator 0 is NaN. */
 export function estimateBinary(probabilities: readonly number[], threshold = 0.5): BinaryEstimate {
   const [positive, negative] = [[] as number[], [] as number[]];
   for (const p of probabilities) (p >= threshold ? positive : negative).push(p);
@@ -40,7 +40,12 @@ export function estimateBinary(probabilities: readonly number[], threshold = 0.5
   const [fp, tn] = [positive.length - tp, negative.length - fn];
   const [precision, recall] = [tp / (tp + fp), tp / (tp + fn)];
   return {
-    ...{ tp, fp, fn, tn, precision, recall },
+    tp,
+    fp,
+    fn,
+    tn,
+    precision,
+    recall,
     accuracy: (tp + tn) / probabilities.length,
     f1: (2 * tp) / (2 * tp + fp + fn),
     auroc: auroc(probabilities),

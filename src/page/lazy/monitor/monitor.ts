@@ -1,4 +1,4 @@
-// Watches one model: takes predictions and truths, joins them here, and says how right the model is.
+// Monitors one model: joins predictions with their truths, and computes its accuracy.
 
 import { createTable } from "../../lib/idb-table.js";
 import { accuracyReport } from "./accuracy-report.js";
@@ -7,61 +7,64 @@ import type { Feedback, FeedbackResult, MonitorSnapshot } from "./types.js";
 
 export interface Monitor {
   predicted(outcome: Omit<Outcome, "model" | "truth">): void;
-  /** `truth` was checked to be one. `joined` is set when it counts. */
+  /** `truth` must be valid. `joined` is set when the truth is new. */
   feedback(id: string, truth: Truth | { class: number }): Promise<FeedbackOutcome>;
   snapshot(): FeedbackSample;
-  /** Resolves once what earlier pages kept was read. */
+  /** Resolves once the outcomes of earlier pages were read. */
   readonly read: Promise<void>;
   clear(): Promise<void>;
   /** Writes what is new, and ends. */
   close(): Promise<void>;
 }
 
-/** Without the triggers, which are its personal models' own. */
+/** Without the triggers, which belong to personal models. */
 export type FeedbackSample = Omit<MonitorSnapshot, "retrain">;
+
+export type JoinedOutcome = Outcome & { truth: Truth };
 
 export interface FeedbackOutcome {
   result: FeedbackResult;
-  joined?: Outcome & { truth: Truth };
+  joined?: JoinedOutcome;
 }
 
 export function createMonitor(model: string, storeName: string): Monitor {
-  const ring = createOutcomeLog(model, createTable<Outcome>(`${storeName}-monitor`));
+  const log = createOutcomeLog(model, createTable<Outcome>(`${storeName}-monitor`));
   let unmatched = 0;
   let corrected = 0;
-  // What the page may not live to write a second later.
-  const onHide = () => void ring.flush();
+  // The page may end before the next write is due.
+  const onHide = () => void log.flush();
   globalThis.document?.addEventListener("visibilitychange", onHide);
 
   return {
-    read: ring.read,
-    predicted: (outcome) => ring.add({ ...outcome, model }),
+    read: log.read,
+    predicted: (outcome) => log.add({ ...outcome, model }),
     async feedback(id, given) {
       let truth: Truth | undefined;
-      const before = await ring.change(id, (outcome) => {
+      const before = await log.change(id, (outcome) => {
         truth = "score" in given ? given : { class: given.class, score: given.class === outcome.class ? 1 : 0 };
-        const { truth: known } = outcome;
-        return known?.score === truth.score && known.class === truth.class ? undefined : { ...outcome, truth };
+        return isSame(outcome.truth, truth) ? undefined : { ...outcome, truth };
       });
       if (!before || !truth) {
         unmatched += 1;
         return { result: "unmatched" };
       }
       if (!before.truth) return { result: "counted", joined: { ...before, truth } };
-      if (before.truth.score === truth.score && before.truth.class === truth.class) return { result: "repeated" };
+      if (isSame(before.truth, truth)) return { result: "repeated" };
       corrected += 1;
       return { result: "corrected" };
     },
-    snapshot: () => ({ model, versions: accuracyReport(ring.all(), Date.now()), unmatched, corrected }),
-    clear: ring.clear,
+    snapshot: () => ({ model, versions: accuracyReport(log.all(), Date.now()), unmatched, corrected }),
+    clear: log.clear,
     async close() {
       globalThis.document?.removeEventListener("visibilitychange", onHide);
-      await ring.flush();
+      await log.flush();
     },
   };
 }
 
-/** What a page says of the truth; undefined where it says nothing that can be used. */
+const isSame = (a: Truth | undefined, b: Truth) => a?.score === b.score && a.class === b.class;
+
+/** The truth that the feedback of a page says; undefined when it is not valid. */
 export function readTruth(feedback: Feedback, labels: readonly string[]): Truth | { class: number } | undefined {
   if (typeof feedback !== "object" || feedback === null) return undefined;
   if ("correct" in feedback) return { score: feedback.correct ? 1 : 0 };

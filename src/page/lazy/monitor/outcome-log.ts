@@ -1,24 +1,26 @@
-// What was predicted lately, and how it turned out: enough to judge a model by, and nothing of what was put in.
+// Recent predictions with their truths: enough to compute a model's accuracy, and nothing of the inputs.
+
 import type { Table } from "../../lib/idb-table.js";
 
 /** One prediction. */
 export interface Outcome {
-  /** Of the prediction. */
+  /** Id of the prediction. */
   id: string;
-  /** The model's name. */
+  /** Name of the model. */
   model: string;
   version: string;
   arm: string;
-  /** Index of the predicted class, and how sure it was, 0 to 1; where the task has classes. */
+  /** Index of the predicted class; for tasks with classes. */
   class?: number;
+  /** 0 to 1; for tasks with classes. */
   confidence?: number;
-  /** Milliseconds since 1970. */
+  /** When it was predicted, epoch milliseconds. */
   time: number;
   truth?: Truth;
 }
 
 export interface Truth {
-  /** 0 to 1: 1 is right. */
+  /** 0 (wrong) to 1 (right). */
   score: number;
   /** Index of the true class, where it is known. */
   class?: number;
@@ -27,13 +29,13 @@ export interface Truth {
 export interface OutcomeLog {
   add(outcome: Outcome): void;
   /**
-   * Keeps what `change` makes of one, if anything, also of one of an earlier page or another tab; answers what it was before,
-   * undefined when it is too old or was never there.
+   * Stores what `change` returns for one outcome, if anything; also for one of an earlier page or another tab. Resolves with the outcome
+   * before the change, undefined when it is too old or unknown.
    */
   change(id: string, change: (outcome: Outcome) => Outcome | undefined): Promise<Outcome | undefined>;
-  /** Those of this page, and of earlier ones once they were read; the oldest first. */
+  /** Those of this page and, once they were read, of earlier ones; the oldest first. */
   all(): Outcome[];
-  /** Resolves once earlier pages' were read. */
+  /** Resolves once those of earlier pages were read. */
   readonly read: Promise<void>;
   /** Writes what is new. */
   flush(): Promise<void>;
@@ -50,63 +52,47 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const unwritten = new Map<string, Outcome>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const isFresh = ({ time }: Outcome) => Math.abs(now() - time) <= MAX_AGE_MS;
-  const newest = (outcomes: Outcome[]) =>
-    outcomes
-      .filter(isFresh)
-      .sort((a, b) => a.time - b.time)
-      .slice(-MAX_OUTCOMES);
-
-  const add = (outcome: Outcome) => {
-    held.set(outcome.id, outcome);
-    // The first that was put in is the oldest of this page.
-    if (held.size > MAX_OUTCOMES) held.delete(held.keys().next().value as string);
-    unwritten.set(outcome.id, outcome);
-    timer ??= setTimeout(() => void flush(), WRITE_MS);
-  };
-
   const flush = async () => {
     clearTimeout(timer);
     timer = undefined;
-    const written = [...unwritten.values()];
+    const outcomes = [...unwritten.values()];
     unwritten.clear();
-    if (written.length === 0) return;
-    // Not waited for: a page that ends has no time for the answers, and the transaction has.
-    await table.change(async (rows) => {
-      for (const outcome of written) void rows.put(outcome).catch(() => undefined);
-    });
-    await table.change(async (rows) => {
-      const mine = (await rows.all()).filter((row) => row.model === model);
-      const kept = new Set(newest(mine).map(({ id }) => id));
-      for (const { id } of mine) if (!kept.has(id)) await rows.remove(id);
-    });
+    if (outcomes.length > 0) await write(table, model, outcomes, now());
   };
 
-  const stored = async () => (await table.change((rows) => rows.all())).filter((row) => row.model === model);
-  const read = stored().then((rows) => {
-    const mine = [...held];
-    held.clear();
-    for (const row of newest(rows)) held.set(row.id, row);
-    for (const [id, outcome] of mine) held.set(id, outcome);
-  });
+  const read = table
+    .change((rows) => rows.all())
+    .then((rows) => {
+      const own = [...held];
+      held.clear();
+      const stored = rows.filter((row) => row.model === model);
+      for (const row of newest(stored, now())) held.set(row.id, row);
+      for (const [id, outcome] of own) held.set(id, outcome);
+    });
 
   return {
     read,
-    add,
+    add(outcome) {
+      held.set(outcome.id, outcome);
+      // The first entry is the oldest of this page.
+      if (held.size > MAX_OUTCOMES) held.delete(held.keys().next().value as string);
+      unwritten.set(outcome.id, outcome);
+      timer ??= setTimeout(() => void flush(), WRITE_MS);
+    },
     async change(id, change) {
-      // In one transaction, so that two tabs that are told the same truth do not both count it.
       await flush();
+      // In one transaction, so that two tabs that receive the same truth do not both count it.
       return table.change(async (rows) => {
         const before = await rows.get(id);
-        if (!before || !isFresh(before)) return undefined;
+        if (!before || !isFresh(before, now())) return undefined;
         const after = change(before);
         if (after) await rows.put(after);
-        // Another tab may have been told of it meanwhile.
+        // Another tab may have changed it meanwhile.
         if (before.model === model) held.set(id, after ?? before);
         return before;
       });
     },
-    all: () => newest([...held.values()]),
+    all: () => newest([...held.values()], now()),
     flush,
     async clear() {
       held.clear();
@@ -117,3 +103,24 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
     },
   };
 }
+
+/** Writes outcomes, and removes those of the model that are too many or too old. */
+async function write(table: Table<Outcome>, model: string, outcomes: readonly Outcome[], now: number): Promise<void> {
+  // Not awaited one by one: a page that ends has no time for the responses, but the transaction completes.
+  await table.change(async (rows) => {
+    for (const outcome of outcomes) void rows.put(outcome).catch(() => undefined);
+  });
+  await table.change(async (rows) => {
+    const stored = (await rows.all()).filter((row) => row.model === model);
+    const kept = new Set(newest(stored, now).map(({ id }) => id));
+    for (const { id } of stored) if (!kept.has(id)) await rows.remove(id);
+  });
+}
+
+const isFresh = ({ time }: Outcome, now: number) => Math.abs(now - time) <= MAX_AGE_MS;
+
+const newest = (outcomes: Outcome[], now: number) =>
+  outcomes
+    .filter((outcome) => isFresh(outcome, now))
+    .sort((a, b) => a.time - b.time)
+    .slice(-MAX_OUTCOMES);

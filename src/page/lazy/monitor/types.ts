@@ -1,70 +1,89 @@
-// The plain data that monitoring hands out, and what it is told of the truth.
+// The public data of monitoring: feedback in, accuracy and calibration out.
 
 import type { RetrainEvent } from "../../../shared/types/personal.js";
 
-/** The truth of a prediction: its label or class, or only whether, or how far, it was right. */
+/**
+ * The truth of a prediction: its label or class, or only whether or how far it was right.
+ *
+ * @example
+ * ```ts
+ * await model.feedback(prediction.id, { label: "cat" });
+ * await model.feedback(prediction.id, { correct: false });
+ * ```
+ */
 export type Feedback =
   /** One of `model.info.labels`. */
   | { label: string }
   /** Index of the class. */
   | { class: number }
   | { correct: boolean }
-  /** 0, wholly wrong, to 1, wholly right; from 0.5 on it counts as right. */
+  /** 0 (wrong) to 1 (right); from 0.5 on it counts as right. */
   | { score: number };
 
-/** `counted`: new. `corrected`: it replaces an earlier one for the prediction. `repeated`: nothing changed. `unmatched`: there is no such prediction any more. */
+/**
+ * `counted`: the truth is new. `corrected`: it replaces an earlier one of the same prediction. `repeated`: it was known already. `unmatched`:
+ * the prediction is unknown or too old.
+ */
 export type FeedbackResult = "counted" | "corrected" | "repeated" | "unmatched";
 
+/** Accuracy over some predictions. */
 export interface MonitorWindow {
   /** Predictions whose truth is known. */
   labelled: number;
   correct: number;
-  /** `correct / labelled`; undefined of none. */
+  /** `correct / labelled`; undefined when `labelled` is 0. */
   accuracy?: number;
-  /** Wilson's 95 % interval of the accuracy. */
+  /** 95 % confidence interval of the accuracy (Wilson 1927). */
   interval: [low: number, high: number];
-  /** False under 100: too few to be judged by. */
+  /** False when `labelled` is below 100: too few for a conclusion. */
   enough: boolean;
 }
 
-/** How often a class was taken for another, or itself. */
+/** One cell of a confusion matrix. */
 export interface ConfusionCount {
-  /** Indices of classes. */
+  /** Index of the true class. */
   truth: number;
+  /** Index of the predicted class. */
   predicted: number;
   count: number;
 }
 
-/** A version in one arm of a rollout, judged by at most the last 1,000 predictions of the last 7 days in this browser. */
+/** A version in one arm of a rollout, over at most the last 1,000 predictions of the last 7 days in this browser. */
 export interface MonitoredVersion extends MonitorWindow {
   version: string;
   arm: string;
-  /** With or without a truth. */
+  /** All predictions, with and without a truth. */
   predictions: number;
-  /** Of the last 500 whose truth is known. */
+  /** The last 500 predictions whose truth is known. */
   last500: MonitorWindow;
-  /** Of those of the last 24 hours. */
+  /** The predictions of the last 24 hours whose truth is known. */
   lastDay: MonitorWindow;
-  /** Where classes are known; the most frequent first. */
+  /** Where the true classes are known; the most frequent first. */
   confusion: ConfusionCount[];
-  /** Mean squared error of the confidence; undefined without a truth, as the next three. */
+  /** Brier score: mean squared error of the confidence. Undefined when no truth is known, like the next three. */
   brier?: number;
-  /** Nats. */
+  /** Mean negative log-likelihood in nats. */
   logLoss?: number;
-  /** Expected and largest calibration error over ten bins. */
+  /** Expected calibration error over ten bins. */
   ece?: number;
+  /** Largest calibration error of ten bins. */
   mce?: number;
-  /** What the accuracy should be by the confidences alone, where there are any: no truth is needed, but calibrated confidences. */
+  /**
+   * Estimated accuracy from the confidences alone, for tasks with classes: it needs no truths, but calibrated confidences. `n` is the number
+   * of predictions.
+   */
   estimate?: { accuracy: number; standardError: number; n: number };
 }
 
+/** What `model.monitor.snapshot()` returns. */
 export interface MonitorSnapshot {
+  /** Name of the model. */
   model: string;
-  /** Which triggers of its personal models fired since the page opened, and why; the oldest first. */
+  /** Triggers of its personal models that fired since the page was opened, and why; the oldest first. At most 50. */
   retrain: RetrainEvent[];
   versions: MonitoredVersion[];
-  /** Feedback for predictions that are not known any more, since the page opened. */
+  /** Feedback since the page was opened for predictions that are unknown or too old. */
   unmatched: number;
-  /** Feedback that replaced an earlier one, since the page opened. */
+  /** Feedback since the page was opened that replaced an earlier one. */
   corrected: number;
 }

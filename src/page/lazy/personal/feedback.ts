@@ -1,5 +1,5 @@
 // Compares feedback with the predictions of a personal model.
-import { InsituError } from "../../../shared/errors.js";
+import type { InsituError } from "../../../shared/errors.js";
 import type { PersonalPrediction } from "../../../shared/types/personal.js";
 import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
@@ -11,6 +11,8 @@ export interface PersonalFeedbackDeps {
   model: string;
   /** Undefined where monitoring is off. */
   monitor: Monitor | undefined;
+  /** The error of feedback without a monitor: `disabled`, or `network` with its cause. */
+  monitorUnavailable(): InsituError;
   telemetry: { record(record: TelemetryRecord): void };
 }
 
@@ -35,11 +37,7 @@ export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeed
       monitor?.predicted({ ...outcome, ...(best && { class: best.index, confidence: best.score }) });
     },
     async give(id, feedback) {
-      if (!monitor) {
-        const message =
-          "Feedback is not recorded: the client was created with `monitor: false`, or its monitoring part could not be fetched.";
-        throw new InsituError("disabled", message);
-      }
+      if (!monitor) throw deps.monitorUnavailable();
       const isLabel = "label" in feedback;
       if (isLabel && !labels.has(id)) return "unmatched";
       const correct = isLabel ? labels.get(id) === feedback.label : feedback.correct;

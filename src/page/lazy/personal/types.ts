@@ -137,7 +137,7 @@ export interface PersonalModel {
    * from another page of the site. Repeating it changes nothing.
    *
    * @param id - The `id` of the prediction.
-   * @throws `disabled` when the client was created with `monitor: false`, or monitoring could not be fetched; `consent_denied`.
+   * @throws `disabled` when the client was created with `monitor: false`, `network` when the monitor could not be fetched, `consent_denied`.
    * @example
    * ```ts
    * const { id } = await mine.predict(photo);

@@ -1,10 +1,10 @@
-// What became of each record: recorded is sent, pending and dropped together, at any time.
+// Counts what became of each record: `recorded` is `sent`, `pending` and `dropped` together at any time.
 
 import type { Signal } from "./recorder.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryStats } from "./types.js";
 
-/** Why records were given up. */
+/** Why records were dropped. */
 export type DropReason =
   | "queue_overflow"
   | "outbox_overflow"
@@ -16,7 +16,7 @@ export type DropReason =
   | "before_send"
   | "non_finite";
 
-/** Of a request; without a count all of its records. */
+/** The dropped records of a request; without a count all of them. */
 export interface DroppedRecords {
   reason: DropReason;
   count?: number;
@@ -24,27 +24,29 @@ export interface DroppedRecords {
 
 export interface Accounting {
   recorded(count: number): void;
-  drop(signal: Signal, reason: DropReason, count: number): void;
-  /** These are on their way. */
-  opened(parcels: ExportRequest[]): void;
-  /** Their records are recorded anew. */
-  recalled(parcels: ExportRequest[]): void;
-  /** It has arrived, but for what was lost. The outbox holds requests of other pages too, which are not in these books. */
-  closed(parcel: ExportRequest, loss?: DroppedRecords): void;
+  drop(reason: DropReason, records: Partial<Record<Signal, number>>): void;
+  /** Starts to track requests that are about to be sent. */
+  track(requests: ExportRequest[]): void;
+  /** Their records go back to the recorder, and are sent in other requests. */
+  untrack(requests: ExportRequest[]): void;
+  /** The request is done: its records were sent, except those that were dropped. Requests of other pages, which the outbox holds too, are not counted. */
+  settle(request: ExportRequest, dropped?: DroppedRecords): void;
   stats(): TelemetryStats;
 }
 
-/** `onDrop` hears of every drop, also of other pages' records. */
+/** `onDrop` is called for every drop, also of other pages' records. */
 export function createAccounting(onDrop: (signal: Signal, reason: DropReason, count: number) => void): Accounting {
   let recorded = 0;
   let sent = 0;
-  const lost: Record<string, number> = {};
-  const mine = new Set<string>();
+  const dropped: Record<string, number> = {};
+  const ownIds = new Set<string>();
 
-  const drop = (signal: Signal, reason: DropReason, count: number) => {
-    if (count <= 0) return;
-    lost[reason] = (lost[reason] ?? 0) + count;
-    onDrop(signal, reason, count);
+  const drop: Accounting["drop"] = (reason, records) => {
+    for (const [signal, count] of Object.entries(records) as [Signal, number][]) {
+      if (count <= 0) continue;
+      dropped[reason] = (dropped[reason] ?? 0) + count;
+      onDrop(signal, reason, count);
+    }
   };
 
   return {
@@ -52,26 +54,26 @@ export function createAccounting(onDrop: (signal: Signal, reason: DropReason, co
     recorded(count) {
       recorded += count;
     },
-    opened(parcels) {
-      for (const { id } of parcels) mine.add(id);
+    track(requests) {
+      for (const { id } of requests) ownIds.add(id);
     },
-    recalled(parcels) {
-      for (const { id } of parcels) mine.delete(id);
+    untrack(requests) {
+      for (const { id } of requests) ownIds.delete(id);
     },
-    closed(parcel, loss) {
-      const all = parcel.records.metrics + parcel.records.events;
-      const gone = loss ? Math.min(all, loss.count ?? all) : 0;
-      const signal = parcel.path === "/v1/logs" ? "events" : "metrics";
-      const isMine = mine.delete(parcel.id);
-      if (isMine) sent += all - gone;
-      if (loss && isMine) drop(signal, loss.reason, gone);
-      else if (loss && gone > 0) onDrop(signal, loss.reason, gone);
+    settle(request, loss) {
+      const total = request.records.metrics + request.records.events;
+      const lost = loss ? Math.min(total, loss.count ?? total) : 0;
+      const signal = request.path === "/v1/logs" ? "events" : "metrics";
+      const isOwn = ownIds.delete(request.id);
+      if (isOwn) sent += total - lost;
+      if (loss && isOwn) drop(loss.reason, { [signal]: lost });
+      else if (loss && lost > 0) onDrop(signal, loss.reason, lost);
     },
     stats: () => ({
       recorded,
       sent,
-      pending: recorded - sent - Object.values(lost).reduce((sum, count) => sum + count, 0),
-      dropped: { ...lost },
+      pending: recorded - sent - Object.values(dropped).reduce((sum, count) => sum + count, 0),
+      dropped: { ...dropped },
     }),
   };
 }

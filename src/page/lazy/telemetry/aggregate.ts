@@ -1,5 +1,6 @@
-// Sums what is recorded between two batches: delta histograms and counters, a stream for each set of attributes.
+// Sums what is recorded between two batches: delta histograms and counters, one stream for each set of attributes.
 
+import { boundAttributes } from "./attributes.js";
 import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
 import type {
@@ -10,17 +11,16 @@ import type {
   TelemetryMetric,
 } from "./types.js";
 
-// OpenTelemetry's own limit is 2000 streams an instrument; a page has a few models on a few backends.
+// OpenTelemetry's own limit is 2000 streams per instrument; a page has a few models on a few backends.
 const MAX_STREAMS = 200;
-const MAX_CHARS = 128;
 const OVERFLOW: TelemetryAttributes = { "otel.metric.overflow": "true" };
 
 export interface Aggregate {
-  /** False when the number is none that can be summed: not finite, or negative. */
+  /** False when the value cannot be summed: not finite, or negative. */
   add(instrument: Instrument, value: number, attributes?: TelemetryAttributes): boolean;
-  /** Everything since the last call; the sums start again at nothing. */
+  /** Returns everything since the last call; the sums start again at 0. */
   take(): TelemetryMetric[];
-  /** Adds what was taken back to the sums. */
+  /** Adds metrics that `take` returned to the sums again. */
   merge(metrics: readonly TelemetryMetric[]): void;
 }
 
@@ -40,12 +40,12 @@ export function createAggregate(isExponential: boolean): Aggregate {
   };
 
   const pointOf = (metric: TelemetryMetric, attributes: TelemetryAttributes): Point => {
-    // Each place that records gives its attributes in one order.
+    // Each caller passes its attributes in one order.
     const key = [metric.name, ...Object.entries(attributes)].join("\n");
     const known = streams.get(key);
     if (known) return known;
     if (metric.points.length >= MAX_STREAMS && attributes !== OVERFLOW) return pointOf(metric, OVERFLOW);
-    const point = emptyPoint(metric, shortened(attributes));
+    const point = emptyPoint(metric, boundAttributes(attributes) as TelemetryAttributes);
     streams.set(key, point);
     (metric.points as Point[]).push(point);
     return point;
@@ -95,21 +95,13 @@ function emptyMetric(name: Instrument, isExponential: boolean): TelemetryMetric 
 }
 
 function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes): Point {
-  switch (metric.kind) {
-    case "counter":
-      return { attributes, value: 0 };
-    case "exponential":
-      return emptyExponential(attributes);
-    case "histogram": {
-      const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
-      return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
-    }
-    default:
-      return metric satisfies never;
-  }
+  if (metric.kind === "counter") return { attributes, value: 0 };
+  if (metric.kind === "exponential") return emptyExponential(attributes);
+  const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
+  return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
 }
 
-/** Both are of one instrument. */
+/** Both points belong to one instrument. */
 function mergePoint(into: Point, from: Point): void {
   if ("value" in into) {
     into.value += (from as TelemetryCounterPoint).value;
@@ -122,8 +114,4 @@ function mergePoint(into: Point, from: Point): void {
   into.max = Math.max(into.max, other.max);
   if ("scale" in into) mergeExponential(into, other as TelemetryExponentialPoint);
   else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
-}
-
-function shortened(attributes: TelemetryAttributes): TelemetryAttributes {
-  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.slice(0, MAX_CHARS)]));
 }

@@ -1,4 +1,4 @@
-// OpenTelemetry's exponential histogram: buckets that grow by one factor, coarser the wider the values spread.
+// OpenTelemetry's exponential histogram: bucket widths grow by a constant factor, which grows with the range of the values.
 import type { TelemetryAttributes, TelemetryExponentialPoint } from "./types.js";
 
 // The specification's defaults: opentelemetry.io/docs/specs/otel/metrics/sdk, "Base2 Exponential Bucket Histogram Aggregation".
@@ -16,9 +16,9 @@ export function bucketIndex(value: number, scale: number): number {
   return exponent * 2 ** scale + Math.min(2 ** scale - 1, Math.max(0, index));
 }
 
-/** The largest whole e with 2^e <= value. */
+/** The largest integer e with 2^e <= value. */
 function exponentOf(value: number): number {
-  // What is smaller than the smallest normal number counts as that, by the specification.
+  // By the specification a subnormal number counts as the smallest normal one.
   const exponent = Math.floor(Math.log2(Math.max(value, 2 ** -1022)));
   if (2 ** exponent > value) return exponent - 1;
   return 2 ** (exponent + 1) <= value ? exponent + 1 : exponent;
@@ -52,7 +52,7 @@ export function mergeExponential(into: TelemetryExponentialPoint, from: Telemetr
     if (count > 0) addAt(into, (from.offset + i) >> (from.scale - into.scale), count);
 }
 
-/** `index` is of the point's scale. */
+/** `at` is an index at the point's scale. */
 function addAt(point: TelemetryExponentialPoint, at: number, count: number): void {
   const { buckets } = point;
   let index = at;
@@ -69,7 +69,7 @@ function addAt(point: TelemetryExponentialPoint, at: number, count: number): voi
   buckets[index] = (buckets[index] ?? 0) + count;
 }
 
-/** Each pair of neighbours becomes one bucket: perfect subsetting, no value is counted elsewhere than it was. */
+/** Merges each pair of neighbouring buckets into one: every value stays in the bucket range that held it ("perfect subsetting"). */
 function halve(point: TelemetryExponentialPoint): void {
   const { offset } = point;
   const merged: number[] = [];

@@ -1,14 +1,13 @@
-// The instruments: their names, units and buckets, as the field's conventions would have them.
+// The instruments: their names, units and buckets, after OpenTelemetry's semantic conventions.
 
-/** Seconds: 0.01 * 2^k as OpenTelemetry's GenAI conventions have it, continued down for models of a few milliseconds. */
+/** Seconds: 0.01 * 2^k as in OpenTelemetry's GenAI conventions, continued down for models of a few milliseconds. */
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24];
 const SHARES = Array.from({ length: 19 }, (_, i) => Math.round(5 * (i + 1)) / 100);
-// From a batch of small tensors to what ends a tab.
+// From a batch of small tensors to what crashes a tab.
 const BYTES = [1e5, 1e6, 1e7, 3e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9];
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-// From at once to a week.
+// From immediate feedback to a week.
 const DELAYS = [1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800];
-
 const EXAMPLES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
 /** A histogram has bounds, a counter none. Units are UCUM's. */

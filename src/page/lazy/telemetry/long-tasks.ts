@@ -1,36 +1,32 @@
-// What held the page's main thread while it waited for a prediction, as far as the browser tells.
+// Finds the long tasks that blocked the page's main thread while it waited for a prediction, where the browser reports them.
 
 export interface LongTasks {
-  /** Milliseconds of each long task that ran in the last `milliseconds`; each is told once. */
+  /** Returns the duration in milliseconds of each long task that ran in the last `milliseconds`; each is returned once. */
   during(milliseconds: number): number[];
   close(): void;
 }
 
-// Those of a second are the most that one glance needs; a page that does nothing else makes twenty.
-const MOST = 100;
+// A page that does nothing else has about twenty long tasks a second; a prediction seldom takes longer than five seconds.
+const MAX_ENTRIES = 100;
 
-/** Chromium only: elsewhere there are none. */
+/** Chromium only: other browsers report none. */
 export function createLongTasks(): LongTasks {
-  let seen: PerformanceEntry[] = [];
-  const keep = (entries: PerformanceEntry[]) => {
-    seen = [...seen, ...entries].slice(-MOST);
+  let entries: PerformanceEntry[] = [];
+  const keep = (added: PerformanceEntry[]) => {
+    entries = [...entries, ...added].slice(-MAX_ENTRIES);
   };
   let observer: PerformanceObserver | undefined;
-  try {
-    if (PerformanceObserver.supportedEntryTypes.includes("longtask")) {
-      observer = new PerformanceObserver((list) => keep(list.getEntries()));
-      observer.observe({ type: "longtask" });
-    }
-  } catch {
-    // No such observer here.
+  if (globalThis.PerformanceObserver?.supportedEntryTypes?.includes("longtask")) {
+    observer = new PerformanceObserver((list) => keep(list.getEntries()));
+    observer.observe({ type: "longtask" });
   }
   return {
     during(milliseconds) {
       keep(observer?.takeRecords() ?? []);
       const since = performance.now() - milliseconds;
-      const told = seen.filter(({ startTime, duration }) => startTime + duration > since);
-      seen = [];
-      return told.map(({ duration }) => duration);
+      const recent = entries.filter(({ startTime, duration }) => startTime + duration > since);
+      entries = [];
+      return recent.map(({ duration }) => duration);
     },
     close: () => observer?.disconnect(),
   };

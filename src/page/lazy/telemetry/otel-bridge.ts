@@ -1,4 +1,4 @@
-// Tells an OpenTelemetry SDK that the page runs anyway what is recorded, by the same names.
+// Passes each figure and event to an OpenTelemetry SDK that the page runs, under the same names.
 
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
 import type { TelemetryEvent, TelemetryOptions } from "./types.js";
@@ -8,10 +8,10 @@ export interface OtelBridge {
   emit(event: TelemetryEvent): void;
 }
 
-/** Whatever the page's SDK throws stays here. */
+/** Errors of the page's SDK are ignored: they must not stop the library's own telemetry. */
 export function createOtelBridge({ meter, logger }: NonNullable<TelemetryOptions["otel"]>): OtelBridge {
-  const told = new Map<Instrument, (value: number, attributes: Record<string, string>) => void>();
-  const make = (name: Instrument) => {
+  const recorders = new Map<Instrument, (value: number, attributes: Record<string, string>) => void>();
+  const createRecorder = (name: Instrument) => {
     const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
     if (!meter) return () => undefined;
     if (!bounds) {
@@ -24,17 +24,17 @@ export function createOtelBridge({ meter, logger }: NonNullable<TelemetryOptions
   return {
     add(name, value, attributes) {
       try {
-        if (!told.has(name)) told.set(name, make(name));
-        told.get(name)?.(value, attributes);
+        if (!recorders.has(name)) recorders.set(name, createRecorder(name));
+        recorders.get(name)?.(value, attributes);
       } catch {
-        // Not ours to mend.
+        // The SDK's failure, not ours.
       }
     },
-    emit({ name, recordedAt: time, severity, attributes }) {
+    emit({ name, recordedAt, severity, attributes }) {
       try {
-        logger?.emit({ eventName: name, timestamp: time, severityNumber: severity, attributes });
+        logger?.emit({ eventName: name, timestamp: recordedAt, severityNumber: severity, attributes });
       } catch {
-        // Not ours to mend.
+        // The SDK's failure, not ours.
       }
     },
   };

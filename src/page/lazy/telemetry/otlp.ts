@@ -1,25 +1,26 @@
-// Writes batches as OTLP/HTTP JSON, the form that an OpenTelemetry Collector and ours read; pure.
-import type { TelemetryBatch, TelemetryEvent, TelemetryMetric } from "./types.js";
+// Writes batches as OTLP/HTTP JSON, which an OpenTelemetry Collector and ours read; pure.
+
+import type { TelemetryBatch, TelemetryMetric } from "./types.js";
 
 type Values = Readonly<Record<string, string | number | boolean>>;
 type Times = { startTimeUnixNano: string; timeUnixNano: string };
 
-/** Delta: each point holds what happened since the one before. Enums are numbers in OTLP's JSON. */
+/** Delta: each point holds what was added since the point before. Enums are numbers in OTLP's JSON. */
 const DELTA = 1;
 const SCOPE = { name: "insitu" };
 
 /** The body of `POST {endpoint}/v1/metrics`. */
-export function otlpMetrics({ metrics, startedAt: start, endedAt: end }: TelemetryBatch, resource: Values): object {
-  const times = { startTimeUnixNano: nanos(start), timeUnixNano: nanos(end) };
+export function otlpMetrics({ metrics, startedAt, endedAt }: TelemetryBatch, resource: Values): object {
+  const times = { startTimeUnixNano: nanos(startedAt), timeUnixNano: nanos(endedAt) };
   const scopeMetrics = [{ scope: SCOPE, metrics: metrics.map((metric) => otlpMetric(metric, times)) }];
   return { resourceMetrics: [{ resource: { attributes: pairs(resource) }, scopeMetrics }] };
 }
 
 /** The body of `POST {endpoint}/v1/logs`. */
-export function otlpLogs(events: readonly TelemetryEvent[], resource: Values): object {
-  const logRecords = events.map(({ name, recordedAt: time, severity, attributes }) => ({
-    timeUnixNano: nanos(time),
-    observedTimeUnixNano: nanos(time),
+export function otlpLogs({ events }: TelemetryBatch, resource: Values): object {
+  const logRecords = events.map(({ name, recordedAt, severity, attributes }) => ({
+    timeUnixNano: nanos(recordedAt),
+    observedTimeUnixNano: nanos(recordedAt),
     severityNumber: severity,
     eventName: name,
     attributes: pairs(attributes),
@@ -28,36 +29,33 @@ export function otlpLogs(events: readonly TelemetryEvent[], resource: Values): o
   return { resourceLogs: [{ resource: { attributes: pairs(resource) }, scopeLogs }] };
 }
 
+/** A 64-bit integer is a decimal string. */
 function otlpMetric(metric: TelemetryMetric, times: Times): object {
   const { name, unit } = metric;
-  switch (metric.kind) {
-    case "counter": {
-      // A 64-bit integer is a decimal string.
-      const dataPoints = metric.points.map(({ attributes, value }) => ({
-        ...{ attributes: pairs(attributes), ...times },
-        asInt: String(Math.round(value)),
-      }));
-      return { name, unit, sum: { aggregationTemporality: DELTA, isMonotonic: true, dataPoints } };
-    }
-    case "histogram": {
-      const explicitBounds = metric.bounds;
-      const dataPoints = metric.points.map(({ attributes, count, buckets, ...rest }) => ({
-        ...{ attributes: pairs(attributes), ...times, ...rest },
-        ...{ count: String(count), bucketCounts: buckets.map(String), explicitBounds },
-      }));
-      return { name, unit, histogram: { aggregationTemporality: DELTA, dataPoints } };
-    }
-    case "exponential": {
-      const dataPoints = metric.points.map(({ attributes, count, zeroCount, offset, buckets, ...rest }) => ({
-        ...{ attributes: pairs(attributes), ...times, ...rest },
-        ...{ count: String(count), zeroCount: String(zeroCount) },
-        positive: { offset, bucketCounts: buckets.map(String) },
-      }));
-      return { name, unit, exponentialHistogram: { aggregationTemporality: DELTA, dataPoints } };
-    }
-    default:
-      return metric satisfies never;
+  const data = <P extends { attributes: Values }>(points: P[], fieldsOf: (point: P) => object) => ({
+    aggregationTemporality: DELTA,
+    dataPoints: points.map((point) => ({ ...fieldsOf(point), attributes: pairs(point.attributes), ...times })),
+  });
+  if (metric.kind === "counter") {
+    const sum = data(metric.points, ({ value }) => ({ asInt: String(Math.round(value)) }));
+    return { name, unit, sum: { ...sum, isMonotonic: true } };
   }
+  if (metric.kind === "histogram") {
+    const histogram = data(metric.points, ({ buckets, ...point }) => ({
+      ...point,
+      count: String(point.count),
+      bucketCounts: buckets.map(String),
+      explicitBounds: metric.bounds,
+    }));
+    return { name, unit, histogram };
+  }
+  const exponentialHistogram = data(metric.points, ({ offset, buckets, ...point }) => ({
+    ...point,
+    count: String(point.count),
+    zeroCount: String(point.zeroCount),
+    positive: { offset, bucketCounts: buckets.map(String) },
+  }));
+  return { name, unit, exponentialHistogram };
 }
 
 function pairs(values: Values): object[] {

@@ -1,60 +1,58 @@
 // Requests that could not be sent, kept in this browser for another try, also by the site's next page.
-import { createTable } from "../../lib/idb-table.js";
+import { createTable, type Rows } from "../../lib/idb-table.js";
 import type { ExportRequest } from "./requests.js";
 
-/** None of its methods rejects or hangs: where the browser keeps nothing, memory does as long as the page lives. */
+/** None of its methods rejects or hangs: where the browser stores nothing, memory is used as long as the page lives. */
 export interface Outbox {
-  /** Answers what had to go for it: the oldest. */
-  put(parcel: ExportRequest): Promise<ExportRequest[]>;
-  /** The oldest; those that are too old are removed, and handed to `onExpired`. */
-  oldest(onExpired: (parcel: ExportRequest) => void): Promise<ExportRequest | undefined>;
+  /** Returns the oldest requests, which were removed to make space. */
+  put(request: ExportRequest): Promise<ExportRequest[]>;
+  /** Returns the oldest; those that are too old are removed, and passed to `onExpired`. */
+  oldest(onExpired: (request: ExportRequest) => void): Promise<ExportRequest | undefined>;
   remove(id: string): Promise<void>;
-  /** Removes all, and answers what that was. */
+  /** Removes all, and returns them. */
   clear(): Promise<ExportRequest[]>;
 }
 
-const MAX_PARCELS = 500;
+const MAX_REQUESTS = 500;
 const MAX_BYTES = 1024 * 1024;
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 
 export function createOutbox(storeName: string): Outbox {
-  const table = createTable<ExportRequest>(`${storeName}-telemetry`);
+  const { change } = createTable<ExportRequest>(`${storeName}-telemetry`);
   return {
-    put: (parcel) =>
-      table.change(async (rows) => {
-        await rows.put(parcel);
+    put: (request) =>
+      change(async (rows) => {
+        await rows.put(request);
         const all = (await rows.all()).sort(byAge);
         let bytes = all.reduce((sum, { body }) => sum + body.length, 0);
-        const gone: ExportRequest[] = [];
-        while (all.length - gone.length > MAX_PARCELS || bytes > MAX_BYTES) {
-          const oldest = all[gone.length] as ExportRequest;
-          bytes -= oldest.body.length;
-          gone.push(oldest);
-          await rows.remove(oldest.id);
-        }
-        return gone;
+        const removed = all.filter(({ body }, i) => {
+          const isOver = bytes > MAX_BYTES || all.length - i > MAX_REQUESTS;
+          if (isOver) bytes -= body.length;
+          return isOver;
+        });
+        return removeAll(rows, removed);
       }),
     oldest: async (onExpired) => {
-      const { expired, oldest } = await table.change(async (rows) => {
+      const { expired, oldest } = await change(async (rows) => {
         const all = (await rows.all()).sort(byAge);
-        const expired = all.filter(isOld);
-        for (const { id } of expired) await rows.remove(id);
-        return { expired, oldest: all.find((parcel) => !isOld(parcel)) };
+        const expired = await removeAll(rows, all.filter(isExpired));
+        return { expired, oldest: all.find((request) => !isExpired(request)) };
       });
       expired.forEach(onExpired);
       return oldest;
     },
-    remove: (id) => table.change((rows) => rows.remove(id)),
-    clear: () =>
-      table.change(async (rows) => {
-        const all = await rows.all();
-        for (const { id } of all) await rows.remove(id);
-        return all;
-      }),
+    remove: (id) => change((rows) => rows.remove(id)),
+    clear: () => change(async (rows) => removeAll(rows, await rows.all())),
   };
+}
+
+/** Returns the requests. */
+async function removeAll(rows: Rows<ExportRequest>, requests: ExportRequest[]): Promise<ExportRequest[]> {
+  for (const { id } of requests) await rows.remove(id);
+  return requests;
 }
 
 const byAge = (a: ExportRequest, b: ExportRequest) => a.at - b.at;
 
-/** A clock that was set back must not make them live for ever. */
-const isOld = ({ at }: ExportRequest) => Math.abs(Date.now() - at) > MAX_AGE_MS;
+/** Also when the clock was set back: a request must not be kept for ever. */
+const isExpired = ({ at }: ExportRequest) => Math.abs(Date.now() - at) > MAX_AGE_MS;

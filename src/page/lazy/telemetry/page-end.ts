@@ -1,7 +1,7 @@
-// Sends what is left when a page ends: nothing that waits for an answer runs any more then.
+// Sends what is left when a page ends: code that waits for a response does not run any more then.
 //
-// No record may be in two requests of which both can arrive. So what the browser was handed for later is taken back whole before
-// it is sent another way, and what it has sent meanwhile is not: `activated` tells. A request has one `id` for good.
+// No record may be in two requests that can both arrive. So requests that the browser holds for later are cancelled before their
+// records are sent another way, and those that the browser has sent already (`activated`) are not sent again. A request keeps its `id`.
 
 import type { ExportRequest } from "./requests.js";
 import { contentType, MAX_KEEPALIVE_BYTES, type Transport, type TransportResult } from "./transport.js";
@@ -13,74 +13,82 @@ interface Deferred {
 type FetchLater = (url: string, init: RequestInit & { activateAfter?: number }) => Deferred;
 
 export interface PageEnd {
-  /** Whether the browser can be handed requests for later, which it sends also when the page crashes. */
+  /** Whether the browser has `fetchLater`, which sends requests also when the page crashes. */
   readonly canDefer: boolean;
-  /** Hands them to the browser: all of them or, when it has no room, none. */
-  defer(parcels: ExportRequest[]): boolean;
-  /** Takes back what was handed over; answers what has gone meanwhile, and what has not. */
-  recall(): { gone: ExportRequest[]; back: ExportRequest[] };
-  /** Sends them at once, without a wait for any answer; answers those that could not be. */
-  leave(parcels: ExportRequest[]): ExportRequest[];
+  /** Passes them to `fetchLater`: all of them, or none when the browser refuses one. */
+  defer(requests: ExportRequest[]): boolean;
+  /** Cancels the deferred requests; returns those that were sent meanwhile, and those that were cancelled. */
+  recall(): { sent: ExportRequest[]; cancelled: ExportRequest[] };
+  /** Sends them at once, without waiting for a response; returns those that could not be sent. */
+  leave(requests: ExportRequest[]): ExportRequest[];
 }
 
-/** `onAnswer` hears what came of a request that was sent by `leave`, should the page live on. */
+/** `onResult` is called with the result of a request that `leave` sent, if the page lives on. */
 export function createPageEnd(
-  post: Transport,
+  transport: Transport,
   { keepalive = "auto", exporter }: TelemetryOptions,
-  onAnswer: (parcel: ExportRequest, answer: TransportResult) => void,
+  onResult: (request: ExportRequest, result: TransportResult) => void,
 ): PageEnd {
   const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis);
   const canDefer = fetchLater !== undefined && !exporter && keepalive === "auto";
-  let deferred: { parcel: ExportRequest; result: Deferred; stop: AbortController }[] = [];
+  let deferred: { request: ExportRequest; result: Deferred; controller: AbortController }[] = [];
+
+  const send = (request: ExportRequest) =>
+    void transport.send(request, true).then((result) => onResult(request, result));
 
   const recall = () => {
-    const gone = deferred.filter(({ result }) => result.activated).map(({ parcel }) => parcel);
-    const back = deferred.filter(({ result }) => !result.activated);
-    for (const { stop } of back) stop.abort();
+    const sent: ExportRequest[] = [];
+    const cancelled: ExportRequest[] = [];
+    for (const { request, result, controller } of deferred) {
+      if (!result.activated) controller.abort();
+      (result.activated ? sent : cancelled).push(request);
+    }
     deferred = [];
-    return { gone, back: back.map(({ parcel }) => parcel) };
+    return { sent, cancelled };
   };
 
   return {
     canDefer,
     recall,
-    defer(parcels) {
+    defer(requests) {
       try {
-        for (const parcel of parcels) {
-          const stop = new AbortController();
-          const result = fetchLater?.(post.address(parcel), { ...post.request(parcel), signal: stop.signal });
+        for (const request of requests) {
+          const controller = new AbortController();
+          const init = { ...transport.init(request), signal: controller.signal };
+          const result = fetchLater?.(transport.urlWithKey(request), init);
           if (!result) return false;
-          deferred.push({ parcel, result, stop });
+          deferred.push({ request, result, controller });
         }
         return true;
       } catch {
-        // All requests of the page, other scripts' too, share 64 KiB for an origin.
-        for (const { stop } of deferred) stop.abort();
-        deferred = [];
+        // All deferred requests of the page, other scripts' too, share 64 KiB for an origin.
+        recall();
         return false;
       }
     },
-    leave(parcels) {
+    leave(requests) {
       if (exporter) {
-        for (const parcel of parcels) void post.send(parcel, true).then((answer) => onAnswer(parcel, answer));
+        requests.forEach(send);
         return [];
       }
-      // sendBeacon says yes without a network, and loses it.
-      if (globalThis.navigator?.onLine === false) return parcels;
+      // Without a network sendBeacon returns true, and the request is lost.
+      if (globalThis.navigator?.onLine === false) return requests;
       let bytes = 0;
-      return parcels.filter((parcel) => {
-        bytes += parcel.body.length;
+      return requests.filter((request) => {
+        bytes += request.body.length;
         if (bytes > MAX_KEEPALIVE_BYTES) return true;
-        if (keepalive === "auto") {
-          void post.send(parcel, true).then((answer) => onAnswer(parcel, answer));
-          return false;
-        }
-        const type = contentType(parcel);
-        const isTaken = navigator.sendBeacon?.(post.address(parcel), new Blob([parcel.body], { type })) ?? false;
-        // Nothing more is ever heard of it.
-        if (isTaken) onAnswer(parcel, { kind: "sent", rejected: 0 });
-        return !isTaken;
+        if (keepalive === "auto") send(request);
+        else if (!sendBeacon(transport, request)) return true;
+        // The browser reports no result of a beacon.
+        else onResult(request, { kind: "done" });
+        return false;
       });
     },
   };
+}
+
+/** True when the browser took the request. */
+function sendBeacon(transport: Transport, request: ExportRequest): boolean {
+  const body = new Blob([request.body], { type: contentType(request) });
+  return navigator.sendBeacon?.(transport.urlWithKey(request), body) ?? false;
 }

@@ -1,7 +1,7 @@
-// What keeps people out of the figures: scrubbed messages, randomised responses, the browser's own wish.
+// Keeps personal data out of telemetry: scrubbed messages, randomised responses, the browser's privacy signals.
 
-// Anything that may tell who or what: addresses, paths, mail, quotations, hashes, keys, and long numbers.
-const TELLING = [
+// Anything that may identify a person or a resource: URLs, paths, mail addresses, quotations, hashes, keys and long numbers.
+const IDENTIFYING = [
   /\b[a-z][a-z0-9+.-]*:(?:\/\/)?[^\s"'<>)]+/gi,
   /[^\s@"'<>]+@[^\s@"'<>]+/g,
   /"[^"]*"?|'[^']*'?|`[^`]*`?|“[^”]*”?|«[^»]*»?/g,
@@ -11,18 +11,18 @@ const TELLING = [
 ];
 const MAX_BYTES = 256;
 
-/** At most 256 bytes of what is left of a message when all that may be somebody's is taken out. */
+/** Replaces everything in a message that may identify somebody, and shortens it to 256 bytes. */
 export function scrub(message: string): string {
   let text = message.slice(0, 4 * MAX_BYTES);
-  for (const pattern of TELLING) text = text.replace(pattern, "…");
+  for (const pattern of IDENTIFYING) text = text.replace(pattern, "…");
   const bytes = new TextEncoder().encode(text).subarray(0, MAX_BYTES);
-  // A character that was cut in two is none.
+  // A character that was cut in two is removed.
   return new TextDecoder().decode(bytes).replace(/\uFFFD$/, "");
 }
 
 /**
- * k-ary randomised response (Kairouz, Bonawitz, Ramage 2016): the truth with probability e^epsilon / (e^epsilon + k - 1), else any of the
- * k - 1 others alike. `random` gives numbers from 0 to 1.
+ * k-ary randomised response (Kairouz, Bonawitz, Ramage 2016): returns `truth` with probability e^epsilon / (e^epsilon + k - 1), else one
+ * of the k - 1 other values, each with the same probability. `random` returns numbers from 0 to 1.
  */
 export function randomised(truth: number, k: number, epsilon: number, random: () => number): number {
   const odds = Math.exp(epsilon);
@@ -31,7 +31,7 @@ export function randomised(truth: number, k: number, epsilon: number, random: ()
   return other < truth ? other : other + 1;
 }
 
-/** True when the visitor's browser asks not to be followed: Global Privacy Control, or its deprecated forerunner. */
+/** True when the browser sends a privacy signal: Global Privacy Control, or the deprecated Do Not Track. */
 export function isPrivate(): boolean {
   const { globalPrivacyControl, doNotTrack } = (globalThis.navigator ?? {}) as {
     globalPrivacyControl?: boolean;

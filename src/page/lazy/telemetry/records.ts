@@ -1,9 +1,10 @@
-// What the library tells telemetry: plain figures and names, never an input, an output, an address or a person.
+// The records that the library passes to telemetry: plain figures and names, never an input, an output, a URL or personal data.
+
 import type { TopClass } from "../../../shared/protocol.js";
 import type { ModelRef, PredictionTimings } from "../../../shared/types/model.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 
-/** Which version of a model this browser was given. */
+/** The arm of a rollout that this browser belongs to. */
 export type Arm = "stable" | "canary" | "shadow";
 
 export interface PredictedRecord {
@@ -14,9 +15,9 @@ export interface PredictedRecord {
   backend: Backend;
   mode: "online" | "batch";
   timings: PredictionTimings;
-  /** Predictions of the model that were open when this one came, itself included. */
+  /** Open predictions of the model when this one started, including itself. */
   depth: number;
-  /** For tasks that have classes. */
+  /** For tasks with classes. */
   decided?: TopClass;
   /** Bytes. */
   memory?: { tensor: number; wasm: number };
@@ -29,7 +30,7 @@ export interface FailedRecord {
   errorType: string;
   model?: ModelRef;
   backend?: Backend;
-  /** Until it failed. */
+  /** From the start of the call until it failed. */
   durationMs?: number;
   message: string;
 }
@@ -41,30 +42,30 @@ export interface LoadedRecord {
   source: "network" | "cache" | "memory";
   durationMs: number;
   warmupMs: number;
-  /** Bytes that came over the network. */
+  /** Bytes that were downloaded. */
   downloaded: number;
 }
 
-/** A prediction met its truth; what is joined here is all that leaves. */
+/** The truth of a prediction became known. Prediction and truth are joined in the page; only this result is sent. */
 export interface FeedbackRecord {
   kind: "feedback";
-  /** Of the prediction. */
+  /** Id of the prediction. */
   id: string;
   model: Pick<ModelRef, "name" | "version">;
   arm: Arm;
   source: "explicit" | "implicit" | "oracle";
   correct: boolean;
-  /** The true class, where it is known. */
+  /** Index of the true class, where it is known. */
   class?: number;
-  /** How many classes there are. */
+  /** Number of classes of the model. */
   classes: number;
-  /** Of the confidence from the truth; where the task has classes. */
+  /** Squared difference between confidence and truth; for tasks with classes. */
   squaredError?: number;
-  /** Milliseconds since the prediction. */
+  /** Time between prediction and feedback. */
   delayMs: number;
 }
 
-/** A personal model was trained: counts and accuracy, nothing of what it learned. */
+/** A personal model was trained: counts and accuracy, nothing of its content. */
 export interface TrainedRecord {
   kind: "trained";
   /** Name of the base model. */
@@ -74,7 +75,7 @@ export interface TrainedRecord {
   durationMs: number;
   backend?: Backend;
   examples?: number;
-  /** Of the new version on held-out examples. */
+  /** Accuracy of the new version on held-out examples. */
   accuracy?: number;
 }
 
@@ -89,5 +90,8 @@ export type TelemetryRecord =
   | { kind: "fellBack"; from: Backend; to: Backend; errorType: string }
   | { kind: "restarted"; reason: "watchdog" | "error" | "device_lost" | "oom" }
   | { kind: "storage"; bytes: number }
-  | { kind: "longTask"; milliseconds: number; model: string }
+  | { kind: "longTask"; durationMs: number; model: string }
   | { kind: "unmatched"; model: string };
+
+/** The record of one kind. */
+export type RecordOf<K extends TelemetryRecord["kind"]> = Extract<TelemetryRecord, { kind: K }>;

@@ -1,4 +1,5 @@
-// Whose figures they are: the site's service and the kind of browser, and nothing that tells one visitor from another.
+// The resource of all telemetry: the site's service and the kind of browser, nothing that identifies a visitor.
+
 import type { TelemetryOptions } from "./types.js";
 
 interface UserAgentData {

@@ -1,100 +1,113 @@
-// One request to the collector, and what its answer means for the records in it.
+// Sends one request to the collector, and reads from the response what became of its records.
+
 import { retryAfterOf } from "../../../shared/retry-after.js";
+import type { DroppedRecords } from "./accounting.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
 
 export type TransportResult =
-  /** `rejected` records of it the collector did not take, and never will. */
-  | { kind: "sent"; rejected: number }
-  /** `after`: milliseconds that the collector asked for. `atOnce`: no request left the page. */
-  | { kind: "retry"; after?: number; atOnce?: boolean }
-  | { kind: "refused" };
+  /** Final: the request must not be sent again. `dropped`: the records that the collector refused. */
+  | { kind: "done"; dropped?: DroppedRecords }
+  /** `after`: milliseconds that the collector asked for. `atOnce`: the request never left the page. */
+  | { kind: "retry"; after?: number; atOnce?: boolean };
 
 export interface Transport {
-  /** Never rejects. At once: nothing is waited for before the request leaves, since the page is ending. */
-  send(parcel: ExportRequest, atOnce?: boolean): Promise<TransportResult>;
-  /** With the key in it, for whoever can set no header. */
-  address(parcel: ExportRequest): string;
-  /** The request as it is, for whoever sends it otherwise. */
-  request(parcel: ExportRequest): RequestInit;
+  /** Never rejects. `isLeaving`: the request must leave synchronously, since the page is ending. */
+  send(request: ExportRequest, isLeaving?: boolean): Promise<TransportResult>;
+  /** The URL with the write key in it, for APIs that cannot set headers. */
+  urlWithKey(request: ExportRequest): string;
+  /** The options of `fetch`, for APIs that take the same. */
+  init(request: ExportRequest): RequestInit;
 }
 
-export const contentType = ({ path }: ExportRequest) => (path === "/v1/beacon" ? "text/plain" : "application/json");
+/** A custom header would cost the beacon a preflight. */
+const isBeacon = ({ path }: ExportRequest) => path === "/v1/beacon";
+export const contentType = (request: ExportRequest) => (isBeacon(request) ? "text/plain" : "application/json");
 
-// A collector that hangs costs nothing but this.
-const SEND_MS = 10_000;
-// What is smaller fits two packets anyway.
-const GZIP_FROM_BYTES = 4 * 1024;
-// Browsers let 64 KiB of requests that outlive their page be under way, all of the page's together.
+// A collector that does not respond costs nothing but this.
+const TIMEOUT_MS = 10_000;
+// A smaller body fits two network packets without compression.
+const MIN_GZIP_BYTES = 4 * 1024;
+// Browsers allow 64 KiB of keepalive requests in flight, for the whole page together.
 export const MAX_KEEPALIVE_BYTES = 60_000;
-// An answer that says more is not read.
-const MAX_ANSWER_BYTES = 64 * 1024;
+// A larger response is not read to its end.
+const MAX_RESPONSE_BYTES = 64 * 1024;
 // An extension blocks at once; a network takes longer to fail than this.
 const BLOCKED_MS = 50;
-// OTLP/HTTP: these answers may be tried again, all others never.
-const RETRY = new Set([429, 502, 503, 504]);
+// OTLP/HTTP: requests with these responses may be sent again, all others must not.
+const RETRYABLE_STATUS = new Set([429, 502, 503, 504]);
+
+const REFUSED: TransportResult = { kind: "done", dropped: { reason: "rejected" } };
 
 /** `fetch` is the browser's own. */
 export function createTransport(options: TelemetryOptions, fetch: typeof globalThis.fetch): Transport {
   const { endpoint = "", writeKey, exporter, keepalive = "auto" } = options;
   const base = endpoint.replace(/\/+$/, "");
   const url = ({ path, id }: ExportRequest) => `${base}${path}?batch=${id}`;
-  const address = (parcel: ExportRequest) => url(parcel) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
-  // Any header of our own would cost the beacon a preflight.
-  const hasHeaders = (parcel: ExportRequest) => parcel.path !== "/v1/beacon";
-  const request = (parcel: ExportRequest) => ({
-    ...{ method: "POST", body: parcel.body as string | Blob, credentials: "omit" as const },
-    // To its own origin a browser would tell the page's whole address. "no-referrer" would make the Origin null there.
+  const urlWithKey = (request: ExportRequest) =>
+    url(request) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
+  const init = (request: ExportRequest) => ({
+    method: "POST",
+    body: request.body as string | Blob,
+    credentials: "omit" as const,
+    // The default would send the page's whole URL to its own origin; "no-referrer" would make the Origin header null there.
     referrerPolicy: "origin" as const,
     headers: {
-      "content-type": contentType(parcel),
-      ...(writeKey && hasHeaders(parcel) && { "x-insitu-key": writeKey }),
+      "content-type": contentType(request),
+      ...(writeKey && !isBeacon(request) && { "x-insitu-key": writeKey }),
     } as Record<string, string>,
-    // So that leaving the page does not break it off.
-    keepalive: keepalive === "auto" && parcel.body.length <= MAX_KEEPALIVE_BYTES,
+    // So that the request goes on when the page is left.
+    keepalive: keepalive === "auto" && request.body.length <= MAX_KEEPALIVE_BYTES,
   });
 
-  const fetched = async (parcel: ExportRequest, atOnce: boolean): Promise<TransportResult> => {
-    const init = request(parcel);
-    const { body } = parcel;
-    const zipped = !atOnce && hasHeaders(parcel) && body.length > GZIP_FROM_BYTES ? await gzip(body) : undefined;
+  const sendByFetch = async (request: ExportRequest, isLeaving: boolean): Promise<TransportResult> => {
+    const options = init(request);
+    const { body } = request;
+    const zipped = !isLeaving && !isBeacon(request) && body.length > MIN_GZIP_BYTES ? await gzip(body) : undefined;
     if (zipped) {
-      init.body = zipped;
-      init.headers["content-encoding"] = "gzip";
+      options.body = zipped;
+      options.headers["content-encoding"] = "gzip";
     }
-    const started = performance.now();
-    const giveUp = new AbortController();
-    const timer = setTimeout(() => giveUp.abort(), SEND_MS);
-    try {
-      const to = hasHeaders(parcel) ? url(parcel) : address(parcel);
-      const response = await fetch(to, { ...init, signal: giveUp.signal });
-      // Read, so that the connection is free again.
-      const text = await firstOf(response);
-      if (response.ok) return { kind: "sent", rejected: rejectedIn(text) };
-      if (!RETRY.has(response.status)) return { kind: "refused" };
-      return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) || undefined };
-    } catch {
-      return { kind: "retry", atOnce: performance.now() - started < BLOCKED_MS };
-    } finally {
-      clearTimeout(timer);
-    }
+    return fetchResult(fetch, isBeacon(request) ? urlWithKey(request) : url(request), options);
   };
 
   return {
-    address,
-    request,
-    async send(parcel, atOnce = false) {
-      if (!exporter) return fetched(parcel, atOnce);
-      try {
-        const { id, path, body } = parcel;
-        const answer = await exporter({ id, path, body });
-        if (answer === "sent") return { kind: "sent", rejected: 0 };
-        return { kind: answer === "drop" ? "refused" : "retry" };
-      } catch {
-        return { kind: "retry" };
-      }
-    },
+    urlWithKey,
+    init,
+    send: (request, isLeaving = false) =>
+      exporter ? sendByExporter(exporter, request) : sendByFetch(request, isLeaving),
   };
+}
+
+async function fetchResult(fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<TransportResult> {
+  const startedAt = performance.now();
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { ...init, signal: controller.signal });
+    // Read, so that the connection is free again.
+    const text = await readStart(response);
+    if (response.ok) return { kind: "done", dropped: rejectedIn(text) };
+    if (!RETRYABLE_STATUS.has(response.status)) return REFUSED;
+    return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) };
+  } catch {
+    return { kind: "retry", atOnce: performance.now() - startedAt < BLOCKED_MS };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function sendByExporter(
+  exporter: NonNullable<TelemetryOptions["exporter"]>,
+  { id, path, body }: ExportRequest,
+): Promise<TransportResult> {
+  try {
+    const result = await exporter({ id, path, body });
+    if (result === "drop") return REFUSED;
+    return { kind: result === "sent" ? "done" : "retry" };
+  } catch {
+    return { kind: "retry" };
+  }
 }
 
 async function gzip(text: string): Promise<Blob | undefined> {
@@ -102,13 +115,13 @@ async function gzip(text: string): Promise<Blob | undefined> {
   return new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
 }
 
-async function firstOf(response: Response): Promise<string> {
+async function readStart(response: Response): Promise<string> {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
   for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
     text += decoder.decode(read.value, { stream: true });
-    if (text.length > MAX_ANSWER_BYTES) {
+    if (text.length > MAX_RESPONSE_BYTES) {
       await reader?.cancel();
       break;
     }
@@ -116,12 +129,14 @@ async function firstOf(response: Response): Promise<string> {
   return text;
 }
 
-/** OTLP's partial success: final, the rejected must not be sent again. */
-function rejectedIn(text: string): number {
+/** OTLP's partial success is final: what was rejected must not be sent again. */
+function rejectedIn(text: string): DroppedRecords | undefined {
   try {
     const { rejectedDataPoints, rejectedLogRecords } = JSON.parse(text).partialSuccess;
-    return Math.max(0, Number(rejectedDataPoints ?? 0) + Number(rejectedLogRecords ?? 0)) || 0;
+    const count = Number(rejectedDataPoints ?? 0) + Number(rejectedLogRecords ?? 0);
+    if (count > 0) return { reason: "partial", count };
   } catch {
-    return 0;
+    // The response is not OTLP's: nothing was rejected.
   }
+  return undefined;
 }

@@ -1,12 +1,15 @@
-// The plain data of telemetry that a page passes in or is handed: options, batches, requests, books.
+// The public data of telemetry: options, batches, requests and statistics.
 
+/** `granted` sends, `pending` keeps in memory, `denied` drops everything and records nothing. */
 export type TelemetryConsent = "granted" | "pending" | "denied";
 
-/** Attributes of a metric's stream; every value is of a closed set. */
+/** Attributes of a metric's stream; every value is from a closed set. */
 export type TelemetryAttributes = Readonly<Record<string, string>>;
 
+/** One stream of a histogram with explicit bounds. */
 export interface TelemetryHistogramPoint {
   attributes: TelemetryAttributes;
+  /** Number of values. */
   count: number;
   sum: number;
   min: number;
@@ -15,59 +18,68 @@ export interface TelemetryHistogramPoint {
   buckets: number[];
 }
 
-/** OpenTelemetry's exponential histogram: bucket i counts values in (base^(offset+i), base^(offset+i+1)], base = 2^(2^-scale). */
+/**
+ * One stream of OpenTelemetry's exponential histogram: bucket i counts values in (base^(offset+i), base^(offset+i+1)], with
+ * base = 2^(2^-scale).
+ */
 export interface TelemetryExponentialPoint {
   attributes: TelemetryAttributes;
+  /** Number of values. */
   count: number;
   sum: number;
   min: number;
   max: number;
+  /** Number of values that are 0. */
   zeroCount: number;
   scale: number;
   offset: number;
   buckets: number[];
 }
 
+/** One stream of a counter. */
 export interface TelemetryCounterPoint {
   attributes: TelemetryAttributes;
+  /** What was added since the last batch. */
   value: number;
 }
 
-/** What was added up since the batch before: deltas, never totals. */
+/** What was added since the last batch: deltas, never totals. `unit` is UCUM's: `s`, `By`, `{item}`. */
 export type TelemetryMetric =
   | { kind: "histogram"; name: string; unit: string; bounds: readonly number[]; points: TelemetryHistogramPoint[] }
   | { kind: "exponential"; name: string; unit: string; points: TelemetryExponentialPoint[] }
   | { kind: "counter"; name: string; unit: string; points: TelemetryCounterPoint[] };
 
+/** One event, for example a sampled prediction. */
 export interface TelemetryEvent {
-  /** `ml.prediction`, say. */
+  /** For example `ml.prediction`. */
   name: string;
-  /** Milliseconds since 1970. */
+  /** Epoch milliseconds. */
   recordedAt: number;
-  /** OpenTelemetry's INFO or ERROR. */
+  /** OpenTelemetry's severity number: 9 is INFO, 17 is ERROR. */
   severity: 9 | 17;
   attributes: Record<string, string | number | boolean>;
 }
 
-/** What is about to be sent. */
+/** What is about to be sent; `TelemetryOptions.beforeSend` may change it. */
 export interface TelemetryBatch {
-  /** Milliseconds since 1970: when its first and last record may have been made. */
+  /** Start of the time in which its records were made, epoch milliseconds. */
   startedAt: number;
+  /** End of that time, epoch milliseconds. */
   endedAt: number;
   metrics: TelemetryMetric[];
   events: TelemetryEvent[];
 }
 
-/** One request. Whoever receives it must count an `id` once: what is not known to have arrived is sent again. */
+/** One request, as `TelemetryOptions.exporter` receives it. The receiver must count each `id` once: a request whose arrival is not known is sent again. */
 export interface TelemetryRequest {
-  /** 128 random bits in hex. */
+  /** 128 random bits as 32 hexadecimal digits. */
   id: string;
   path: "/v1/metrics" | "/v1/logs" | "/v1/beacon";
   /** JSON. */
   body: string;
 }
 
-/** The part of OpenTelemetry's `Meter` that is used. */
+/** The part of OpenTelemetry's `Meter` that the library uses. */
 export interface MeterLike {
   createHistogram(
     name: string,
@@ -76,63 +88,103 @@ export interface MeterLike {
   createCounter(name: string, options: { unit: string }): { add(value: number, attributes: TelemetryAttributes): void };
 }
 
-/** The part of OpenTelemetry's `Logger` that is used. */
+/** The part of OpenTelemetry's `Logger` that the library uses. */
 export interface LoggerLike {
   emit(record: {
     eventName: string;
+    /** Epoch milliseconds. */
     timestamp: number;
     severityNumber: number;
     attributes: Record<string, string | number | boolean>;
   }): void;
 }
 
-/** On where `endpoint`, `exporter` or `otel` is given; else nothing is recorded. */
+/**
+ * What the library reports, and where to. Telemetry is on when `endpoint`, `exporter` or `otel` is given; else nothing is recorded.
+ *
+ * @example
+ * ```ts
+ * const client = createClient({
+ *   telemetry: { endpoint: "https://collector.example", service: { name: "shop" }, sampling: 0.05, consent: "pending" },
+ * });
+ * // When the visitor has agreed:
+ * client.telemetry.setConsent("granted");
+ * ```
+ */
 export interface TelemetryOptions {
   /** Base URL of the collector; `/v1/metrics` and `/v1/logs` are added. */
   endpoint?: string;
   /**
-   * `otlp`, the default: OTLP/HTTP in JSON, which every OpenTelemetry Collector takes. `beacon`: one small `text/plain` request to
-   * `{endpoint}/v1/beacon`, which other origins get without a preflight.
+   * `otlp`: OTLP/HTTP in JSON, which every OpenTelemetry Collector accepts. `beacon`: one small `text/plain` request to
+   * `{endpoint}/v1/beacon`, which needs no preflight on other origins.
+   * @defaultValue `"otlp"`
    */
   protocol?: "otlp" | "beacon";
-  /** Sends a request in place of the library: `retry` is asked again later, `drop` is given up. */
-  exporter?: (parcel: TelemetryRequest) => Promise<"sent" | "retry" | "drop">;
-  /** Instruments of an OpenTelemetry SDK that the page runs anyway: they are told each figure as it comes. */
+  /** Sends a request in place of the library. Resolve with `retry` to have it sent again later, with `drop` to give it up. */
+  exporter?: (request: TelemetryRequest) => Promise<"sent" | "retry" | "drop">;
+  /** Instruments of an OpenTelemetry SDK that the page runs: they receive each figure and event as it is recorded. */
   otel?: { meter?: MeterLike; logger?: LoggerLike };
   /** Sent as `service.name` and `service.version`. */
   service?: { name: string; version?: string };
-  /** Default `granted`. `pending` keeps up to 50 events and the sums in memory, `denied` drops all and records nothing. */
+  /**
+   * `pending` keeps up to 500 events and the sums in memory, `denied` drops everything and records nothing.
+   * @defaultValue `"granted"`
+   */
   consent?: TelemetryConsent;
-  /** The collector's public write key, sent as `X-Insitu-Key`; as `?key=` where a browser lets no header be set. */
+  /** The collector's public write key, sent as `X-Insitu-Key`; as `?key=` where the browser's API cannot set headers. */
   writeKey?: string;
-  /** Milliseconds between two sends. Default 30,000. */
+  /**
+   * Time between two sends, in milliseconds.
+   * @defaultValue 30_000
+   */
   flushInterval?: number;
-  /** Share of predictions that become an event of their own, 0 to 1. Default 0.1; the sums count all. */
+  /**
+   * Share of predictions that become an event of their own, 0 to 1; the sums count all predictions.
+   * @defaultValue 0.1
+   */
   sampling?: number;
-  /** Default `explicit` buckets, which Prometheus's text form can carry; `exponential` for stores that speak OTLP natively. */
+  /**
+   * `explicit` bounds can be written as Prometheus's text format; `exponential` is for stores that read OTLP natively.
+   * @defaultValue `"explicit"`
+   */
   histogram?: "explicit" | "exponential";
-  /** Sends the index of the predicted and of the true class. Default false. */
+  /**
+   * Sends the index of the predicted and of the true class.
+   * @defaultValue false
+   */
   classes?: boolean;
-  /** Sends messages of errors, scrubbed and cut to 256 bytes. Default false. */
+  /**
+   * Sends messages of errors, without what may identify somebody and shortened to 256 bytes.
+   * @defaultValue false
+   */
   messages?: boolean;
-  /** Under Global Privacy Control, or Do Not Track: only sums, no events (`aggregates`, the default), or nothing (`off`). */
+  /**
+   * When the browser sends Global Privacy Control or Do Not Track: only sums and no events (`aggregates`), or nothing (`off`).
+   * @defaultValue `"aggregates"`
+   */
   globalPrivacyControl?: "aggregates" | "off";
-  /** Local differential privacy: classes and outcomes are answered at random with the odds that epsilon sets (k-ary randomised response). */
+  /**
+   * Local differential privacy: classes and outcomes are randomised in the browser with the probabilities that epsilon sets (k-ary
+   * randomised response; Kairouz, Bonawitz, Ramage 2016). Off without this option.
+   */
   privacy?: { epsilon: number };
-  /** Sees each batch before it is sent; what it answers is sent, `null` drops the batch. */
+  /** Receives each batch before it is sent; the returned batch is sent, `null` drops it. */
   beforeSend?: (batch: TelemetryBatch) => TelemetryBatch | null;
-  /** False for browsers that refuse requests which outlive their page. Default `auto`. */
+  /**
+   * `auto` sends requests that outlive the page; false is for browsers that refuse them.
+   * @defaultValue `"auto"`
+   */
   keepalive?: "auto" | false;
 }
 
-/** The books: `recorded` is `sent` and `pending` and all of `dropped` together. */
+/** What became of the records: `recorded` is the sum of `sent`, `pending` and all of `dropped`. */
 export interface TelemetryStats {
-  /** Records since the page opened. */
+  /** Records since the page was opened. */
   recorded: number;
-  /** Of those, acknowledged by the collector. */
+  /** Of those, accepted by the collector. */
   sent: number;
-  /** Of those, waiting, in memory or in this browser's outbox. */
+  /** Of those, waiting in memory or in this browser's outbox. */
   pending: number;
-  /** Of those, given up, by reason. */
+  /** Of those, dropped, by reason. */
   dropped: Record<string, number>;
 }

@@ -5,11 +5,11 @@ import type { Platform } from "../platform.js";
 // A try and three more: with the delays below a dead host is given up in some two seconds.
 const MAX_FAILURES = 4;
 const FIRST_DELAY_MS = 250;
-// A host that asks for more is not waited for: the caller is told how long it wants.
+// A host that asks for more is not waited for: the error tells the caller how long.
 const MAX_RETRY_AFTER_MS = 30_000;
 const TRANSIENT_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** A network that failed, or a host that says that it may work later. A request that stood still for 15 s is not tried again. */
+/** A network that failed, or a host that says that it may work later. A request that received nothing for 15 s is not tried again. */
 function isTransient(error: InsituError): boolean {
   if (error.code === "network") return true;
   return (error.code === "http_4xx" || error.code === "http_5xx") && TRANSIENT_STATUS.has(Number(error.data.status));
@@ -44,10 +44,10 @@ export function createBackoff(ports: Platform, signal: AbortSignal): Backoff {
           failures += 1;
           if (!isInsituError(error) || !(isTransient(error) || also(error))) throw error;
           if (signal.aborted || failures >= MAX_FAILURES || !ports.online()) throw error;
-          const asked = error.data.retryAfterMs as number | undefined;
-          if (asked !== undefined && asked > MAX_RETRY_AFTER_MS) throw error;
+          const retryAfterMs = error.data.retryAfterMs as number | undefined;
+          if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) throw error;
           const ceiling = FIRST_DELAY_MS * 2 ** (failures - 1);
-          notBefore = Math.max(notBefore, ports.elapsed() + (asked ?? ports.random() * ceiling));
+          notBefore = Math.max(notBefore, ports.elapsed() + (retryAfterMs ?? ports.random() * ceiling));
         }
       }
     },

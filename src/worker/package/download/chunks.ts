@@ -15,8 +15,8 @@ export function chunksOf(file: FileSpec): ChunkSpec[] {
     if (size > MAX_CHUNK_BYTES) {
       throw new InsituError(
         "model_too_large",
-        `${file.path} has a chunk of ${size} bytes; the most is ${MAX_CHUNK_BYTES}. Pack the model with "insitu pack", which cuts files into chunks.`,
-        { path: file.path, size, most: MAX_CHUNK_BYTES },
+        `${file.path} has a chunk of ${size} bytes; the maximum is ${MAX_CHUNK_BYTES}. Pack the model with "insitu pack", which cuts files into chunks.`,
+        { path: file.path, size, max: MAX_CHUNK_BYTES },
       );
     }
   }

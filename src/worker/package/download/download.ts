@@ -1,4 +1,4 @@
-// Fetches the chunks of a package that are missing: several requests at once, each resumed where it broke off.
+// Fetches the missing chunks of a package: several requests at once, each resumed where it broke off.
 import { onAbort } from "../../../shared/abort.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
@@ -68,8 +68,8 @@ interface SharedFile extends WantedFile {
   /** Resolves once the first answer shows whether the host keeps to ranges. */
   ranges: Promise<boolean>;
   /** Only its first call counts. */
-  tellRanges: (kept: boolean) => void;
-  told: boolean;
+  setRanges: (kept: boolean) => void;
+  rangesKnown: boolean;
 }
 
 /** Missing chunks that one request can bring. */
@@ -88,8 +88,8 @@ function plan(wanted: WantedFile): Job[] {
   const ranges = new Promise<boolean>((resolve) => {
     resolveRanges = resolve;
   });
-  const tellRanges = (kept: boolean) => {
-    file.told = true;
+  const setRanges = (kept: boolean) => {
+    file.rangesKnown = true;
     resolveRanges(kept);
   };
   let size = 0;
@@ -97,7 +97,7 @@ function plan(wanted: WantedFile): Job[] {
     size += chunk.size;
     return size - chunk.size;
   });
-  const file: SharedFile = { ...wanted, size, offsets, ranges, tellRanges, told: false };
+  const file: SharedFile = { ...wanted, size, offsets, ranges, setRanges, rangesKnown: false };
   const jobs: Job[] = [];
   for (const index of wanted.missing) {
     const job = jobs.at(-1);
@@ -135,7 +135,7 @@ async function transfer(job: Job, backoff: Backoff, options: DownloadOptions): P
     );
   } finally {
     // Also after a failure, or those who wait would wait for good.
-    if (job.leads) file.tellRanges(false);
+    if (job.leads) file.setRanges(false);
   }
 }
 
@@ -167,10 +167,10 @@ async function ask(job: Job, { signal, ports }: DownloadOptions): Promise<HttpRe
     await answer.body.return();
     throw wrongLength(file.url, file.size, answer.total, answer.total > file.size ? "more" : "fewer");
   }
-  if (job.leads && !file.told) {
+  if (job.leads && !file.rangesKnown) {
     // The whole file comes: no other request needs to bring the rest.
     if (!answer.partial) job.wanted = file.missing.filter((index) => index >= (job.wanted[0] as number));
-    file.tellRanges(answer.partial);
+    file.setRanges(answer.partial);
   }
   return answer;
 }

@@ -18,7 +18,7 @@ export interface RequestOptions {
 export interface HttpResponse {
   /** Where the first byte of the body stands in the file; 0 unless the host kept to the range. */
   from: number;
-  /** The whole file's size, when the host of a partial answer told it. */
+  /** Size of the whole file, where a partial response says it. */
   total?: number;
   /** True when the host sent the part that was asked for, false when it sent the whole file. */
   partial: boolean;

@@ -1,4 +1,4 @@
-// The contract of a store of packages: what it must keep and promise, a sentence a method.
+// The interface of a store of packages.
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import type { StoredPackage, StoreEvent } from "../../../shared/types/store.js";
 import type { ReleaseFloor } from "../trust.js";
@@ -64,5 +64,5 @@ export interface Store extends BinaryStore, NoteStore {
   close(): void;
 }
 
-/** Hears what the store has to tell. */
+/** Receives the events of the store. */
 export type OnStoreEvent = (event: StoreEvent) => void;

@@ -177,7 +177,7 @@ describe("a refused manifest", () => {
   it("is an HTML page, and the message says so", () => {
     const error = refusal(() => parseManifest("\n<!doctype html><title>App</title>", WHERE));
     expect(error.code).toBe("model_format");
-    expect(error.message).toContain(`${WHERE} is no model: the host answered with an HTML page`);
+    expect(error.message).toContain(`${WHERE} is not a model: the host answered with an HTML page`);
   });
 
   it("is no JSON", () => {

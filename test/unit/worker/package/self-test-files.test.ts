@@ -87,7 +87,7 @@ describe("the inputs of a self-test", () => {
     ["neither", x({ data: undefined }), "x", "either data or noise"],
     ["too few numbers", x({ data: base64(new Float32Array(2)) }), "x.data", "12 bytes"],
     ["white space in base64", x({ data: `${INPUT.x.data.slice(0, -1)} ` }), "x.data", "holds 11 bytes"],
-    ["what is no base64", x({ data: "*".repeat(16) }), "x.data", "is no base64"],
+    ["what is no base64", x({ data: "*".repeat(16) }), "x.data", "is not base64"],
     ["NaN", x({ data: base64(new Float32Array([1, Number.NaN, 3])) }), "x.data", "holds NaN at 1"],
     ["a bool of 2", { ...INPUT, mask: { ...INPUT.mask, data: "AgA=" } }, "mask.data", "holds 2 at 0"],
     ["noise without a seed", noisy({ seed: undefined }), "ids.noise.seed", "missing"],
@@ -107,7 +107,7 @@ describe("the inputs of a self-test", () => {
       x: { dtype: "float32", shape: [1, size, 1024], noise: { seed: 1, low: 0, high: 1 } },
     });
     expect(input(sized(2), open).x?.data).toHaveLength(2048);
-    expect(refusal(() => input(sized(2 ** 14 + 1), open)).message).toContain("16777216 are the most");
+    expect(refusal(() => input(sized(2 ** 14 + 1), open)).message).toContain("16777216 is the maximum");
     const two = [...open, spec("y", "float32", -1, -1, 1024)];
     const both = { x: sized(2 ** 13).x, y: sized(2 ** 13 + 1).x };
     expect(refusal(() => input(both, two))).toMatchObject({ code: "model_format", data: { field: "y" } });
@@ -127,7 +127,7 @@ describe("the outputs of a self-test", () => {
   const scores = (more: Json) => ({ scores: { ...OUTPUT.scores, ...more } });
   it.each<[string, unknown, string, string]>([
     ["none", {}, "", "holds no output"],
-    ["one that the model lacks", { y: OUTPUT.scores }, "y", "is no output of the model"],
+    ["one that the model lacks", { y: OUTPUT.scores }, "y", "is not an output of the model"],
     ["a key that would set a prototype", { "@proto": OUTPUT.scores }, "", "must be a name"],
     ["a stride of 0", scores({ stride: 0 }), "scores.stride", "at least 1"],
     ["data for another stride", scores({ stride: 1 }), "scores.data", "20 bytes"],

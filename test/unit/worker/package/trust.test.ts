@@ -29,8 +29,11 @@ async function check(json: Json, signatures: Json[], keys: { id: string; publicK
   );
 }
 
-describe.each(["WebCrypto", "the fallback"])("a signature, by %s,", (by) => {
-  afterEach(() => vi.restoreAllMocks());
+describe.each(["WebCrypto", "the fallback", "code alone"])("a signature, by %s,", (by) => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
   // A browser without Ed25519 rejects here; nothing else of the platform is replaced.
   const run: typeof check = (...args) => {
     if (by === "the fallback") {
@@ -38,6 +41,8 @@ describe.each(["WebCrypto", "the fallback"])("a signature, by %s,", (by) => {
         new DOMException("Unrecognized name.", "NotSupportedError"),
       );
     }
+    // As on a page that is not a secure context.
+    if (by === "code alone") vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
     return check(...args);
   };
   const json = valid();
@@ -46,6 +51,7 @@ describe.each(["WebCrypto", "the fallback"])("a signature, by %s,", (by) => {
     expect(await run(json, [signature(a, json)], [a])).toBe("");
     // Else both rounds of these tests would be the same one.
     if (by === "the fallback") expect(crypto.subtle.importKey).toHaveBeenCalledOnce();
+    else if (by === "code alone") expect(crypto.subtle).toBeUndefined();
     else expect(vi.isMockFunction(crypto.subtle.importKey)).toBe(false);
     expect(await run(json, [signature(b, json), signature(a, json)], [a])).toBe("");
   });

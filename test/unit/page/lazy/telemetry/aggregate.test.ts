@@ -1,4 +1,4 @@
-// Sums: every value in the one bucket that holds it, nothing lost, nothing counted twice, whatever is taken back.
+// Sums: every value is in the one bucket that holds it, nothing is lost and nothing is counted twice, also after a merge.
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -44,24 +44,27 @@ test("every value lands in the one bucket that holds it", () => {
   );
 });
 
-test.each([false, true])("what is taken back is added to what came meanwhile (exponential: %s)", (isExponential) => {
-  fc.assert(
-    fc.property(durations, durations, (first, second) => {
-      const whole = createAggregate(isExponential);
-      for (const value of [...second, ...first]) whole.add("ml.inference.duration", value, { a: "1" });
-      const parts = createAggregate(isExponential);
-      for (const value of first) parts.add("ml.inference.duration", value, { a: "1" });
-      const taken = parts.take();
-      for (const value of second) parts.add("ml.inference.duration", value, { a: "1" });
-      parts.merge(taken);
-      const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as TelemetryHistogramPoint[];
-      expect(other).toEqual({ ...one, sum: other?.sum });
-      expect(other?.sum).toBeCloseTo(one?.sum as number, 6);
-    }),
-  );
-});
+test.each([false, true])(
+  "merged metrics are added to what was recorded meanwhile (exponential: %s)",
+  (isExponential) => {
+    fc.assert(
+      fc.property(durations, durations, (first, second) => {
+        const whole = createAggregate(isExponential);
+        for (const value of [...second, ...first]) whole.add("ml.inference.duration", value, { a: "1" });
+        const parts = createAggregate(isExponential);
+        for (const value of first) parts.add("ml.inference.duration", value, { a: "1" });
+        const taken = parts.take();
+        for (const value of second) parts.add("ml.inference.duration", value, { a: "1" });
+        parts.merge(taken);
+        const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as TelemetryHistogramPoint[];
+        expect(other).toEqual({ ...one, sum: other?.sum });
+        expect(other?.sum).toBeCloseTo(one?.sum as number, 6);
+      }),
+    );
+  },
+);
 
-test("attributes tell streams apart, and counters add up", () => {
+test("each set of attributes is a stream, and counters add up", () => {
   const aggregate = createAggregate(false);
   aggregate.add("ml.errors", 1, { "error.type": "timeout" });
   aggregate.add("ml.errors", 2, { "error.type": "timeout" });
@@ -80,7 +83,7 @@ test("attributes tell streams apart, and counters add up", () => {
   expect(aggregate.take()).toEqual([]);
 });
 
-test("too many streams become one that says so, and no count is lost", () => {
+test("too many streams become one overflow stream, and no count is lost", () => {
   const aggregate = createAggregate(false);
   for (let n = 0; n < 1000; n += 1) aggregate.add("ml.errors", 1, { n: String(n) });
   const points = aggregate.take()[0]?.points as TelemetryCounterPoint[];
@@ -89,7 +92,7 @@ test("too many streams become one that says so, and no count is lost", () => {
   expect(points.at(-1)?.attributes).toEqual({ "otel.metric.overflow": "true" });
 });
 
-test("numbers that cannot be summed are left out and told; texts are cut", () => {
+test("values that cannot be summed are refused; long attributes are shortened", () => {
   const aggregate = createAggregate(false);
   for (const value of [Number.NaN, -1, Number.POSITIVE_INFINITY])
     expect(aggregate.add("ml.inference.duration", value)).toBe(false);
@@ -119,7 +122,7 @@ test("an exponential bucket holds its values, at the finest scale that 160 bucke
       for (const [i, value] of all.entries()) {
         const bound = (index: number) => 2 ** (index * 2 ** -point.scale);
         const index = indices[i] as number;
-        // Bounds are powers of an irrational number: the last digit is the machine's.
+        // Bounds are powers of an irrational number, which are rounded.
         expect(value).toBeGreaterThan(bound(index) * (1 - 1e-9));
         expect(value).toBeLessThanOrEqual(bound(index + 1) * (1 + 1e-9));
       }

@@ -1,4 +1,4 @@
-// A page's own OpenTelemetry is told what is recorded: its official SDK has the same figures.
+// A page's own OpenTelemetry SDK receives what is recorded, and has the same figures.
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -17,17 +17,17 @@ test("the official SDK counts and sums what the recorder does", async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
   const provider = new MeterProvider({ readers: [reader] });
-  const told: object[] = [];
+  const emitted: object[] = [];
   const bridge = createOtelBridge({
     meter: provider.getMeter("page"),
-    logger: { emit: (record) => void told.push(record) },
+    logger: { emit: (record) => void emitted.push(record) },
   });
-  const { record, collect: cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
+  const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   for (let n = 0; n < 7; n += 1) record(predicted(n));
   await provider.forceFlush();
   const official = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
   await provider.shutdown();
-  const batch = cut()?.batch;
+  const batch = collect()?.batch;
   expect(official.map(({ descriptor }) => descriptor.name).sort()).toEqual(
     batch?.metrics.map(({ name }) => name).sort(),
   );
@@ -42,11 +42,11 @@ test("the official SDK counts and sums what the recorder does", async () => {
       else expect(same?.value).toMatchObject({ count: point.count, min: point.min, max: point.max });
     }
   }
-  expect(told).toHaveLength(7);
-  expect(told[0]).toMatchObject({ eventName: "ml.prediction", severityNumber: 9 });
+  expect(emitted).toHaveLength(7);
+  expect(emitted[0]).toMatchObject({ eventName: "ml.prediction", severityNumber: 9 });
 });
 
-test("an SDK that throws costs nothing but itself", () => {
+test("an SDK that throws does not stop the recorder", () => {
   const fails = (): never => {
     throw new Error("The page's own mistake.");
   };
@@ -54,7 +54,7 @@ test("an SDK that throws costs nothing but itself", () => {
     meter: { createHistogram: fails, createCounter: fails },
     logger: { emit: fails as (record: object) => void },
   });
-  const { record, collect: cut } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
+  const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   expect(record(predicted(1))).toBe(2);
-  expect(cut()?.batch.events.map(({ name }: TelemetryEvent) => name)).toEqual(["ml.prediction"]);
+  expect(collect()?.batch.events.map(({ name }: TelemetryEvent) => name)).toEqual(["ml.prediction"]);
 });

@@ -1,13 +1,14 @@
-// Records become figures and events: the books add up, official readers understand them, and nothing of a person is in them.
+// Records become figures and events: nothing is lost, official readers parse them, and they contain no personal data.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isSampled, randomId } from "../../../../../src/page/lazy/telemetry/id.js";
 import { randomised, scrub } from "../../../../../src/page/lazy/telemetry/privacy.js";
 import { createRecorder, type RecorderDeps } from "../../../../../src/page/lazy/telemetry/recorder.js";
 import type { TelemetryRecord } from "../../../../../src/page/lazy/telemetry/records.js";
 import { toRequests } from "../../../../../src/page/lazy/telemetry/requests.js";
+import { isSampled } from "../../../../../src/page/lazy/telemetry/sampling.js";
+import { randomHex } from "../../../../../src/shared/hex.js";
 import { feedback, MODEL, predicted } from "../../../../support/telemetry-records.js";
 
 const RESOURCE = { "service.name": "shop" };
@@ -15,12 +16,12 @@ const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.
   grr: { eps: number; k: number; p_true: number; p_other: number }[];
 };
 
-function recorder(parts: Partial<RecorderDeps> = {}) {
+function recorder(deps: Partial<RecorderDeps> = {}) {
   const drops: string[] = [];
   const made = createRecorder({
     sumsOnly: false,
     onDrop: (signal, reason) => drops.push(`${signal} ${reason}`),
-    ...parts,
+    ...deps,
   });
   return { ...made, drops };
 }
@@ -29,32 +30,26 @@ const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
   fc.nat(1000).map((n) => predicted(n)),
   fc.nat(1000).map((n) => feedback(n)),
   fc.tuple(fc.double(), fc.string()).map(
-    ([milliseconds, message]) =>
-      ({
-        ...{
-          kind: "failed",
-          stage: "predict",
-          errorType: "timeout",
-          model: MODEL,
-          backend: "wasm",
-          durationMs: milliseconds,
-          message,
-        },
-      }) as TelemetryRecord,
+    ([durationMs, message]): TelemetryRecord => ({
+      kind: "failed",
+      stage: "predict",
+      errorType: "timeout",
+      model: MODEL,
+      backend: "wasm",
+      durationMs,
+      message,
+    }),
   ),
   fc.double().map(
-    (milliseconds) =>
-      ({
-        ...{
-          kind: "loaded",
-          model: MODEL,
-          backend: "wasm",
-          source: "cache",
-          durationMs: milliseconds,
-          warmupMs: milliseconds,
-          downloaded: 5,
-        },
-      }) as TelemetryRecord,
+    (durationMs): TelemetryRecord => ({
+      kind: "loaded",
+      model: MODEL,
+      backend: "wasm",
+      source: "cache",
+      durationMs,
+      warmupMs: durationMs,
+      downloaded: 5,
+    }),
   ),
   fc.constant<TelemetryRecord>({ kind: "fellBack", from: "webgpu", to: "wasm", errorType: "device_lost" }),
   fc.constant<TelemetryRecord>({ kind: "restarted", reason: "watchdog" }),
@@ -62,41 +57,41 @@ const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
   fc.double().map((bytes): TelemetryRecord => ({ kind: "storage", bytes })),
 );
 
-test("what is recorded is what is cut, in requests of at most 48 KiB, whatever is recorded", () => {
+test("every record is collected or counted as dropped, in requests of at most 48 KiB", () => {
   fc.assert(
     fc.property(
       fc.array(kinds, { maxLength: 300 }),
       fc.constantFrom("otlp" as const, "beacon" as const),
       (all, protocol) => {
-        const { record, collect: cut, drops } = recorder({ sampling: 1 });
+        const { record, collect, drops } = recorder({ sampling: 1 });
         let recorded = 0;
         for (const one of all) recorded += record(one);
-        const taken = cut();
-        const parcels = taken ? toRequests(taken, RESOURCE, protocol) : [];
-        const inside = parcels.reduce((sum, { records }) => sum + records.metrics + records.events, 0);
+        const collected = collect();
+        const requests = collected ? toRequests(collected, RESOURCE, protocol) : [];
+        const inside = requests.reduce((sum, { records }) => sum + records.metrics + records.events, 0);
         const lost = drops.filter((drop) => drop.endsWith("queue_overflow")).length;
         expect(inside + lost).toBe(recorded);
-        for (const { body } of parcels) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(48 * 1024);
-        expect(new Set(parcels.map(({ id }) => id)).size).toBe(parcels.length);
-        expect(cut()).toBeUndefined();
+        for (const { body } of requests) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(48 * 1024);
+        expect(new Set(requests.map(({ id }) => id)).size).toBe(requests.length);
+        expect(collect()).toBeUndefined();
       },
     ),
   );
 });
 
 test("a batch too large for one request is split, and no figure or event is lost", () => {
-  const { record, collect: cut } = recorder({ sampling: 1 });
+  const { record, collect } = recorder({ sampling: 1 });
   for (let n = 0; n < 400; n += 1) record(predicted(n, { model: { ...MODEL, name: `model ${n % 150}` } }));
-  const taken = cut();
-  const parcels = taken ? toRequests(taken, RESOURCE, "otlp") : [];
-  expect(parcels.length).toBeGreaterThan(4);
+  const collected = collect();
+  const requests = collected ? toRequests(collected, RESOURCE, "otlp") : [];
+  expect(requests.length).toBeGreaterThan(4);
   const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
-  const logs = parcels
+  const logs = requests
     .filter(({ path }) => path === "/v1/logs")
     .map(({ body }) => body)
     .join();
   expect(count(logs, /"eventName":"ml.prediction"/g)).toBe(400);
-  const metrics = parcels.filter(({ path }) => path === "/v1/metrics");
+  const metrics = requests.filter(({ path }) => path === "/v1/metrics");
   const items = metrics.flatMap(({ body }) =>
     JSON.parse(body).resourceMetrics[0].scopeMetrics[0].metrics.filter(
       (m: { name: string }) => m.name === "ml.inference.items",
@@ -106,13 +101,13 @@ test("a batch too large for one request is split, and no figure or event is lost
   expect(sums.reduce((a, b) => a + b, 0)).toBe(400);
 });
 
-test("what was cut and taken back is cut again with what came meanwhile", () => {
-  const { record, collect: cut, mergeBack: restore } = recorder({ sampling: 1 });
+test("a batch that is merged back is collected again with what was recorded meanwhile", () => {
+  const { record, collect, mergeBack } = recorder({ sampling: 1 });
   record(predicted(1));
-  const first = cut();
+  const first = collect();
   record(predicted(2));
-  if (first) restore(first);
-  const again = cut();
+  if (first) mergeBack(first);
+  const again = collect();
   expect(again?.records).toEqual({ metrics: 2, events: 2 });
   expect(again?.batch.startedAt).toBeLessThanOrEqual(first?.batch.startedAt as number);
   const items = again?.batch.metrics.find(({ name }) => name === "ml.inference.items");
@@ -126,17 +121,12 @@ interface ProtoType {
   decode(bytes: Uint8Array): object;
   toObject(message: object, options: object): never;
 }
-// The last release that ships the generated schema; a development dependency only.
-const { v1 } = (
+// 0.214 is the last release that ships OpenTelemetry's whole generated schema; a development dependency only.
+const { metrics: metricsSchema, logs: logsSchema } = (
   createRequire(import.meta.url)("@opentelemetry/otlp-transformer/build/src/generated/root.js") as {
     opentelemetry: { proto: { collector: Record<"metrics" | "logs", { v1: Record<string, ProtoType> }> } };
   }
-).opentelemetry.proto.collector.metrics;
-const logs = (
-  createRequire(import.meta.url)("@opentelemetry/otlp-transformer/build/src/generated/root.js") as never as {
-    opentelemetry: { proto: { collector: { logs: { v1: Record<string, ProtoType> } } } };
-  }
-).opentelemetry.proto.collector.logs.v1;
+).opentelemetry.proto.collector;
 
 /** Through OpenTelemetry's own protobuf schema and back. */
 function asOfficial<T>(type: ProtoType | undefined, body: string): T {
@@ -146,13 +136,13 @@ function asOfficial<T>(type: ProtoType | undefined, body: string): T {
 }
 
 test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema reads the figures (%s)", (histogram) => {
-  const { record, collect: cut } = recorder({ histogram, sampling: 0 });
+  const { record, collect } = recorder({ histogram, sampling: 0 });
   for (let n = 0; n < 5; n += 1) record(predicted(n));
-  const taken = cut();
-  const [parcel] = taken ? toRequests(taken, RESOURCE, "otlp") : [];
+  const collected = collect();
+  const [request] = collected ? toRequests(collected, RESOURCE, "otlp") : [];
   const read = asOfficial<{ resourceMetrics: { resource: object; scopeMetrics: { metrics: { name: string }[] }[] }[] }>(
-    v1.ExportMetricsServiceRequest,
-    parcel?.body as string,
+    metricsSchema.v1.ExportMetricsServiceRequest,
+    request?.body as string,
   );
   expect(read.resourceMetrics[0]?.resource).toMatchObject({
     attributes: [{ key: "service.name", value: { stringValue: "shop" } }],
@@ -174,38 +164,54 @@ test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema read
   });
 });
 
-test("OpenTelemetry's own schema reads the events; eventName, which it does not know yet, is beside them", () => {
-  const { record, collect: cut } = recorder({ sampling: 1, classes: true });
+test("the beacon has the field names that the collector reads", () => {
+  const { record, collect } = recorder({ sampling: 1 });
+  record(predicted(1));
+  const before = Date.now();
+  const collected = collect();
+  const [request] = collected ? toRequests(collected, RESOURCE, "beacon") : [];
+  const body = JSON.parse(request?.body as string);
+  expect(Object.keys(body).sort()).toEqual(["end", "events", "metrics", "resource", "start", "v"]);
+  expect(body).toMatchObject({ v: 1, resource: RESOURCE, start: expect.any(Number), end: expect.any(Number) });
+  expect(body.end).toBeGreaterThanOrEqual(before);
+  expect(Object.keys(body.events[0]).sort()).toEqual(["attributes", "name", "severity", "time"]);
+  expect(body.events[0].time).toBeLessThanOrEqual(body.end);
+});
+
+test("OpenTelemetry's own schema reads the events", () => {
+  const { record, collect } = recorder({ sampling: 1, classes: true });
   record(predicted(3));
   record(feedback(3));
-  const taken = cut();
-  const parcel = taken && toRequests(taken, RESOURCE, "otlp").find(({ path }) => path === "/v1/logs");
+  const collected = collect();
+  const request = collected && toRequests(collected, RESOURCE, "otlp").find(({ path }) => path === "/v1/logs");
   const read = asOfficial<{
-    resourceLogs: { scopeLogs: { logRecords: { attributes: { key: string; value: object }[] }[] }[] }[];
-  }>(logs.ExportLogsServiceRequest, parcel?.body as string);
-  const [prediction, truth] = read.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [];
+    resourceLogs: {
+      scopeLogs: { logRecords: { eventName: string; attributes: { key: string; value: object }[] }[] }[];
+    }[];
+  }>(logsSchema.v1.ExportLogsServiceRequest, request?.body as string);
+  const logRecords = read.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [];
+  const [prediction, truth] = logRecords;
   expect(prediction).toMatchObject({ severityNumber: "SEVERITY_NUMBER_INFO" });
   const values = (list: { key: string; value: object }[] = []) => new Map(list.map(({ key, value }) => [key, value]));
   expect(values(prediction?.attributes).get("ml.prediction.class")).toMatchObject({ intValue: "3" });
   expect(values(prediction?.attributes).get("ml.inference.duration")).toMatchObject({ doubleValue: 0.021 });
   expect(values(truth?.attributes).get("ml.prediction.outcome")).toMatchObject({ stringValue: "correct" });
-  const names = JSON.parse(parcel?.body as string).resourceLogs[0].scopeLogs[0].logRecords;
-  expect(names.map(({ eventName }: { eventName: string }) => eventName)).toEqual(["ml.prediction", "ml.feedback"]);
+  expect(logRecords.map(({ eventName }) => eventName)).toEqual(["ml.prediction", "ml.feedback"]);
 });
 
 test("the same tenth of all predictions is chosen, and their feedback with them", () => {
-  const ids = Array.from({ length: 20_000 }, randomId);
+  const ids = Array.from({ length: 20_000 }, () => randomHex());
   const chosen = ids.filter((id) => isSampled(id, 0.1));
   // Five standard deviations.
   expect(Math.abs(chosen.length - 2000)).toBeLessThan(5 * Math.sqrt(20_000 * 0.1 * 0.9));
   expect(chosen.every((id) => isSampled(id, 0.1) && isSampled(id, 0.5))).toBe(true);
-  const { record, collect: cut } = recorder({ sampling: 0.5 });
+  const { record, collect } = recorder({ sampling: 0.5 });
   for (let n = 0; n < 100; n += 1) {
     record(predicted(n));
     record(feedback(n));
   }
-  const byName = (name: string) => cutEvents.filter((event) => event.name === name);
-  const cutEvents = cut()?.batch.events ?? [];
+  const byName = (name: string) => events.filter((event) => event.name === name);
+  const events = collect()?.batch.events ?? [];
   const idsOf = (name: string) => byName(name).map(({ attributes }) => attributes["ml.prediction.id"]);
   expect(idsOf("ml.prediction")).toEqual(idsOf("ml.feedback"));
   expect(byName("ml.prediction").length).toBeGreaterThan(10);
@@ -213,44 +219,44 @@ test("the same tenth of all predictions is chosen, and their feedback with them"
 });
 
 test.each(golden.grr)(
-  "randomised response at epsilon $eps over $k answers has the odds of the paper",
+  "randomised response at epsilon $eps over $k values has the probabilities of the paper",
   ({ eps, k, p_true, p_other }) => {
-    // All that randomness can be, evenly: the share of each answer is its probability.
+    // All random numbers, evenly spaced: the share of each result is its probability.
     const steps = 2000;
     const counts = new Array<number>(k).fill(0);
     for (let i = 0; i < steps; i += 1)
       for (let j = 0; j < k - 1; j += 1) {
         const draws = [(i + 0.5) / steps, (j + 0.5) / (k - 1)];
-        const answer = randomised(1, k, eps, () => draws.shift() as number);
-        counts[answer] = (counts[answer] as number) + 1 / (steps * (k - 1));
+        const value = randomised(1, k, eps, () => draws.shift() as number);
+        counts[value] = (counts[value] as number) + 1 / (steps * (k - 1));
       }
     expect(counts[1]).toBeCloseTo(p_true, 3);
     expect(counts[0]).toBeCloseTo(p_other, 3);
   },
 );
 
-test("with epsilon neither class nor outcome is told as it was, and what would give it away is left out", () => {
-  const { record, collect: cut } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });
+test("with epsilon classes and outcomes are randomised, and what would reveal them is left out", () => {
+  const { record, collect } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });
   for (let n = 0; n < 400; n += 1) record(feedback(n, { correct: true, class: 3 }));
-  const taken = cut();
-  expect(taken?.batch.metrics.some(({ name }) => name === "ml.prediction.squared_error")).toBe(false);
-  const outcomes = taken?.batch.metrics.find(({ name }) => name === "ml.prediction.outcomes")?.points ?? [];
+  const collected = collect();
+  expect(collected?.batch.metrics.some(({ name }) => name === "ml.prediction.squared_error")).toBe(false);
+  const outcomes = collected?.batch.metrics.find(({ name }) => name === "ml.prediction.outcomes")?.points ?? [];
   const wrong = outcomes.find(({ attributes }) => attributes["ml.prediction.outcome"] === "incorrect") as {
     value: number;
   };
-  // Half of them nearly: e^0.1 / (e^0.1 + 1) = 0.525 stay.
+  // Nearly half of them: e^0.1 / (e^0.1 + 1) = 0.525 keep their value.
   expect(wrong.value).toBeGreaterThan(100);
   expect(outcomes.every(({ attributes }) => attributes["ml.privacy.epsilon"] === "0.1")).toBe(true);
 });
 
-test("sums only: no event is made, and every figure is", () => {
-  const { record, collect: cut } = recorder({ sampling: 1, sumsOnly: true });
+test("sums only: no event is recorded, and every figure is", () => {
+  const { record, collect } = recorder({ sampling: 1, sumsOnly: true });
   expect(record(predicted(1))).toBe(1);
   expect(record({ kind: "fellBack", from: "webgpu", to: "wasm", errorType: "device_lost" })).toBe(1);
-  expect(cut()?.batch).toMatchObject({ events: [] });
+  expect(collect()?.batch).toMatchObject({ events: [] });
 });
 
-test("what was dropped travels with the next batch, as a sum and as an event", () => {
+test("the next batch reports what was dropped, as a sum and as an event", () => {
   const made = recorder();
   made.dropped("events", "queue_overflow", 7);
   const batch = made.collect()?.batch;
@@ -295,11 +301,11 @@ test("a message is at most 256 bytes, whatever it is", () => {
   expect(scrub("ü".repeat(300))).toBe("ü".repeat(128));
 });
 
-test("however many predictions are recorded, what waits is bounded, and what goes for it is told", () => {
-  const { record, collect: cut, drops } = recorder();
-  for (let n = 0; n < 20_000; n += 1) record(predicted(n, { id: randomId() }));
-  const taken = cut();
-  expect(taken?.batch.events.length).toBeLessThanOrEqual(501);
-  expect(taken?.batch.metrics.every(({ points }) => points.length <= 12)).toBe(true);
+test("however many predictions are recorded, what waits is bounded, and what is dropped is counted", () => {
+  const { record, collect, drops } = recorder();
+  for (let n = 0; n < 20_000; n += 1) record(predicted(n, { id: randomHex() }));
+  const collected = collect();
+  expect(collected?.batch.events.length).toBeLessThanOrEqual(501);
+  expect(collected?.batch.metrics.every(({ points }) => points.length <= 12)).toBe(true);
   expect(drops.length).toBeGreaterThan(1000);
 });

@@ -2,6 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { IDLE_MS, request } from "../../../../../src/worker/package/download/http.js";
+import { withRequest } from "../../../../../src/worker/package/download/with-request.js";
 import { type Answering, type ByteHost, serve, startHost } from "../../../../support/byte-host.js";
 import { evenly } from "../../../../support/chunked.js";
 import { counting, flood } from "../../../../support/flood.js";
@@ -150,16 +151,36 @@ describe("a part that is none", () => {
 });
 
 describe("a redirect", () => {
-  it("is not followed, to no other host and not on the same one", async () => {
-    const url = await start((req, res) => {
+  const moved = (bytes: Uint8Array): Promise<string> =>
+    start((req, res) => {
       if (req.url === "/a.bin") res.writeHead(302, { Location: "/b.bin" }).end();
-      else serve(req, res, file.bytes);
+      else serve(req, res, bytes);
     });
+
+  it("is followed, and what comes is checked by its hash", async () => {
+    const url = await moved(file.bytes);
+    expect(await transfer([{ url, file }])).toMatchObject({ counted: 8000, error: undefined });
+    await host.close();
+    const other = await moved(new Uint8Array(8000));
+    expect((await transfer([{ url: other, file }])).error).toMatchObject({ code: "model_integrity" });
+  });
+
+  it("without an end is given up as a network that failed", async () => {
+    const url = await start((_req, res) => res.writeHead(302, { Location: "/a.bin" }).end());
     const { error } = await transfer([{ url, file }]);
     expect(error).toMatchObject({ code: "network", data: { url } });
     expect(error?.message).toContain("redirect");
+  });
+
+  it("is not followed with headers of the caller's own, and that is reported at once", async () => {
+    const url = await moved(file.bytes);
+    const ports = withRequest(eagerPorts, { headers: { Authorization: "Bearer secret" } });
+    const { error } = await transfer([{ url, file }], { ports });
+    expect(error).toMatchObject({ code: "input_invalid", data: { field: "request.headers" } });
+    expect(JSON.stringify([error?.message, error?.data])).not.toContain("secret");
+    // Two jobs for the file's two halves.
+    expect(host.requests.length).toBeLessThanOrEqual(2);
     expect(host.requests.map(({ path }) => path)).not.toContain("/b.bin");
-    expect(host.requests.length).toBeLessThanOrEqual(4);
   });
 });
 

@@ -29,7 +29,7 @@ describe("a text", () => {
 
   it("of a byte more is refused, once", async () => {
     const url = await start((_req, res) => res.end(`${"é".repeat(MEGA / 2)}x`));
-    expect(await failure(read(url))).toMatchObject({ code: "model_too_large", data: { url, most: MEGA } });
+    expect(await failure(read(url))).toMatchObject({ code: "model_too_large", data: { url, max: MEGA } });
     expect(host.requests).toHaveLength(1);
   });
 

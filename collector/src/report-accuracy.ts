@@ -1,0 +1,81 @@
+// The report's accuracy by model, version and arm: labelled outcomes with their interval, and an estimate without labels; pure.
+import { bucketsOf, type Group, type GrownSeries, groupBy, grouped, steps, total } from "./report-groups.js";
+import { ARM, MODEL, type SeriesOf, VERSION } from "./report-sections.js";
+import type { Report } from "./report-types.js";
+import type { Span } from "./slots.js";
+import { truthOf, wilson } from "./statistics.js";
+
+export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
+  const keys = [MODEL, VERSION, ARM];
+  const outcomes = grouped(of("ml.prediction.outcomes"), keys);
+  const errors = grouped(of("ml.prediction.squared_error"), keys);
+  const confidences = grouped(of("ml.prediction.confidence"), keys);
+  const cells = new Map([...outcomes, ...confidences].map(({ key, attributes }) => [key, attributes]));
+  return [...cells].map(([key, attributes]) => {
+    const find = (groups: Group[]) => groups.find((group) => group.key === key)?.series ?? [];
+    const labelledSeries = find(outcomes);
+    const squared = find(errors);
+    const { labelled, correct, low, high } = share(labelledSeries);
+    return {
+      model: attributes[MODEL] ?? "",
+      version: attributes[VERSION] ?? "",
+      arm: attributes[ARM] ?? "",
+      labelled,
+      correct,
+      low,
+      high,
+      accuracy: labelled > 0 ? correct / labelled : null,
+      brier: squared.length > 0 ? total(squared, "sum") / total(squared, "count") : null,
+      estimate: estimate(find(confidences)),
+      points: steps(labelledSeries, span, share),
+    };
+  });
+}
+
+interface Share {
+  labelled: number;
+  correct: number;
+  low: number;
+  high: number;
+}
+
+/** The share of correct outcomes; randomised outcomes are corrected by their epsilon. */
+function share(series: GrownSeries[]): Share {
+  const parts = [...groupBy(series, ({ attributes }) => attributes["ml.privacy.epsilon"] ?? "")].map(
+    ([epsilon, some]) => shareOfEpsilon(some, epsilon === "" ? undefined : Number(epsilon)),
+  );
+  const labelled = parts.reduce((sum, part) => sum + part.labelled, 0);
+  const correct = parts.reduce((sum, part) => sum + part.correct, 0);
+  const [only] = parts;
+  // With several epsilons the interval ignores the randomisation, and so is too narrow; a site has one.
+  const [low, high] = parts.length === 1 && only ? [only.low, only.high] : wilson(correct, labelled);
+  return { labelled, correct, low, high };
+}
+
+function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Share {
+  const labelled = total(series, "sum");
+  const reported = total(
+    series.filter(({ attributes }) => attributes["ml.prediction.outcome"] === "correct"),
+    "sum",
+  );
+  const truth = (value: number) => (epsilon === undefined ? value : truthOf(value, epsilon));
+  const [low, high] = wilson(reported, labelled).map(truth);
+  return {
+    labelled,
+    correct: labelled > 0 ? truth(reported / labelled) * labelled : 0,
+    low: low ?? 0,
+    high: high ?? 1,
+  };
+}
+
+/** The mean confidence is exact; the spread within a bucket is not known, so the bucket's middle stands for its values. */
+function estimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
+  const n = total(series, "count");
+  if (n === 0) return null;
+  const bounds = series[0]?.bounds ?? [];
+  const variance = bucketsOf(series).reduce((sum, count, i) => {
+    const middle = ((i === 0 ? 0 : (bounds[i - 1] as number)) + (bounds[i] ?? 1)) / 2;
+    return sum + count * middle * (1 - middle);
+  }, 0);
+  return { accuracy: total(series, "sum") / n, standardError: Math.sqrt(variance) / n, n };
+}

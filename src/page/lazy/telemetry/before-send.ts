@@ -1,0 +1,30 @@
+// Applies the page's `beforeSend` to a batch, and counts what it removes as dropped.
+
+import type { Accounting } from "./accounting.js";
+import type { RecorderBatch } from "./recorder.js";
+import type { TelemetryOptions } from "./types.js";
+
+/** Returns what is to be sent; undefined when the page dropped all of it. */
+export function applyBeforeSend(
+  collected: RecorderBatch,
+  beforeSend: TelemetryOptions["beforeSend"],
+  drop: Accounting["drop"],
+): RecorderBatch | undefined {
+  if (!beforeSend) return collected;
+  const { batch, records } = collected;
+  let kept: RecorderBatch | undefined;
+  try {
+    const result = beforeSend(structuredClone(batch));
+    if (result) {
+      // The event that reports drops is not a record.
+      const removedEvents = Math.max(0, batch.events.length - result.events.length);
+      const metrics = result.metrics.length > 0 ? records.metrics : 0;
+      kept = { batch: result, records: { metrics, events: Math.max(0, records.events - removedEvents) } };
+    }
+  } catch {
+    // Treated as null: what it would have removed is not known.
+  }
+  const { metrics = 0, events = 0 } = kept?.records ?? {};
+  drop("before_send", { metrics: records.metrics - metrics, events: records.events - events });
+  return kept;
+}

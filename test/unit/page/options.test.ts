@@ -1,0 +1,84 @@
+// What a page passes to createClient and load: addresses of packages, and how their files are requested.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { LoadOptions } from "../../../src/page/api-types.js";
+import { checkLoadOptions, checkOptions, packageUrl } from "../../../src/page/options.js";
+import type { InsituError } from "../../../src/shared/errors.js";
+
+const at = (href: string) => {
+  vi.stubGlobal("location", { href, protocol: new URL(href).protocol });
+};
+beforeEach(() => at("https://site.example/app/index.html"));
+afterEach(() => vi.unstubAllGlobals());
+
+function refusal(run: () => unknown): InsituError {
+  try {
+    run();
+  } catch (error) {
+    return error as InsituError;
+  }
+  throw new Error("It was not refused.");
+}
+
+const requestOf = (request?: LoadOptions["request"], url = "/models/x/") =>
+  checkLoadOptions({ ...(request && { request }) }, url).request;
+
+describe("a package's address", () => {
+  it.each([
+    ["/models/x/", "https://site.example/models/x/"],
+    ["models/x", "https://site.example/app/models/x/"],
+    ["/models/x/insitu.json", "https://site.example/models/x/"],
+    ["insitu.json", "https://site.example/app/"],
+    ["/models/x/insitu.json?v=3", "https://site.example/models/x/"],
+    ["/models/x?v=3#part", "https://site.example/models/x/"],
+    ["https://cdn.example/?token=a/b", "https://cdn.example/"],
+    ["/models/not-insitu.json/", "https://site.example/models/not-insitu.json/"],
+    ["/models/xinsitu.json", "https://site.example/models/xinsitu.json/"],
+  ])("%s is the folder %s", (url, folder) => {
+    expect(packageUrl(url)).toBe(folder);
+    expect(packageUrl(new URL(url, location.href))).toBe(folder);
+  });
+
+  it.each(["ftp://host.example/x/", "data:text/plain,x", "javascript:0", "https://", "chrome-extension://abc/x/"])(
+    "%s is refused",
+    (url) => {
+      expect(refusal(() => packageUrl(url))).toMatchObject({ code: "input_invalid", data: { url } });
+    },
+  );
+
+  it.each(["chrome-extension://abc/", "tauri://localhost/", "capacitor://localhost/"])(
+    "may have the page's own scheme: %s",
+    (page) => {
+      at(`${page}index.html`);
+      expect(packageUrl("models/x/insitu.json?v=1")).toBe(`${page}models/x/`);
+      expect(packageUrl("https://cdn.example/x/")).toBe("https://cdn.example/x/");
+      expect(checkOptions({ assets: { wasm: "wasm" } }).wasmBase).toBe(`${page}wasm/`);
+      expect(refusal(() => packageUrl("other://localhost/x/"))).toMatchObject({ code: "input_invalid" });
+    },
+  );
+});
+
+describe("how a package is requested", () => {
+  it("is nothing special by default", () => expect(requestOf()).toBeUndefined());
+
+  it("has the query string of the address, which is sent with every file", () => {
+    expect(requestOf(undefined, "/models/x/insitu.json?v=3&b#part")).toEqual({ query: "?v=3&b" });
+  });
+
+  it("has credentials and headers", () => {
+    const headers = { Authorization: "Bearer secret" };
+    expect(requestOf({ credentials: "include", headers })).toEqual({ query: "", credentials: "include", headers });
+  });
+
+  it.each<[string, unknown]>([
+    ["credentials", { credentials: "yes" }],
+    ["headers", { headers: { "a b": "secret" } }],
+    ["headers", { headers: { Authorization: "secret\nsecret" } }],
+    ["headers", { headers: "secret" }],
+    ["headers", { headers: { RANGE: "bytes=0-1" } }],
+    ["headers", { headers: { "If-Range": "secret" } }],
+  ])("is refused with wrong %s, without telling a value", (field, request) => {
+    const error = refusal(() => requestOf(request as LoadOptions["request"]));
+    expect(error).toMatchObject({ code: "input_invalid", data: { field: `request.${field}` } });
+    expect(JSON.stringify([error.message, error.data, String(error.cause)])).not.toContain("secret");
+  });
+});
