@@ -10,7 +10,7 @@ import { trainVersion } from "../src/worker/personal/training.js";
 import type { Scheduler } from "../src/worker/runtime/scheduling/scheduler.js";
 import type { Crop } from "./page/personal.js";
 
-export const SHOTS = [1, 2, 5, 10, 20] as const;
+const SHOTS = [1, 2, 5, 10, 20] as const;
 export const SEEDS = 20;
 
 // ---- pictures ----------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ export interface Interval {
 // 97.5 % quantile of Student's t with 19 degrees of freedom.
 const T19 = 2.093;
 
-export function intervalOf(values: number[]): Interval {
+function intervalOf(values: number[]): Interval {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
   return { mean, half: T19 * Math.sqrt(variance / values.length) };

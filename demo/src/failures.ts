@@ -51,7 +51,7 @@ export interface Failure {
   code: string;
 }
 
-export function explain(error: unknown): Failure {
+function explain(error: unknown): Failure {
   if (isInsituError(error)) return { what: error.message, advice: ADVICE[error.code] ?? RELOAD, code: error.code };
   const name = error instanceof Error || error instanceof DOMException ? error.name : "Error";
   const camera = CAMERA[name];

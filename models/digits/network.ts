@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 
 /** Filters of the three convolutions, each followed by a 2 x 2 max pooling. */
-export const FILTERS = [16, 32, 64] as const;
+const FILTERS = [16, 32, 64] as const;
 export const CLASSES = 10;
 const KERNEL = 3;
 const POOL = 2;

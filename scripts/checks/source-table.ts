@@ -25,7 +25,7 @@ export function firstSentence(source: string): string | undefined {
 }
 
 /** The Markdown table: one row for each source file. Throws if a file does not start with its sentence. */
-export function sourceTable(): string {
+function sourceTable(): string {
   const rows = sourceFiles().map((path) => {
     const sentence = firstSentence(readFileSync(join(SRC, path), "utf8"));
     if (!sentence)

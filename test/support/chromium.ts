@@ -21,7 +21,7 @@ const QUIET = [
   "--disable-sync",
 ];
 
-export const HOW_TO_INSTALL =
+const HOW_TO_INSTALL =
   "No Chrome, Chromium or Edge was found. Install one (`apt-get install chromium` on Debian or Ubuntu, or " +
   "`npx playwright install chromium` anywhere), or set CHROME_PATH to the browser's program.";
 

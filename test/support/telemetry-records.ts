@@ -10,7 +10,7 @@ export const MODEL: ModelRef = {
   digest: "0123456789abcdef0123456789abcdef",
 };
 
-export const idOf = (n: number): string =>
+const idOf = (n: number): string =>
   Math.imul(n + 1, 0x9e3779b1)
     .toString(16)
     .replace("-", "")

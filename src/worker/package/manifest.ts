@@ -37,7 +37,7 @@ import { parseImage, parseTask } from "./task-spec.js";
 /** Ours have 4 kB; room for 20,000 labels, and too little to fill a memory with. */
 export const MAX_MANIFEST_BYTES = 2 ** 20;
 /** What a tab can address at most: wasm memories end at 4 GiB. */
-export const MAX_PACKAGE_BYTES = 2 ** 32;
+const MAX_PACKAGE_BYTES = 2 ** 32;
 
 const FORMATS = ["tfjs-graph-model", "tfjs-layers-model"] as const;
 const DTYPES = ["float32", "int32", "bool"] as const;

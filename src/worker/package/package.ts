@@ -169,7 +169,7 @@ const fileOf = (path: string, { files }: Manifest): FileSpec => files.find((file
 const weightFiles = (model: ModelJson, manifest: Manifest): FileSpec[] =>
   model.weightFiles.map((path) => fileOf(path, manifest));
 
-export function sizeOf(manifest: Manifest): number {
+function sizeOf(manifest: Manifest): number {
   return manifest.files.reduce((sum, file) => sum + file.size, 0);
 }
 

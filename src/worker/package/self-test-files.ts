@@ -44,7 +44,7 @@ export const MAX_SELF_TESTS = 8;
 /** A float32 picture of 1024 x 1024 as base64; both files are parsed as one text. */
 export const MAX_SELF_TEST_BYTES = 16 * 1024 * 1024;
 /** Of all inputs together: 64 MiB, however small the file that asks for them. */
-export const MAX_SELF_TEST_NUMBERS = 2 ** 24;
+const MAX_SELF_TEST_NUMBERS = 2 ** 24;
 /** Of one output; of larger ones every n-th value is kept. */
 export const MAX_KEPT = 4096;
 /** WGSL lets a GPU fuse, reorder and approximate; between wasm and cpu seven models differed by 5e-5 at most. */

@@ -14,7 +14,7 @@ const TREE: Record<string, string> = {
   "src/index.ts": 'export * from "./page/client.js";\n',
   "src/page/client.ts":
     'import type { G } from "../worker/package/load.js";\nimport { s } from "./lazy/telemetry/send.js";\nimport { h } from "../worker.js";\nexport type T = G;\nexport const c = [s, h];\n',
-  "src/page/lazy/telemetry/send.ts": 'import tf from "idb";\nexport const s = tf;\n',
+  "src/page/lazy/telemetry/send.ts": 'import { sign } from "@noble/ed25519";\nexport const s = sign;\n',
   "src/worker/lib/lock.ts": 'import { f } from "../package/file.js";\nexport const l = f;\n',
   "src/worker/package/load.ts":
     'import * as tf from "@tensorflow/tfjs-core";\nimport { r } from "../runtime/run.js";\nexport type G = number;\nexport const t = [tf, r];\n',

@@ -47,7 +47,7 @@ function reportVersion(outcomes: Outcome[], now: number): MonitoredVersion {
   };
 }
 
-export const isRight = ({ truth }: LabelledOutcome) => truth.score >= 0.5;
+const isRight = ({ truth }: LabelledOutcome) => truth.score >= 0.5;
 
 function windowOf(outcomes: LabelledOutcome[]): MonitorWindow {
   const labelled = outcomes.length;

@@ -42,7 +42,7 @@ export interface OutcomeLog {
   clear(): Promise<void>;
 }
 
-export const MAX_OUTCOMES = 1_000;
+const MAX_OUTCOMES = 1_000;
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 // One transaction for a burst of predictions.
 const WRITE_MS = 1_000;

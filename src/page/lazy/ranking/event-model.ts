@@ -85,7 +85,7 @@ export function createEventModel(): LearnedEvents {
 }
 
 /** The terms whose sum is the log-odds of a click. */
-export function termsOf({ base, traits }: Pick<EventRow, "base" | "traits">): Term[] {
+function termsOf({ base, traits }: Pick<EventRow, "base" | "traits">): Term[] {
   return [{ name: READINESS, factor: 1 }, { name: BASE, factor: base }, ...traits.map((name) => ({ name, factor: 1 }))];
 }
 

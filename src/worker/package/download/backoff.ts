@@ -10,7 +10,7 @@ const MAX_RETRY_AFTER_MS = 30_000;
 const TRANSIENT_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** A network that failed, or a host that says that it may work later. A request that received nothing for 15 s is not tried again. */
-export function isTransient(error: InsituError): boolean {
+function isTransient(error: InsituError): boolean {
   if (error.code === "network") return true;
   return (error.code === "http_4xx" || error.code === "http_5xx") && TRANSIENT_STATUS.has(Number(error.data.status));
 }

@@ -6,7 +6,7 @@ import type { ChunkSpec, FileSpec } from "../../../shared/types/manifest.js";
  * A chunk is allocated before its bytes arrive, so a manifest must not be able to ask for any size. `insitu pack` cuts at
  * 4 MiB; other packers get 16 times that.
  */
-export const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
 
 /** A file that has only a whole hash is one chunk. Throws `model_too_large`. */
 export function chunksOf(file: FileSpec): ChunkSpec[] {
