@@ -1,6 +1,6 @@
 // Counts what became of each record: `recorded` is `sent`, `pending` and `dropped` together at any time.
 
-import type { Signal } from "./recorder.js";
+import type { Signal } from "./emitter.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryStats } from "./types.js";
 

@@ -3,12 +3,24 @@
 import type { Aggregate } from "./aggregate.js";
 import { boundAttributes, type EventAttributes } from "./attributes.js";
 import type { Instrument } from "./instruments.js";
+import type { OtelBridge } from "./otel-bridge.js";
 import { randomised, secureRandom } from "./privacy.js";
-import type { RecorderDeps, Signal } from "./recorder.js";
-import type { TelemetryEvent } from "./types.js";
+import type { TelemetryEvent, TelemetryOptions } from "./types.js";
 
 export const INFO = 9;
 export const ERROR = 17;
+
+/** Figures that were added to sums, or events: each is dropped, and counted, by itself. */
+export type Signal = "metrics" | "events";
+
+export interface RecorderDeps extends Pick<TelemetryOptions, "histogram" | "sampling" | "classes" | "messages"> {
+  /** Of local differential privacy; undefined without. */
+  epsilon?: number;
+  /** No events at all. */
+  sumsOnly: boolean;
+  bridge?: OtelBridge;
+  onDrop(signal: Signal, reason: "non_finite" | "queue_overflow"): void;
+}
 
 /** The options say whether events name classes and carry messages; `epsilon` is reported, so that readers can correct for it. */
 export interface Emitter extends Pick<RecorderDeps, "classes" | "messages" | "epsilon"> {

@@ -1,14 +1,10 @@
 // Turns records into sums and events, within bounds, and counts what it drops.
 
 import { createAggregate } from "./aggregate.js";
-import { createEmitter, INFO } from "./emitter.js";
+import { createEmitter, INFO, type RecorderDeps, type Signal } from "./emitter.js";
 import { mapRecord } from "./mappers.js";
-import type { OtelBridge } from "./otel-bridge.js";
 import type { TelemetryRecord } from "./records.js";
-import type { TelemetryBatch, TelemetryEvent, TelemetryOptions } from "./types.js";
-
-/** Figures that were added to sums, or events: each is dropped, and counted, by itself. */
-export type Signal = "metrics" | "events";
+import type { TelemetryBatch, TelemetryEvent } from "./types.js";
 
 /** A batch, and how many records of each signal are in it. */
 export interface RecorderBatch {
@@ -29,15 +25,6 @@ export interface Recorder {
   mergeBack(collected: RecorderBatch): void;
   /** Deletes everything; returns how many records that were. */
   clear(): Record<Signal, number>;
-}
-
-export interface RecorderDeps extends Pick<TelemetryOptions, "histogram" | "sampling" | "classes" | "messages"> {
-  /** Of local differential privacy; undefined without. */
-  epsilon?: number;
-  /** No events at all. */
-  sumsOnly: boolean;
-  bridge?: OtelBridge;
-  onDrop(signal: Signal, reason: "non_finite" | "queue_overflow"): void;
 }
 
 const BATCH_EVENTS = 50;

@@ -2,8 +2,9 @@
 
 import { randomHex } from "../../../shared/hex.js";
 import { beaconBody } from "./beacon.js";
+import type { Signal } from "./emitter.js";
 import { otlpLogs, otlpMetrics } from "./otlp.js";
-import type { RecorderBatch, Signal } from "./recorder.js";
+import type { RecorderBatch } from "./recorder.js";
 import type { TelemetryBatch, TelemetryOptions, TelemetryRequest } from "./types.js";
 
 /** A request to the collector, with the number of records in it. */

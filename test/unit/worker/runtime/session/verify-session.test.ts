@@ -24,8 +24,12 @@ const judge = (expected: ExpectedOutput, actual: TensorData, tolerance = 0.01) =
 describe("compare", () => {
   it("tells the largest error and where it is", () => {
     expect(judge(right([0.5, 0.25, 0]), floats([0.5, 0.375, 0.0625]))).toEqual({
-      ...{ agrees: false, worst: 0.125, output: "scores", index: 1 },
-      ...{ expected: 0.25, actual: 0.375 },
+      agrees: false,
+      worst: 0.125,
+      output: "scores",
+      index: 1,
+      expected: 0.25,
+      actual: 0.375,
     });
     expect(judge(right([0.5, 0.25]), floats([0.5, 0.25]))).toMatchObject({ agrees: true, worst: 0 });
   });
