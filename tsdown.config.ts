@@ -54,16 +54,19 @@ function withoutGradients(): Rolldown.Plugin {
   };
 }
 
-/** tfjs's own ways to load and keep models, which register themselves: packages come through `model/`, as a handler's answer. */
-function withoutModelStores(): Rolldown.Plugin {
+/**
+ * Modules of tfjs that nothing here calls, although others import them: its own ways to load and store models (packages come
+ * through `worker/package`), and the loops of `fit` on datasets with their callbacks (personal models train in `worker/personal`).
+ */
+function withoutUnusedModules(): Rolldown.Plugin {
   return {
-    name: "insitu:tfjs-without-model-stores",
+    name: "insitu:tfjs-without-unused-modules",
     transform: {
       filter: {
-        id: /tfjs-core[\\/]dist[\\/]io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader)\.js$/,
+        id: /tfjs-core[\\/]dist[\\/]io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader)\.js$|tfjs-layers[\\/]dist[\\/](base_callbacks|engine[\\/]training_dataset)\.js$/,
       },
       handler(code) {
-        const declared = code.matchAll(/^export (?:async )?(?:class|function|const) (\w+)/gm);
+        const declared = code.matchAll(/^export (?:async )?(?:class|function|const|var) (\w+)/gm);
         const listed = [...code.matchAll(/^export \{([^}]*)\};/gm)].flatMap(([, names = ""]) => names.split(","));
         const names = [...[...declared].map(([, name]) => name as string), ...listed.map((name) => name.trim())];
         return names.map((name) => `export const ${name} = undefined;`).join("\n");
@@ -193,7 +196,7 @@ export default defineConfig([
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
     // Size is what the first visit waits for, and nobody reads bundled tfjs.
     minify: true,
-    plugins: [withoutNode(), withoutGradients(), withoutModelStores(), listModules()],
+    plugins: [withoutNode(), withoutGradients(), withoutUnusedModules(), listModules()],
     // One chunk: a consumer's Vite builds workers as `iife`, and a worker that splits fails there (vite#18585).
     outputOptions: { codeSplitting: false, legalComments: "none" },
     dts: true,

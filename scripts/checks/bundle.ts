@@ -19,6 +19,8 @@ const BUDGETS: Record<string, number> = {
   // Fetched when a model is made personal.
   "dist/personal-model.js": 3_000,
   // Fetched with the parts that keep rows; the same layer as the worker's.
+  // Fetched by the first `predictAll`.
+  "dist/predict-all.js": 1_200,
   "dist/idb-table.js": 1_400,
   // Fetched with index.js: the errors, and small functions that the parts use too.
   "dist/shared.js": 2_000,
@@ -26,7 +28,7 @@ const BUDGETS: Record<string, number> = {
 };
 
 /** What the page half fetches when it is needed: files of its own that refer to COMMON only. */
-const PARTS = ["telemetry", "monitor", "personal-model", "ranker"];
+const PARTS = ["telemetry", "monitor", "personal-model", "predict-all", "ranker"];
 
 /** What several of the page half's files need. `shared` refers to nothing, the others to `shared` only. */
 const COMMON = ["shared", "idb-table"];
@@ -43,8 +45,8 @@ const SHIPPED = [
   /^README\.md$/,
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|monitor|personal-model|ranker|idb-table|shared)\.js$/,
-  /^dist\/(index|telemetry|monitor|personal-model|ranker|idb-table|shared)\.js\.map$/,
+  /^dist\/(telemetry|monitor|personal-model|predict-all|ranker|idb-table|shared)\.js$/,
+  /^dist\/(index|telemetry|monitor|personal-model|predict-all|ranker|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,

@@ -4,9 +4,8 @@ import { InsituError } from "../shared/errors.js";
 import type { ModelInfo } from "../shared/types/model.js";
 import type { RetrainEvent } from "../shared/types/personal.js";
 import type * as monitorModule from "./lazy/monitor/monitor.js";
-import type { JoinedOutcome, Monitor } from "./lazy/monitor/monitor.js";
+import type { Monitor } from "./lazy/monitor/monitor.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./lazy/monitor/types.js";
-import type { FeedbackRecord } from "./lazy/telemetry/records.js";
 import type { TelemetryHandle } from "./telemetry.js";
 
 export type MonitorModule = typeof monitorModule;
@@ -108,31 +107,8 @@ export function createMonitorHandle(
     predicted: (outcome) => monitor?.predicted(outcome),
     async feedback(id, feedback) {
       if (!monitoring.module || !monitor) throw monitorUnavailable(monitoring);
-      const truth = monitoring.module.readTruth(feedback, info.labels);
-      if (!truth) {
-        const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;
-        throw new InsituError("input_invalid", message, { feedback });
-      }
-      const { result, joined } = await monitor.feedback(id, truth);
-      if (result === "unmatched") telemetry.record({ kind: "unmatched", model: info.name });
-      if (joined) telemetry.record(feedbackRecord(joined, info));
-      return result;
+      return monitoring.module.recordFeedback(monitor, info, telemetry, id, feedback);
     },
     close: async () => monitor?.close(),
-  };
-}
-
-function feedbackRecord({ id, version, confidence, time, truth }: JoinedOutcome, info: ModelInfo): FeedbackRecord {
-  return {
-    kind: "feedback",
-    id,
-    model: { name: info.name, version },
-    arm: "stable",
-    source: "explicit",
-    correct: truth.score >= 0.5,
-    class: truth.class,
-    classes: info.labels.length,
-    delayMs: Math.max(0, Date.now() - time),
-    squaredError: confidence === undefined ? undefined : (confidence - truth.score) ** 2,
   };
 }

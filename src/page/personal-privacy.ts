@@ -72,12 +72,11 @@ export function createPersonalPrivacy(call: StoreCall, storeName: string, initia
       await call("forgetPersonal", [], "Forgetting personal models");
       // Also rankers and feedback of models that no page has open.
       await (await loadRanking()).forgetRankers(storeName);
-      const { createMonitor } = await loadChunk(import("./lazy/monitor/monitor.js"));
-      for (const { model, name } of models) {
-        const monitor = createMonitor(`${model}/${name}`, storeName);
-        await monitor.clear();
-        await monitor.close();
-      }
+      const { clearMonitors } = await loadChunk(import("./lazy/monitor/monitor.js"));
+      await clearMonitors(
+        models.map(({ model, name }) => `${model}/${name}`),
+        storeName,
+      );
     },
   };
   const learning: LearningConsent = {

@@ -117,18 +117,18 @@ function addressOf(expression: () => Worker): string {
   return absolute(address);
 }
 
-const OWN_COPY = 'serve worker.js from the page\'s own origin and pass createClient({ worker: "/worker.js" })';
+const OWN_COPY = 'serve worker.js from your own origin and pass createClient({ worker: "/worker.js" })';
 
 function notCreated(cause: unknown): InsituError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `The worker could not be created: ${detail}. To choose its address, ${OWN_COPY}.`;
+  const message = `The worker could not be created: ${detail}. You may ${OWN_COPY}.`;
   return new InsituError("worker_crashed", message, {}, { cause });
 }
 
 function noScript(imported: string | undefined): InsituError {
   const message = imported
-    ? `The worker's script ${imported} could not be imported. It is on another origin: that host must send Access-Control-Allow-Origin, and a Content-Security-Policy must allow it in script-src. Or ${OWN_COPY}.`
-    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and the Content-Security-Policy's worker-src.";
+    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and script-src must allow it. Or ${OWN_COPY}.`
+    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and worker-src of the Content-Security-Policy.";
   return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
 }
 
@@ -137,7 +137,7 @@ function blockedScript(uri: string, imported: string | undefined): InsituError {
   const origin = /^https?:/.test(uri) ? new URL(uri).origin : `${uri.split(":")[0]}:`;
   const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}`;
   const remedy = imported
-    ? `insitu comes from another origin and is started through a blob: add ${directive} and script-src ${new URL(imported).origin} to it, or ${OWN_COPY}.`
+    ? `Since insitu is on another origin, add ${directive} and script-src ${new URL(imported).origin} to it, or ${OWN_COPY}.`
     : `Add ${directive} to it.`;
   const message = `The page's Content-Security-Policy blocks the worker ${uri}. ${remedy}`;
   return new InsituError("csp_blocked", message, { directive, url: imported ?? uri });

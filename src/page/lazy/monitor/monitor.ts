@@ -1,6 +1,9 @@
 // Monitors one model: joins predictions with their truths, and computes its accuracy.
 
+import { InsituError } from "../../../shared/errors.js";
+import type { ModelInfo } from "../../../shared/types/model.js";
 import { createTable } from "../../lib/idb-table.js";
+import type { FeedbackRecord, TelemetryRecord } from "../telemetry/records.js";
 import { accuracyReport } from "./accuracy-report.js";
 import { createOutcomeLog, type Outcome, type Truth } from "./outcome-log.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./types.js";
@@ -71,4 +74,47 @@ export function readTruth(feedback: Feedback, labels: readonly string[]): Truth 
   if ("score" in feedback) return feedback.score >= 0 && feedback.score <= 1 ? { score: feedback.score } : undefined;
   const index = "label" in feedback ? labels.indexOf(feedback.label) : feedback.class;
   return Number.isInteger(index) && index >= 0 ? { class: index } : undefined;
+}
+
+/** Checks feedback, joins it with its prediction and reports it to telemetry. Rejects with `input_invalid` for feedback that does not fit the model. */
+export async function recordFeedback(
+  monitor: Monitor,
+  info: ModelInfo,
+  telemetry: { record(record: TelemetryRecord): void },
+  id: string,
+  feedback: Feedback,
+): Promise<FeedbackResult> {
+  const truth = readTruth(feedback, info.labels);
+  if (!truth) {
+    const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;
+    throw new InsituError("input_invalid", message, { feedback });
+  }
+  const { result, joined } = await monitor.feedback(id, truth);
+  if (result === "unmatched") telemetry.record({ kind: "unmatched", model: info.name });
+  if (joined) telemetry.record(feedbackRecord(joined, info));
+  return result;
+}
+
+function feedbackRecord({ id, version, confidence, time, truth }: JoinedOutcome, info: ModelInfo): FeedbackRecord {
+  return {
+    kind: "feedback",
+    id,
+    model: { name: info.name, version },
+    arm: "stable",
+    source: "explicit",
+    correct: truth.score >= 0.5,
+    class: truth.class,
+    classes: info.labels.length,
+    delayMs: Math.max(0, Date.now() - time),
+    squaredError: confidence === undefined ? undefined : (confidence - truth.score) ** 2,
+  };
+}
+
+/** Deletes the predictions and truths of models, also of those that are not open. */
+export async function clearMonitors(models: string[], storeName: string): Promise<void> {
+  for (const model of models) {
+    const monitor = createMonitor(model, storeName);
+    await monitor.clear();
+    await monitor.close();
+  }
 }

@@ -1,10 +1,10 @@
 // Many inputs: results keep their order, few are held at a time, and whatever ends the sequence ends all that it started.
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import type { PredictInput, PredictOptions } from "../../../src/page/api-types.js";
-import { predictAll } from "../../../src/page/predict-all.js";
-import { InsituError } from "../../../src/shared/errors.js";
-import type { Prediction } from "../../../src/shared/types/model.js";
+import type { PredictInput, PredictOptions } from "../../../../../src/page/api-types.js";
+import { predictAll } from "../../../../../src/page/lazy/predict-all/predict-all.js";
+import { InsituError } from "../../../../../src/shared/errors.js";
+import type { Prediction } from "../../../../../src/shared/types/model.js";
 
 const unhandled: unknown[] = [];
 const note = (reason: unknown) => void unhandled.push(reason);
