@@ -11,7 +11,7 @@ export interface ImageSpec {
   scale: number;
   /** Order of the input's dimensions: `[batch, height, width, channels]` or `[batch, channels, height, width]`. Default `nhwc`. */
   layout?: "nhwc" | "nchw";
-  /** 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha. Default: what the input's shape says. */
+  /** 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha (as on a canvas, pixels of alpha 0 lose their colour). Default: what the input's shape says. */
   channels?: 1 | 3 | 4;
   /** One number a channel, subtracted after `scale`. Default 0. */
   mean: number[];
