@@ -21,7 +21,8 @@ export interface ImageSpec {
    */
   layout?: "nhwc" | "nchw";
   /**
-   * 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha.
+   * 1 for grey (the luma of Rec. 601), 3 for red, green, blue, 4 for these and alpha. As on a canvas, pixels of alpha 0 lose their
+   * color.
    * @defaultValue The number of channels of the input's shape.
    */
   channels?: 1 | 3 | 4;

@@ -97,8 +97,14 @@ class ByteReader {
 
   /** Reads to the end of the source, so that it knows that all was read. Throws when there are bytes left. */
   async end(): Promise<void> {
-    const rest = this.#chunk.length - this.#offset;
-    if (rest > 0 || !(await this.#chunks.next()).done) throw new Error("the weight files go on after the last weight");
+    let rest = this.#chunk.length - this.#offset;
+    while (rest === 0) {
+      const { value, done } = await this.#chunks.next();
+      if (done) return;
+      // A model without weights may have an empty file.
+      rest = value.byteLength;
+    }
+    throw new Error("the weight files go on after the last weight");
   }
 
   async close(): Promise<void> {

@@ -131,6 +131,13 @@ describe("decodeWeights", () => {
     );
   });
 
+  it("accepts an empty file, which a model without weights may have", async () => {
+    async function* empty() {
+      yield new ArrayBuffer(0);
+    }
+    expect((await decodeWeights([], empty(), "cpu")).tensors).toEqual({});
+  });
+
   it("passes on why its bytes could not be read, and frees the tensors", async () => {
     const specs: WeightSpec[] = ["a", "b"].map((name) => ({ name, shape: [4], dtype: "float32" }));
     async function* broken() {
