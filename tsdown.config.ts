@@ -157,6 +157,7 @@ export default defineConfig([
   {
     ...shared,
     name: "page",
+    tsconfig: "tsconfig.page.json",
     entry: { index: "src/index.ts" },
     // 0.1 MB of the tarball. The worker's would be 3.3 MB, more than all the rest, and nearly all of it about tfjs.
     sourcemap: true,
@@ -191,6 +192,7 @@ export default defineConfig([
   {
     ...shared,
     name: "worker",
+    tsconfig: "tsconfig.worker.json",
     entry: { worker: "src/worker.ts" },
     platform: "browser",
     target: browserTarget,

@@ -27,7 +27,7 @@ export interface Frame {
 
 let frames = 0;
 
-export function createFrame({ title, unit, note, wide }: Heading): Frame {
+function createFrame({ title, unit, note, wide }: Heading): Frame {
   frames += 1;
   const heading = make("h3", "", title);
   heading.id = `panel-${frames}`;

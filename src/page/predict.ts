@@ -32,7 +32,8 @@ export type Predict<K extends TaskKind = TaskKind> = (
 // A software GPU needs seconds for a prediction; this only ends what hangs.
 const PREDICT_MS = 60_000;
 
-export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, monitor }: PredictDeps) {
+export function createPredict<K extends TaskKind>(deps: PredictDeps) {
+  const { info, max, telemetry, monitor } = deps;
   let open = 0;
   let disposed = false;
 
@@ -41,19 +42,6 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
     if (open < max) return;
     const message = `${info.name} has ${open} predictions waiting, which is the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
     throw new InsituError("overloaded", message, { waiting: open, max });
-  };
-
-  const call = (input: PredictInput, options: PredictOptions) => {
-    const { signal, timeout = PREDICT_MS, priority, top, minScore, maxOverlap, labels } = options;
-    const task = { top, minScore, maxOverlap, labels };
-    return rpc.call(
-      "predict",
-      async (): Promise<CallInput<"predict">> => {
-        const { input: wire, transfer } = await toWireInput(input, info.inputs);
-        return { args: [wire, { priority, task }], transfer };
-      },
-      { signal, timeout, what: `The prediction of ${info.name}` },
-    );
   };
 
   const report = (result: HostPrediction, prediction: Prediction<K>, mode: PredictMode, depth: number) => {
@@ -82,7 +70,7 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
       admit();
       const depth = ++open;
       try {
-        const result = await call(input, options);
+        const result = await callWorker(deps, input, options);
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
@@ -109,6 +97,16 @@ export function createPredict<K extends TaskKind>({ info, rpc, max, telemetry, m
       disposed = true;
     },
   };
+}
+
+function callWorker({ rpc, info }: PredictDeps, input: PredictInput, options: PredictOptions) {
+  const { signal, timeout = PREDICT_MS, priority, top, minScore, maxOverlap, labels } = options;
+  const task = { top, minScore, maxOverlap, labels };
+  const prepare = async (): Promise<CallInput<"predict">> => {
+    const { input: wire, transfer } = await toWireInput(input, info.inputs);
+    return { args: [wire, { priority, task }], transfer };
+  };
+  return rpc.call("predict", prepare, { signal, timeout, what: `The prediction of ${info.name}` });
 }
 
 /** What the worker did not measure of the total is the way there and back. */

@@ -15,7 +15,7 @@ export interface ExportRequest extends TelemetryRequest {
 }
 
 // With its headers well below the 64 KiB that all requests of a closing page share.
-export const MAX_REQUEST_BYTES = 48 * 1024;
+const MAX_REQUEST_BYTES = 48 * 1024;
 
 const byteLength = (text: string) => new TextEncoder().encode(text).length;
 

@@ -25,8 +25,3 @@ export function broadcast(a: Shape, b: Shape | undefined): Shape | undefined {
 export function size(shape: Shape): number {
   return shape.reduce((product, length) => product * length, 1);
 }
-
-/** Whether every length is known, except the batch's. */
-export function isStatic(shape: Shape | undefined): shape is Shape {
-  return shape?.every((length, axis) => axis === 0 || length >= 0) ?? false;
-}

@@ -11,7 +11,7 @@ type Feeds = Record<string, TensorData>;
 type Settled = PromiseSettledResult<ResilientRun>;
 
 /** Measured on `digits`: above 32 items a larger batch is not faster, and needs more memory. */
-export const MAX_BATCH_SIZE = 32;
+const MAX_BATCH_SIZE = 32;
 
 export function createBatchQueue(
   run: (feeds: Feeds) => Promise<ResilientRun>,
