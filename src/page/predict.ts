@@ -4,7 +4,13 @@ import { randomHex } from "../shared/hex.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { HostPrediction, WorkerTimings } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { ModelInfo, Prediction, PredictionTimings, PredictionValues } from "../shared/types/model.js";
+import {
+  type ModelInfo,
+  type Prediction,
+  type PredictionTimings,
+  type PredictionValues,
+  TASK_OPTIONS,
+} from "../shared/types/model.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
 import { toWireInput } from "./input/wire-input.js";
 import type { MonitorHandle } from "./monitor.js";
@@ -40,7 +46,7 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
   const admit = () => {
     if (disposed) throw new InsituError("disposed", `${info.name} was disposed; load it again before predicting.`);
     if (open < max) return;
-    const message = `${info.name} has ${open} predictions waiting, which is the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
+    const message = `${info.name} has ${open} predictions waiting, the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
     throw new InsituError("overloaded", message, { waiting: open, max });
   };
 
@@ -100,8 +106,8 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
 }
 
 function callWorker({ rpc, info }: PredictDeps, input: PredictInput, options: PredictOptions) {
-  const { signal, timeout = PREDICT_MS, priority, top, minScore, maxOverlap, labels } = options;
-  const task = { top, minScore, maxOverlap, labels };
+  const { signal, timeout = PREDICT_MS, priority } = options;
+  const task = Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]]));
   const prepare = async (): Promise<CallInput<"predict">> => {
     const { input: wire, transfer } = await toWireInput(input, info.inputs);
     return { args: [wire, { priority, task }], transfer };

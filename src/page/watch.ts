@@ -49,10 +49,10 @@ async function* run<K extends TaskKind>(
   counts: Counts,
   stop: AbortController,
 ): AsyncGenerator<Prediction<K>, undefined, undefined> {
-  const { signal } = options;
+  const { signal, every: _, ...each } = options;
   const notifier = createNotifier();
   const latest = createLatest(
-    () => predict(frames.picture, { ...options, signal: stop.signal }),
+    () => predict(frames.picture, { ...each, signal: stop.signal }),
     counts,
     stop.signal,
     notifier.notify,

@@ -157,12 +157,12 @@ function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => 
 }
 
 function tooLate(): InsituError {
-  const message = `The worker did not answer within ${READY_MS / 1000} s. Check that the worker's script is insitu's worker.js.`;
+  const message = `The worker did not answer within ${READY_MS / 1000} s. Is its script insitu's worker.js?`;
   return new InsituError("timeout", message, { timeout: READY_MS });
 }
 
 function otherVersion(protocol: number): InsituError {
-  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}: they are of two versions of insitu. Copy worker.js again from the installed package.`;
+  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}. Copy worker.js again from the installed package.`;
   return new InsituError("worker_crashed", message, { page: PROTOCOL, worker: protocol });
 }
 

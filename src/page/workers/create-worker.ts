@@ -21,8 +21,7 @@ interface Started {
 /** Throws `worker_crashed` or `csp_blocked`. */
 export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   if (typeof Worker === "undefined") {
-    const message =
-      "insitu needs Web Workers, and there are none here. On a server, create the client in the browser only.";
+    const message = "insitu needs Web Workers, and there are none here. On a server, load no model.";
     throw new InsituError("worker_crashed", message);
   }
   // The error event of a worker that was blocked has no details; the violation comes before it.
@@ -127,8 +126,8 @@ function notCreated(cause: unknown): InsituError {
 
 function noScript(imported: string | undefined): InsituError {
   const message = imported
-    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and script-src must allow it. Or ${OWN_COPY}.`
-    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and worker-src of the Content-Security-Policy.";
+    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and script-src allow it. Or ${OWN_COPY}.`
+    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and the policy's worker-src.";
   return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
 }
 

@@ -62,6 +62,9 @@ export interface TaskOptions {
   labels?: string[];
 }
 
+/** The names of {@link TaskOptions}: what else a caller passes does not reach the worker. */
+export const TASK_OPTIONS: readonly (keyof TaskOptions)[] = ["top", "minScore", "maxOverlap", "labels"];
+
 /** Which model made a prediction. */
 export interface ModelRef {
   name: string;

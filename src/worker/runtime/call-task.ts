@@ -1,7 +1,7 @@
 // Merges the options of one prediction into the manifest's task, and refuses options that do not fit it; pure functions.
 import { InsituError } from "../../shared/errors.js";
 import type { ModelTask } from "../../shared/types/manifest.js";
-import type { TaskOptions } from "../../shared/types/model.js";
+import { TASK_OPTIONS, type TaskOptions } from "../../shared/types/model.js";
 
 /** The task of one call. */
 export interface CallTask {
@@ -20,16 +20,16 @@ const OPTIONS: Readonly<Record<ModelTask["kind"], readonly Option[]>> = {
   ranking: [],
   raw: [],
 };
-const NAMES: readonly Option[] = ["top", "minScore", "maxOverlap", "labels"];
 
 /** Throws `input_invalid`, with the option's name, for an option that the task does not have and for a value that does not fit. */
 export function callTask(task: ModelTask, options: TaskOptions = {}): CallTask {
-  const { labels, ...overrides } = options;
-  const given = NAMES.filter((name) => options[name] !== undefined);
+  const { labels } = options;
+  const given = TASK_OPTIONS.filter((name) => options[name] !== undefined);
   if (given.length === 0) return { task };
   for (const name of given) check(name, options[name], task);
-  const defined = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-  const merged = { ...task, ...defined } as ModelTask;
+  // The labels of the manifest name the classes; those of the options only select some.
+  const overrides = given.filter((name) => name !== "labels").map((name) => [name, options[name]]);
+  const merged = { ...task, ...Object.fromEntries(overrides) } as ModelTask;
   return labels === undefined ? { task: merged } : { task: merged, labels: new Set(labels) };
 }
 
