@@ -47,7 +47,7 @@ interface Loaded {
 function load(path: string, trust?: TrustOptions): Promise<Loaded> {
   return page.evaluate(
     async ([url, keys]) => {
-      await using client = window.insitu.createClient({
+      const client = window.insitu.createClient({
         backends: ["wasm", "cpu"],
         storage: { name: url },
         ...(keys && { trust: keys }),
@@ -60,6 +60,8 @@ function load(path: string, trust?: TrustOptions): Promise<Loaded> {
         return { code: "", source, storeError: storeError?.code, top: value[0]?.label };
       } catch (error) {
         return { code: (error as { code: string }).code };
+      } finally {
+        await client.dispose();
       }
     },
     [path, trust] as const,
@@ -70,8 +72,10 @@ test("the page is not a secure context, and capabilities() says so", async () =>
   expect(await page.evaluate(() => [isSecureContext, typeof crypto.subtle])).toEqual([false, "undefined"]);
   const ask = (where: Page) =>
     where.evaluate(async () => {
-      await using client = window.insitu.createClient();
-      return (await client.capabilities()).secureContext;
+      const client = window.insitu.createClient();
+      const { secureContext } = await client.capabilities();
+      await client.dispose();
+      return secureContext;
     });
   expect(await ask(page)).toBe(false);
   expect(await ask(library.page)).toBe(true);
@@ -95,12 +99,13 @@ test("a signature is checked", async () => {
 
 test("a personal model is refused, and the error says what to do", async () => {
   const refused = await page.evaluate(async () => {
-    await using client = window.insitu.createClient({ backends: ["cpu"] });
+    const client = window.insitu.createClient({ backends: ["cpu"] });
     const refusals: { code: string; message: string }[] = [];
     for (const path of ["/models/digits/", "/models/ranker/"]) {
       const model = await client.load(path);
       await model.personalize("mine").catch(({ code, message }) => refusals.push({ code, message }));
     }
+    await client.dispose();
     return refusals;
   });
   const refusal = { code: "insecure_context", message: expect.stringContaining("https") };

@@ -49,7 +49,7 @@ type Result = { code: string; source?: string; stored: string[]; told: string };
 function load(url: string, request?: LoadOptions["request"]): Promise<Result> {
   return library.page.evaluate(
     async ([address, options]) => {
-      await using client = window.insitu.createClient({ backends: ["cpu"] });
+      const client = window.insitu.createClient({ backends: ["cpu"] });
       let found = { code: "", told: "" } as { code: string; source?: string; told: string };
       try {
         const model = await client.load(address, { request: options });
@@ -71,7 +71,9 @@ function load(url: string, request?: LoadOptions["request"]): Promise<Result> {
         found.told += JSON.stringify(rows);
       }
       database.close();
-      return { ...found, stored: (await client.store.list()).map((row) => row.url) };
+      const stored = (await client.store.list()).map((row) => row.url);
+      await client.dispose();
+      return { ...found, stored };
     },
     [url, request] as const,
   );
