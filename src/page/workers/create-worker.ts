@@ -126,7 +126,7 @@ function notCreated(cause: unknown): InsituError {
 
 function noScript(imported: string | undefined): InsituError {
   const message = imported
-    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and script-src allow it. Or ${OWN_COPY}.`
+    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and worker-src allow it. Or ${OWN_COPY}.`
     : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and the policy's worker-src.";
   return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
 }
@@ -134,9 +134,11 @@ function noScript(imported: string | undefined): InsituError {
 function blockedScript(uri: string, imported: string | undefined): InsituError {
   // For a script that has no address of its own the browser names its scheme.
   const origin = /^https?:/.test(uri) ? new URL(uri).origin : `${uri.split(":")[0]}:`;
-  const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}`;
+  // The imports of a module worker are checked by worker-src too.
+  const also = imported ? ` ${new URL(imported).origin}` : "";
+  const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}${also}`;
   const remedy = imported
-    ? `Since insitu is on another origin, add ${directive} and script-src ${new URL(imported).origin} to it, or ${OWN_COPY}.`
+    ? `Since insitu is on another origin, add ${directive} to it, or ${OWN_COPY}.`
     : `Add ${directive} to it.`;
   const message = `The page's Content-Security-Policy blocks the worker ${uri}. ${remedy}`;
   return new InsituError("csp_blocked", message, { directive, url: imported ?? uri });
