@@ -82,7 +82,7 @@ export function createPersonalPrivacy(call: StoreCall, storeName: string, initia
   const learning: LearningConsent = {
     assertConsent() {
       if (consent === "granted") return;
-      const message = "Nothing was learned, since the user denied consent; see client.personal.setConsent.";
+      const message = "Nothing was learned without consent: call client.personal.setConsent once the user has agreed.";
       throw new InsituError("consent_denied", message);
     },
     opened: (model) => void opened.add(model),

@@ -176,7 +176,7 @@ test("what was learned is exported, removed, and imported again; another file is
   await page
     .getByLabel("Import")
     .setInputFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from("{}") });
-  await expect.poll(() => text("#failure")).toContain("it is no export of a ranker");
+  await expect.poll(() => text("#failure")).toContain("it is not an exported ranker");
   await page.getByLabel("Import").setInputFiles(file);
   await said(/events were added/);
   await expect.poll(() => text("#likes")).toContain(GENRE);
