@@ -39,7 +39,7 @@ export type Predict<K extends TaskKind = TaskKind> = (
 const PREDICT_MS = 60_000;
 
 export function createPredict<K extends TaskKind>(deps: PredictDeps) {
-  const { info, max, telemetry, monitor } = deps;
+  const { info, max, telemetry } = deps;
   let open = 0;
   let disposed = false;
 
@@ -48,26 +48,6 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     if (open < max) return;
     const message = `${info.name} has ${open} predictions waiting, the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
     throw new InsituError("overloaded", message, { waiting: open, max });
-  };
-
-  const report = (result: HostPrediction, prediction: Prediction<K>, mode: PredictMode, depth: number) => {
-    const { id, model, backend, timings } = prediction;
-    const { memory, topClass } = result;
-    const arm = "stable";
-    monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
-    const bytes = { tensor: memory.used, wasm: memory.held };
-    telemetry.record({
-      kind: "predicted",
-      id,
-      model,
-      arm,
-      backend,
-      mode,
-      timings,
-      depth,
-      decided: topClass,
-      memory: bytes,
-    });
   };
 
   const predict: Predict<K> = async (input, options = {}, mode = "online") => {
@@ -81,7 +61,7 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
         const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(info) };
-        report(result, prediction, mode, depth);
+        report(deps, result, prediction, mode, depth);
         return prediction;
       } finally {
         open -= 1;
@@ -103,6 +83,30 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
       disposed = true;
     },
   };
+}
+
+function report(
+  { monitor, telemetry }: PredictDeps,
+  { memory, topClass }: HostPrediction,
+  { id, model, backend, timings }: Prediction,
+  mode: PredictMode,
+  depth: number,
+): void {
+  const arm = "stable";
+  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+  const bytes = { tensor: memory.used, wasm: memory.held };
+  telemetry.record({
+    kind: "predicted",
+    id,
+    model,
+    arm,
+    backend,
+    mode,
+    timings,
+    depth,
+    decided: topClass,
+    memory: bytes,
+  });
 }
 
 function callWorker({ rpc, info }: PredictDeps, input: PredictInput, options: PredictOptions) {
