@@ -1,4 +1,4 @@
-// The one interface that crosses the wall between page and worker, its messages and its version.
+// The interface between page and worker: methods, messages and the protocol version.
 import { transferHandlers } from "comlink";
 import { type ErrorCode, fromWire, toWire, type WireError } from "./errors.js";
 import type { Size } from "./letterbox.js";
@@ -56,7 +56,7 @@ export interface HostConfig {
   trust?: TrustOptions;
   /** Most threads that this worker may use; those of a pool share the cores. */
   maxThreads: number;
-  /** Workers of this site that ended in peace: whatever they noted to be running did not crash. */
+  /** Ids of workers of this site that were shut down cleanly: what they noted as running did not crash. */
   shutDownWorkers: string[];
   /** This worker's own name among them. */
   workerId: string;

@@ -117,7 +117,7 @@ function refused(method: string, why: string): InsituError {
 }
 
 /**
- * comlink walks any path of properties that a message names, up to `constructor`, sets what it is told to, and an argument list that
+ * comlink walks any path of properties that a message names, up to `constructor`, sets properties on request, and an argument list that
  * is none is an uncaught error, which ends the worker.
  */
 export function validateMessages(endpoint: Endpoint): Endpoint {
@@ -130,7 +130,7 @@ export function validateMessages(endpoint: Endpoint): Endpoint {
         else listener(event);
       });
     },
-    // Of use to a release only, and that is no request.
+    // Only a release needs it, and a release is not a request.
     removeEventListener: () => undefined,
   };
 }

@@ -1,4 +1,4 @@
-// Creates the worker, also from another origin and under Trusted Types, and tells why its script did not start.
+// Creates the worker, also from another origin and under Trusted Types, and reports why its script did not start.
 import { InsituError } from "../../shared/errors.js";
 import type { WorkerSource } from "../api-types.js";
 import { createTrusted, needsTrust, trustError } from "./trusted-worker.js";

@@ -124,9 +124,9 @@ async function keep(row: NewRow, content: Content, { store, emit }: PackageConte
     // What came before the connection broke is what the next load continues from.
     if (!problem.code.startsWith("storage")) return problem;
     await content.giveUp(problem);
-    const told = store.problem();
-    if (!told) emit({ type: "unavailable", code: problem.code, reason: problem.message });
-    return told ?? problem;
+    const known = store.problem();
+    if (!known) emit({ type: "unavailable", code: problem.code, reason: problem.message });
+    return known ?? problem;
   }
 }
 

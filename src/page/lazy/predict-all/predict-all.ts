@@ -34,7 +34,7 @@ export function predictAll<K extends TaskKind>(
   const stop = new AbortController();
   const results = run(parts, inputs, options, stop);
   const end = results.return.bind(results);
-  // A generator that waits would hear of it only when what it waits for has come.
+  // A generator that waits would react only when what it waits for has come.
   results.return = (value) => {
     stop.abort();
     return end(value);

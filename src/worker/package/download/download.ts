@@ -160,7 +160,7 @@ async function ask(job: Job, { signal, ports }: DownloadOptions): Promise<HttpRe
       throw error;
     },
   );
-  // The hosts behind one name may give one file different ETags: each request would bring it whole. Its hashes tell enough.
+  // The hosts behind one name may give one file different ETags: each request would bring it whole. The hashes decide.
   if (part && ifRange && !answer.partial) file.etag = "";
   file.etag ??= answer.etag;
   if (answer.total !== undefined && answer.total !== file.size) {
