@@ -11,6 +11,9 @@ const FAULTS = [
 /** Measures peaks of load: nothing else may run beside it. */
 const LOAD = ["test/browser/**/load-*.test.ts"];
 
+/** Ends what hangs. No test measures time: on a busy machine the slowest takes a minute. */
+const HANGS_AFTER = 180_000;
+
 function browser(name: string, include: string[], exclude: string[] = []): TestProjectInlineConfiguration {
   return {
     test: {
@@ -20,8 +23,8 @@ function browser(name: string, include: string[], exclude: string[] = []): TestP
       globalSetup: ["test/support/start-browsers.ts"],
       // Whoever wants more at a time runs two projects: on a busy machine the models of a page are slow.
       fileParallelism: false,
-      testTimeout: 180_000,
-      hookTimeout: 180_000,
+      testTimeout: HANGS_AFTER,
+      hookTimeout: HANGS_AFTER,
       // Of what is polled for; the default of one second is short where other parts use the same cores.
       expect: { poll: { timeout: 20_000 } },
     },
@@ -31,9 +34,21 @@ function browser(name: string, include: string[], exclude: string[] = []): TestP
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
-        test: { name: "collector", include: ["collector/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: HANGS_AFTER,
+          hookTimeout: HANGS_AFTER,
+        },
+      },
+      {
+        test: {
+          name: "collector",
+          include: ["collector/test/**/*.test.ts"],
+          testTimeout: HANGS_AFTER,
+          hookTimeout: HANGS_AFTER,
+        },
       },
       browser("browser-page", ["test/browser/page/**/*.test.ts"], FAULTS),
       browser("browser-worker", ["test/browser/worker/**/*.test.ts"], [...FAULTS, ...LOAD]),
@@ -45,8 +60,8 @@ export default defineConfig({
           name: "consumers",
           include: ["test/consumers/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: HANGS_AFTER,
+          hookTimeout: HANGS_AFTER,
         },
       },
     ],

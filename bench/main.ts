@@ -16,6 +16,7 @@ import { createReport } from "./report.js";
 import { benchStart } from "./start.js";
 import { benchTelemetry } from "./telemetry.js";
 import { benchThroughput } from "./throughput.js";
+import { benchVersions } from "./versions.js";
 
 const PARTS = [
   "predict",
@@ -27,12 +28,14 @@ const PARTS = [
   "loads",
   "memory",
   "ranking",
+  "versions",
 ] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
   rounds: number;
   only?: string;
+  against?: string;
   cores?: Cores;
   webgpu: boolean;
   peers: boolean;
@@ -55,7 +58,7 @@ const program = new Command("npm run bench --")
   .description(
     "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry, and accuracy and cost of personal models and ranking.",
   )
-  .argument("[part...]", `${PARTS.join(", ")}; default: all`, part)
+  .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
     "--rounds <n>",
     "interleaved rounds per case of predict; the other parts use fewer by default",
@@ -63,6 +66,7 @@ const program = new Command("npm run bench --")
     50,
   )
   .option("--only <name>", "run only the cases of this model or package")
+  .option("--against <folder>", "for versions: the dist folder of another build of insitu")
   .addOption(
     new Option("--cores <which>", "run predict only on one thread, or only on all cores").choices(["one", "all"]),
   )
@@ -77,7 +81,7 @@ const program = new Command("npm run bench --")
 program.parse();
 const options = program.opts<Options>();
 const parts = (program.processedArgs[0] as Part[] | undefined) ?? [];
-const wanted = parts.length > 0 ? parts : PARTS;
+const wanted = parts.length > 0 ? parts : PARTS.filter((name) => name !== "versions");
 const report = createReport(options.json);
 
 const before = loadavg()[0] ?? 0;
@@ -99,6 +103,8 @@ if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 if (wanted.includes("ranking")) await benchRanking({}, report);
+if (wanted.includes("versions"))
+  browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 
 const after = loadavg()[0] ?? 0;
 // On a loaded machine, threads wait for each other and the ratios are not valid.
