@@ -112,7 +112,12 @@ function compressAgain(): Rolldown.Plugin {
           module: true,
           compress: { passes: 3, ecma: 2020 },
           format: { comments: false },
-          sourceMap: { content: String(map.source), filename: chunk.fileName, url: `${chunk.fileName}.map` },
+          sourceMap: {
+            content: String(map.source),
+            filename: chunk.fileName,
+            includeSources: true,
+            url: `${chunk.fileName}.map`,
+          },
         });
         chunk.code = String(compressed.code);
         map.source = String(compressed.map);

@@ -9,8 +9,8 @@ import { readmeSnippets } from "./checks/readme.js";
 import { type Check, type Count, command, type Print, vitest } from "./checks/run.js";
 import { runChecks, tableOf } from "./checks/schedule.js";
 
-/** One more than there are cores, since most parts wait half of their time; more would make the models of the pages slow. */
-const JOBS = Math.min(availableParallelism() + 1, 4);
+/** As many as there are cores: more would make the models of the pages slow, and the waits of tests long. */
+const JOBS = Math.max(1, Math.min(availableParallelism(), 4));
 
 let browsers: SharedBrowsers | undefined;
 
@@ -59,6 +59,8 @@ const CHECKS: Check[] = [
     about: "the demo in Chromium (vitest)",
     run: vitest("demo"),
     needs: ["build", "build-collector", "models", "start-browser"],
+    // Its tests look for long tasks of the main thread.
+    alone: true,
   },
   { name: "unit", about: "functions without a browser (vitest)", run: vitest("unit"), needs: ["models"] },
   {

@@ -101,7 +101,7 @@ function requestOf({ credentials, headers }: PackageRequestOptions = {}, query: 
   } catch (error) {
     throw isInsituError(error) ? error : refuse("headers", "must be an object of valid header names and values");
   }
-  return { query, credentials, headers: headers && { ...headers } };
+  return { query, credentials, headers: headers && Object.fromEntries(new Headers(headers)) };
 }
 
 /** A mistake here would make a page refuse every package, or accept any: it is reported when the client is created. */

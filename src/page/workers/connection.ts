@@ -112,6 +112,8 @@ function createCalls(
   const listeners = new Map<number, (progress: never) => void>();
   let calls = 0;
   const call: WorkerConnection["call"] = (method, args, { signal, transfer: moved = [], onProgress } = {}) => {
+    // The worker would receive the abort before the call, and run it.
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const id = ++calls;
     if (onProgress) listeners.set(id, onProgress);
     const stop = onAbort(signal, () => void whileAlive(() => host.abort(id)).catch(() => undefined));

@@ -163,11 +163,11 @@ test("digits are read from samples and from a drawing", async () => {
 test("another backend is chosen, and gives the same answer", async () => {
   await page.getByRole("button", { name: "Cat" }).click();
   await said(/A cat: cat/);
-  await page.getByLabel("Backend").selectOption("cpu");
+  await page.getByLabel("Backend", { exact: true }).selectOption("cpu");
   await expect.poll(() => text("#backends"), { timeout: SLOW_MS }).toMatch(/^cpu in use/);
   await expect.poll(() => text("#time"), { timeout: SLOW_MS }).toContain("total on cpu");
   expect(await found()).toContain("cat");
-  await page.getByLabel("Backend").selectOption("wasm");
+  await page.getByLabel("Backend", { exact: true }).selectOption("wasm");
   await expect.poll(() => text("#time"), { timeout: SLOW_MS }).toContain("total on wasm");
 });
 

@@ -68,12 +68,21 @@ export function createMonitor(model: string, storeName: string): Monitor {
 const isSame = (a: Truth | undefined, b: Truth) => a?.score === b.score && a.class === b.class;
 
 /** The truth that the feedback of a page says; undefined when it is not valid. */
+/** Another key would fail in the database. Throws `input_invalid`. */
+function checkId(id: unknown): void {
+  if (typeof id === "string") return;
+  throw new InsituError("input_invalid", `The id is ${String(id)}; pass the id of a prediction.`, { id });
+}
+
 export function readTruth(feedback: Feedback, labels: readonly string[]): Truth | { class: number } | undefined {
   if (typeof feedback !== "object" || feedback === null) return undefined;
-  if ("correct" in feedback) return { score: feedback.correct ? 1 : 0 };
+  if ("correct" in feedback)
+    return typeof feedback.correct === "boolean" ? { score: feedback.correct ? 1 : 0 } : undefined;
   if ("score" in feedback) return feedback.score >= 0 && feedback.score <= 1 ? { score: feedback.score } : undefined;
   const index = "label" in feedback ? labels.indexOf(feedback.label) : feedback.class;
-  return Number.isInteger(index) && index >= 0 ? { class: index } : undefined;
+  // A model without labels does not say how many classes it has.
+  const isKnown = labels.length === 0 || index < labels.length;
+  return Number.isInteger(index) && index >= 0 && isKnown ? { class: index } : undefined;
 }
 
 /** Checks feedback, joins it with its prediction and reports it to telemetry. Rejects with `input_invalid` for feedback that does not fit the model. */
@@ -84,6 +93,7 @@ export async function recordFeedback(
   id: string,
   feedback: Feedback,
 ): Promise<FeedbackResult> {
+  checkId(id);
   const truth = readTruth(feedback, info.labels);
   if (!truth) {
     const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;

@@ -1,5 +1,5 @@
 // Compares feedback with the predictions of a personal model.
-import type { InsituError } from "../../../shared/errors.js";
+import { InsituError } from "../../../shared/errors.js";
 import type { PersonalPrediction } from "../../../shared/types/personal.js";
 import type { FeedbackSample, Monitor } from "../monitor/monitor.js";
 import type { FeedbackResult } from "../monitor/types.js";
@@ -38,7 +38,12 @@ export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeed
     },
     async give(id, feedback) {
       if (!monitor) throw deps.monitorUnavailable();
-      const isLabel = "label" in feedback;
+      const isLabel = typeof feedback === "object" && feedback !== null && "label" in feedback;
+      const isValid = isLabel ? typeof feedback.label === "string" : typeof feedback?.correct === "boolean";
+      if (typeof id !== "string" || !isValid) {
+        const message = "Pass the id of a prediction, and { label } with a string or { correct } with a boolean.";
+        throw new InsituError("input_invalid", message, { id, feedback });
+      }
       if (isLabel && !labels.has(id)) return "unmatched";
       const correct = isLabel ? labels.get(id) === feedback.label : feedback.correct;
       const { result } = await monitor.feedback(id, { score: correct ? 1 : 0 });

@@ -101,7 +101,7 @@ export interface PersonalModel {
    * console.log(label ?? "unknown", value[0]?.score, distance);
    * ```
    */
-  predict(input: PredictInput, options?: PredictOptions): Promise<PersonalPrediction>;
+  predict(input: PredictInput, options?: Pick<PredictOptions, "signal" | "timeout">): Promise<PersonalPrediction>;
   /**
    * Evaluates the version in use on the held-out examples.
    *

@@ -10,6 +10,8 @@ import type { Transport } from "./transport.js";
 export interface Delivery {
   /** Sends these requests, and those in the outbox; resolves when that is done or cannot be done now. Never rejects. */
   deliver(requests: ExportRequest[]): Promise<void>;
+  /** Tries again after too many failures; the next `deliver` sends. */
+  resume(): void;
   /** Drops everything that waits. */
   clear(): Promise<void>;
   /** Stops sending; what was not sent is in the outbox. */
@@ -57,6 +59,7 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       waiting.push(...requests);
       return run();
     },
+    resume: retries.resume,
     async clear() {
       waiting.splice(0).forEach(drop("consent"));
       (await outbox.clear()).forEach(drop("consent"));

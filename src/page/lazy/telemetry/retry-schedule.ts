@@ -8,6 +8,8 @@ export interface RetrySchedule {
   failed(failure: { after?: number; atOnce?: boolean }): void;
   /** The collector responded. */
   succeeded(): void;
+  /** The page asks for a flush: sends again after too many failures, if the collector has ever responded. */
+  resume(): void;
   /** False while a retry waits for its time, after too many failures, while the browser is offline, and once closed. */
   maySend(): boolean;
   close(): void;
@@ -52,6 +54,11 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
     },
     succeeded() {
       hasReached = true;
+      failures = 0;
+    },
+    resume() {
+      if (!isPaused || !hasReached) return;
+      isPaused = false;
       failures = 0;
     },
     maySend: () => !isPaused && !isClosed && !timer.isRunning() && globalThis.navigator?.onLine !== false,

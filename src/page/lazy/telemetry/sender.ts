@@ -14,6 +14,8 @@ import type { TelemetryOptions } from "./types.js";
 export interface Sender {
   /** Sends what was recorded; resolves when it was sent or cannot be sent now. */
   send(): Promise<void>;
+  /** Tries again after too many failures; the next `send` sends. */
+  resume(): void;
   /** Sends what is in the outbox. */
   sendStored(): void;
   /** Whether `defer` can pass requests to the browser. */
@@ -70,6 +72,7 @@ export function createSender(deps: SenderDeps): Sender {
   return {
     canDefer: pageEnd.canDefer,
     send: () => deliver(collectAll()),
+    resume: delivery.resume,
     sendStored: () => void delivery.deliver([]),
     defer: () => deliverAny(deferAll()),
     leave(isKept) {

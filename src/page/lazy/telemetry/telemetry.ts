@@ -74,7 +74,10 @@ export function createTelemetry(
         sender.sendStored();
       }
     },
-    flush,
+    flush() {
+      sender.resume();
+      return flush();
+    },
     stats: accounting.stats,
     async close() {
       removeListeners();
