@@ -77,7 +77,7 @@ test("at first the order is the same with and without the user", async () => {
   expect(names).toEqual(await page.locator("#plain .name").allInnerTexts());
   expect(names.length).toBe(12);
   expect((await cards()).every((card) => card.includes("Here by its expected rating."))).toBe(true);
-  expect(await text("#likes")).toContain("Nothing yet");
+  await expect.poll(() => text("#likes")).toContain("Nothing yet");
 });
 
 test("three films of one genre are chosen, by mouse and keyboard: the genre rises, and each card says why; no task is long", async () => {
@@ -171,7 +171,7 @@ test("what was learned is exported, removed, and imported again; another file is
   await expect.poll(() => text("#likes")).toContain("Nothing yet");
   expect(await page.locator("#mine h4").allInnerTexts()).toEqual(await page.locator("#plain .name").allInnerTexts());
   await open();
-  expect(await text("#likes")).toContain("Nothing yet");
+  await expect.poll(() => text("#likes")).toContain("Nothing yet");
 
   await page
     .getByLabel("Import")
