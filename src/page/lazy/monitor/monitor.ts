@@ -67,13 +67,13 @@ export function createMonitor(model: string, storeName: string): Monitor {
 
 const isSame = (a: Truth | undefined, b: Truth) => a?.score === b.score && a.class === b.class;
 
-/** The truth that the feedback of a page says; undefined when it is not valid. */
 /** Another key would fail in the database. Throws `input_invalid`. */
 function checkId(id: unknown): void {
   if (typeof id === "string") return;
   throw new InsituError("input_invalid", `The id is ${String(id)}; pass the id of a prediction.`, { id });
 }
 
+/** The truth that the feedback of a page says; undefined when it is not valid. */
 export function readTruth(feedback: Feedback, labels: readonly string[]): Truth | { class: number } | undefined {
   if (typeof feedback !== "object" || feedback === null) return undefined;
   if ("correct" in feedback)
