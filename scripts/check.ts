@@ -62,7 +62,12 @@ const CHECKS: Check[] = [
     // Its tests look for long tasks of the main thread.
     alone: true,
   },
-  { name: "unit", about: "functions without a browser (vitest)", run: vitest("unit"), needs: ["models"] },
+  {
+    name: "unit",
+    about: "functions without a browser, and the command line (vitest)",
+    run: vitest("unit"),
+    needs: ["build", "models"],
+  },
   {
     name: "consumers",
     about: "the packed tarball in other apps (vitest)",

@@ -1,24 +1,16 @@
 // Runs the command `insitu` as a process: its output and its exit codes 0, 1 (failure) and 2 (wrong usage).
-import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { packModel } from "../../../src/cli/pack.js";
+import { insitu } from "../../support/cli.js";
 import { republish } from "../../support/graphs.js";
 import { CENTERNET, DETECTIONS, flip, useRooms } from "../../support/packages.js";
 
 const rooms = useRooms();
-const require = createRequire(import.meta.url);
-const TSX = require.resolve("tsx/cli");
 const DIGITS = fileURLToPath(new URL("../../../models/digits/package/model.json", import.meta.url));
 const ABOUT_DIGITS = ["--name", "digits", "--version", "1.0.0"];
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-
-function insitu(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [TSX, MAIN, ...args], { encoding: "utf8", timeout: 20_000 });
-}
 
 describe("the command insitu", () => {
   it("packs, verifies and inspects; exits with 1 after one bit of a file was flipped", () => {

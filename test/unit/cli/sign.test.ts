@@ -1,20 +1,12 @@
 // Runs `insitu keygen`, `sign`, `pack --sign` and `verify --key` as processes: their files, output and errors.
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packModel } from "../../../src/cli/pack.js";
+import { insitu } from "../../support/cli.js";
 import { CENTERNET, DETECTIONS, flip, useRooms } from "../../support/packages.js";
 
 const rooms = useRooms();
-const TSX = createRequire(import.meta.url).resolve("tsx/cli");
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-
-function insitu(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [TSX, MAIN, ...args], { encoding: "utf8", timeout: 20_000 });
-}
 
 const path = (name: string) => join(rooms.root, name);
 const read = (file: string) => JSON.parse(readFileSync(file, "utf8"));

@@ -66,7 +66,11 @@ describe("how a package is requested", () => {
 
   it("has credentials and headers", () => {
     const headers = { Authorization: "Bearer secret" };
-    expect(requestOf({ credentials: "include", headers })).toEqual({ query: "", credentials: "include", headers });
+    expect(requestOf({ credentials: "include", headers })).toEqual({
+      query: "",
+      credentials: "include",
+      headers: { authorization: "Bearer secret" },
+    });
   });
 
   it.each<[string, unknown]>([

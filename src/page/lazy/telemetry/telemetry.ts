@@ -32,11 +32,10 @@ export function createTelemetry(
   storeName: string,
   fetch: typeof globalThis.fetch,
 ): Telemetry {
-  const isOff = isPrivate() && options.globalPrivacyControl === "off";
-  let consent: TelemetryConsent = options.consent ?? "granted";
+  const permission = createPermission(options);
+  const { maySend } = permission;
   let isClosed = false;
   let jitter = Math.random() * MAX_JITTER;
-  const maySend = () => consent === "granted" && !isOff;
 
   const recording = createRecording(options);
   const { accounting, recorder } = recording;
@@ -57,8 +56,7 @@ export function createTelemetry(
 
   return {
     record(record) {
-      const refusal = isOff ? "privacy" : consent === "denied" && "consent";
-      recording.record(record, refusal);
+      recording.record(record, permission.refusal());
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -67,7 +65,7 @@ export function createTelemetry(
       }
     },
     setConsent(next) {
-      consent = next;
+      permission.setConsent(next);
       if (next === "denied") sender.clear();
       else if (maySend()) {
         flushSoon();
@@ -90,11 +88,27 @@ export function createTelemetry(
   };
 }
 
+/** Whether records may be kept and sent: the user's consent, and the browser's privacy setting. */
+function createPermission(options: TelemetryOptions) {
+  const isOff = isPrivate() && options.globalPrivacyControl === "off";
+  let consent: TelemetryConsent = options.consent ?? "granted";
+  return {
+    maySend: () => consent === "granted" && !isOff,
+    /** Why a record is dropped. */
+    refusal: (): Refusal => (isOff ? "privacy" : consent === "denied" && "consent"),
+    setConsent(next: TelemetryConsent) {
+      consent = next;
+    },
+  };
+}
+
+type Refusal = "privacy" | "consent" | false;
+
 interface Recording {
   accounting: Accounting;
   recorder: Recorder;
   /** Records it, and the long tasks that ran during a prediction; counts what it became. With a refusal it is counted as dropped. */
-  record(record: TelemetryRecord, refusal: "privacy" | "consent" | false): void;
+  record(record: TelemetryRecord, refusal: Refusal): void;
   close(): void;
 }
 
