@@ -135,26 +135,35 @@ export interface WatchOptions<K extends TaskKind = TaskKind> extends TaskCallOpt
   timeout?: number;
 }
 
-/** The predictions of what a source shows; walk it once, with `for await`. Begins with the walk. */
+/** The predictions of what a source shows, for one `for await` loop. Begins with the loop. */
 export interface Watch<K extends TaskKind = TaskKind> extends AsyncIterable<Prediction<K>>, AsyncDisposable {
-  /** Frames that were shown since the walk began, of those that `every` asks for. */
+  /** Frames that were shown since the loop began, of those that `every` asks for. */
   readonly seen: number;
   /** Of those, the ones that were not predicted since a newer one came first. */
   readonly dropped: number;
-  /** Ends the walk, and the prediction that runs. Twice is safe. */
+  /** Ends the loop, and the prediction that runs. Calling it twice is safe. */
   stop(): void;
 }
 
 export interface LoadOptions<K extends TaskKind = TaskKind> {
-  /** Refuses a package of another task with `model_format`, and types `value`. */
+  /**
+   * Refuses a package of another task with `model_format`, and types `value`.
+   * @defaultValue any task
+   */
   task?: K;
+  /** Called several times a second at most. An error that it throws is reported as uncaught, and the load goes on. */
   onProgress?: (progress: LoadProgress) => void;
+  /** Aborting rejects the load with code `aborted`. */
   signal?: AbortSignal;
-  /** Milliseconds until the whole load is rejected with code `timeout`. Default 600,000. */
+  /**
+   * Milliseconds until the whole load is rejected with code `timeout`.
+   * @defaultValue 600_000
+   */
   timeout?: number;
   /**
-   * Asks the host first whether there is a newer release, and loads that. Where the host cannot be reached the stored one
-   * runs. Default false: what is stored, and has not expired, is loaded without a request.
+   * Asks the host first whether there is a newer release, and loads that. Where the host cannot be reached the stored one runs. With false, what
+   * is stored and has not expired is loaded without a request.
+   * @defaultValue false
    */
   refresh?: boolean;
   /** How predictions that wait at the same time are run together. */
@@ -173,7 +182,7 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
   request?: PackageRequestOptions;
 }
 
-/** An address that a Trusted Types policy of the page vouches for, as `policy.createScriptURL` gives it. */
+/** An address that a Trusted Types policy of the page allows, as `policy.createScriptURL` returns it. */
 export interface TrustedScriptAddress {
   toString(): string;
   toJSON(): string;
@@ -186,34 +195,70 @@ export type WorkerSource = URL | string | TrustedScriptAddress | (() => Worker);
 export type PersonalConsent = "granted" | "denied";
 
 export interface ClientOptions {
-  /** What may be used. Default all three. */
+  /**
+   * The backends that may be used.
+   * @defaultValue all three: `["webgpu", "wasm", "cpu"]`
+   */
   backends?: Backend[];
-  /** Where the worker's script is. Default: the one beside the library. */
+  /**
+   * Where the worker's script is.
+   * @defaultValue the worker.js beside the library
+   */
   worker?: WorkerSource;
+  /** Where further files are. */
   assets?: {
-    /** Folder of the tfjs `.wasm` files, absolute or relative to the page. Default: beside the worker. */
+    /**
+     * Folder of the tfjs `.wasm` files, absolute or relative to the page.
+     * @defaultValue the folder `wasm` beside the worker
+     */
     wasm?: string;
   };
+  /** How packages are kept in this browser. */
   storage?: {
-    /** Name of the IndexedDB database. Default `insitu`. */
-    name?: string;
-    /** Bytes. Default 500 MB. */
-    maxBytes?: number;
-  };
-  /** Keys that packages must be signed with. Default: packages need no signature. */
-  trust?: TrustOptions;
-  memory?: {
     /**
-     * Bytes of WebAssembly memory from which on a worker is replaced as soon as it is idle, if it uses less than half of them: such
-     * memory never shrinks. Its models are loaded again with the next call. Default 1 GB, on iOS 256 MB.
+     * Name of the IndexedDB database.
+     * @defaultValue "insitu"
+     */
+    name?: string;
+    /**
+     * Maximum number of bytes of all packages together.
+     * @defaultValue 500e6
      */
     maxBytes?: number;
   };
-  /** Most workers that predict at the same time; each holds its own copy of the models that it runs. Default 1. */
+  /**
+   * Keys that packages must be signed with.
+   * @defaultValue none: packages need no signature
+   */
+  trust?: TrustOptions;
+  /** Limits of the workers' memory. */
+  memory?: {
+    /**
+     * Bytes of WebAssembly memory from which on a worker is replaced as soon as it is idle, if it uses less than half of them: such
+     * memory never shrinks. Its models are loaded again with the next call.
+     * @defaultValue 1e9, on iOS 256e6
+     */
+    maxBytes?: number;
+  };
+  /**
+   * Maximum number of workers that predict at the same time, 1 to 32; each holds its own copy of the models that it runs.
+   * @defaultValue 1
+   */
   pool?: number;
+  /**
+   * Where figures are reported, and which.
+   * @defaultValue nothing is reported
+   */
   telemetry?: TelemetryOptions;
-  /** `denied`: nothing is learned until `client.personal.setConsent("granted")`. Default `granted`: what is learned stays in this browser. */
+  /**
+   * With consent `denied` nothing is learned until `client.personal.setConsent("granted")`. What is learned stays in this browser.
+   * @defaultValue `{ consent: "granted" }`
+   */
   personalization?: { consent?: PersonalConsent };
-  /** False keeps nothing of what was predicted; `feedback` is refused then. Default true: class, confidence and time stay for 7 days. */
+  /**
+   * With true, class, confidence and time of predictions are kept in this browser for 7 days. With false nothing is kept, and `feedback` is
+   * refused.
+   * @defaultValue true
+   */
   monitor?: boolean;
 }

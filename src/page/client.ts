@@ -88,7 +88,8 @@ const STORE_MS = 60_000;
  * const model = await client.load("/models/digits/");
  * ```
  */
-export function createClient(options: ClientOptions = {}): Client {
+export function createClient(given?: ClientOptions): Client {
+  const options = given ?? {};
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const storeName = config.storage.name;
   const telemetry = createTelemetryHandle(options.telemetry ?? {}, storeName);

@@ -1,20 +1,18 @@
-// Calls back when a video or canvas shows a new picture, at most as often as is wanted, and when there will be no more.
+// Calls back when a video or canvas shows a new image, at most as often as is wanted, and when there will be no more.
 import { InsituError } from "../shared/errors.js";
+import { invalidOption } from "../shared/invalid-option.js";
 import type { WatchOptions, WatchSource } from "./api-types.js";
 import { isInstanceOf } from "./input/capture-image.js";
 
 export interface FrameSource {
-  picture: WatchSource;
+  source: WatchSource;
   /** Calls back until what it returns is called; `onEnd` is called once at most, with why when the source failed. */
   open(onFrame: () => void, onEnd: (error?: InsituError) => void): () => void;
 }
 
 /** Throws `input_invalid`. A page that is hidden shows no frames: browsers pause both kinds of callback there. */
 export function openFrames(source: WatchSource, every: NonNullable<WatchOptions["every"]>): FrameSource {
-  if (every !== "frame" && !(every > 0)) {
-    const message = `every is ${every}; pass "frame", or milliseconds over 0.`;
-    throw new InsituError("input_invalid", message, { every });
-  }
+  if (every !== "frame" && !(every > 0)) throw invalidOption("every", every, '"frame", or milliseconds over 0');
   const open = isInstanceOf(source, "HTMLVideoElement")
     ? (onFrame: () => void, onEnd: (error?: InsituError) => void) =>
         openVideo(source as HTMLVideoElement, onFrame, onEnd)
@@ -24,7 +22,7 @@ export function openFrames(source: WatchSource, every: NonNullable<WatchOptions[
     throw new InsituError("input_invalid", message);
   }
   return {
-    picture: source,
+    source,
     open: (onFrame, onEnd) => open(every === "frame" ? onFrame : paced(onFrame, every), onEnd),
   };
 }

@@ -40,10 +40,10 @@ export function createLoader(deps: LoaderDeps) {
     telemetry.record({ kind: "storage", bytes });
   };
 
-  return async <K extends TaskKind>(url: string | URL, given: LoadOptions<K> = {}): Promise<Model<K>> => {
+  return async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
+    const { signal: caller, timeout = LOAD_MS, onProgress, ...rest } = given ?? {};
     const folder = packageUrl(url);
-    const options = checkLoadOptions(given, url);
-    const { timeout = LOAD_MS, onProgress } = given;
+    const options = checkLoadOptions(rest, url);
     const started = performance.now();
     telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
@@ -54,7 +54,7 @@ export function createLoader(deps: LoaderDeps) {
       // Without a request to the host: the version that ran is in the store.
       withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
     try {
-      return await withTimeout({ signal: given.signal, timeout, what: `Loading ${folder}` }, (signal) =>
+      return await withTimeout({ signal: caller, timeout, what: `Loading ${folder}` }, (signal) =>
         first.during(async () => {
           const worker = await first.worker();
           const loaded = await loadInto(worker, signal, options.refresh, onProgress);

@@ -12,7 +12,7 @@ import { withTimeout } from "./lib/with-timeout.js";
 import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { createPersonalHandle } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
-import { createPredict } from "./predict.js";
+import { createPredict, disposedError } from "./predict.js";
 import { predictAll } from "./predict-all.js";
 import type { TelemetryHandle } from "./telemetry.js";
 import { watch } from "./watch.js";
@@ -37,24 +37,40 @@ export interface Model<K extends TaskKind = TaskKind> {
   /** Resolves once the fastest backend was found, which is looked for while nothing is predicted. Never rejects. */
   readonly tuned: Promise<void>;
   /**
-   * Runs the model on one item. Rejects with `input_invalid` when the input does not fit the manifest, `output_invalid` when
-   * the model computed NaN or infinity, `overloaded` when too many wait, `timeout` or `aborted` as the options say,
-   * `worker_crashed` when the worker died twice.
+   * Runs the model on one item.
+   * @throws `input_invalid` when the input or an option does not fit, `output_invalid` when the model computed NaN or infinity,
+   * `overloaded` when too many predictions wait, `timeout` or `aborted` as the options say, `disposed` after `dispose`,
+   * `out_of_memory`, `device_lost` or `backend_unavailable` when no backend can run it, `worker_crashed` when the worker died twice.
+   * @example
+   * ```ts
+   * const { value, timings } = await model.predict(document.querySelector("img")!);
+   * console.log(value, timings.totalMs);
+   * ```
    */
   predict(input: PredictInput, options?: PredictOptions<K>): Promise<Prediction<K>>;
   /**
-   * Runs the model on each of many items, in their order, behind the predictions that are asked for one by one. The inputs are
-   * taken as the results are. Rejects as `predict` does, with the item's place in `data.index`, and ends there; leaving the loop
-   * ends what runs.
+   * Runs the model on each of many items, in their order, with a lower priority than `predict`. Inputs are read as results are
+   * taken. Leaving the loop ends what runs.
+   * @throws As `predict`, with the item's place in `data.index`, and ends there; `input_invalid` for what cannot be iterated, `network`
+   * when this part of the library cannot be fetched.
+   * @example
+   * ```ts
+   * for await (const { value } of model.predictAll(document.images)) console.log(value);
+   * ```
    */
   predictAll(
     inputs: Iterable<PredictInput> | AsyncIterable<PredictInput>,
     options?: PredictAllOptions<K>,
   ): AsyncGenerator<Prediction<K>, void, undefined>;
   /**
-   * Runs the model on what a video or canvas shows, over and over, one prediction at a time: frames that come while one runs are
-   * dropped but for the newest. Ends when the video does; rejects as `predict` does, and ends there. A video that is paused or has
-   * no picture yet is waited for, and so is a page that is hidden. Throws `input_invalid` for another source.
+   * Runs the model on what a video or canvas shows, again and again, one prediction at a time: of the frames that come while one runs
+   * only the newest is kept. Ends when the video does. A video that is paused or has no image yet is waited for, and so is a page that is
+   * hidden.
+   * @throws `input_invalid` for another source or interval; in the loop as `predict`, and ends there.
+   * @example
+   * ```ts
+   * for await (const { value } of model.watch(video, { every: 200 })) console.log(value);
+   * ```
    */
   watch(source: WatchSource, options?: WatchOptions<K>): Watch<K>;
   /**
@@ -72,11 +88,26 @@ export interface Model<K extends TaskKind = TaskKind> {
   /**
    * Opens what was learned from this user under this name, on top of this model; it is kept in this browser, and nothing of it leaves the page. Of a
    * model whose task is `ranking` a ranker that learns from clicks; of others, which must name an `embedding` in their manifest, classes that the
-   * user teaches. Rejects with `input_invalid` for a name that is none.
+   * user teaches.
+   * @param name - 1 to 100 characters.
+   * @throws `input_invalid` for another name, `insecure_context` on a page without HTTPS, `disposed` after `dispose`, `network` when this part
+   * of the library cannot be fetched.
+   * @example
+   * ```ts
+   * const mine = await model.personalize("my-things");
+   * await mine.addExample(canvas, "mug");
+   * ```
    */
   personalize(name: string, options?: PersonalOptionsOf<K>): Promise<PersonalOf<K>>;
+  /** Figures of what the model predicted here, and how often it was right. */
   readonly monitor: ModelMonitor;
-  /** Frees the model; later predictions reject with `disposed`. Twice is safe. */
+  /**
+   * Frees the model; later predictions reject with `disposed`. Calling it twice is safe.
+   * @example
+   * ```ts
+   * await model.dispose();
+   * ```
+   */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -141,7 +172,10 @@ export function createModel<K extends TaskKind>(deps: ModelDeps): Model<K> {
       ),
     watch: (source, options) => watch(predict, source, options),
     feedback: monitor.feedback,
-    personalize: personal.personalize as Model<K>["personalize"],
+    personalize: (async (name, options) => {
+      if (disposed) throw disposedError(info.name);
+      return personal.personalize(name, options);
+    }) as Model<K>["personalize"],
     monitor: monitor.monitor,
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -1,5 +1,6 @@
 // Checks the options that a page passed, and turns them into the worker's configuration.
-import { InsituError, isInsituError } from "../shared/errors.js";
+import { InsituError } from "../shared/errors.js";
+import { invalidOption } from "../shared/invalid-option.js";
 import { isIos } from "../shared/is-ios.js";
 import { parseUrl } from "../shared/parse-url.js";
 import type { HostConfig } from "../shared/protocol.js";
@@ -36,21 +37,17 @@ const MAX_WORKERS = 32;
 /** Throws `input_invalid` that names the option. */
 export function checkOptions(options: ClientOptions): ClientConfig {
   const backends = options.backends ?? ALL_BACKENDS;
-  const unknown = backends.filter((backend) => !ALL_BACKENDS.includes(backend));
-  if (backends.length === 0 || unknown.length > 0) {
-    const message = `backends is [${backends}]; allow at least one of ${ALL_BACKENDS.join(", ")}.`;
-    throw new InsituError("input_invalid", message, { backends });
-  }
+  const isKnown = (backend: Backend) => ALL_BACKENDS.includes(backend);
+  if (!Array.isArray(backends) || backends.length === 0 || !backends.every(isKnown))
+    throw invalidOption("backends", backends, `an array of ${ALL_BACKENDS.join(", ")}`);
   const { name = "insitu", maxBytes = STORE_BYTES } = options.storage ?? {};
-  if (!(maxBytes >= 0))
-    throw new InsituError("input_invalid", `storage.maxBytes is ${maxBytes}; pass bytes, 0 or more.`, { maxBytes });
+  if (!(maxBytes >= 0)) throw invalidOption("storage.maxBytes", maxBytes, "bytes, 0 or more");
   const wasm = options.assets?.wasm;
   const { pool = 1 } = options;
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_WORKERS)
-    throw new InsituError("input_invalid", `pool is ${pool}; pass an integer from 1 to ${MAX_WORKERS}.`, { pool });
+    throw invalidOption("pool", pool, `an integer from 1 to ${MAX_WORKERS}`);
   const maxHeldBytes = options.memory?.maxBytes ?? (isIos() ? IOS_BYTES : HELD_BYTES);
-  if (!(maxHeldBytes > 0))
-    throw new InsituError("input_invalid", `memory.maxBytes is ${maxHeldBytes}; pass bytes, over 0.`, { maxHeldBytes });
+  if (!(maxHeldBytes > 0)) throw invalidOption("memory.maxBytes", maxHeldBytes, "bytes, over 0");
   return {
     maxHeldBytes,
     pool,
@@ -74,42 +71,46 @@ export interface LoadConfig {
 
 /** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
 export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
-  const { task, refresh, batching: given = {}, request } = options;
+  const { task, refresh, batching: given, request } = options;
   const batching = { ...BATCHING, ...given };
   for (const [name, value] of Object.entries(batching)) {
     const min = name === "batchTimeout" ? 0 : 1;
     const fits = typeof value === "number" && value >= min && (min === 0 || Number.isInteger(value));
-    if (!fits || value === Number.POSITIVE_INFINITY)
-      throw new InsituError("input_invalid", `batching.${name} is ${value}; pass ${min} or more.`, { [name]: value });
+    if (!fits || value === Number.POSITIVE_INFINITY) throw invalidOption(`batching.${name}`, value, `${min} or more`);
   }
-  return { task, refresh, batching, request: requestOf(request, locate(String(url), PACKAGE).search) };
+  return { task, refresh, batching, request: requestOf(request, locate(textOf(url), PACKAGE).search) };
 }
 
 // Sent by the library itself, for a part of a file.
 const OWN_HEADERS = ["range", "if-range"];
 
-function requestOf({ credentials, headers }: PackageRequestOptions = {}, query: string): PackageRequest | undefined {
+function requestOf(options: PackageRequestOptions | undefined, query: string): PackageRequest | undefined {
+  const { credentials, headers } = options ?? {};
   if (!credentials && !headers && !query) return undefined;
-  // The values may be secret, so that no message holds them.
-  const refuse = (field: string, problem: string) =>
-    new InsituError("input_invalid", `request.${field} ${problem}.`, { field: `request.${field}` });
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials))
-    throw refuse("credentials", `is ${credentials}; pass "omit", "same-origin" or "include"`);
+    throw invalidOption("request.credentials", credentials, '"omit", "same-origin" or "include"');
+  const sent = parseHeaders(headers);
+  if (sent && !OWN_HEADERS.some((name) => sent.has(name)))
+    return { query, credentials, headers: headers && Object.fromEntries(sent) };
+  // The values may be secret, so that no message holds them.
+  const message = `request.headers must have valid names and values, and neither ${OWN_HEADERS.join(" nor ")}.`;
+  throw new InsituError("input_invalid", message, { option: "request.headers" });
+}
+
+function parseHeaders(headers: HeadersInit | undefined): Headers | undefined {
   try {
-    const own = OWN_HEADERS.find((name) => new Headers(headers).has(name));
-    if (own) throw refuse("headers", `must not hold ${own}, which the library sends itself`);
-  } catch (error) {
-    throw isInsituError(error) ? error : refuse("headers", "must be an object of valid header names and values");
+    return new Headers(headers);
+  } catch {
+    return undefined;
   }
-  return { query, credentials, headers: headers && Object.fromEntries(new Headers(headers)) };
 }
 
 /** A mistake here would make a page refuse every package, or accept any: it is reported when the client is created. */
 function checkTrust({ keys, threshold = 1 }: TrustOptions): TrustOptions {
   const refuse = (problem: string): never => {
-    throw new InsituError("input_invalid", `trust cannot be used: ${problem}.`, { field: "trust" });
+    throw new InsituError("input_invalid", `trust cannot be used: ${problem}.`, { option: "trust" });
   };
-  if (!Array.isArray(keys) || keys.length === 0) return refuse("keys is empty; pass at least one, or leave trust out");
+  if (!Array.isArray(keys) || keys.length === 0) return refuse("keys is empty; pass at least one");
   const checked = keys.map(({ id, publicKey }: TrustedKey): TrustedKey => {
     if (typeof id !== "string" || id === "") return refuse("a key has no id");
     return { id, publicKey: rawKey(publicKey) ?? refuse(`the publicKey of ${id} is not base64 of 32 bytes`) };
@@ -118,7 +119,7 @@ function checkTrust({ keys, threshold = 1 }: TrustOptions): TrustOptions {
   // Otherwise one key under two ids would count as two signatures.
   if (new Set(checked.map(({ publicKey }) => publicKey)).size < keys.length) refuse("two ids name the same key");
   if (!Number.isInteger(threshold) || threshold < 1 || threshold > keys.length)
-    refuse(`threshold is ${threshold}; pass an integer from 1 to ${keys.length}, the number of keys`);
+    throw invalidOption("trust.threshold", threshold, `an integer from 1 to ${keys.length}`);
   return { keys: checked, threshold };
 }
 
@@ -132,15 +133,17 @@ function rawKey(publicKey: unknown): string | undefined {
   }
 }
 
-const PACKAGE = "The package's URL";
+const PACKAGE = "url";
+/** An empty string for what is no address: `null` would be a folder of that name. */
+const textOf = (url: unknown): string => (typeof url === "string" || url instanceof URL ? String(url) : "");
 
 /** The package's folder without query string, which is its key in the store. Also takes the URL of its insitu.json. */
 export function packageUrl(url: string | URL): string {
-  return folderUrl(String(url), PACKAGE);
+  return folderUrl(textOf(url), PACKAGE);
 }
 
-function folderUrl(url: string, what: string): string {
-  const parsed = locate(url, what);
+function folderUrl(url: string, option: string): string {
+  const parsed = locate(url, option);
   parsed.search = "";
   parsed.hash = "";
   parsed.pathname = parsed.pathname.replace(/\/insitu\.json$/, "/").replace(/[^/]$/, "$&/");
@@ -148,10 +151,12 @@ function folderUrl(url: string, what: string): string {
 }
 
 /** Throws `input_invalid`. Extensions and apps (Tauri, Capacitor) have schemes of their own, which their pages may use. */
-function locate(url: string, what: string): URL {
+function locate(url: string, option: string): URL {
   const { document, location } = globalThis;
-  const parsed = parseUrl(url, document?.baseURI ?? location?.href);
-  if (parsed && ["http:", "https:", location?.protocol].includes(parsed.protocol)) return parsed;
-  const message = `${what} is "${url}"; pass an address by http, https or the page's own scheme, absolute or relative to the page.`;
-  throw new InsituError("input_invalid", message, { url });
+  const parsed = url ? parseUrl(url, document?.baseURI ?? location?.href) : undefined;
+  const hasScheme = parsed && ["http:", "https:", location?.protocol].includes(parsed.protocol);
+  // `fetch` refuses a user and a password, which no message may hold either.
+  if (hasScheme && !parsed.username && !parsed.password) return parsed;
+  const expected = "an address by http, https or the page's own scheme, without password";
+  throw invalidOption(option, url.replace(/\/\/[^/]*@/, "//"), expected);
 }

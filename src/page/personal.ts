@@ -1,5 +1,5 @@
 // Opens personal models and rankers: fetches their code when they are first used, and sends their calls to the worker.
-import { InsituError } from "../shared/errors.js";
+import { invalidOption } from "../shared/invalid-option.js";
 import type { PersonalMethod, PersonalRequest, PersonalResult } from "../shared/protocol.js";
 import { requireSecureContext } from "../shared/secure-context.js";
 import type { ModelInfo } from "../shared/types/model.js";
@@ -32,14 +32,12 @@ export function createPersonalHandle(deps: PersonalHandleDeps) {
   const { info, learning } = deps;
   const opened: (PersonalModel | PersonalRanker)[] = [];
   return {
-    async personalize(name: string, options: PersonalizeOptions | RankingOptions = {}) {
+    async personalize(name: string, options?: PersonalizeOptions | RankingOptions) {
       requireSecureContext("A personal model");
       // The name becomes part of messages, rows and the name of a lock.
-      if (typeof name !== "string" || name === "" || name.length > 100) {
-        const message = "The name of a personal model must be a string of 1 to 100 characters.";
-        throw new InsituError("input_invalid", message, { name });
-      }
-      const model = await (info.task === "ranking" ? openRanker : openModel)(deps, name, options);
+      if (typeof name !== "string" || name === "" || name.length > 100)
+        throw invalidOption("name", name, "a string of 1 to 100 characters");
+      const model = await (info.task === "ranking" ? openRanker : openModel)(deps, name, options ?? {});
       opened.push(model);
       learning.opened(model);
       return model;

@@ -29,7 +29,10 @@ export function predictAll<K extends TaskKind>(
   const all = {
     next: async () => (isOver && !results ? ({ done: true, value: undefined } as const) : (await open()).next()),
     return: (value) => end((all) => all.return(value)),
-    throw: (error) => end((all) => all.throw(error)),
+    throw: async (error) => {
+      await end((all) => all.throw(error));
+      throw error;
+    },
     [Symbol.asyncIterator]: () => all,
     [Symbol.asyncDispose]: async () => void (await all.return()),
   } as Results<K>;

@@ -44,19 +44,19 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
   let disposed = false;
 
   const admit = () => {
-    if (disposed) throw new InsituError("disposed", `${info.name} was disposed; load it again before predicting.`);
+    if (disposed) throw disposedError(info.name);
     if (open < max) return;
     const message = `${info.name} has ${open} predictions waiting, the maximum. Wait for some of them, or raise batching.maxEnqueuedBatches.`;
     throw new InsituError("overloaded", message, { waiting: open, max });
   };
 
-  const predict: Predict<K> = async (input, options = {}, mode = "online") => {
+  const predict: Predict<K> = async (input, options, mode = "online") => {
     const started = performance.now();
     try {
       admit();
       const depth = ++open;
       try {
-        const result = await callWorker(deps, input, options);
+        const result = await callWorker(deps, input, options ?? {});
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
@@ -84,6 +84,9 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     },
   };
 }
+
+export const disposedError = (model: string): InsituError =>
+  new InsituError("disposed", `${model} was disposed; load it again.`);
 
 function report(
   { monitor, telemetry }: PredictDeps,

@@ -11,11 +11,8 @@ import { createNotifier } from "./lib/notifier.js";
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
 
 /** Starts with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
-export function watch<K extends TaskKind>(
-  predict: Predict<K>,
-  source: WatchSource,
-  options: WatchOptions = {},
-): Watch<K> {
+export function watch<K extends TaskKind>(predict: Predict<K>, source: WatchSource, given?: WatchOptions): Watch<K> {
+  const options = given ?? {};
   const counts = { seen: 0, dropped: 0 };
   const stop = new AbortController();
   const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);
@@ -52,7 +49,7 @@ async function* run<K extends TaskKind>(
   const { signal, every: _, ...each } = options;
   const notifier = createNotifier();
   const latest = createLatest(
-    () => predict(frames.picture, { ...each, signal: stop.signal }),
+    () => predict(frames.source, { ...each, signal: stop.signal }),
     counts,
     stop.signal,
     notifier.notify,

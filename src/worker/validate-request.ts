@@ -2,7 +2,7 @@
 import type { Endpoint } from "comlink";
 import { InsituError } from "../shared/errors.js";
 import { parseUrl } from "../shared/parse-url.js";
-import type { Host, PersonalArguments, PersonalMethod } from "../shared/protocol.js";
+import type { Host, PersonalArguments, PersonalMethod, PersonalRequest } from "../shared/protocol.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -26,13 +26,13 @@ const isInput: Check = (value) => {
 };
 
 const isWireImage: Check = (value) =>
-  isRecord(value) && isPicture(value.image) && isMaybe(isText)(value.base) && isMaybe(isSize)(value.size);
+  isRecord(value) && isImageSource(value.image) && isMaybe(isText)(value.base) && isMaybe(isSize)(value.size);
 
 const isSize: Check = (value) =>
   isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
 
 /** A URL, or an object of one of these types; by name, since a browser may lack a type. */
-const isPicture: Check = (value) =>
+const isImageSource: Check = (value) =>
   typeof value === "string" ||
   ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
@@ -45,6 +45,9 @@ const isMaybe =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
+
+/** A check of a value, or of each field of a record. */
+type Checks = Check | { [field: string]: Checks };
 
 /** A check for each argument of each method: the compiler demands an entry for a method that is added to the protocol. */
 const PERSONAL_ARGUMENTS: { [M in PersonalMethod]: Record<keyof PersonalArguments<M>, Check> } = {
@@ -63,36 +66,35 @@ const PERSONAL_ARGUMENTS: { [M in PersonalMethod]: Record<keyof PersonalArgument
   forget: {},
 };
 
-const isPersonalRequest: Check = (value) => {
-  if (!isRecord(value) || !isRecord(value.args)) return false;
-  const { method, args } = value;
-  if (typeof method !== "string" || !Object.hasOwn(PERSONAL_ARGUMENTS, method)) return false;
-  const checks: Record<string, Check> = PERSONAL_ARGUMENTS[method as PersonalMethod];
-  return Object.entries(checks).every(([key, check]) => check(args[key]));
-};
-
-const isPredictOptions: Check = (value) =>
-  isRecord(value) && isPriority(value.priority) && (value.task === undefined || isRecord(value.task));
-
-/** The checks of each method's arguments, in their order. The page's number for the call comes first, a model's handle second. */
-const ARGUMENTS: Record<keyof Host, Check[]> = {
-  connect: [isRecord, isFunction],
-  abort: [isNumber],
-  capabilities: [isNumber],
-  load: [isNumber, isUrl, isRecord],
-  ping: [isNumber],
-  listPersonal: [isNumber],
-  forgetPersonal: [isNumber],
-  listPackages: [isNumber],
-  storeUsage: [isNumber],
-  deletePackage: [isNumber, isUrl],
-  clearStore: [isNumber],
-  pinPackage: [isNumber, isUrl, isFlag],
-  predict: [isNumber, isNumber, isInput, isPredictOptions],
-  personal: [isNumber, isNumber, isName, isPersonalRequest],
-  tuned: [isNumber, isNumber],
-  stored: [isNumber, isNumber],
-  unload: [isNumber, isNumber],
+/** The checks of each method's arguments by name, in their order. The page's number for the call comes first, a model's handle second. */
+const ARGUMENTS: Record<keyof Host, Record<string, Checks>> = {
+  connect: { config: isRecord, onEvent: isFunction },
+  abort: { call: isNumber },
+  capabilities: { call: isNumber },
+  load: { call: isNumber, url: isUrl, options: isRecord },
+  ping: { call: isNumber },
+  listPersonal: { call: isNumber },
+  forgetPersonal: { call: isNumber },
+  listPackages: { call: isNumber },
+  storeUsage: { call: isNumber },
+  deletePackage: { call: isNumber, url: isUrl },
+  clearStore: { call: isNumber },
+  pinPackage: { call: isNumber, url: isUrl, pinned: isFlag },
+  predict: {
+    call: isNumber,
+    model: isNumber,
+    input: isInput,
+    options: { priority: isPriority, task: isMaybe(isRecord) },
+  },
+  personal: {
+    call: isNumber,
+    model: isNumber,
+    name: isName,
+    request: { method: (value) => isText(value) && Object.hasOwn(PERSONAL_ARGUMENTS, value as string), args: isRecord },
+  },
+  tuned: { call: isNumber, model: isNumber },
+  stored: { call: isNumber, model: isNumber },
+  unload: { call: isNumber, model: isNumber },
 };
 
 /** The same host, which answers `input_invalid` to arguments of another kind and to a second `connect`. */
@@ -101,9 +103,11 @@ export function validateHostCalls(host: Host): Host {
   const methods = Object.entries(ARGUMENTS).map(([name, checks]) => {
     const method = host[name as keyof Host] as (...given: unknown[]) => unknown;
     const guarded = (...given: unknown[]) => {
-      const wrong = checks.findIndex((check, place) => !check(given[place]));
-      if (wrong >= 0) throw refused(name, `argument ${wrong + 1} is of another kind`);
-      if (name === "connect" && connected) throw refused(name, "it is connected");
+      for (const [place, [argument, check]] of Object.entries(checks).entries())
+        assertValid(name, argument, given[place], check);
+      if (name === "personal") assertPersonal(given[3] as PersonalRequest);
+      if (name === "connect" && connected)
+        throw new InsituError("input_invalid", "The worker is connected to a page already.", { method: name });
       connected ||= name === "connect";
       return method.apply(host, given);
     };
@@ -112,12 +116,25 @@ export function validateHostCalls(host: Host): Host {
   return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(methods)));
 }
 
-function refused(method: string, why: string): InsituError {
-  return new InsituError("input_invalid", `The worker was asked to ${method}, but ${why}.`, { method });
+function assertPersonal({ method, args }: PersonalRequest): void {
+  assertValid(method, "arguments", args, PERSONAL_ARGUMENTS[method]);
+}
+
+/** Throws `input_invalid` that names the argument, or the field of it, that does not fit. */
+function assertValid(method: string, name: string, value: unknown, check: Checks): void {
+  if (typeof check === "function") {
+    if (check(value)) return;
+  } else if (isRecord(value)) {
+    for (const [field, inner] of Object.entries(check)) assertValid(method, field, value[field], inner);
+    return;
+  }
+  const shown = ["object", "function", "symbol"].includes(typeof value) && value !== null ? "" : ` (${String(value)})`;
+  const message = `${method}: ${name} is not valid${shown}.`;
+  throw new InsituError("input_invalid", message, { method, option: name });
 }
 
 /**
- * comlink walks any path of properties that a message names, up to `constructor`, sets properties on request, and an argument list that
+ * comlink follows any path of properties that a message names, up to `constructor`, sets properties on request, and an argument list that
  * is none is an uncaught error, which ends the worker.
  */
 export function validateMessages(endpoint: Endpoint): Endpoint {

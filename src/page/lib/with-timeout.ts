@@ -1,6 +1,7 @@
 // Ends a call by the caller's abort signal or a deadline.
 import { onAbort } from "../../shared/abort.js";
 import { InsituError } from "../../shared/errors.js";
+import { invalidOption } from "../../shared/invalid-option.js";
 import { nextTask } from "../../shared/next-task.js";
 
 export interface CallLimits {
@@ -24,28 +25,27 @@ export function withTimeout<T>(
   { signal, timeout, what }: CallLimits,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (!(timeout > 0)) {
-    const message = `timeout is ${timeout}; pass milliseconds over 0, or leave it out.`;
-    return Promise.reject(new InsituError("input_invalid", message, { timeout }));
-  }
+  if (!(timeout > 0)) return Promise.reject(invalidOption("timeout", timeout, "milliseconds over 0"));
   return new Promise<T>((resolve, reject) => {
     const inner = new AbortController();
+    let clock: { stop(): void } | undefined;
+    let unlink: (() => void) | undefined;
+    const end = () => {
+      clock?.stop();
+      unlink?.();
+    };
     const stop = (error: InsituError) => {
       end();
       reject(error);
       inner.abort(error);
     };
-    const clock = countDown(timeout, () => {
+    unlink = onAbort(signal, (cause) => stop(new InsituError("aborted", `${what} was aborted.`, {}, { cause })));
+    if (inner.signal.aborted) return;
+    clock = countDown(timeout, () => {
       const message = `${what} took longer than ${timeout} ms. Try again, or pass a longer timeout.`;
       stop(new InsituError("timeout", message, { timeout }));
     });
-    const end = () => {
-      clock.stop();
-      unlink?.();
-    };
-    let unlink: (() => void) | undefined;
-    unlink = onAbort(signal, (cause) => stop(new InsituError("aborted", `${what} was aborted.`, {}, { cause })));
-    if (!inner.signal.aborted) run(inner.signal).then(resolve, reject).finally(end);
+    run(inner.signal).then(resolve, reject).finally(end);
   });
 }
 

@@ -1,7 +1,7 @@
 // The connection to one worker: handshake, calls by number, and the worker's death as a rejection of every open call.
 import { proxy, type Remote, transfer, wrap } from "comlink";
 import { onAbort } from "../../shared/abort.js";
-import { asInsituError, InsituError } from "../../shared/errors.js";
+import { asInsituError, type ErrorCode, InsituError } from "../../shared/errors.js";
 import {
   type Host,
   type HostArgs,
@@ -15,6 +15,7 @@ import {
   registerErrorTransfer,
 } from "../../shared/protocol.js";
 import type { WorkerSource } from "../api-types.js";
+import { callListener } from "../lib/call-listener.js";
 import { type CreatedWorker, createWorker } from "./create-worker.js";
 
 export interface WorkerCallOptions<P = unknown> {
@@ -84,8 +85,7 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
       if (death) return reject(death);
       open.add(reject);
       run()
-        // comlink's own errors, such as for an answer that cannot be cloned, have no code.
-        .then(resolve, (error: unknown) => reject(asInsituError(error, "unknown", "The call to the worker failed")))
+        .then(resolve, (error: unknown) => reject(asInsituError(error, codeOf(error), "The call to the worker failed")))
         .finally(() => open.delete(reject));
     });
 
@@ -125,7 +125,7 @@ function createCalls(
     }) as Promise<never>;
   };
   const onEvent = (event: HostEvent) => {
-    if (event.kind === "progress") listeners.get(event.call)?.(event.progress as never);
+    if (event.kind === "progress") callListener(listeners.get(event.call), event.progress as never);
     else onOther(event);
   };
   return { call, onEvent };
@@ -157,6 +157,10 @@ function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => 
     });
   });
 }
+
+/** Of an error without a code: the browser's for what it cannot copy into a worker, such as a function among options, or comlink's. */
+const codeOf = (error: unknown): ErrorCode =>
+  (error as DOMException).name === "DataCloneError" ? "input_invalid" : "unknown";
 
 function tooLate(): InsituError {
   const message = `The worker did not answer within ${READY_MS / 1000} s. Is its script insitu's worker.js?`;

@@ -1,5 +1,7 @@
 // Creates the worker, also from another origin and under Trusted Types, and reports why its script did not start.
 import { InsituError } from "../../shared/errors.js";
+import { invalidOption } from "../../shared/invalid-option.js";
+import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
 import { createTrusted, needsTrust, trustError } from "./trusted-worker.js";
 
@@ -51,7 +53,7 @@ export function createWorker(source: WorkerSource | undefined): CreatedWorker {
 
 function start(source: WorkerSource | undefined): Started {
   try {
-    if (typeof source === "function") return { worker: source() };
+    if (typeof source === "function") return { worker: checked(source()) };
     if (source === undefined) return needsTrust() ? trusted() : { worker: bundled() };
     const address = typeof source === "string" || source instanceof URL ? absolute(source) : undefined;
     if (address && isElsewhere(address)) return viaBlob(address);
@@ -91,7 +93,18 @@ function blobAddress(imported: string): string {
   return URL.createObjectURL(new Blob([`import ${JSON.stringify(imported)};`], { type: "text/javascript" }));
 }
 
-const absolute = (address: string | URL): string => new URL(address, globalThis.document?.baseURI).href;
+/** A function may have returned anything, such as a promise of a worker. */
+function checked(worker: Worker): Worker {
+  if (typeof worker?.terminate === "function") return worker;
+  throw invalidOption("worker", worker, "a function that returns a Worker");
+}
+
+/** Throws `input_invalid`. */
+function absolute(address: string | URL): string {
+  const url = parseUrl(String(address), globalThis.document?.baseURI);
+  if (url) return url.href;
+  throw invalidOption("worker", address, "the address of worker.js");
+}
 
 /** True for an http address of another origin than the page's. */
 function isElsewhere(address: string): boolean {
@@ -137,9 +150,7 @@ function blockedScript(uri: string, imported: string | undefined): InsituError {
   // The imports of a module worker are checked by worker-src too.
   const also = imported ? ` ${new URL(imported).origin}` : "";
   const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}${also}`;
-  const remedy = imported
-    ? `Since insitu is on another origin, add ${directive} to it, or ${OWN_COPY}.`
-    : `Add ${directive} to it.`;
-  const message = `The page's Content-Security-Policy blocks the worker ${uri}. ${remedy}`;
+  const copy = imported ? `, or ${OWN_COPY}` : "";
+  const message = `The page's Content-Security-Policy blocks the worker ${uri}. Add ${directive} to it${copy}.`;
   return new InsituError("csp_blocked", message, { directive, url: imported ?? uri });
 }

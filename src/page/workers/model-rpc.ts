@@ -47,7 +47,7 @@ export function createModelRpc(deps: ReplicasDeps): ModelRpc {
       };
       try {
         return await withTimeout(limits, (signal) => {
-          // Before anything is awaited: the caller may draw the next picture meanwhile.
+          // Before anything is awaited: the caller may draw the next image meanwhile.
           const prepared = prepare();
           // It is awaited when the worker is there, which may be late.
           prepared.catch(() => undefined);

@@ -41,7 +41,7 @@ export interface SelfTest {
 
 /** Each costs a prediction at every load. */
 export const MAX_SELF_TESTS = 8;
-/** A float32 picture of 1024 x 1024 as base64; both files are parsed as one text. */
+/** A float32 image of 1024 x 1024 as base64; both files are parsed as one text. */
 export const MAX_SELF_TEST_BYTES = 16 * 1024 * 1024;
 /** Of all inputs together: 64 MiB, however small the file that asks for them. */
 const MAX_SELF_TEST_NUMBERS = 2 ** 24;

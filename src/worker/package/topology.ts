@@ -126,7 +126,7 @@ function nodes(value: unknown, at: At): Operation[] {
   });
 }
 
-/** Layers may be models of layers themselves; walked without recursion, so that depth costs no stack. */
+/** Layers may be models of layers themselves; visited without recursion, so that depth costs no stack. */
 function layers(model: Record<string, unknown> | undefined, at: At): Operation[] {
   const found: Operation[] = [];
   const open: unknown[] = [model];

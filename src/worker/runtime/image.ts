@@ -18,7 +18,7 @@ export interface PlacedImage {
 
 export interface ImageFeed extends TensorData {
   /** Set while the image is open: a session may use it instead of `data`, which is computed when it is first read. */
-  readonly picture?: PlacedImage;
+  readonly placed?: PlacedImage;
 }
 
 export interface PreparedImage {
@@ -71,7 +71,7 @@ function openFeed(drawable: Drawable, placement: Letterbox, spec: InputSpec, ima
       data ??= pixelsToData(source as Drawable, placement, spec, image);
       return data;
     },
-    get picture() {
+    get placed() {
       return source && { source, placement, image };
     },
   };

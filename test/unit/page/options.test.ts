@@ -41,7 +41,10 @@ describe("a package's address", () => {
   it.each(["ftp://host.example/x/", "data:text/plain,x", "javascript:0", "https://", "chrome-extension://abc/x/"])(
     "%s is refused",
     (url) => {
-      expect(refusal(() => packageUrl(url))).toMatchObject({ code: "input_invalid", data: { url } });
+      expect(refusal(() => packageUrl(url))).toMatchObject({
+        code: "input_invalid",
+        data: { option: "url", value: url },
+      });
     },
   );
 
@@ -82,7 +85,7 @@ describe("how a package is requested", () => {
     ["headers", { headers: { "If-Range": "secret" } }],
   ])("is refused with wrong %s, without telling a value", (field, request) => {
     const error = refusal(() => requestOf(request as LoadOptions["request"]));
-    expect(error).toMatchObject({ code: "input_invalid", data: { field: `request.${field}` } });
+    expect(error).toMatchObject({ code: "input_invalid", data: { option: `request.${field}` } });
     expect(JSON.stringify([error.message, error.data, String(error.cause)])).not.toContain("secret");
   });
 });

@@ -1,6 +1,7 @@
 // A personal model in the page: calls to the worker, feedback on predictions, and trainings that triggers start.
 import { fromWire, InsituError } from "../../../shared/errors.js";
 import { randomHex } from "../../../shared/hex.js";
+import { invalidOption } from "../../../shared/invalid-option.js";
 import type { WorkerTimings } from "../../../shared/protocol.js";
 import type { PredictionTimings } from "../../../shared/types/model.js";
 import type {
@@ -51,7 +52,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
     name,
     ...createExampleMethods(deps, call, scheduler),
     ...createVersionMethods(call),
-    train: (options = {}) => train("asked", options.budget ?? TRAIN_MS, options),
+    train: (options) => train("asked", options?.budget ?? TRAIN_MS, options),
     predict: createPredict(deps, call, feedback),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
@@ -83,7 +84,8 @@ function createExampleMethods(
 ): ExampleMethods {
   return {
     state: () => readState(call),
-    async addExample(input, label, { keep = false, signal, timeout = CALL_MS } = {}) {
+    async addExample(input, label, options) {
+      const { keep = false, signal, timeout = CALL_MS } = options ?? {};
       deps.assertConsent();
       if (typeof label !== "string" || label === "") {
         const message = `The example was not added: its label is ${JSON.stringify(label)}; pass a string of 1 to 200 characters.`;
@@ -98,8 +100,8 @@ function createExampleMethods(
     },
     examples: () => call("examples", {}),
     kept: (id) => call("kept", { id }),
-    remove: (what) => call("remove", typeof what === "string" ? { id: what } : { label: what.label }),
-    export: ({ kept = true } = {}) => call("export", { kept }),
+    remove: async (what) => call("remove", selectionOf(what)),
+    export: (options) => call("export", { kept: options?.kept ?? true }),
     async import(file) {
       deps.assertConsent();
       if (!(file instanceof Blob))
@@ -124,6 +126,12 @@ async function readState(call: PersonalCall): ReturnType<PersonalModel["state"]>
   return { ...state, ...(storeError && { storeError: fromWire(storeError) as InsituError }) };
 }
 
+function selectionOf(what: string | { label: string }): { id: string } | { label: string } {
+  if (typeof what === "string") return { id: what };
+  if (typeof what?.label === "string") return { label: what.label };
+  throw invalidOption("what", what, "the id of an example, or { label }");
+}
+
 function assertInput(input: PredictInput): void {
   if (input !== undefined && input !== null) return;
   const message = `The input is ${input}; pass an image or numbers, as to the model's predict.`;
@@ -135,7 +143,8 @@ function createPredict(
   call: PersonalCall,
   feedback: PersonalFeedback,
 ): PersonalModel["predict"] {
-  return async (input, { signal, timeout = CALL_MS } = {}) => {
+  return async (input, options) => {
+    const { signal, timeout = CALL_MS } = options ?? {};
     assertInput(input);
     const started = performance.now();
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
@@ -147,7 +156,8 @@ function createPredict(
 }
 
 function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, call: PersonalCall): Train {
-  return async (trigger, budget, { signal, onProgress } = {}) => {
+  return async (trigger, budget, options) => {
+    const { signal, onProgress } = options ?? {};
     assertConsent();
     const started = performance.now();
     const record = (rest: Pick<TrainedRecord, "outcome" | "examples" | "backend" | "accuracy">) =>
@@ -170,9 +180,9 @@ function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, cal
 type TrainedRecord = Extract<TelemetryRecord, { kind: "trained" }>;
 
 function createScheduler(deps: PersonalModelDeps, call: PersonalCall, train: Train): RetrainScheduler {
-  const { triggers = {}, monitor, isBusy, onFired } = deps;
+  const { triggers, monitor, isBusy, onFired } = deps;
   return createRetrainScheduler({
-    triggers,
+    triggers: triggers ?? {},
     async readInputs() {
       const state = await readState(call);
       const version = monitor?.snapshot().versions.find((each) => each.version === String(state.version));

@@ -2,9 +2,11 @@
 
 import { onAbort } from "../../../shared/abort.js";
 import { asInsituError, InsituError } from "../../../shared/errors.js";
+import { invalidOption } from "../../../shared/invalid-option.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { Prediction } from "../../../shared/types/model.js";
 import type { PredictAllOptions, PredictInput, PredictOptions } from "../../api-types.js";
+import { callListener } from "../../lib/call-listener.js";
 import { createNotifier } from "../../lib/notifier.js";
 
 type Inputs = Iterable<PredictInput> | AsyncIterable<PredictInput>;
@@ -29,10 +31,10 @@ interface Place<K extends TaskKind> {
 export function predictAll<K extends TaskKind>(
   parts: PredictAllDeps<K>,
   inputs: Inputs,
-  options: PredictAllOptions = {},
+  options?: PredictAllOptions,
 ): Results<K> {
   const stop = new AbortController();
-  const results = run(parts, inputs, options, stop);
+  const results = run(parts, inputs, options ?? {}, stop);
   const end = results.return.bind(results);
   // A generator that waits would react only when what it waits for has come.
   results.return = (value) => {
@@ -48,8 +50,7 @@ async function* run<K extends TaskKind>(
   { batchSize = BATCH_SIZE, signal, onProgress, ...options }: PredictAllOptions,
   stop: AbortController,
 ): Results<K> {
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new InsituError("input_invalid", `batchSize is ${batchSize}; pass an integer over 0.`, { batchSize });
+  if (!Number.isInteger(batchSize) || batchSize < 1) throw invalidOption("batchSize", batchSize, "an integer over 0");
   // Maximum of calls that run and results that wait, together.
   const window = Math.min(batchSize * workers, max);
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
@@ -72,7 +73,7 @@ async function* run<K extends TaskKind>(
         continue;
       }
       done += 1;
-      onProgress?.({ done, ...total });
+      callListener(onProgress, { done, ...total });
       yield prediction;
     }
     const message = `The predictions were aborted after ${done} results.`;
@@ -171,9 +172,12 @@ function openSource(inputs: Inputs): Source {
 }
 
 function iteratorOf(inputs: Inputs): Iterator<PredictInput> | AsyncIterator<PredictInput> {
-  const source = Object(inputs) as Partial<AsyncIterable<PredictInput> & Iterable<PredictInput>>;
+  // A string is the address of one image, not a list of characters.
+  const source = (typeof inputs === "string" ? {} : Object(inputs)) as Partial<
+    AsyncIterable<PredictInput> & Iterable<PredictInput>
+  >;
   const iterator = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.();
   if (iterator) return iterator;
-  const message = "predictAll takes many inputs: pass an array of them, or anything else that for await can walk.";
+  const message = "predictAll takes many inputs: pass an array of them, or anything else that works with for await.";
   throw new InsituError("input_invalid", message);
 }

@@ -1,5 +1,6 @@
 // The items of a ranker, laid out so that all of them are scored in a millisecond.
 import { InsituError } from "../../../shared/errors.js";
+import { invalidOption } from "../../../shared/invalid-option.js";
 import type { RankingItem } from "./types.js";
 
 export interface ItemIndex {
@@ -22,6 +23,7 @@ const MAX_NAME_LENGTH = 200;
 
 /** Throws `input_invalid` for items that cannot be ranked. */
 export function checkItems(items: RankingItem[]): void {
+  if (!Array.isArray(items)) throw invalidOption("items", items, "an array of { id, features, traits }");
   const seen = new Set<string>();
   const width = items[0]?.features?.length;
   for (const [index, item] of items.entries()) {

@@ -95,9 +95,10 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
   return {
     name,
     setItems: createSetItems(state),
-    rank(options = {}) {
+    rank(options) {
       assertOpen();
-      return rankItems(state.items, { posterior: learner.posterior(), factor: learner.factor(), random }, options);
+      const basis = { posterior: learner.posterior(), factor: learner.factor(), random };
+      return rankItems(state.items, basis, options ?? {});
     },
     recordEvents: createRecordEvents(state),
     tastes() {
@@ -126,7 +127,8 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
 function createSetItems(state: RankerState): PersonalRanker["setItems"] {
   const { assertOpen, deps } = state;
   let calls = 0;
-  return async (items: RankingItem[], { signal } = {}) => {
+  return async (items: RankingItem[], options) => {
+    const { signal } = options ?? {};
     assertOpen();
     calls += 1;
     const call = calls;

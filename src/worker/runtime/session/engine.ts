@@ -46,8 +46,8 @@ export interface RunResult {
 export interface Session {
   readonly target: Target;
   /**
-   * Runs the model once; `feeds` holds one tensor for each input, already checked against the manifest. For a feed that has a picture
-   * the session may read the picture instead of `data`. Calls must not overlap. Rejects with `device_lost` when the device was lost,
+   * Runs the model once; `feeds` holds one tensor for each input, already checked against the manifest. For a feed that has a placed image
+   * the session may read that instead of `data`. Calls must not overlap. Rejects with `device_lost` when the device was lost,
    * `out_of_memory` when it had too little memory; a lost session never works again.
    */
   run(feeds: Record<string, TensorData>): Promise<RunResult>;

@@ -23,7 +23,7 @@ struct Plan {
 @group(0) @binding(0) var<uniform> plan: Plan;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 @group(0) @binding(2) var between: sampler;
-@group(0) @binding(3) var picture: ${kind};
+@group(0) @binding(3) var pixels: ${kind};
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -57,8 +57,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 const POINT = "start + vec2f(x, y) / taps * span";
 const SHADERS = {
-  frame: shader("texture_external", `textureSampleBaseClampToEdge(picture, between, ${POINT})`),
-  bitmap: shader("texture_2d<f32>", `textureSampleLevel(picture, between, ${POINT}, 0.0)`),
+  frame: shader("texture_external", `textureSampleBaseClampToEdge(pixels, between, ${POINT})`),
+  bitmap: shader("texture_2d<f32>", `textureSampleLevel(pixels, between, ${POINT}, 0.0)`),
 } as const;
 
 type Kind = keyof typeof SHADERS;
@@ -71,24 +71,24 @@ const pipelines = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Pipeline>>
  * Requires that tfjs's WebGPU backend is the current one. Undefined where the GPU cannot convert the image, so that the CPU must: the
  * shader writes float32 in `[batch, height, width, 1 or 3]` only.
  */
-export async function toGpu(picture: PlacedImage, shape: number[], dtype: DType): Promise<OnGpu | undefined> {
-  const { source, image } = picture;
+export async function toGpu(placed: PlacedImage, shape: number[], dtype: DType): Promise<OnGpu | undefined> {
+  const { source, image } = placed;
   if (dtype !== "float32" || image.layout === "nchw" || shape[3] === 4) return undefined;
-  if (!("format" in source)) return drawn("bitmap", picture, shape);
-  const imported = await drawn("frame", picture, shape);
+  if (!("format" in source)) return drawn("bitmap", placed, shape);
+  const imported = await drawn("frame", placed, shape);
   if (imported) return imported;
   // Browsers can import only frames that are on the GPU.
   const bitmap = await createImageBitmap(source);
   try {
-    return await drawn("bitmap", { ...picture, source: bitmap }, shape);
+    return await drawn("bitmap", { ...placed, source: bitmap }, shape);
   } finally {
     bitmap.close();
   }
 }
 
-async function drawn(kind: Kind, picture: PlacedImage, shape: number[]): Promise<OnGpu | undefined> {
+async function drawn(kind: Kind, placed: PlacedImage, shape: number[]): Promise<OnGpu | undefined> {
   const { device } = backend() as WebGPUBackend;
-  const { width, height } = sizeOf(picture.source);
+  const { width, height } = sizeOf(placed.source);
   if (kind === "bitmap" && Math.max(width, height) > device.limits.maxTextureDimension2D) return undefined;
   const known = pipelines.get(device) ?? {};
   pipelines.set(device, known);
@@ -100,7 +100,7 @@ async function drawn(kind: Kind, picture: PlacedImage, shape: number[]): Promise
   if (isFirst) device.pushErrorScope("validation");
   let result: OnGpu | undefined;
   try {
-    result = draw(device, pipeline, kind, picture, shape);
+    result = draw(device, pipeline, kind, placed, shape);
   } catch {
     known[kind] = Promise.resolve(undefined);
   }
@@ -125,13 +125,12 @@ function draw(
   device: GPUDevice,
   { pipeline, sampler }: NonNullable<Pipeline>,
   kind: Kind,
-  picture: PlacedImage,
+  placed: PlacedImage,
   shape: number[],
 ): OnGpu {
   const [, rows = 0, columns = 0, channels = 0] = shape;
-  const external =
-    kind === "frame" ? device.importExternalTexture({ source: picture.source as VideoFrame }) : undefined;
-  const numbers = planOf(picture, shape);
+  const external = kind === "frame" ? device.importExternalTexture({ source: placed.source as VideoFrame }) : undefined;
+  const numbers = planOf(placed, shape);
   const plan = device.createBuffer({
     size: numbers.byteLength,
     usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
@@ -139,7 +138,7 @@ function draw(
   device.queue.writeBuffer(plan, 0, numbers);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   const buffer = device.createBuffer({ size: rows * columns * channels * 4, usage });
-  const texture = external ? undefined : upload(device, picture.source);
+  const texture = external ? undefined : upload(device, placed.source);
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);

@@ -94,8 +94,8 @@ async function run(
   const drawn: OnGpu[] = [];
   try {
     for (const [name, feed] of Object.entries(feeds)) {
-      const { picture, shape, dtype } = feed as ImageFeed;
-      const onGpu = picture && target.backend === "webgpu" ? await toGpu(picture, shape, dtype) : undefined;
+      const { placed, shape, dtype } = feed as ImageFeed;
+      const onGpu = placed && target.backend === "webgpu" ? await toGpu(placed, shape, dtype) : undefined;
       if (onGpu) drawn.push(onGpu);
       inputs[name] = onGpu?.tensor ?? tensor(feed.data, shape, dtype);
     }
