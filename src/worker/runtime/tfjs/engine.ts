@@ -8,7 +8,8 @@ import {
   type Tensor,
   tidy,
 } from "@tensorflow/tfjs-core";
-import { type LayersModel, loadLayersModel, model } from "@tensorflow/tfjs-layers";
+import { type LayersModel, loadLayersModel, model, type SymbolicTensor } from "@tensorflow/tfjs-layers";
+import { InsituError } from "../../../shared/errors.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 import type { Engine, ModelSource, Session, Target } from "../session/engine.js";
 import { Backends, probe, type RunningBackend } from "./backends.js";
@@ -50,12 +51,10 @@ async function openLayers(source: ModelSource, target: Target, running: RunningB
   const { json, weightSpecs } = source.model;
   const handler = { load: async () => ({ ...json, weightSpecs, weightData }) as io.ModelArtifacts };
   const opened: LayersModel = await loadLayersModel(handler);
+  const part = selectOutputs(opened, source);
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
-    tidy(() => {
-      const result = opened.predict(source.inputs.map((input) => feeds[input.name] as Tensor));
-      // A model without trained layers may return its input.
-      return (Array.isArray(result) ? result : [result]).map(clone);
-    });
+    // Clones: a model without trained layers may return its input.
+    tidy(() => [part.predict(inOrder(opened, feeds))].flat().map(clone));
   return createSession({
     source,
     target,
@@ -66,10 +65,29 @@ async function openLayers(source: ModelSource, target: Target, running: RunningB
   });
 }
 
-function layersEmbed(from: LayersModel, { inputs, embedding }: ModelSource): SessionDeps["embed"] {
+/** The model with the outputs that the manifest lists, which may be some of its own, in another order, or other layers. */
+function selectOutputs(from: LayersModel, { outputs }: ModelSource): LayersModel {
+  const names = outputs.map(({ name }) => name);
+  if (names.join() === from.outputNames.join()) return from;
+  const selected = names.map((name) => {
+    const own = from.outputs[from.outputNames.indexOf(name)];
+    const found = own ?? from.layers.find((layer) => layer.name === name)?.output;
+    if (found) return found as SymbolicTensor;
+    const message = `The model has no output or layer named ${name}; its outputs are ${from.outputNames.join(", ")}. Correct the manifest's outputs and pack the model again.`;
+    throw new InsituError("model_format", message, { output: name, outputs: from.outputNames });
+  });
+  // It shares the layers and their weights.
+  return model({ inputs: from.inputs, outputs: selected });
+}
+
+/** tfjs takes the inputs in the model's order, which need not be the manifest's. */
+const inOrder = ({ inputNames }: LayersModel, feeds: NamedTensorMap): Tensor[] =>
+  inputNames.map((name) => feeds[name] as Tensor);
+
+function layersEmbed(from: LayersModel, { embedding }: ModelSource): SessionDeps["embed"] {
   const layer = from.layers.find(({ name }) => name === embedding?.node);
   if (!layer) return undefined;
   // The new model shares the layers and their weights.
   const part = model({ inputs: from.inputs, outputs: layer.output });
-  return async (feeds) => tidy(() => clone(part.predict(inputs.map(({ name }) => feeds[name] as Tensor)) as Tensor));
+  return async (feeds) => tidy(() => clone(part.predict(inOrder(from, feeds)) as Tensor));
 }

@@ -45,18 +45,29 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
   // Functions are the bodies of loops and branches.
   const isAsync = (topology.library?.function?.length ?? 0) > 0 || nodes.some(({ op }) => ASYNC_OPS.has(op));
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
-    // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
-    isAsync ? list(await model.executeAsync(feeds, names)) : tidy(() => list(model.execute(feeds, names)).map(clone));
+    isAsync
+      ? list(await model.executeAsync(feeds, names)).map(owned(model, feeds))
+      : // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
+        tidy(() => list(model.execute(feeds, names)).map(clone));
   const embedding = isPart(source, nodes) ? source.embedding : undefined;
   const embed =
     embedding &&
     (async (feeds: NamedTensorMap): Promise<Tensor> =>
       isAsync
-        ? ((await model.executeAsync(feeds, embedding.node)) as Tensor)
+        ? owned(model, feeds)((await model.executeAsync(feeds, embedding.node)) as Tensor)
         : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
   // A graph whose control flow depends on data cannot be run without data.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
   return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
+}
+
+/**
+ * Makes a result of `executeAsync` the caller's own to dispose: one that is a constant of the model or an input is cloned. What is a
+ * result of the run alone must not be, or it would never be freed: tfjs's tidy cannot wait.
+ */
+function owned(model: GraphModel, feeds: NamedTensorMap): (result: Tensor) => Tensor {
+  const kept = new Set([...Object.values(model.weights).flat(), ...Object.values(feeds)]);
+  return (result) => (kept.has(result) ? clone(result) : result);
 }
 
 /** A missing node is reported by `embed`; predictions work without it. */

@@ -107,8 +107,7 @@ async function run(
       const result = results[index];
       if (!result) throw new InsituError("model_format", `The model has no output named ${name}.`, { output: name });
       outputs[name] = {
-        // On cpu `data()` returns the tensor's own memory, which may be a weight's, so it is copied.
-        data: (data[index] as TypedArray).slice() as TypedArray,
+        data: copyAs(result.dtype as DType, data[index] as TypedArray),
         shape: result.shape.slice(),
         dtype: result.dtype as DType,
       };
@@ -119,6 +118,15 @@ async function run(
     for (const result of results) result.dispose();
     for (const { free } of drawn) free();
   }
+}
+
+/**
+ * A copy, since on cpu `data()` returns the tensor's own memory, which may be a weight's; in the array of its dtype, which on cpu it
+ * need not have: its Cast to float32 leaves an Int32Array.
+ */
+function copyAs(dtype: DType, data: TypedArray): TypedArray {
+  if (dtype === "float32") return Float32Array.from(data);
+  return dtype === "int32" ? Int32Array.from(data) : Uint8Array.from(data);
 }
 
 // "Array buffer allocation failed", "Invalid array buffer length", "Cannot enlarge memory arrays", emscripten's "abort(OOM)".
