@@ -1,7 +1,8 @@
 // Opens a model on the first target that passes the self-test, and records why the others were not used.
-import { InsituError } from "../../../shared/errors.js";
+import { type ErrorCode, InsituError, isInsituError } from "../../../shared/errors.js";
 import type { InputSpec } from "../../../shared/types/manifest.js";
 import type { BackendRefusal } from "../../../shared/types/model.js";
+import type { Backend } from "../../../shared/types/tensor.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import { zeros } from "../inputs.js";
 import type { CrashSentinel } from "./crash-sentinel.js";
@@ -44,7 +45,7 @@ class UnreadableError extends Error {
 export async function openFirst(
   context: OpenContext,
   order: Target[],
-  refused: BackendRefusal[],
+  refused: RefusedBackend[],
   options: OpenOptions = {},
 ): Promise<Session> {
   const { name, sentinel } = context;
@@ -55,7 +56,7 @@ export async function openFirst(
       return await openTarget(context, target, options);
     } catch (error) {
       if (error instanceof UnreadableError) throw error.error;
-      refused.push({ backend: target.backend, reason: reasonOf(error) });
+      refused.push(refusalOf(target.backend, error));
     } finally {
       await sentinel.end();
     }
@@ -64,8 +65,21 @@ export async function openFirst(
   throw new InsituError("backend_unavailable", `No allowed backend runs ${name}: ${reasons}.`, { refused });
 }
 
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** A backend that is not used. */
+export interface RefusedBackend extends BackendRefusal {
+  /** Set where the reason says nothing about this device, and may be gone at the next visit. */
+  isPassing?: boolean;
+}
+
+/** Of the host or of the moment: a file that could not be fetched or was another one, memory that others used. */
+const PASSING: readonly ErrorCode[] = [
+  ...(["network", "http_4xx", "http_5xx", "timeout", "model_integrity"] as const),
+  ...(["out_of_memory", "device_lost"] as const),
+];
+
+export function refusalOf(backend: Backend, error: unknown): RefusedBackend {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { backend, reason, isPassing: isInsituError(error) && PASSING.includes(error.code) };
 }
 
 /** Opens the model and compares its outputs with the golden ones. If it throws, nothing stays allocated. */

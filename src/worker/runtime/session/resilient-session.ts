@@ -7,7 +7,7 @@ import { firstInvalid } from "../outputs.js";
 import { isSame, refusals, startCandidates } from "../tuning/candidates.js";
 import { type Choice, environmentOf, recall, type TuningCache } from "../tuning/tuning-cache.js";
 import type { RunResult, Session, Target } from "./engine.js";
-import { type OpenContext, type OpenOptions, openFirst, reasonOf } from "./open-session.js";
+import { type OpenContext, type OpenOptions, openFirst, type RefusedBackend, refusalOf } from "./open-session.js";
 
 export interface ResilientSessionDeps extends OpenContext {
   backends: Backend[];
@@ -28,7 +28,7 @@ interface Start {
   environment: string;
   /** Targets to try, in this order. */
   targets: Target[];
-  refused: BackendRefusal[];
+  refused: RefusedBackend[];
   /** The stored choice, where it may still be used. */
   choice?: Choice;
 }
@@ -82,6 +82,8 @@ export class ResilientSession {
   #session: Session;
   #measured: BackendMeasurement[];
   #isDisposed = false;
+  /** Set once a target was left for a reason that may be gone at the next visit. */
+  #isForced: boolean;
   /** Set while no backend could be opened again; the next run tries once more. */
   #failure: InsituError | undefined;
 
@@ -89,12 +91,18 @@ export class ResilientSession {
     this.deps = deps;
     this.#start = start;
     this.#session = session;
+    this.#isForced = start.refused.some(({ isPassing }) => isPassing);
     this.isRecalled = start.choice !== undefined && session.target === start.choice.target;
     this.#measured = this.isRecalled && start.choice ? start.choice.measured : [];
   }
 
   get environment(): string {
     return this.#start.environment;
+  }
+
+  /** False where the next visit must look for the fastest target again: a choice that was forced would last for ever. */
+  get isWorthRemembering(): boolean {
+    return !this.#isForced;
   }
 
   get session(): Session {
@@ -114,9 +122,10 @@ export class ResilientSession {
     const { refused } = this.#start;
     const { backend, threads } = this.target;
     const current = this.#measured.find((measurement) => isSame(measurement, this.target));
-    const reasons = current
+    const found = current
       ? refusals(this.deps.backends, current, this.#measured, refused)
       : refused.filter((refusal) => refusal.backend !== backend);
+    const reasons = found.map((refusal): BackendRefusal => ({ backend: refusal.backend, reason: refusal.reason }));
     return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured };
   }
 
@@ -162,9 +171,11 @@ export class ResilientSession {
 
   /** Records that the backend was tried and is not used. */
   refuse(backend: Backend, error: unknown): void {
+    const refusal = refusalOf(backend, error);
+    this.#isForced ||= refusal.isPassing === true;
     // A failure with one number of threads says nothing about the backend in use.
     if (backend === this.target.backend || this.#isRefused(backend)) return;
-    this.#start.refused.push({ backend, reason: reasonOf(error) });
+    this.#start.refused.push(refusal);
   }
 
   dispose(): void {

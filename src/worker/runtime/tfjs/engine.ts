@@ -80,9 +80,14 @@ function selectOutputs(from: LayersModel, { outputs }: ModelSource): LayersModel
   return model({ inputs: from.inputs, outputs: selected });
 }
 
-/** tfjs takes the inputs in the model's order, which need not be the manifest's. */
-const inOrder = ({ inputNames }: LayersModel, feeds: NamedTensorMap): Tensor[] =>
-  inputNames.map((name) => feeds[name] as Tensor);
+/**
+ * The feeds in the model's order, which need not be the manifest's. A sequential model has one input, to which tfjs gives a name of its
+ * own.
+ */
+function inOrder({ inputNames }: LayersModel, feeds: NamedTensorMap): Tensor[] {
+  const given = Object.values(feeds);
+  return given.length === 1 ? given : inputNames.map((name) => feeds[name] as Tensor);
+}
 
 function layersEmbed(from: LayersModel, { embedding }: ModelSource): SessionDeps["embed"] {
   const layer = from.layers.find(({ name }) => name === embedding?.node);

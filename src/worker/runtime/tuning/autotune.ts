@@ -49,7 +49,8 @@ export async function autotune(
     }
     const { refused } = session.residence();
     const { environment, target } = session;
-    await remember(session.deps.tuningCache, { environment, target, measured, refused });
+    if (session.isWorthRemembering)
+      await remember(session.deps.tuningCache, { environment, target, measured, refused, chosenAt: Date.now() });
   } catch {
     // Disposed, or a device was lost: the model stays where it runs, and the next visit measures again.
   }

@@ -14,7 +14,12 @@ export interface Choice {
   target: Target;
   measured: BackendMeasurement[];
   refused: BackendRefusal[];
+  /** Epoch milliseconds. */
+  chosenAt: number;
 }
+
+// Browsers and drivers change, and other programs were perhaps running when it was measured.
+const MAX_AGE_MS = 30 * 24 * 3600e3;
 
 const CHOICE = "choice";
 
@@ -26,11 +31,14 @@ export function environmentOf(reports: BackendReport[]): string {
   return [navigator.userAgent, ...parts].join("|");
 }
 
-/** Undefined where no choice is stored for the environment. The value is checked: another version of the library may have written it. */
+/** Undefined where no choice is stored for the environment, or one that is a month old. The value is checked: another version of the library may have written it. */
 export async function recall(cache: TuningCache, environment: string): Promise<Choice | undefined> {
   const stored = (await cache.read(CHOICE)) as Partial<Choice> | undefined;
   const isValid = stored?.environment === environment && stored.target && Array.isArray(stored.measured);
-  return isValid && Array.isArray(stored.refused) ? (stored as Choice) : undefined;
+  const age = Date.now() - (stored?.chosenAt ?? 0);
+  // Also of a clock that was put back since.
+  if (!isValid || !Array.isArray(stored.refused) || age > MAX_AGE_MS || age < 0) return undefined;
+  return stored as Choice;
 }
 
 export function remember(cache: TuningCache, choice: Choice): Promise<void> {

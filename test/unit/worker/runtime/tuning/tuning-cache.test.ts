@@ -24,6 +24,7 @@ describe("the choice", () => {
     target: { backend: "wasm", threads: 2 },
     measured: [{ backend: "wasm", threads: 2, p50Ms: 3 }],
     refused: [],
+    chosenAt: Date.now(),
   };
 
   test("is recalled in the same environment only, until it is forgotten", async () => {
@@ -32,6 +33,15 @@ describe("the choice", () => {
     expect(await recall(cache, "this browser")).toEqual(choice);
     expect(await recall(cache, "the next version of it")).toBeUndefined();
     await forget(cache);
+    expect(await recall(cache, "this browser")).toBeUndefined();
+  });
+
+  test.each([
+    ["a month and a day old", -31 * 24 * 3600e3],
+    ["from a clock that was put back since", 3600e3],
+  ])("is made anew when it is %s", async (_, shift) => {
+    const cache = memoryCache();
+    await remember(cache, { ...choice, chosenAt: Date.now() + shift });
     expect(await recall(cache, "this browser")).toBeUndefined();
   });
 
