@@ -35,24 +35,28 @@ const CHECKS: Check[] = [
     about: "platform, network and processes that fail (vitest)",
     run: vitest("faults"),
     needs: ["build", "models", "start-browser"],
+    usesBrowser: true,
   },
   {
     name: "browser-worker",
     about: "the worker with real models, in Chromium (vitest)",
     run: vitest("browser-worker"),
     needs: ["build", "models", "start-browser"],
+    usesBrowser: true,
   },
   {
     name: "browser-page",
     about: "the page's side with real models, in Chromium (vitest)",
     run: vitest("browser-page"),
     needs: ["build", "build-collector", "models", "start-browser"],
+    usesBrowser: true,
   },
   {
     name: "collector",
     about: "the collector (vitest)",
     run: vitest("collector"),
     needs: ["build-collector", "start-browser"],
+    usesBrowser: true,
   },
   {
     name: "demo",
@@ -73,6 +77,7 @@ const CHECKS: Check[] = [
     about: "the packed tarball in other apps (vitest)",
     run: vitest("consumers"),
     needs: ["build", "models", "start-browser"],
+    usesBrowser: true,
   },
   {
     name: "types",

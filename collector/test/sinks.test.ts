@@ -97,6 +97,16 @@ describe("another collector", () => {
     });
   });
 
+  it("that says to come back in 115 days is not asked again", async () => {
+    answer = (_request, response) => response.writeHead(503, { "retry-after": "9999999" }).end();
+    await withCollector({ sinks: { otlp: { url } } }, async (near) => {
+      expect((await post(`${near.url}/v1/metrics`, METRICS)).status).toBe(200);
+      await until("the first try", 10_000, async () => (got.length > 0 ? true : undefined));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(got.length).toBe(1);
+    });
+  });
+
   it("that hangs does not keep the collector from closing", { timeout: 30_000 }, async () => {
     answer = () => undefined;
     const started = performance.now();

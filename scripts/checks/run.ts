@@ -22,6 +22,8 @@ export interface Check {
   needs?: string[];
   /** A file that this check writes: while it is there, a check that needs it can run without this one. */
   writes?: string;
+  /** Its pages use all cores, so that of these checks one runs at a time: two of them take twice as long each, and waits run out. */
+  usesBrowser?: boolean;
   /** Nothing may run beside it, because it measures durations or peaks. */
   alone?: boolean;
 }

@@ -11,8 +11,9 @@ export async function runChecks(checks: Check[], jobs: number, write: Print): Pr
   const waiting = [...checks];
   const running = new Map<Check, Promise<void>>();
   const results: Result[] = [];
-  const isReady = ({ needs = [], alone }: Check) =>
+  const isReady = ({ needs = [], alone, usesBrowser }: Check) =>
     !needs.some((name) => [...waiting, ...running.keys()].some((check) => check.name === name)) &&
+    !(usesBrowser && [...running.keys()].some((check) => check.usesBrowser)) &&
     (!alone || running.size === 0);
   const next = () => {
     const isTaken = running.size >= jobs || [...running.keys()].some(({ alone }) => alone);

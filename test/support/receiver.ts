@@ -35,6 +35,7 @@ const cors = ({ headers }: IncomingMessage) => ({
   "access-control-allow-origin": headers.origin ?? "*",
   "access-control-allow-credentials": "true",
   "access-control-allow-headers": "content-type, content-encoding, x-insitu-key",
+  "access-control-expose-headers": "retry-after",
 });
 
 export async function startReceiver(): Promise<Receiver> {

@@ -35,9 +35,12 @@ async function bounded(response: Response): Promise<string> {
   return text;
 }
 
+// A timer of more milliseconds than a 32-bit integer holds ends at once, and the sink would be asked without pause.
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 /** Seconds or a date. */
 function delayOf(text: string | null): number | undefined {
   if (!text) return undefined;
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return ms >= 0 ? ms : undefined;
+  return ms >= 0 ? Math.min(ms, MAX_DELAY_MS) : undefined;
 }

@@ -46,6 +46,13 @@ test("a check starts after those it needs, also when they failed, and needs that
   expect(log).toEqual(["+build", "+lint", "-lint", "-build", "+types", "-types"]);
 });
 
+test("of the checks that use a browser one runs at a time, and others beside it", async () => {
+  const { log, check } = recorder();
+  const checks = [check("a", { usesBrowser: true }, undefined, 30), check("b", { usesBrowser: true }), check("c")];
+  await runChecks(checks, 2, () => undefined);
+  expect(log).toEqual(["+a", "+c", "-c", "-a", "+b", "-b"]);
+});
+
 test("nothing runs beside a check that must be alone", async () => {
   const { log, check } = recorder();
   const list = [check("a"), check("load", { alone: true }), check("b"), check("c")];

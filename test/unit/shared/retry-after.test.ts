@@ -13,6 +13,9 @@ it.each<[string | null, number | undefined]>([
   [" 12 ", 12_000],
   [new Date(NOW + 9_000).toUTCString(), 9_000],
   [new Date(NOW - 9_000).toUTCString(), 0],
+  // The longest that a timer waits.
+  ["9999999", 2 ** 31 - 1],
+  [new Date(NOW + 2 ** 40).toUTCString(), 2 ** 31 - 1],
 ])("%j is %j milliseconds", (value, ms) => {
   expect(retryAfterOf(value, NOW)).toBe(ms);
 });

@@ -15,14 +15,14 @@ export function applyBeforeSend(
   let kept: RecorderBatch | undefined;
   try {
     const result = beforeSend(structuredClone(batch));
-    if (result) {
+    if (Array.isArray(result?.metrics) && Array.isArray(result.events)) {
       // The event that reports drops is not a record.
       const removedEvents = Math.max(0, batch.events.length - result.events.length);
       const metrics = result.metrics.length > 0 ? records.metrics : 0;
       kept = { batch: result, records: { metrics, events: Math.max(0, records.events - removedEvents) } };
     }
   } catch {
-    // Treated as null: what it would have removed is not known.
+    // As null and anything else that is no batch: what it would have removed is not known.
   }
   const { metrics = 0, events = 0 } = kept?.records ?? {};
   drop("before_send", { metrics: records.metrics - metrics, events: records.events - events });

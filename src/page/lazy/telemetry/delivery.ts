@@ -12,8 +12,11 @@ export interface Delivery {
   deliver(requests: ExportRequest[]): Promise<void>;
   /** Tries again after too many failures; the next `deliver` sends. */
   resume(): void;
-  /** Drops everything that waits. */
-  clear(): Promise<void>;
+  /**
+   * Consent was withdrawn: ends the request that is on its way, and keeps it with these in memory. With `isDenied` all of them are dropped
+   * instead, and what was stored.
+   */
+  withdraw(requests: ExportRequest[], isDenied: boolean): void;
   /** Stops sending; what was not sent is in the outbox. */
   close(): Promise<void>;
 }
@@ -21,23 +24,26 @@ export interface Delivery {
 export interface DeliveryDeps {
   transport: Transport;
   storeName: string;
+  /** Whether anything may be sent or stored now; asked before each request, whatever caused it. */
+  maySend(): boolean;
   /** A request is done: it arrived, except for what was dropped. */
   onSettled(request: ExportRequest, dropped?: DroppedRecords): void;
 }
 
-export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps): Delivery {
+export function createDelivery({ transport, storeName, maySend, onSettled }: DeliveryDeps): Delivery {
   const outbox = createOutbox(storeName);
   const waiting: ExportRequest[] = [];
   const enqueue = createSerialQueue();
   const run = () => enqueue(drain);
   const retries = createRetrySchedule(run);
+  let end = new AbortController();
 
   /** False when the request must be sent again later. */
-  const attempt = async (request: ExportRequest): Promise<boolean> => {
-    if (!retries.maySend()) return false;
-    const result = await transport.send(request);
+  const attempt = async (request: ExportRequest, { signal } = end): Promise<boolean> => {
+    if (!maySend() || !retries.maySend()) return false;
+    const result = await transport.send(request, { signal });
     if (result.kind === "retry") {
-      retries.failed(result);
+      if (!signal.aborted) retries.failed(result);
       return false;
     }
     retries.succeeded();
@@ -47,10 +53,17 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
 
   const drop = (reason: DropReason) => (request: ExportRequest) => onSettled(request, { reason });
 
+  const next = () => (maySend() ? waiting.shift() : undefined);
   const drain = async () => {
-    for (let request = waiting.shift(); request; request = waiting.shift())
-      if (!(await attempt(request))) (await outbox.put(request)).forEach(drop("outbox_overflow"));
-    if (retries.maySend())
+    for (let request = next(); request; request = next()) {
+      const { signal } = end;
+      if (await attempt(request)) continue;
+      // While it was on its way consent was withdrawn, and perhaps given again.
+      if (signal.reason === true) drop("consent")(request);
+      else if (signal.aborted) waiting.unshift(request);
+      else (await outbox.put(request)).forEach(drop("outbox_overflow"));
+    }
+    if (maySend() && retries.maySend())
       await inOneTab(`insitu:${storeName}:outbox`, () => drainOutbox(outbox, drop("outbox_expired"), attempt));
   };
 
@@ -60,9 +73,15 @@ export function createDelivery({ transport, storeName, onSettled }: DeliveryDeps
       return run();
     },
     resume: retries.resume,
-    async clear() {
-      waiting.splice(0).forEach(drop("consent"));
-      (await outbox.clear()).forEach(drop("consent"));
+    withdraw(requests, isDenied) {
+      end.abort(isDenied);
+      end = new AbortController();
+      waiting.push(...requests);
+      if (!isDenied) return;
+      const dropAll = (gone: ExportRequest[]) => gone.forEach(drop("consent"));
+      dropAll(waiting.splice(0));
+      // After what is being stored.
+      void enqueue(async () => dropAll(await outbox.clear()));
     },
     async close() {
       retries.close();

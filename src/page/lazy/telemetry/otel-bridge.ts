@@ -8,8 +8,14 @@ export interface OtelBridge {
   emit(event: TelemetryEvent): void;
 }
 
-/** Errors of the page's SDK are ignored: they must not stop the library's own telemetry. */
-export function createOtelBridge({ meter, logger }: NonNullable<TelemetryOptions["otel"]>): OtelBridge {
+/**
+ * Errors of the page's SDK are ignored: they must not stop the library's own telemetry. Nothing is passed on while `maySend` is false: an
+ * SDK sends what it was given.
+ */
+export function createOtelBridge(
+  { meter, logger }: NonNullable<TelemetryOptions["otel"]>,
+  maySend: () => boolean,
+): OtelBridge {
   const recorders = new Map<Instrument, (value: number, attributes: Record<string, string>) => void>();
   const createRecorder = (name: Instrument) => {
     const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
@@ -21,21 +27,20 @@ export function createOtelBridge({ meter, logger }: NonNullable<TelemetryOptions
     const histogram = meter.createHistogram(name, { unit });
     return histogram.record.bind(histogram);
   };
+  const pass = (run: () => void) => {
+    try {
+      if (maySend()) run();
+    } catch {
+      // The SDK's failure, not ours.
+    }
+  };
   return {
-    add(name, value, attributes) {
-      try {
+    add: (name, value, attributes) =>
+      pass(() => {
         if (!recorders.has(name)) recorders.set(name, createRecorder(name));
         recorders.get(name)?.(value, attributes);
-      } catch {
-        // The SDK's failure, not ours.
-      }
-    },
-    emit({ name, recordedAt, severity, attributes }) {
-      try {
-        logger?.emit({ eventName: name, timestamp: recordedAt, severityNumber: severity, attributes });
-      } catch {
-        // The SDK's failure, not ours.
-      }
-    },
+      }),
+    emit: ({ name, recordedAt, severity, attributes }) =>
+      pass(() => logger?.emit({ eventName: name, timestamp: recordedAt, severityNumber: severity, attributes })),
   };
 }

@@ -40,7 +40,7 @@ export function createPageEnd(
   let deferred: Deferred[] = [];
 
   const send = (request: ExportRequest) =>
-    void transport.send(request, true).then((result) => onResult(request, result));
+    void transport.send(request, { isLeaving: true }).then((result) => onResult(request, result));
 
   const recall = () => {
     const sent: ExportRequest[] = [];

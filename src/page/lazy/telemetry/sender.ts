@@ -24,8 +24,8 @@ export interface Sender {
   defer(): void;
   /** The page is left. `isKept`: it may come back from the back/forward cache. */
   leave(isKept: boolean): void;
-  /** Drops what waits to be sent. */
-  clear(): void;
+  /** Takes back what the browser holds or is sending, and keeps it with what waits; with `isDenied` all of it is dropped. */
+  withdraw(isDenied: boolean): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +36,8 @@ export interface SenderDeps {
   fetch: typeof globalThis.fetch;
   recorder: Recorder;
   accounting: Accounting;
+  /** Whether anything may be sent or stored now. */
+  maySend(): boolean;
 }
 
 export function createSender(deps: SenderDeps): Sender {
@@ -43,7 +45,7 @@ export function createSender(deps: SenderDeps): Sender {
   const { drop, settle } = accounting;
   const spend = createByteBudget();
   const transport = createTransport(options, fetch);
-  const delivery = createDelivery({ transport, storeName, onSettled: settle });
+  const delivery = createDelivery({ transport, storeName, maySend: deps.maySend, onSettled: settle });
   const pageEnd = createPageEnd(transport, options, (request, result) => {
     if (result.kind === "retry") void delivery.deliver([request]);
     else settle(request, result.dropped);
@@ -80,10 +82,9 @@ export function createSender(deps: SenderDeps): Sender {
       const requests = isKept ? collectAll() : deferAll();
       deliverAny(requests.length > 0 ? pageEnd.leave(requests) : []);
     },
-    clear() {
-      for (const request of deferral.recall()) settle(request, { reason: "consent" });
-      drop("consent", recorder.clear());
-      void delivery.clear();
+    withdraw(isDenied) {
+      delivery.withdraw(deferral.recall(), isDenied);
+      if (isDenied) drop("consent", recorder.clear());
     },
     close: delivery.close,
   };
@@ -101,9 +102,15 @@ function createCollect({ options, recorder, accounting }: SenderDeps, spend: Byt
     const collected = spend(0) ? recorder.collect() : undefined;
     const batch = collected && applyBeforeSend(collected, options.beforeSend, accounting.drop);
     if (!batch) return undefined;
-    const requests = toRequests(batch, resource, options.protocol);
-    accounting.track(requests);
-    return { batch, requests };
+    try {
+      const requests = toRequests(batch, resource, options.protocol);
+      accounting.track(requests);
+      return { batch, requests };
+    } catch {
+      // What `beforeSend` returned cannot be written.
+      accounting.drop("before_send", batch.records);
+      return undefined;
+    }
   };
 }
 

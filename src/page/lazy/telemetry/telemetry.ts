@@ -32,15 +32,15 @@ export function createTelemetry(
   storeName: string,
   fetch: typeof globalThis.fetch,
 ): Telemetry {
-  const permission = createPermission(options);
-  const { maySend } = permission;
+  const isOff = isPrivate() && options.globalPrivacyControl === "off";
+  let consent: TelemetryConsent = options.consent ?? "granted";
+  const maySend = () => consent === "granted" && !isOff;
   let isClosed = false;
   let jitter = Math.random() * MAX_JITTER;
 
-  const recording = createRecording(options);
+  const recording = createRecording(options, maySend);
   const { accounting, recorder } = recording;
-  const sender = createSender({ options, storeName, fetch, recorder, accounting });
-
+  const sender = createSender({ options, storeName, fetch, recorder, accounting, maySend });
   const flush = async (): Promise<void> => {
     flushTimer.cancel();
     jitter = 0;
@@ -56,7 +56,7 @@ export function createTelemetry(
 
   return {
     record(record) {
-      recording.record(record, permission.refusal());
+      recording.record(record, isOff ? "privacy" : consent === "denied" && "consent");
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -65,8 +65,8 @@ export function createTelemetry(
       }
     },
     setConsent(next) {
-      permission.setConsent(next);
-      if (next === "denied") sender.clear();
+      consent = next;
+      if (next !== "granted") sender.withdraw(next === "denied");
       else if (maySend()) {
         flushSoon();
         sender.sendStored();
@@ -88,37 +88,21 @@ export function createTelemetry(
   };
 }
 
-/** Whether records may be kept and sent: the user's consent, and the browser's privacy setting. */
-function createPermission(options: TelemetryOptions) {
-  const isOff = isPrivate() && options.globalPrivacyControl === "off";
-  let consent: TelemetryConsent = options.consent ?? "granted";
-  return {
-    maySend: () => consent === "granted" && !isOff,
-    /** Why a record is dropped. */
-    refusal: (): Refusal => (isOff ? "privacy" : consent === "denied" && "consent"),
-    setConsent(next: TelemetryConsent) {
-      consent = next;
-    },
-  };
-}
-
-type Refusal = "privacy" | "consent" | false;
-
 interface Recording {
   accounting: Accounting;
   recorder: Recorder;
   /** Records it, and the long tasks that ran during a prediction; counts what it became. With a refusal it is counted as dropped. */
-  record(record: TelemetryRecord, refusal: Refusal): void;
+  record(record: TelemetryRecord, refusal: "privacy" | "consent" | false): void;
   close(): void;
 }
 
-function createRecording(options: TelemetryOptions): Recording {
+function createRecording(options: TelemetryOptions, maySend: () => boolean): Recording {
   const accounting = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
   const recorder = createRecorder({
     ...options,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
-    bridge: options.otel && createOtelBridge(options.otel),
+    bridge: options.otel && createOtelBridge(options.otel, maySend),
     onDrop(signal, reason) {
       // A figure that is not finite is not part of what `record` returns.
       if (reason === "non_finite") accounting.recorded(1);

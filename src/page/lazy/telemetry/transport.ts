@@ -1,6 +1,7 @@
 // Sends one request to the collector, and reads from the response what became of its records.
 
 import { retryAfterOf } from "../../../shared/retry-after.js";
+import { withTimeout } from "../../lib/with-timeout.js";
 import type { DroppedRecords } from "./accounting.js";
 import type { ExportRequest } from "./requests.js";
 import type { TelemetryOptions } from "./types.js";
@@ -11,9 +12,16 @@ export type TransportResult =
   /** `after`: milliseconds that the collector asked for. `atOnce`: the request never left the page. */
   | { kind: "retry"; after?: number; atOnce?: boolean };
 
+export interface SendOptions {
+  /** The request must leave synchronously, since the page is ending. */
+  isLeaving?: boolean;
+  /** Ends the request when it aborts; the result is `retry`. */
+  signal?: AbortSignal;
+}
+
 export interface Transport {
-  /** Never rejects. `isLeaving`: the request must leave synchronously, since the page is ending. */
-  send(request: ExportRequest, isLeaving?: boolean): Promise<TransportResult>;
+  /** Never rejects, and never hangs: after ten seconds the result is `retry`. */
+  send(request: ExportRequest, options?: SendOptions): Promise<TransportResult>;
   /** The URL with the write key in it, for APIs that cannot set headers. */
   urlWithKey(request: ExportRequest): string;
   /** The options of `fetch`, for APIs that take the same. */
@@ -25,7 +33,7 @@ const isBeacon = ({ path }: ExportRequest) => path === "/v1/beacon";
 export const contentType = (request: ExportRequest) => (isBeacon(request) ? "text/plain" : "application/json");
 
 // A collector that does not respond costs nothing but this.
-const TIMEOUT_MS = 10_000;
+const LIMITS = { timeout: 10_000, what: "" };
 // A smaller body fits two network packets without compression.
 const MIN_GZIP_BYTES = 4 * 1024;
 // Browsers allow 64 KiB of keepalive requests in flight, for the whole page together.
@@ -35,7 +43,7 @@ const MAX_RESPONSE_BYTES = 64 * 1024;
 // An extension blocks at once; a network takes longer to fail than this.
 const BLOCKED_MS = 50;
 // OTLP/HTTP: requests with these responses may be sent again, all others must not.
-const RETRYABLE_STATUS = new Set([429, 502, 503, 504]);
+const RETRYABLE_STATUS = [429, 502, 503, 504];
 
 const REFUSED: TransportResult = { kind: "done", dropped: { reason: "rejected" } };
 
@@ -56,11 +64,13 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
       "content-type": contentType(request),
       ...(writeKey && !isBeacon(request) && { "x-insitu-key": writeKey }),
     } as Record<string, string>,
+    // The write key must not go along to another address, nor the records to another host than the one that was configured.
+    redirect: "error" as const,
     // So that the request goes on when the page is left.
     keepalive: keepalive === "auto" && request.body.length <= MAX_KEEPALIVE_BYTES,
   });
 
-  const sendByFetch = async (request: ExportRequest, isLeaving: boolean): Promise<TransportResult> => {
+  const sendByFetch = async (request: ExportRequest, { isLeaving, signal }: SendOptions): Promise<TransportResult> => {
     const options = init(request);
     const { body } = request;
     const zipped = !isLeaving && !isBeacon(request) && body.length > MIN_GZIP_BYTES ? await gzip(body) : undefined;
@@ -68,43 +78,47 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
       options.body = zipped;
       options.headers["content-encoding"] = "gzip";
     }
-    return fetchResult(fetch, isBeacon(request) ? urlWithKey(request) : url(request), options);
+    return fetchResult(fetch, isBeacon(request) ? urlWithKey(request) : url(request), options, signal);
   };
 
   return {
     urlWithKey,
     init,
-    send: (request, isLeaving = false) =>
-      exporter ? sendByExporter(exporter, request) : sendByFetch(request, isLeaving),
+    send: (request, options = {}) =>
+      exporter ? sendByExporter(exporter, request, options.signal) : sendByFetch(request, options),
   };
 }
 
-async function fetchResult(fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<TransportResult> {
+async function fetchResult(
+  fetch: typeof globalThis.fetch,
+  url: string,
+  init: RequestInit,
+  outer?: AbortSignal,
+): Promise<TransportResult> {
   const startedAt = performance.now();
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch(url, { ...init, signal: controller.signal });
-    // Read, so that the connection is free again.
-    const text = await readStart(response);
-    if (response.ok) return { kind: "done", dropped: rejectedIn(text) };
-    if (!RETRYABLE_STATUS.has(response.status)) return REFUSED;
-    return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) };
+    return await withTimeout({ ...LIMITS, signal: outer }, async (signal) => {
+      const response = await fetch(url, { ...init, signal });
+      // Read, so that the connection is free again.
+      const text = await readStart(response);
+      if (response.ok) return { kind: "done", dropped: rejectedIn(text) };
+      if (!RETRYABLE_STATUS.includes(response.status)) return REFUSED;
+      return { kind: "retry", after: retryAfterOf(response.headers.get("retry-after"), Date.now()) };
+    });
   } catch {
     return { kind: "retry", atOnce: performance.now() - startedAt < BLOCKED_MS };
-  } finally {
-    clearTimeout(timer);
   }
 }
 
+/** The page's function may fail, throw or never settle. */
 async function sendByExporter(
   exporter: NonNullable<TelemetryOptions["exporter"]>,
   { id, path, body }: ExportRequest,
+  signal?: AbortSignal,
 ): Promise<TransportResult> {
   try {
-    const result = await exporter({ id, path, body });
-    if (result === "drop") return REFUSED;
-    return { kind: result === "sent" ? "done" : "retry" };
+    const result = await withTimeout({ ...LIMITS, signal }, async () => exporter({ id, path, body }));
+    return result === "drop" ? REFUSED : { kind: result === "sent" ? "done" : "retry" };
   } catch {
     return { kind: "retry" };
   }

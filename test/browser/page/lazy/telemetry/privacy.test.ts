@@ -1,6 +1,8 @@
 // What leaves the page: no secret, nothing without consent, and only what the page's own hooks allow.
+import type { Page } from "playwright";
 import { expect, test } from "../../../../support/fixtures.js";
-import { expectOnce, flush, open, predict, settled } from "../../../../support/telemetry-page.js";
+import { type Reply, startReceiver } from "../../../../support/receiver.js";
+import { expectOnce, flush, open, predict, settled, stats } from "../../../../support/telemetry-page.js";
 
 test("the page's own instrumentation of fetch does not see the requests", async ({ page, receiver }) => {
   await page.evaluate(() => {
@@ -178,4 +180,140 @@ test("a custom exporter gets each request, and its answer counts", async ({ page
   });
   expect(books.got).toEqual(["/v1/metrics 32 true", "/v1/logs 32 true"]);
   expect(books.stats.dropped.rejected).toBe(2);
+});
+
+/** What makes a page try again: its network is back, it is shown again, it is left. */
+const stir = (on: Page) =>
+  on.evaluate(async () => {
+    dispatchEvent(new Event("online"));
+    document.dispatchEvent(new Event("visibilitychange"));
+    dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+  });
+
+/** Requests that are stored for another try. */
+const stored = (on: Page, store: string) =>
+  on.evaluate(async (name) => {
+    const known = (await indexedDB.databases()).some((database) => database.name === `${name}-telemetry`);
+    if (!known) return 0;
+    const opening = indexedDB.open(`${name}-telemetry`);
+    await new Promise((done) => opening.addEventListener("success", done));
+    const counting = opening.result.transaction("rows").objectStore("rows").count();
+    await new Promise((done) => counting.addEventListener("success", done));
+    opening.result.close();
+    return counting.result;
+  }, store);
+
+const TROUBLE: [what: string, reply: Reply][] = [
+  ["is open", "hang"],
+  ["waits for another try", { status: 503, headers: { "retry-after": "1" } }],
+];
+
+for (const [what, reply] of TROUBLE) {
+  test(`after consent is denied while a request ${what} nothing is sent or stored`, async ({ page, receiver }) => {
+    receiver.reply = () => reply;
+    const store = await open(page, receiver, { flushInterval: 50 });
+    await predict(page, 3);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
+    await page.evaluate(() => window.client.telemetry.setConsent("denied"));
+    receiver.reply = () => ({ status: 200 });
+    // One that had left the page before may still be noted.
+    await page.waitForTimeout(300);
+    const before = receiver.received.length;
+    await predict(page, 3);
+    await stir(page);
+    await flush(page);
+    await page.evaluate(() => window.client.dispose());
+    expect(receiver.received.length).toBe(before);
+    expect(receiver.taken().size).toBe(0);
+    expect(await stored(page, store)).toBe(0);
+    expect(await stats(page)).toMatchObject({ sent: 0, pending: 0, dropped: { consent: expect.any(Number) } });
+  });
+
+  test(`while consent is pending, since a request ${what}, nothing is sent or stored; once granted all arrives once`, async ({
+    page,
+    receiver,
+  }) => {
+    receiver.reply = () => reply;
+    const store = await open(page, receiver, { flushInterval: 50 });
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
+    await page.evaluate(() => window.client.telemetry.setConsent("pending"));
+    receiver.reply = () => ({ status: 200 });
+    await page.waitForTimeout(300);
+    const before = receiver.received.length;
+    const kept = await stored(page, store);
+    await predict(page, 3);
+    await stir(page);
+    await flush(page);
+    expect(receiver.received.length).toBe(before);
+    expect(await stored(page, store)).toBeLessThanOrEqual(kept);
+    await page.evaluate(() => window.client.telemetry.setConsent("granted"));
+    await settled(page);
+    expectOnce(receiver, 3);
+  });
+}
+
+const HOOKS: [what: string, code: string][] = [
+  ["something cyclic", "batch.events[0].attributes.self = batch; return batch"],
+  ["a BigInt", "batch.events[0].attributes.big = 1n; return batch"],
+  ["an event that is null", "batch.events = [null]; return batch"],
+  ["a batch without events", "return { metrics: batch.metrics }"],
+  ["a promise", "return Promise.resolve(batch)"],
+  ["a string", "return 'batch'"],
+];
+
+for (const [what, code] of HOOKS)
+  test(`beforeSend that returns ${what} drops the records, and neither flush nor dispose fails`, async ({
+    page,
+    receiver,
+  }) => {
+    const counts = await page.evaluate(
+      async ([endpoint, body]) => {
+        const beforeSend = new Function("batch", body) as () => null;
+        const telemetry = { endpoint, sampling: 1, beforeSend };
+        const client = window.insitu.createClient({ backends: ["wasm"], telemetry });
+        const model = await client.load("/models/digits/");
+        await model.predict(new Float32Array(784));
+        await client.telemetry.flush();
+        await client.dispose();
+        return client.telemetry.stats();
+      },
+      [receiver.url, code] as const,
+    );
+    expect(counts).toMatchObject({ sent: 0, pending: 0, dropped: { before_send: counts.recorded } });
+    expect(receiver.received).toEqual([]);
+  });
+
+test("an exporter that never answers holds neither flush nor dispose for ever", async ({ page }) => {
+  const ended = await page.evaluate(async () => {
+    const exporter = () => new Promise<"sent">(() => undefined);
+    const client = window.insitu.createClient({ backends: ["wasm"], telemetry: { exporter, sampling: 1 } });
+    await client.load("/models/digits/");
+    const late = new Promise((resolve) => setTimeout(resolve, 60_000, "hangs"));
+    return Promise.race([client.telemetry.flush().then(() => client.dispose()), late]);
+  });
+  expect(ended).toBeUndefined();
+});
+
+test("a redirect is not followed: neither the key nor the records go to another host", async ({ page, receiver }) => {
+  const other = await startReceiver();
+  try {
+    receiver.reply = ({ path }) => ({ status: 307, headers: { location: other.url + path } });
+    await open(page, receiver, { writeKey: "the-key" });
+    await predict(page, 3);
+    await flush(page);
+    expect(receiver.received.length).toBeGreaterThan(0);
+    expect(other.received).toEqual([]);
+  } finally {
+    await other.stop();
+  }
+});
+
+test("a collector that says to come back in 115 days is not asked again", async ({ page, receiver }) => {
+  receiver.reply = () => ({ status: 503, headers: { "retry-after": "9999999" } });
+  await open(page, receiver, { flushInterval: 50 });
+  await predict(page, 3);
+  await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
+  await page.waitForTimeout(2_000);
+  expect(receiver.received.length).toBeLessThan(3);
 });

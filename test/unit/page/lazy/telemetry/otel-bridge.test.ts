@@ -12,16 +12,17 @@ import type { TelemetryEvent } from "../../../../../src/page/lazy/telemetry/type
 import { predicted } from "../../../../support/telemetry-records.js";
 
 const never = () => undefined;
+const always = () => true;
 
 test("the official SDK counts and sums what the recorder does", async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
   const provider = new MeterProvider({ readers: [reader] });
   const emitted: object[] = [];
-  const bridge = createOtelBridge({
-    meter: provider.getMeter("page"),
-    logger: { emit: (record) => void emitted.push(record) },
-  });
+  const bridge = createOtelBridge(
+    { meter: provider.getMeter("page"), logger: { emit: (record) => void emitted.push(record) } },
+    always,
+  );
   const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   for (let n = 0; n < 7; n += 1) record(predicted(n));
   await provider.forceFlush();
@@ -50,11 +51,28 @@ test("an SDK that throws does not stop the recorder", () => {
   const fails = (): never => {
     throw new Error("The page's own mistake.");
   };
-  const bridge = createOtelBridge({
-    meter: { createHistogram: fails, createCounter: fails },
-    logger: { emit: fails as (record: object) => void },
-  });
+  const bridge = createOtelBridge(
+    { meter: { createHistogram: fails, createCounter: fails }, logger: { emit: fails as (record: object) => void } },
+    always,
+  );
   const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   expect(record(predicted(1))).toBe(2);
   expect(collect()?.batch.events.map(({ name }: TelemetryEvent) => name)).toEqual(["ml.prediction"]);
+});
+
+test("an SDK is passed nothing while nothing may be sent", () => {
+  const passed: unknown[] = [];
+  const pass = (what: unknown) => void passed.push(what);
+  let maySend = false;
+  const instrument = { add: pass, record: pass };
+  const bridge = createOtelBridge(
+    { meter: { createHistogram: () => instrument, createCounter: () => instrument }, logger: { emit: pass } },
+    () => maySend,
+  );
+  const { record } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
+  record(predicted(1));
+  expect(passed).toEqual([]);
+  maySend = true;
+  record(predicted(2));
+  expect(passed.length).toBeGreaterThan(1);
 });
