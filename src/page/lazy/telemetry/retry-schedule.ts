@@ -8,7 +8,7 @@ export interface RetrySchedule {
   failed(failure: { after?: number; atOnce?: boolean }): void;
   /** The collector responded. */
   succeeded(): void;
-  /** The page asks for a flush: sends again after too many failures, if the collector has ever responded. */
+  /** The page asks for a flush: sends again after too many failures; once in ten seconds where the collector has never responded. */
   resume(): void;
   /** False while a retry waits for its time, after too many failures, while the browser is offline, and once closed. */
   maySend(): boolean;
@@ -21,6 +21,8 @@ const MAX_RETRY_MS = 60_000;
 const MAX_FAILURES = 5;
 // A collector that is being restarted refuses at once too, for a moment.
 const MAX_BLOCKED = 3;
+// A page that was opened while the collector was being restarted has never reached it either.
+const PROBE_MS = 10_000;
 
 /**
  * Exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS 2015). `onDue` is called when a retry is due: after its delay,
@@ -30,6 +32,7 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
   const timer = createTimer(onDue);
   let failures = 0;
   let hasReached = false;
+  let failedAt = 0;
   let isPaused = false;
   let isClosed = false;
 
@@ -47,6 +50,7 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
   return {
     failed({ after, atOnce }) {
       failures += 1;
+      failedAt = performance.now();
       // A request that never leaves the page while the browser is online is blocked: more tries would only fill the console.
       isPaused = failures >= (atOnce && !hasReached ? MAX_BLOCKED : MAX_FAILURES);
       if (isPaused || isClosed) return;
@@ -57,9 +61,9 @@ export function createRetrySchedule(onDue: () => void): RetrySchedule {
       failures = 0;
     },
     resume() {
-      if (!isPaused || !hasReached) return;
+      if (!isPaused || (!hasReached && performance.now() - failedAt < PROBE_MS)) return;
       isPaused = false;
-      failures = 0;
+      failures = hasReached ? 0 : MAX_BLOCKED - 1;
     },
     maySend: () => !isPaused && !isClosed && !timer.isRunning() && globalThis.navigator?.onLine !== false,
     close() {
