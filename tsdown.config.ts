@@ -130,7 +130,7 @@ function compressAgain(): Rolldown.Plugin {
         if (map?.type !== "asset") throw new Error(`${chunk.fileName}.map is not in the bundle.`);
         const compressed = await minify(chunk.code, {
           module: true,
-          compress: { passes: 3, ecma: 2020, unsafe_arrows: true, pure_getters: true },
+          compress: { passes: 3, ecma: 2020 },
           format: { comments: false },
           sourceMap: {
             content: String(map.source),

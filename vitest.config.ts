@@ -8,6 +8,8 @@ const FAULTS = [
   "test/browser/worker/package/{download,store}/{resume,waiting,connection}.test.ts",
   "test/browser/page/workers/{connection,recover}.test.ts",
 ];
+/** Some 1,400 loads that fail, each in its own way: as long as all other faults together. */
+const PLATFORM_FAULTS = ["test/browser/worker/package/store/platform-faults.test.ts"];
 /** Measures peaks of load: nothing else may run beside it. */
 const LOAD = ["test/browser/**/load-*.test.ts"];
 
@@ -54,7 +56,8 @@ export default defineConfig({
       },
       browser("browser-page", ["test/browser/page/**/*.test.ts"], FAULTS),
       browser("browser-worker", ["test/browser/worker/**/*.test.ts"], [...FAULTS, ...LOAD]),
-      browser("faults", FAULTS),
+      browser("faults", FAULTS, PLATFORM_FAULTS),
+      browser("platform-faults", PLATFORM_FAULTS),
       browser("demo", ["test/browser/demo/*.test.ts"]),
       browser("load", LOAD),
       {

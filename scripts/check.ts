@@ -32,8 +32,15 @@ const CHECKS: Check[] = [
   { name: "start-browser", about: "a Chromium for all parts, installed when missing", run: startBrowser },
   {
     name: "faults",
-    about: "platform, network and processes that fail (vitest)",
+    about: "stores, networks and processes that fail (vitest)",
     run: vitest("faults"),
+    needs: ["build", "models", "start-browser"],
+    usesBrowser: true,
+  },
+  {
+    name: "platform-faults",
+    about: "each call of the platform that a load makes fails once (vitest)",
+    run: vitest("platform-faults"),
     needs: ["build", "models", "start-browser"],
     usesBrowser: true,
   },

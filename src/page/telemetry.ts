@@ -31,9 +31,13 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
 
   // Not when the client is created, which may be on a server.
   const load = (): Promise<void> => {
-    loading ??= import("./lazy/telemetry/telemetry.js")
-      .then(({ createTelemetry }) => {
-        telemetry = createTelemetry({ ...options, consent }, storeName, fetch);
+    const isExponential = options.histogram === "exponential";
+    loading ??= Promise.all([
+      import("./lazy/telemetry/telemetry.js"),
+      isExponential ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
+    ])
+      .then(([{ createTelemetry }, exponential]) => {
+        telemetry = createTelemetry({ ...options, consent }, storeName, fetch, exponential);
         for (const record of queue.splice(0)) telemetry.record(record);
       })
       // Blocked, or no network: the page works without.

@@ -1,7 +1,7 @@
 // Sums what is recorded between two batches: delta histograms and counters, one stream for each set of attributes.
 
 import { boundAttributes } from "./attributes.js";
-import { addExponential, emptyExponential, mergeExponential } from "./exponential-histogram.js";
+import type * as ExponentialHistogram from "./exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "./instruments.js";
 import type {
   TelemetryAttributes,
@@ -26,14 +26,18 @@ export interface Aggregate {
 
 type Point = TelemetryHistogramPoint | TelemetryExponentialPoint | TelemetryCounterPoint;
 
-export function createAggregate(isExponential: boolean): Aggregate {
+/** The functions of exponential histograms: a file of its own, which only pages that ask for such histograms fetch. */
+export type Exponential = typeof ExponentialHistogram;
+
+/** With `exponential`, histograms are exponential instead of having fixed bounds. */
+export function createAggregate(exponential?: Exponential): Aggregate {
   let metrics = new Map<Instrument, TelemetryMetric>();
   let streams = new Map<string, Point>();
 
   const metricOf = (name: Instrument): TelemetryMetric => {
     let metric = metrics.get(name);
     if (!metric) {
-      metric = emptyMetric(name, isExponential);
+      metric = emptyMetric(name, exponential !== undefined);
       metrics.set(name, metric);
     }
     return metric;
@@ -45,7 +49,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
     const known = streams.get(key);
     if (known) return known;
     if (metric.points.length >= MAX_STREAMS && attributes !== OVERFLOW) return pointOf(metric, OVERFLOW);
-    const point = emptyPoint(metric, boundAttributes(attributes) as TelemetryAttributes);
+    const point = emptyPoint(metric, boundAttributes(attributes) as TelemetryAttributes, exponential);
     streams.set(key, point);
     (metric.points as Point[]).push(point);
     return point;
@@ -64,7 +68,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
       point.sum += value;
       point.min = Math.min(point.min, value);
       point.max = Math.max(point.max, value);
-      if ("scale" in point) addExponential(point, value);
+      if ("scale" in point) exponential?.addExponential(point, value);
       else {
         const { bounds } = metric as { bounds: readonly number[] };
         const bound = bounds.findIndex((limit) => value <= limit);
@@ -76,7 +80,7 @@ export function createAggregate(isExponential: boolean): Aggregate {
     merge(taken) {
       for (const metric of taken)
         for (const from of metric.points)
-          mergePoint(pointOf(metricOf(metric.name as Instrument), from.attributes), from);
+          mergePoint(pointOf(metricOf(metric.name as Instrument), from.attributes), from, exponential);
     },
     take() {
       const taken = [...metrics.values()];
@@ -94,15 +98,16 @@ function emptyMetric(name: Instrument, isExponential: boolean): TelemetryMetric 
   return { kind: "histogram", name, unit, bounds, points: [] };
 }
 
-function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes): Point {
+function emptyPoint(metric: TelemetryMetric, attributes: TelemetryAttributes, exponential?: Exponential): Point {
   if (metric.kind === "counter") return { attributes, value: 0 };
-  if (metric.kind === "exponential") return emptyExponential(attributes);
-  const buckets = new Array<number>(metric.bounds.length + 1).fill(0);
+  if (exponential) return exponential.emptyExponential(attributes);
+  const { bounds } = metric as { bounds: readonly number[] };
+  const buckets = new Array<number>(bounds.length + 1).fill(0);
   return { attributes, count: 0, sum: 0, min: Infinity, max: 0, buckets };
 }
 
 /** Both points belong to one instrument. */
-function mergePoint(into: Point, from: Point): void {
+function mergePoint(into: Point, from: Point, exponential?: Exponential): void {
   if ("value" in into) {
     into.value += (from as TelemetryCounterPoint).value;
     return;
@@ -112,6 +117,6 @@ function mergePoint(into: Point, from: Point): void {
   into.sum += other.sum;
   into.min = Math.min(into.min, other.min);
   into.max = Math.max(into.max, other.max);
-  if ("scale" in into) mergeExponential(into, other as TelemetryExponentialPoint);
+  if ("scale" in into) exponential?.mergeExponential(into, other as TelemetryExponentialPoint);
   else into.buckets = into.buckets.map((count, i) => count + (other.buckets[i] ?? 0));
 }

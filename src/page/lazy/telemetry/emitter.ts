@@ -1,6 +1,6 @@
 // What a mapper of records writes to: figures go into sums, events into a list; both also go to the page's own SDK.
 
-import type { Aggregate } from "./aggregate.js";
+import type { Aggregate, Exponential } from "./aggregate.js";
 import { boundAttributes, type EventAttributes } from "./attributes.js";
 import type { Instrument } from "./instruments.js";
 import type { OtelBridge } from "./otel-bridge.js";
@@ -13,7 +13,9 @@ export const ERROR = 17;
 /** Figures that were added to sums, or events: each is dropped, and counted, by itself. */
 export type Signal = "metrics" | "events";
 
-export interface RecorderDeps extends Pick<TelemetryOptions, "histogram" | "sampling" | "classes" | "messages"> {
+export interface RecorderDeps extends Pick<TelemetryOptions, "sampling" | "classes" | "messages"> {
+  /** Makes histograms exponential. */
+  exponential?: Exponential;
   /** Of local differential privacy; undefined without. */
   epsilon?: number;
   /** No events at all. */

@@ -32,7 +32,7 @@ const BATCH_EVENTS = 50;
 const MAX_EVENTS = 500;
 
 export function createRecorder(deps: RecorderDeps): Recorder {
-  const aggregate = createAggregate(deps.histogram === "exponential");
+  const aggregate = createAggregate(deps.exponential);
   let startedAt = Date.now();
   let figures = 0;
   let events: TelemetryEvent[] = [];

@@ -1,6 +1,7 @@
 // The page's telemetry: records in, requests to the collector out, within consent and privacy settings.
 
 import { type Accounting, createAccounting } from "./accounting.js";
+import type { Exponential } from "./aggregate.js";
 import { listen } from "./listen.js";
 import { createLongTasks } from "./long-tasks.js";
 import { createOtelBridge } from "./otel-bridge.js";
@@ -26,19 +27,19 @@ const MAX_JITTER = 0.5;
 // New records are passed to the browser at most this often.
 const DEFER_MS = 1_000;
 
-/** `fetch` is the browser's own. */
+/** `fetch` is the browser's own. `exponential` is there where the option `histogram` asks for it. */
 export function createTelemetry(
   options: TelemetryOptions,
   storeName: string,
   fetch: typeof globalThis.fetch,
+  exponential?: Exponential,
 ): Telemetry {
-  const isOff = isPrivate() && options.globalPrivacyControl === "off";
-  let consent: TelemetryConsent = options.consent ?? "granted";
-  const maySend = () => consent === "granted" && !isOff;
+  const permission = createPermission(options);
+  const { maySend } = permission;
   let isClosed = false;
   let jitter = Math.random() * MAX_JITTER;
 
-  const recording = createRecording(options, maySend);
+  const recording = createRecording(options, maySend, exponential);
   const { accounting, recorder } = recording;
   const sender = createSender({ options, storeName, fetch, recorder, accounting, maySend });
   const flush = async (): Promise<void> => {
@@ -56,7 +57,7 @@ export function createTelemetry(
 
   return {
     record(record) {
-      recording.record(record, isOff ? "privacy" : consent === "denied" && "consent");
+      recording.record(record, permission.refusal());
       if (!maySend() || isClosed) return;
       if (recorder.isFull()) void flush();
       else {
@@ -65,7 +66,7 @@ export function createTelemetry(
       }
     },
     setConsent(next) {
-      consent = next;
+      permission.setConsent(next);
       if (next !== "granted") sender.withdraw(next === "denied");
       else if (maySend()) {
         flushSoon();
@@ -88,18 +89,35 @@ export function createTelemetry(
   };
 }
 
+/** Why a record is dropped; false where it is kept. */
+type Refusal = "privacy" | "consent" | false;
+
+/** The visitor's consent, and the browser's privacy signal. */
+function createPermission(options: TelemetryOptions) {
+  const isOff = isPrivate() && options.globalPrivacyControl === "off";
+  let consent: TelemetryConsent = options.consent ?? "granted";
+  return {
+    maySend: () => consent === "granted" && !isOff,
+    refusal: (): Refusal => (isOff ? "privacy" : consent === "denied" && "consent"),
+    setConsent(next: TelemetryConsent) {
+      consent = next;
+    },
+  };
+}
+
 interface Recording {
   accounting: Accounting;
   recorder: Recorder;
   /** Records it, and the long tasks that ran during a prediction; counts what it became. With a refusal it is counted as dropped. */
-  record(record: TelemetryRecord, refusal: "privacy" | "consent" | false): void;
+  record(record: TelemetryRecord, refusal: Refusal): void;
   close(): void;
 }
 
-function createRecording(options: TelemetryOptions, maySend: () => boolean): Recording {
+function createRecording(options: TelemetryOptions, maySend: () => boolean, exponential?: Exponential): Recording {
   const accounting = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
   const recorder = createRecorder({
     ...options,
+    exponential,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
     bridge: options.otel && createOtelBridge(options.otel, maySend),

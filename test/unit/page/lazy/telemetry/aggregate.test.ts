@@ -3,12 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createAggregate } from "../../../../../src/page/lazy/telemetry/aggregate.js";
-import {
-  addExponential,
-  bucketIndex,
-  emptyExponential,
-  mergeExponential,
-} from "../../../../../src/page/lazy/telemetry/exponential-histogram.js";
+import * as exponentialHistogram from "../../../../../src/page/lazy/telemetry/exponential-histogram.js";
 import { INSTRUMENTS } from "../../../../../src/page/lazy/telemetry/instruments.js";
 import type {
   TelemetryCounterPoint,
@@ -20,6 +15,7 @@ const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.
   exp_histogram_index: { v: number; scale: number; index: number }[];
   exp_histogram_relerr: Record<string, number>;
 };
+const { addExponential, bucketIndex, emptyExponential, mergeExponential } = exponentialHistogram;
 const SECONDS = INSTRUMENTS["ml.inference.duration"][1];
 const durations = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1, maxLength: 200 });
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
@@ -27,7 +23,7 @@ const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 test("every value lands in the one bucket that holds it", () => {
   fc.assert(
     fc.property(durations, (values) => {
-      const aggregate = createAggregate(false);
+      const aggregate = createAggregate();
       for (const value of values) aggregate.add("ml.inference.duration", value);
       const point = aggregate.take()[0]?.points[0] as TelemetryHistogramPoint;
       const expected = new Array<number>(SECONDS.length + 1).fill(0);
@@ -44,28 +40,28 @@ test("every value lands in the one bucket that holds it", () => {
   );
 });
 
-test.each([false, true])(
-  "merged metrics are added to what was recorded meanwhile (exponential: %s)",
-  (isExponential) => {
-    fc.assert(
-      fc.property(durations, durations, (first, second) => {
-        const whole = createAggregate(isExponential);
-        for (const value of [...second, ...first]) whole.add("ml.inference.duration", value, { a: "1" });
-        const parts = createAggregate(isExponential);
-        for (const value of first) parts.add("ml.inference.duration", value, { a: "1" });
-        const taken = parts.take();
-        for (const value of second) parts.add("ml.inference.duration", value, { a: "1" });
-        parts.merge(taken);
-        const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as TelemetryHistogramPoint[];
-        expect(other).toEqual({ ...one, sum: other?.sum });
-        expect(other?.sum).toBeCloseTo(one?.sum as number, 6);
-      }),
-    );
-  },
-);
+test.each([
+  ["with fixed bounds", undefined],
+  ["exponential", exponentialHistogram],
+])("merged metrics are added to what was recorded meanwhile (%s)", (_, exponential) => {
+  fc.assert(
+    fc.property(durations, durations, (first, second) => {
+      const whole = createAggregate(exponential);
+      for (const value of [...second, ...first]) whole.add("ml.inference.duration", value, { a: "1" });
+      const parts = createAggregate(exponential);
+      for (const value of first) parts.add("ml.inference.duration", value, { a: "1" });
+      const taken = parts.take();
+      for (const value of second) parts.add("ml.inference.duration", value, { a: "1" });
+      parts.merge(taken);
+      const [one, other] = [whole, parts].map((each) => each.take()[0]?.points[0]) as TelemetryHistogramPoint[];
+      expect(other).toEqual({ ...one, sum: other?.sum });
+      expect(other?.sum).toBeCloseTo(one?.sum as number, 6);
+    }),
+  );
+});
 
 test("each set of attributes is a stream, and counters add up", () => {
-  const aggregate = createAggregate(false);
+  const aggregate = createAggregate();
   aggregate.add("ml.errors", 1, { "error.type": "timeout" });
   aggregate.add("ml.errors", 2, { "error.type": "timeout" });
   aggregate.add("ml.errors", 1, { "error.type": "network" });
@@ -84,7 +80,7 @@ test("each set of attributes is a stream, and counters add up", () => {
 });
 
 test("too many streams become one overflow stream, and no count is lost", () => {
-  const aggregate = createAggregate(false);
+  const aggregate = createAggregate();
   for (let n = 0; n < 1000; n += 1) aggregate.add("ml.errors", 1, { n: String(n) });
   const points = aggregate.take()[0]?.points as TelemetryCounterPoint[];
   expect(points.length).toBeLessThanOrEqual(201);
@@ -93,7 +89,7 @@ test("too many streams become one overflow stream, and no count is lost", () => 
 });
 
 test("values that cannot be summed are refused; long attributes are shortened", () => {
-  const aggregate = createAggregate(false);
+  const aggregate = createAggregate();
   for (const value of [Number.NaN, -1, Number.POSITIVE_INFINITY])
     expect(aggregate.add("ml.inference.duration", value)).toBe(false);
   expect(aggregate.take().flatMap(({ points }) => points as unknown[])).toEqual([]);

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RecorderDeps } from "../../../../../src/page/lazy/telemetry/emitter.js";
+import * as exponential from "../../../../../src/page/lazy/telemetry/exponential-histogram.js";
 import { randomised, scrub } from "../../../../../src/page/lazy/telemetry/privacy.js";
 import { createRecorder } from "../../../../../src/page/lazy/telemetry/recorder.js";
 import type { TelemetryRecord } from "../../../../../src/page/lazy/telemetry/records.js";
@@ -136,8 +137,11 @@ function asOfficial<T>(type: ProtoType | undefined, body: string): T {
   return type.toObject(type.decode(bytes), { longs: String, enums: String, defaults: true });
 }
 
-test.each(["explicit", "exponential"] as const)("OpenTelemetry's own schema reads the figures (%s)", (histogram) => {
-  const { record, collect } = recorder({ histogram, sampling: 0 });
+test.each([
+  ["explicit", undefined],
+  ["exponential", exponential],
+])("OpenTelemetry's own schema reads the figures (%s)", (histogram, functions) => {
+  const { record, collect } = recorder({ exponential: functions, sampling: 0 });
   for (let n = 0; n < 5; n += 1) record(predicted(n));
   const collected = collect();
   const [request] = collected ? toRequests(collected, RESOURCE, "otlp") : [];
