@@ -102,9 +102,9 @@ export function validateHostCalls(host: Host): Host {
   let connected = false;
   const methods = Object.entries(ARGUMENTS).map(([name, checks]) => {
     const method = host[name as keyof Host] as (...given: unknown[]) => unknown;
+    const named = Object.entries(checks);
     const guarded = (...given: unknown[]) => {
-      for (const [place, [argument, check]] of Object.entries(checks).entries())
-        assertValid(name, argument, given[place], check);
+      for (const [place, [argument, check]] of named.entries()) assertValid(name, argument, given[place], check);
       if (name === "personal") assertPersonal(given[3] as PersonalRequest);
       if (name === "connect" && connected)
         throw new InsituError("input_invalid", "The worker is connected to a page already.", { method: name });

@@ -73,8 +73,13 @@ export interface RefusedBackend extends BackendRefusal {
 
 /** Of the host or of the moment: a file that could not be fetched or was another one, memory that others used. */
 const PASSING: readonly ErrorCode[] = [
-  ...(["network", "http_4xx", "http_5xx", "timeout", "model_integrity"] as const),
-  ...(["out_of_memory", "device_lost"] as const),
+  "network",
+  "http_4xx",
+  "http_5xx",
+  "timeout",
+  "model_integrity",
+  "out_of_memory",
+  "device_lost",
 ];
 
 export function refusalOf(backend: Backend, error: unknown): RefusedBackend {

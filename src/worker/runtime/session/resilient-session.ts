@@ -82,8 +82,8 @@ export class ResilientSession {
   #session: Session;
   #measured: BackendMeasurement[];
   #isDisposed = false;
-  /** Set once a target was left for a reason that may be gone at the next visit. */
-  #isForced: boolean;
+  /** Set once a target of the backend in use was left for a reason that may be gone at the next visit. */
+  #isForced = false;
   /** Set while no backend could be opened again; the next run tries once more. */
   #failure: InsituError | undefined;
 
@@ -91,7 +91,6 @@ export class ResilientSession {
     this.deps = deps;
     this.#start = start;
     this.#session = session;
-    this.#isForced = start.refused.some(({ isPassing }) => isPassing);
     this.isRecalled = start.choice !== undefined && session.target === start.choice.target;
     this.#measured = this.isRecalled && start.choice ? start.choice.measured : [];
   }
@@ -102,7 +101,7 @@ export class ResilientSession {
 
   /** False where the next visit must look for the fastest target again: a choice that was forced would last for ever. */
   get isWorthRemembering(): boolean {
-    return !this.#isForced;
+    return !this.#isForced && !this.#start.refused.some(({ isPassing }) => isPassing);
   }
 
   get session(): Session {
@@ -172,10 +171,9 @@ export class ResilientSession {
   /** Records that the backend was tried and is not used. */
   refuse(backend: Backend, error: unknown): void {
     const refusal = refusalOf(backend, error);
-    this.#isForced ||= refusal.isPassing === true;
     // A failure with one number of threads says nothing about the backend in use.
-    if (backend === this.target.backend || this.#isRefused(backend)) return;
-    this.#start.refused.push(refusal);
+    if (backend === this.target.backend) this.#isForced ||= refusal.isPassing === true;
+    else if (!this.#isRefused(backend)) this.#start.refused.push(refusal);
   }
 
   dispose(): void {
@@ -219,7 +217,11 @@ export class ResilientSession {
     const count = (this.#losses.get(backend) ?? 0) + 1;
     this.#losses.set(backend, count);
     if (count < MAX_LOSSES) return;
-    this.#start.refused.push({ backend, reason: `its device was lost ${count} times: ${message}` });
+    this.#start.refused.push({
+      backend,
+      reason: `its device was lost ${count} times: ${message}`,
+      isPassing: true,
+    });
   }
 
   async #reopen(reason: InsituError): Promise<void> {

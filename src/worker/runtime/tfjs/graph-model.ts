@@ -44,9 +44,16 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
   const names = source.outputs.map((output) => output.name);
   // Functions are the bodies of loops and branches.
   const isAsync = (topology.library?.function?.length ?? 0) > 0 || nodes.some(({ op }) => ASYNC_OPS.has(op));
+  const constants = new Set(Object.values(model.weights).flat());
+  /**
+   * Makes a result of `executeAsync` the caller's own to dispose: a constant of the model or an input is cloned. What the run alone made must
+   * not be, or it would never be freed: tfjs's tidy cannot wait.
+   */
+  const owned = (result: Tensor, feeds: NamedTensorMap) =>
+    constants.has(result) || Object.values(feeds).includes(result) ? clone(result) : result;
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     isAsync
-      ? list(await model.executeAsync(feeds, names)).map(owned(model, feeds))
+      ? list(await model.executeAsync(feeds, names)).map((result) => owned(result, feeds))
       : // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
         tidy(() => list(model.execute(feeds, names)).map(clone));
   const embedding = isPart(source, nodes) ? source.embedding : undefined;
@@ -54,20 +61,11 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
     embedding &&
     (async (feeds: NamedTensorMap): Promise<Tensor> =>
       isAsync
-        ? owned(model, feeds)((await model.executeAsync(feeds, embedding.node)) as Tensor)
+        ? owned((await model.executeAsync(feeds, embedding.node)) as Tensor, feeds)
         : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
   // A graph whose control flow depends on data cannot be run without data.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
   return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
-}
-
-/**
- * Makes a result of `executeAsync` the caller's own to dispose: one that is a constant of the model or an input is cloned. What is a
- * result of the run alone must not be, or it would never be freed: tfjs's tidy cannot wait.
- */
-function owned(model: GraphModel, feeds: NamedTensorMap): (result: Tensor) => Tensor {
-  const kept = new Set([...Object.values(model.weights).flat(), ...Object.values(feeds)]);
-  return (result) => (kept.has(result) ? clone(result) : result);
 }
 
 /** A missing node is reported by `embed`; predictions work without it. */

@@ -125,8 +125,8 @@ async function run(
  * need not have: its Cast to float32 leaves an Int32Array.
  */
 function copyAs(dtype: DType, data: TypedArray): TypedArray {
-  if (dtype === "float32") return Float32Array.from(data);
-  return dtype === "int32" ? Int32Array.from(data) : Uint8Array.from(data);
+  if (dtype === "float32") return new Float32Array(data);
+  return dtype === "int32" ? new Int32Array(data) : new Uint8Array(data);
 }
 
 // "Array buffer allocation failed", "Invalid array buffer length", "Cannot enlarge memory arrays", emscripten's "abort(OOM)".
