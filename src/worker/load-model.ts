@@ -101,7 +101,7 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
         void accept();
         return { model: running, info: { ...running.info, fellBackFrom } };
       }
-      const live = await openRunner(context, found, options.batching, load);
+      const live = await openRunner(context, url, found, options.batching, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;
       return { model: { url, manifest, ref: modelRef(info), info, live, kept: accept() }, info };
@@ -113,7 +113,8 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
 }
 
 function openRunner(
-  { store, engine, scheduler, config, models }: HostContext,
+  { store, engine, scheduler, config, models, emit }: HostContext,
+  url: string,
   { manifest, digest, model, weights, selfTests }: Package,
   batching: HostLoadOptions["batching"],
   { signal, onProgress, onWarmup }: LoadReport,
@@ -123,7 +124,12 @@ function openRunner(
   const total = files.reduce((sum, file) => sum + file.size, 0);
   // A note that cannot be read or written costs time, nothing else.
   const notes: TuningCache = {
-    read: (kind) => store.readNote(digest, kind).catch(() => undefined),
+    async read(kind) {
+      const found = await store.readNote(digest, kind).catch(() => undefined);
+      if (!found || "value" in found) return found?.value;
+      void emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256: found.corrupt } });
+      return undefined;
+    },
     write: (kind, value) => store.writeNote(digest, kind, value).catch(() => undefined),
   };
   const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };

@@ -1,9 +1,9 @@
-// A worker that hangs, throws, loses its GPU or computes NaN on wasm when a test asks for it.
+// A worker that hangs, throws, loses its GPU, computes NaN on wasm or runs out of memory when a test asks for it.
 import type { Page } from "playwright";
 import type { Route } from "./server.js";
 
 /** What the worker does when it receives this name. */
-export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "count";
+export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "limitMemory" | "count";
 
 const SCRIPT = `
   import "/dist/worker.js";
@@ -31,6 +31,14 @@ const SCRIPT = `
         backend.read = async function (...args) {
           return (await read.apply(this, args)).slice().fill(NaN);
         };
+      }
+    },
+    // Memory grows no more, and closing a backend traps, as with a memory that is broken.
+    limitMemory() {
+      WebAssembly.Memory.prototype.grow = () => { throw new RangeError("rigged: no memory"); };
+      for (const [name, backend] of Object.entries(engine().registry)) {
+        if (name.startsWith("wasm"))
+          backend.wasm.tfjs.dispose = () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };
       }
     },
     count() { channel.postMessage({ tensors: engine().state.numTensors, devices: devices.length }); },

@@ -43,7 +43,8 @@ export interface StoreUsage {
  *
  * - `hit`: a package was loaded without the network.
  * - `miss`: it was not stored, or could not be used; `reason` says why.
- * - `corrupt`: a chunk was lost or altered, and is fetched again.
+ * - `corrupt`: a chunk of the file `path` was lost or altered, and is fetched again; or what this device found out about the package
+ *   (`notes/graph`: its rewritten graph, `notes/choice`: which backend is fastest), and is found out again.
  * - `evicted`: a package was removed to make room for another.
  * - `unavailable`: packages are not stored, only kept in memory.
  * - `reset`: the browser has lost all that was stored.

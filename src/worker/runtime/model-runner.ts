@@ -26,6 +26,7 @@ import {
 } from "./session/resilient-session.js";
 import { topClassOf } from "./top-class.js";
 import { autotune } from "./tuning/autotune.js";
+import { recheck } from "./tuning/recheck.js";
 import { createSlowdownDetector, type SlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
 
@@ -63,7 +64,7 @@ export async function openModelRunner(deps: ModelRunnerDeps, options: OpenOption
 }
 
 export class ModelRunner {
-  /** Resolves once the fastest backend was found, or the model disposed. Never rejects. */
+  /** Resolves once the fastest backend was found, or that of an earlier visit checked, or the model disposed. Never rejects. */
   readonly tuned: Promise<void>;
   readonly #deps: ModelRunnerDeps;
   readonly #session: ResilientSession;
@@ -83,10 +84,10 @@ export class ModelRunner {
       () => session.residence(),
       () => forget(deps.tuningCache).then(tune),
     );
-    this.#predictions = createBatchQueue((feeds) => this.#run(feeds), manifest, batching);
+    this.#predictions = createBatchQueue((...batch) => this.#run(...batch), manifest, batching);
     const specs = { inputs: manifest.inputs, outputs: [EMBEDDING] };
-    this.#embeddings = createBatchQueue((feeds) => this.#embed(feeds), specs, batching);
-    this.tuned = session.isRecalled ? Promise.resolve() : tune();
+    this.#embeddings = createBatchQueue((...batch) => this.#embed(...batch), specs, batching);
+    this.tuned = session.isRecalled ? recheck(session, deps.scheduler, this.#end.signal) : tune();
   }
 
   residence(): Residence {
@@ -167,17 +168,17 @@ export class ModelRunner {
     }
   }
 
-  async #run(feeds: Feeds): Promise<ResilientRun> {
+  async #run(feeds: Feeds, items: number): Promise<ResilientRun> {
     this.#extendBurst();
-    const result = await this.#session.run(feeds);
+    const result = await this.#session.run(feeds, items);
     const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
     if (isSingle) this.#slowdown.add(result.executeMs + result.readbackMs);
     return result;
   }
 
-  #embed(feeds: Feeds): Promise<ResilientRun> {
+  #embed(feeds: Feeds, items: number): Promise<ResilientRun> {
     this.#extendBurst();
-    return this.#session.embed(feeds);
+    return this.#session.embed(feeds, items);
   }
 
   #extendBurst(): void {

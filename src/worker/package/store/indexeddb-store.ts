@@ -1,13 +1,15 @@
 // Keeps packages in IndexedDB: chunks by their hash, and one row per version, committed last and completely or not at all.
 import { type Connection, createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
+import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
 import { bytesOf, evictable, victims } from "./eviction.js";
+import { openNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
 import { commitRow, removeRows, type Tx } from "./rows.js";
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
-import type { NewRow, OnStoreEvent, PackageRow, Store } from "./store.js";
+import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 
 export interface StoreOptions {
   /** Name of the database. */
@@ -30,6 +32,7 @@ class IndexedDbStore implements Store {
   readonly #maxBytes: number;
   readonly #emit: OnStoreEvent;
   readonly #database: Database<PackageSchema>;
+  readonly #inOrder = createSerialQueue();
   readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
   /** True while an empty database would mean a loss. */
   #keeps: boolean;
@@ -175,16 +178,29 @@ class IndexedDbStore implements Store {
     });
   }
 
-  async readNote(digest: string, kind: string): Promise<unknown> {
-    return (await this.#read("read a note", "notes", (tx) => tx.get("notes", [digest, kind])))?.value;
+  readNote(digest: string, kind: string): Promise<StoredNote | undefined> {
+    return this.#database.step("read a note", async (connection) => {
+      const row = await connection.transaction(["notes"], "read", (tx) => tx.get("notes", [digest, kind]));
+      const { bytes, sha256: expected } = row ?? {};
+      if (!bytes || !expected) return undefined;
+      const found = await openNote({ bytes, sha256: expected }).catch((error: unknown) => lostFile(error, undefined));
+      if (found) return found;
+      await connection.transaction(["notes"], "relaxed", (tx) => tx.delete("notes", [digest, kind]));
+      return { corrupt: expected };
+    });
   }
 
   writeNote(digest: string, kind: string, value: unknown): Promise<void> {
-    return this.#database.transaction("write a note", ["notes"], "relaxed", async (tx) => {
-      if (value === undefined) await tx.delete("notes", [digest, kind]);
-      else await tx.put("notes", { digest, kind, value, at: Date.now() });
-      // The page may crash before the browser would commit by itself.
-      tx.commit();
+    // One after the other: hashing a large note takes longer than a small one that follows.
+    return this.#inOrder(async () => {
+      // Before the transaction, which would end while the bytes are hashed.
+      const sealed = value === undefined ? undefined : await sealNote(value);
+      await this.#database.transaction("write a note", ["notes"], "relaxed", async (tx) => {
+        if (sealed) await tx.put("notes", { digest, kind, ...sealed, at: Date.now() });
+        else await tx.delete("notes", [digest, kind]);
+        // The page may crash before the browser would commit by itself.
+        tx.commit();
+      });
     });
   }
 
@@ -229,6 +245,12 @@ class IndexedDbStore implements Store {
 // Chromium's errors for a stored Blob whose file is truncated or gone; the row itself is fine.
 const LOST_FILE = new Set(["UnknownError", "NotReadableError", "NotFoundError", "DataError"]);
 
+/** `result` where the error says that a stored file is lost; throws any other. */
+function lostFile<T>(error: unknown, result: T): T {
+  if (error instanceof Error && LOST_FILE.has(error.name)) return result;
+  throw error;
+}
+
 async function readBlob(
   connection: Connection<PackageSchema>,
   store: "chunks" | "binaries",
@@ -241,8 +263,7 @@ async function readBlob(
     if (blob.size !== size) return "corrupt";
     bytes = await blob.arrayBuffer();
   } catch (error) {
-    if (error instanceof Error && LOST_FILE.has(error.name)) return "corrupt";
-    throw error;
+    return lostFile(error, "corrupt");
   }
   return (await sha256(bytes)) === expected ? bytes : "corrupt";
 }

@@ -102,7 +102,10 @@ type Notes = Pick<Store, "readNote" | "writeNote" | "readBinary" | "putBinary">;
 
 function notesIn({ notes }: Memory): Notes {
   return {
-    readNote: async (digest, kind) => notes.get(`${digest} ${kind}`),
+    async readNote(digest, kind) {
+      const value = notes.get(`${digest} ${kind}`);
+      return value === undefined ? undefined : { value };
+    },
     async writeNote(digest, kind, value) {
       notes.set(`${digest} ${kind}`, value);
     },

@@ -1,5 +1,6 @@
 // The IndexedDB schema of the store of packages, and its upgrades.
 import type { ReleaseFloor } from "../trust.js";
+import type { SealedNote } from "./note-format.js";
 import type { PackageRow } from "./store.js";
 
 /** A download that has begun: its chunks are kept although no package has them yet. */
@@ -10,11 +11,10 @@ export interface PendingRow {
   at: number;
 }
 
-/** What a device found out about a package. */
-export interface NoteRow {
+/** What a device found out about a package. Rows of earlier versions of the library have no bytes. */
+export interface NoteRow extends Partial<SealedNote> {
   digest: string;
   kind: string;
-  value: unknown;
   /** Milliseconds since 1970. */
   at: number;
 }

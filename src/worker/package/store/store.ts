@@ -22,10 +22,14 @@ export interface BinaryStore {
   putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void>;
 }
 
+/** What is stored of a note: its value, or the hash of the bytes that should be there. */
+export type StoredNote = { value: unknown } | { corrupt: string };
+
 /** Where what a device found out about a package is kept: what is fastest, what crashed. It goes with the package. */
 export interface NoteStore {
-  readNote(digest: string, kind: string): Promise<unknown>;
-  /** Undefined removes the note. */
+  /** Undefined where there is none. A note whose bytes were altered is removed: then its hash is returned in place of the value. */
+  readNote(digest: string, kind: string): Promise<StoredNote | undefined>;
+  /** `value` is plain data and typed arrays. Undefined removes the note. */
   writeNote(digest: string, kind: string, value: unknown): Promise<void>;
 }
 

@@ -14,7 +14,7 @@ type Settled = PromiseSettledResult<ResilientRun>;
 const MAX_BATCH_SIZE = 32;
 
 export function createBatchQueue(
-  run: (feeds: Feeds) => Promise<ResilientRun>,
+  run: (feeds: Feeds, items: number) => Promise<ResilientRun>,
   { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: ModelTask },
   { maxBatchSize = MAX_BATCH_SIZE, batchTimeout = 0 }: BatchingOptions,
 ): BatchQueue<Feeds, ResilientRun> {
@@ -26,19 +26,19 @@ export function createBatchQueue(
   const runEach = async (items: Feeds[]): Promise<Settled[]> => {
     const results: Settled[] = [];
     for (const feeds of items) {
-      const [settled] = await Promise.allSettled([run(feeds)]);
+      const [settled] = await Promise.allSettled([run(feeds, 1)]);
       results.push(settled as Settled);
     }
     return results;
   };
 
   const runJoined = async (items: Feeds[]): Promise<Settled[] | undefined> => {
-    const result = await run(join(items));
+    const result = await run(join(items), items.length);
     const parts = split(result.outputs, items.length);
     if (!parts) return undefined;
     if (!isVerified) {
       const [first, second] = items as [Feeds, Feeds];
-      const single = await Promise.all([await run(first), await run(second)]);
+      const single = await Promise.all([await run(first, 1), await run(second, 1)]);
       if (!single.every(({ outputs }, index) => agree(outputs, parts[index] ?? {}))) return undefined;
       isVerified = true;
     }

@@ -5,7 +5,7 @@ import type { BackendMeasurement, BackendRefusal, BackendReport } from "../../..
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import { firstInvalid } from "../outputs.js";
 import { isSame, refusals, startCandidates } from "../tuning/candidates.js";
-import { type Choice, environmentOf, recall, type TuningCache } from "../tuning/tuning-cache.js";
+import { type Choice, environmentOf, forget, recall, type TuningCache } from "../tuning/tuning-cache.js";
 import type { RunResult, Session, Target } from "./engine.js";
 import { type OpenContext, type OpenOptions, openFirst, type RefusedBackend, refusalOf } from "./open-session.js";
 
@@ -21,6 +21,7 @@ export interface ResilientRun extends RunResult {
 }
 
 type Feeds = Record<string, TensorData>;
+type Run = (session: Session) => Promise<RunResult>;
 
 /** What is known about the backends before the model is opened. */
 interface Start {
@@ -70,7 +71,11 @@ async function prepareStart({ engine, backends, tuningCache, sentinel, maxThread
   return choice && isTarget(choice.target.backend) ? { ...start, choice } : start;
 }
 
-/** `run`, `embed`, `adopt` and `replaceInvalid` need exclusive use of the engine. */
+function isRecoverable(error: unknown): error is InsituError {
+  return isInsituError(error) && (error.code === "device_lost" || error.code === "out_of_memory");
+}
+
+/** `run`, `embed`, `adopt`, `replaceInvalid` and `replaceWrong` need exclusive use of the engine. */
 export class ResilientSession {
   readonly deps: ResilientSessionDeps;
   /** True when the target was measured at an earlier visit, in the same environment. */
@@ -128,14 +133,18 @@ export class ResilientSession {
     return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured };
   }
 
-  /** Runs the model. If its device was lost, the model is opened again and the run repeated once. */
-  run(feeds: Feeds): Promise<ResilientRun> {
-    return this.#runRecovering((session) => session.run(feeds));
+  /**
+   * Runs the model. If its device was lost or has no memory left, the model is opened again and the run repeated; if there is still too
+   * little memory, on another backend. `items` is the number of predictions in it: for more than one it rejects with `out_of_memory`
+   * once the model is open again, and the caller runs fewer at once.
+   */
+  run(feeds: Feeds, items: number): Promise<ResilientRun> {
+    return this.#runRecovering((session) => session.run(feeds), items);
   }
 
   /** Runs the part of the model that its embedding needs; otherwise as `run`. */
-  embed(feeds: Feeds): Promise<ResilientRun> {
-    return this.#runRecovering((session) => session.embed(feeds));
+  embed(feeds: Feeds, items: number): Promise<ResilientRun> {
+    return this.#runRecovering((session) => session.embed(feeds), items);
   }
 
   /** The outputs held NaN or infinity for these finite feeds: moves to a backend whose outputs are finite, if there is one. */
@@ -155,6 +164,13 @@ export class ResilientSession {
       next.dispose();
       this.deps.engine.stop(target);
     }
+  }
+
+  /** The self-test of a target that an earlier visit chose has failed: what was kept of the model is dropped, and it is opened anew. */
+  async replaceWrong(reason: InsituError): Promise<void> {
+    await this.deps.source.rewrites?.write(undefined);
+    await forget(this.deps.tuningCache);
+    await this.#reopen(reason);
   }
 
   /** Continues with this session, and stores what has been measured since. */
@@ -198,17 +214,36 @@ export class ResilientSession {
     this.onChange?.(change);
   }
 
-  async #runRecovering(run: (session: Session) => Promise<RunResult>): Promise<ResilientRun> {
+  async #runRecovering(run: Run, items: number): Promise<ResilientRun> {
     try {
       if (this.#failure) throw this.#failure;
-      return { ...(await run(this.#session)), backend: this.target.backend };
+      return await this.#runHere(run);
     } catch (error) {
-      if (this.#isDisposed || !isInsituError(error)) throw error;
-      if (error.code === "out_of_memory" && this.target.backend === "wasm") await this.#reopen(error);
-      if (error.code !== "device_lost") throw error;
-      this.#countLoss(error);
+      if (this.#isDisposed || !isRecoverable(error)) throw error;
+      if (error.code === "device_lost") this.#countLoss(error);
       await this.#reopen(error);
-      return { ...(await run(this.#session)), backend: this.target.backend };
+      if (error.code === "device_lost") return this.#runHere(run);
+      if (items > 1) throw error;
+      return this.#runWithMemory(run);
+    }
+  }
+
+  async #runHere(run: Run): Promise<ResilientRun> {
+    return { ...(await run(this.#session)), backend: this.target.backend };
+  }
+
+  /** A second try with fresh memory, and one on the next backend. */
+  async #runWithMemory(run: Run): Promise<ResilientRun> {
+    try {
+      return await this.#runHere(run);
+    } catch (error) {
+      if (this.#isDisposed || !isRecoverable(error)) throw error;
+      const { backend } = this.target;
+      const isLast = this.#fallbacks().every((target) => target.backend === backend);
+      if (!isLast) this.#start.refused.push(refusalOf(backend, error));
+      await this.#reopen(error);
+      if (isLast) throw error;
+      return this.#runHere(run);
     }
   }
 

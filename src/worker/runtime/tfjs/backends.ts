@@ -7,12 +7,15 @@ import type { Backend } from "../../../shared/types/tensor.js";
 import { withDeadline } from "../../../shared/with-deadline.js";
 import type { Target } from "../session/engine.js";
 import { probeWasm, registerWasm, type WasmAssets, wasmName } from "./wasm.js";
-import { deviceLost, type Gpu, probeWebGPU, registerWebGPU } from "./webgpu.js";
+import { takeWasmFailure } from "./wasm-memory.js";
+import { deviceLost, type Gpu, probeWebGPU, registerWebGPU, takeGpuFailure } from "./webgpu.js";
 
 /** A tfjs backend that has been started. */
 export interface RunningBackend {
   /** Makes it the backend of the next operation. Throws `device_lost` once its device is lost. */
   use(): Promise<void>;
+  /** What failed without an error since the last call: outputs that were computed meanwhile are wrong. */
+  takeFailure(): string | undefined;
   /** Rejects when the device is lost; undefined where the backend has no device. */
   whenLost?: Promise<never>;
   /** Prevents the backend from being stopped, until the returned function is called. */
@@ -106,6 +109,7 @@ export class Backends {
 function runningBackend(target: Target, entry: Entry): RunningBackend {
   const { gpu } = entry;
   return {
+    takeFailure: () => (gpu ? takeGpuFailure(gpu) : takeWasmFailure()),
     whenLost: gpu?.whenLost,
     hold() {
       entry.holders += 1;

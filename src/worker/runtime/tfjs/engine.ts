@@ -15,7 +15,7 @@ import type { Engine, ModelSource, Session, Target } from "../session/engine.js"
 import { Backends, probe, type RunningBackend } from "./backends.js";
 import { openGraph } from "./graph-model.js";
 import { missingOps } from "./missing-kernels.js";
-import { createSession, guardedRun, type SessionDeps } from "./session.js";
+import { createSession, guardedRun, type SessionDeps, toInsituError } from "./session.js";
 import type { WasmAssets } from "./wasm.js";
 
 export function tfjsEngine(assets: WasmAssets): Engine {
@@ -37,7 +37,12 @@ export function tfjsEngine(assets: WasmAssets): Engine {
     async open(source, target) {
       const running = await backends.start(target);
       const open = source.model.format === "tfjs-graph-model" ? openGraph : openLayers;
-      return open(source, target, running);
+      try {
+        return await open(source, target, running);
+      } catch (error) {
+        const known = toInsituError(error, target);
+        throw known.code === "unknown" ? error : known;
+      }
     },
   };
 }

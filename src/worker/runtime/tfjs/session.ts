@@ -35,11 +35,7 @@ export function createSession(deps: SessionDeps): Session {
     dispose() {
       if (!isOpen) return;
       isOpen = false;
-      try {
-        free();
-      } catch {
-        // A lost device has already freed its memory.
-      }
+      freed(free);
       release();
     },
   };
@@ -49,12 +45,18 @@ export function createSession(deps: SessionDeps): Session {
 export async function guardedRun<T>(running: RunningBackend, target: Target, start: () => Promise<T>): Promise<T> {
   try {
     await running.use();
+    running.takeFailure();
     const result = start();
     // With a lost device a read-back may never settle.
-    return await (running.whenLost ? Promise.race([result, running.whenLost]) : result);
+    const value = await (running.whenLost ? Promise.race([result, running.whenLost]) : result);
+    const failure = running.takeFailure();
+    if (failure) throw new Error(failure);
+    return value;
   } catch (error) {
     if (!isInsituError(error)) await throwIfLost(running);
-    throw toInsituError(error, target);
+    // A kernel that found no memory may trap later, on what it left.
+    const failure = running.takeFailure();
+    throw toInsituError(failure ? new Error(failure, { cause: error }) : error, target);
   }
 }
 
@@ -114,9 +116,17 @@ async function run(
     }
     return { outputs, executeMs: executed - started, readbackMs: performance.now() - executed };
   } finally {
-    for (const input of Object.values(inputs)) input.dispose();
-    for (const result of results) result.dispose();
-    for (const { free } of drawn) free();
+    for (const one of [...Object.values(inputs), ...results]) freed(() => one.dispose());
+    for (const { free } of drawn) freed(free);
+  }
+}
+
+/** Where memory is broken, freeing it fails too; the error of the run says more. */
+function freed(free: () => void): void {
+  try {
+    free();
+  } catch {
+    // The backend is closed with all its memory.
   }
 }
 
@@ -129,10 +139,13 @@ function copyAs(dtype: DType, data: TypedArray): TypedArray {
   return dtype === "int32" ? new Int32Array(data) : new Uint8Array(data);
 }
 
-// "Array buffer allocation failed", "Invalid array buffer length", "Cannot enlarge memory arrays", emscripten's "abort(OOM)".
-const NO_MEMORY = /out of memory|OOM|allocation failed|array (buffer )?length|enlarge memory|createBuffer failed/i;
+// "Array buffer allocation failed", "Invalid array buffer length", "Cannot enlarge memory arrays", emscripten's "abort(OOM)". XNNPACK's
+// kernels fail where they find no memory for their tables.
+const NO_MEMORY =
+  /out of memory|OOM|allocation failed|array (buffer )?length|enlarge memory|createBuffer failed|^XNN status/i;
 
-function toInsituError(error: unknown, target: Target): InsituError {
+/** An error of a run or of opening a model, with the code that says what can be done about it. */
+export function toInsituError(error: unknown, target: Target): InsituError {
   const message = error instanceof Error ? error.message : String(error);
   if (NO_MEMORY.test(message)) {
     const advice = "Use a smaller batch, a smaller model, or close other pages";

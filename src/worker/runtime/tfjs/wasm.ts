@@ -10,6 +10,7 @@ import {
 import { isIos } from "../../../shared/is-ios.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
+import { guardMemory, listenToWarnings } from "./wasm-memory.js";
 
 export interface WasmAssets {
   /** Absolute URL of a binary. */
@@ -114,11 +115,14 @@ export async function registerWasm(threads: number, { url, cache }: WasmAssets):
     pathsAreSet = true;
   }
   const start = findBackendFactory("wasm");
-  registerBackend(wasmName(threads), () => {
+  registerBackend(wasmName(threads), async () => {
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", threads > 1);
     setThreadsCount(threads);
     liftThreadCap(threads);
-    return start();
+    listenToWarnings();
+    const backend = await start();
+    guardMemory(backend);
+    return backend;
   });
   // tfjs never forgets the kernels of a backend that was removed.
   if (getKernelsForBackend(wasmName(threads)).length === 0) copyRegisteredKernels("wasm", wasmName(threads));

@@ -7,6 +7,8 @@ import type { BackendReport } from "../../../shared/types/model.js";
 export interface Gpu {
   /** The reason, once the device is lost. A lost device never works again. */
   lost?: string;
+  /** The first error of a command since it was last taken: the device goes on without it, with wrong outputs. */
+  error?: GPUError;
   /** Rejects with `device_lost` as soon as the device is lost. */
   whenLost: Promise<never>;
 }
@@ -58,10 +60,20 @@ export async function registerWebGPU(): Promise<Gpu> {
     gpu.lost = message || reason;
     throw deviceLost(gpu.lost);
   });
+  device.addEventListener("uncapturederror", ({ error }) => {
+    gpu.error ??= error;
+  });
   // No unhandled rejection while nothing awaits it.
   gpu.whenLost.catch(() => undefined);
   registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 3);
   return gpu;
+}
+
+/** What failed since the last call, for messages. */
+export function takeGpuFailure(gpu: Gpu): string | undefined {
+  const { error } = gpu;
+  gpu.error = undefined;
+  return error && `${error instanceof GPUOutOfMemoryError ? "out of memory" : "a command failed"}: ${error.message}`;
 }
 
 export function deviceLost(why: string): InsituError {

@@ -7,13 +7,9 @@ import { openTarget } from "../session/open-session.js";
 import type { ResilientSession } from "../session/resilient-session.js";
 import { benchmarkSession } from "./benchmark.js";
 import { fastest, isSame, nextCandidate } from "./candidates.js";
+import { runInPause } from "./pause.js";
 import { remember } from "./tuning-cache.js";
 
-// Predictions come in bursts: after a pause of this length a measurement seldom delays one.
-const PAUSE_MS = 100;
-const POLL_MS = 20;
-// A page that never pauses waits once for each target; all later predictions are faster for it.
-const MAX_WAIT_MS = 3_000;
 /** Medians of a few runs are noisy, and a move takes time: the new target must be at least a tenth faster. */
 const MAX_RATIO_TO_MOVE = 0.9;
 
@@ -34,10 +30,7 @@ export async function autotune(
 ): Promise<void> {
   const search: Search = { session, feeds, measured: [], failed: [] };
   const { measured, failed } = search;
-  const step = async <T>(job: () => Promise<T>): Promise<T> => {
-    const priority = (await waitForPause(scheduler, signal)) ? "low" : "high";
-    return scheduler.runExclusive(job, { priority, signal });
-  };
+  const step = <T>(job: () => Promise<T>): Promise<T> => runInPause(scheduler, signal, job);
   try {
     const p50Ms = await step(() => benchmarkSession(session.session, feeds));
     measured.push({ ...session.target, p50Ms });
@@ -77,14 +70,4 @@ async function tryTarget({ session, feeds, measured, failed }: Search, target: T
   if (isSame(session.target, target)) return;
   candidate?.dispose();
   engine.stop(target);
-}
-
-/** False when the page did not pause in time. */
-async function waitForPause(scheduler: Scheduler, signal: AbortSignal): Promise<boolean> {
-  const started = performance.now();
-  for (let idleMs = 0; idleMs < PAUSE_MS && !signal.aborted; idleMs = scheduler.isIdle() ? idleMs + POLL_MS : 0) {
-    if (performance.now() - started > MAX_WAIT_MS) return false;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  return true;
 }
