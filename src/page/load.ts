@@ -1,5 +1,6 @@
 // Loads a package into the first worker and makes a model of it; reports the load to telemetry.
 
+import { isInsituError } from "../shared/errors.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
@@ -12,6 +13,7 @@ import { checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
+import { repeatIfHung } from "./workers/hung-worker.js";
 import type { PooledWorker, WorkerPool } from "./workers/pool.js";
 
 export interface LoaderDeps {
@@ -56,8 +58,10 @@ export function createLoader(deps: LoaderDeps) {
     try {
       return await withTimeout({ signal: caller, timeout, what: `Loading ${folder}` }, (signal) =>
         first.during(async () => {
-          const worker = await first.worker();
-          const loaded = await loadInto(worker, signal, options.refresh, onProgress);
+          const { worker, loaded } = await repeatIfHung(signal, async () => {
+            const worker = await first.worker();
+            return { worker, loaded: await loadInto(worker, signal, options.refresh, onProgress) };
+          });
           const { info, cost } = loaded;
           telemetry.record({
             kind: "loaded",
@@ -80,6 +84,8 @@ export function createLoader(deps: LoaderDeps) {
         }),
       );
     } catch (error) {
+      // What the caller gave up may be what blocks the worker.
+      if (isInsituError(error) && (error.code === "timeout" || error.code === "aborted")) first.endIfHung();
       const durationMs = performance.now() - started;
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
       throw error;

@@ -1,8 +1,9 @@
 // One call to a loaded model: deadline, abort, the choice of a worker, and one repetition when that worker dies.
-import { InsituError, isInsituError } from "../../shared/errors.js";
+import { isInsituError } from "../../shared/errors.js";
 import type { HostArgs, HostProgress, HostResult, ModelArgs, ModelMethod } from "../../shared/protocol.js";
 import { withTimeout } from "../lib/with-timeout.js";
-import type { PooledWorker, WorkerSlot } from "./pool.js";
+import { answers, endIfHung } from "./hung-worker.js";
+import type { WorkerSlot } from "./pool.js";
 import { createReplicas, type Replica, type ReplicasDeps } from "./replicas.js";
 import type { CallOptions } from "./rpc.js";
 
@@ -27,14 +28,8 @@ export interface ModelRpc {
   dispose(): Promise<void>;
 }
 
-// A run of a large model on cpu takes seconds, in which a worker cannot answer although nothing is wrong.
-const HANG_MS = 5_000;
-
 export function createModelRpc(deps: ReplicasDeps): ModelRpc {
   const replicas = createReplicas(deps);
-  const checkResponsive = () => {
-    for (const replica of replicas.all()) void replica.then(({ worker }) => endIfHung(worker)).catch(() => undefined);
-  };
 
   return {
     async call(method, input, { onProgress, ...limits }) {
@@ -64,7 +59,7 @@ export function createModelRpc(deps: ReplicasDeps): ModelRpc {
           });
         });
       } catch (error) {
-        if (isInsituError(error) && error.code === "timeout") checkResponsive();
+        if (isInsituError(error) && error.code === "timeout") for (const slot of deps.slots) slot.endIfHung();
         throw error;
       }
     },
@@ -82,20 +77,4 @@ async function unload({ worker, handle }: Replica): Promise<void> {
   // A dead worker holds nothing any more.
   if (!worker.alive() || (await answers(worker, () => worker.call("unload", [handle])))) return;
   await endIfHung(worker);
-}
-
-async function endIfHung(worker: PooledWorker): Promise<void> {
-  if (!worker.alive() || (await answers(worker, () => worker.call("ping", [])))) return;
-  const message = `The worker did not answer for ${HANG_MS / 1000} s and was terminated. Its models are loaded again with the next call.`;
-  worker.end(new InsituError("worker_crashed", message, { reason: "hung" }));
-}
-
-/** False when the worker did not answer in time. */
-async function answers(worker: PooledWorker, call: () => Promise<void>): Promise<boolean> {
-  try {
-    await withTimeout({ timeout: HANG_MS, what: "Calling the worker" }, call);
-    return true;
-  } catch {
-    return !worker.alive();
-  }
 }

@@ -5,6 +5,7 @@ import type { BackendChange, HostConfig, Residence, WorkerMemory } from "../../s
 import type { Backend } from "../../shared/types/tensor.js";
 import type { WorkerSource } from "../api-types.js";
 import { connectWorker, type WorkerConnection, type WorkerEvent } from "./connection.js";
+import { endIfHung } from "./hung-worker.js";
 import type { ShutdownLog } from "./shutdown-log.js";
 
 /** The part of a worker's configuration that all workers share. */
@@ -37,6 +38,8 @@ export interface PooledWorker extends WorkerConnection {
 export interface WorkerSlot {
   /** The running worker, or a new one when there is none yet or the last one died. */
   worker(): Promise<PooledWorker>;
+  /** Ends the worker if it does not answer. Returns at once. */
+  endIfHung(): void;
   /** Number of open calls. */
   calls(): number;
   /** Counts a call for as long as it runs; a worker without calls may be recycled. */
@@ -91,6 +94,7 @@ function createSlot(deps: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal):
       worker ??= begin();
       return worker;
     },
+    endIfHung: () => void worker?.then(endIfHung, () => undefined),
     calls: () => calls,
     async during(run) {
       calls += 1;

@@ -114,6 +114,31 @@ const concatenated: ShapeRule = (view, node, _x, at) => {
   return first.map((length, index) => (index === along ? total : length));
 };
 
+const tiled: ShapeRule = (view, node, x) => {
+  const repeats = view.constant(node.input[1])?.values;
+  if (repeats?.length !== x.length) return undefined;
+  return x.map((length, axis) => (length < 0 ? -1 : length * Number(repeats[axis])));
+};
+
+/** The shape is the value of an input: of the first for Fill and Conv2DBackpropInput, of the second for BroadcastTo. */
+const stated =
+  (place: number): ShapeRule =>
+  (view, node) => {
+    const lengths = view.constant(node.input[place])?.values;
+    return lengths && Array.from(lengths);
+  };
+
+const oneHot: ShapeRule = (view, node, x) => {
+  const depth = view.constant(node.input[1])?.values[0];
+  const axis = number(node, "axis") ?? -1;
+  return depth === undefined ? undefined : [...x].toSpliced(axis < 0 ? x.length + 1 + axis : axis, 0, depth);
+};
+
+const packed: ShapeRule = (_view, node, x) => {
+  const axis = number(node, "axis") ?? 0;
+  return [...x].toSpliced(axis < 0 ? x.length + 1 + axis : axis, 0, node.input.length);
+};
+
 const RULES: ReadonlyMap<string, ShapeRule> = new Map([
   ["MaxPool", pooled],
   ["AvgPool", pooled],
@@ -125,6 +150,13 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map([
   ["ResizeNearestNeighbor", resized],
   ["Pad", padded],
   ["PadV2", padded],
+  ["MirrorPad", padded],
+  ["Tile", tiled],
+  ["Fill", stated(0)],
+  ["Conv2DBackpropInput", stated(0)],
+  ["BroadcastTo", stated(1)],
+  ["OneHot", oneHot],
+  ["Pack", packed],
   ["ExpandDims", expanded],
   ["Squeeze", squeezed],
   ["GatherV2", gathered],

@@ -52,7 +52,7 @@ export interface View {
 // Most rules change nothing, so the next rule can use the same view.
 const views = new WeakMap<Work, View>();
 
-function viewOf(work: Work): View {
+export function viewOf(work: Work): View {
   const known = views.get(work) ?? makeView(work);
   views.set(work, known);
   return known;

@@ -56,6 +56,8 @@ export async function openFirst(
       return await openTarget(context, target, options);
     } catch (error) {
       if (error instanceof UnreadableError) throw error.error;
+      // On every other backend too.
+      if (isInsituError(error) && error.code === "model_too_large") throw error;
       refused.push(refusalOf(target.backend, error));
     } finally {
       await sentinel.end();

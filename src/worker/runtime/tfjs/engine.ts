@@ -8,9 +8,10 @@ import {
   type Tensor,
   tidy,
 } from "@tensorflow/tfjs-core";
-import { type LayersModel, loadLayersModel, model, type SymbolicTensor } from "@tensorflow/tfjs-layers";
+import { type LayersModel, loadLayersModel, model, type Shape, type SymbolicTensor } from "@tensorflow/tfjs-layers";
 import { InsituError } from "../../../shared/errors.js";
 import type { Backend } from "../../../shared/types/tensor.js";
+import { checkOutputSize } from "../graph/output-sizes.js";
 import type { Engine, ModelSource, Session, Target } from "../session/engine.js";
 import { Backends, probe, type RunningBackend } from "./backends.js";
 import { openGraph } from "./graph-model.js";
@@ -56,7 +57,14 @@ async function openLayers(source: ModelSource, target: Target, running: RunningB
   const { json, weightSpecs } = source.model;
   const handler = { load: async () => ({ ...json, weightSpecs, weightData }) as io.ModelArtifacts };
   const opened: LayersModel = await loadLayersModel(handler);
-  const part = selectOutputs(opened, source);
+  let part: LayersModel;
+  try {
+    checkLayers(opened);
+    part = selectOutputs(opened, source);
+  } catch (error) {
+    opened.dispose();
+    throw error;
+  }
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     // Clones: a model without trained layers may return its input.
     tidy(() => [part.predict(inOrder(opened, feeds))].flat().map(clone));
@@ -68,6 +76,14 @@ async function openLayers(source: ModelSource, target: Target, running: RunningB
     embed: layersEmbed(opened, source),
     free: () => opened.dispose(),
   });
+}
+
+/** Throws `model_too_large` for a layer whose output no browser can hold. */
+function checkLayers({ layers }: LayersModel): void {
+  for (const { name, outputShape } of layers) {
+    const shapes = (Array.isArray(outputShape[0]) ? outputShape : [outputShape]) as Shape[];
+    for (const shape of shapes) checkOutputSize(shape, `The layer ${name}`);
+  }
 }
 
 /** The model with the outputs that the manifest lists, which may be some of its own, in another order, or other layers. */

@@ -2,11 +2,13 @@
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { clone, dispose, io, type NamedTensorMap, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import type { ModelJson } from "../../package/topology.js";
+import { checkOutputSizes } from "../graph/output-sizes.js";
 import { readable } from "../graph/readable.js";
 import { type Rewritten, rewrite } from "../graph/rewrite.js";
 import type { Constant, Graph, GraphNode } from "../graph/types.js";
 import { type ModelSource, NO_REWRITES, type Session, type Target } from "../session/engine.js";
 import type { RunningBackend } from "./backends.js";
+import { limitLoops } from "./loop-budget.js";
 import { compileInParallel } from "./parallel-compile.js";
 import { createSession } from "./session.js";
 import { decodeWeights } from "./weights.js";
@@ -44,6 +46,11 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
   const names = source.outputs.map((output) => output.name);
   // Functions are the bodies of loops and branches.
   const isAsync = (topology.library?.function?.length ?? 0) > 0 || nodes.some(({ op }) => ASYNC_OPS.has(op));
+  const beginRun = limitLoops(model);
+  const executeAsync = (feeds: NamedTensorMap, wanted: string | string[]) => {
+    beginRun();
+    return model.executeAsync(feeds, wanted);
+  };
   const constants = new Set(Object.values(model.weights).flat());
   /**
    * Makes a result of `executeAsync` the caller's own to dispose: a constant of the model or an input is cloned. What the run alone made must
@@ -53,7 +60,7 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
     constants.has(result) || Object.values(feeds).includes(result) ? clone(result) : result;
   const execute = async (feeds: NamedTensorMap): Promise<Tensor[]> =>
     isAsync
-      ? list(await model.executeAsync(feeds, names)).map((result) => owned(result, feeds))
+      ? list(await executeAsync(feeds, names)).map((result) => owned(result, feeds))
       : // Clones, since an output may be one of the model's constants, and what is returned here is disposed.
         tidy(() => list(model.execute(feeds, names)).map(clone));
   const embedding = isPart(source, nodes) ? source.embedding : undefined;
@@ -61,7 +68,7 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
     embedding &&
     (async (feeds: NamedTensorMap): Promise<Tensor> =>
       isAsync
-        ? owned((await model.executeAsync(feeds, embedding.node)) as Tensor, feeds)
+        ? owned((await executeAsync(feeds, embedding.node)) as Tensor, feeds)
         : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
   // A graph whose control flow depends on data cannot be run without data.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
@@ -87,15 +94,22 @@ interface Prepared {
 async function prepare(source: ModelSource, topology: Topology, { backend }: Target): Promise<Prepared> {
   const { model, weights, rewrites } = source;
   const stored = await rewrites?.read();
-  const graph = rewrites && stored !== NO_REWRITES ? attempt(() => graphOf(source, topology)) : undefined;
+  const graph = attempt(() => graphOf(source, topology));
   const wanted = graph && attempt(() => readable(graph));
-  if (!rewrites || !graph || !wanted) return prepareUnchanged(source, topology, backend);
-  const cached = fromRow(stored, model);
+  const cached = rewrites && fromRow(stored, model);
   const { tensors, values } = await decodeWeights(model.weightSpecs, weights(), backend, {
     keep: cached ? undefined : wanted,
     skip: cached?.unused,
   });
-  const rewritten: RewrittenGraph | undefined = cached ?? attempt(() => rewrite(graph, values));
+  if (!graph || !wanted) return { nodes: topology.node, tensors };
+  const isRewritten = rewrites && stored !== NO_REWRITES;
+  const rewritten = cached ?? (isRewritten ? attempt(() => rewrite(graph, values)) : undefined);
+  try {
+    if (!cached) checkSizes(graph, values, rewritten);
+  } catch (error) {
+    dispose(tensors);
+    throw error;
+  }
   if (!rewritten) return { nodes: topology.node, tensors };
   for (const name of rewritten.unused) {
     tensors[name]?.dispose();
@@ -103,17 +117,17 @@ async function prepare(source: ModelSource, topology: Topology, { backend }: Tar
   }
   for (const [name, { values: data, shape, dtype }] of rewritten.constants) tensors[name] = tensor(data, shape, dtype);
   // Small ones are kept by the tensors as they are, so the copy is taken first.
-  if (!cached) void rewrites.write(toRow(rewritten));
+  if (!cached) void rewrites?.write(toRow(rewritten));
   return { nodes: rewritten.nodes, tensors };
 }
 
-async function prepareUnchanged(
-  { model, weights }: ModelSource,
-  { node }: Topology,
-  backend: Target["backend"],
-): Promise<Prepared> {
-  const { tensors } = await decodeWeights(model.weightSpecs, weights(), backend);
-  return { nodes: node, tensors };
+/** In the graph as it is, and in the rewritten one, where shapes that depend on other shapes have become constants. */
+function checkSizes(graph: Graph, values: Map<string, Constant>, rewritten: RewrittenGraph | undefined): void {
+  checkOutputSizes(graph, values);
+  if (!rewritten) return;
+  const { nodes, constants } = rewritten;
+  const all = new Map([...values, ...constants]);
+  checkOutputSizes({ ...graph, nodes, weights: new Map([...graph.weights, ...constants]) }, all);
 }
 
 function graphOf(source: ModelSource, { node }: Topology): Graph {

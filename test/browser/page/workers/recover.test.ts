@@ -123,6 +123,25 @@ describe("the worker", () => {
     expect(Math.max(...patient.map(({ ms }) => ms))).toBeLessThan(30_000);
   });
 
+  test.each(["timeout", "aborted"])("one that hangs during a load that is %s is replaced", async (how) => {
+    await open({ backends: ["wasm"] });
+    await rig(library.page, "hang");
+    const outcomes = await library.page.evaluate(async (how) => {
+      const { client, model } = window.rigged;
+      const outcome = (promise: Promise<unknown> | undefined) =>
+        (promise ?? Promise.reject()).then(
+          () => "done",
+          (error: { code: string }) => error.code,
+        );
+      const limits = how === "timeout" ? { timeout: 300 } : { signal: AbortSignal.timeout(300) };
+      const first = await outcome(client.load("/models/ranker/", limits));
+      // Neither may wait for the worker that hangs.
+      const later = [client.load("/models/ranker/"), client.capabilities(), model?.predict(new Float32Array(784))];
+      return [first, ...(await Promise.all(later.map(outcome)))];
+    }, how);
+    expect(outcomes).toEqual([how, "done", "done", "done"]);
+  });
+
   test("one that dies during predictions is replaced, and they are made again", async () => {
     await open({ backends: ["wasm"] });
     const answers = predict(20);
