@@ -31,8 +31,14 @@ it("name only metrics that the collector serves for what the library sends", asy
   const histograms = [
     ["ml.inference.duration", "s"],
     ["ml.model.load.duration", "s"],
-    ["ml.prediction.confidence", "1"],
   ].map(([name, unit]) => histogram([histogramPoint([0.01], {})], { name, unit }));
+  const shares = Array.from({ length: 19 }, (_, i) => Math.round(5 * (i + 1)) / 100);
+  const confidence = histogramPoint(
+    [0.01],
+    {},
+    { explicitBounds: shares, bucketCounts: [1, ...new Array(19).fill(0)] },
+  );
+  histograms.push(histogram([confidence], { name: "ml.prediction.confidence", unit: "1" }));
   await withCollector({}, async ({ url }) => {
     expect(await (await post(`${url}/v1/metrics`, metricsBody([...counters, ...histograms]))).json()).toEqual({});
     const served = await (await fetch(`${url}/metrics`)).text();

@@ -9,7 +9,7 @@ import { temporaryFolder } from "./support/run.js";
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-const metric = { name: "ml.errors", kind: "counter" as const, unit: "", description: "", bounds: [] };
+const metric = { name: "ml.errors", kind: "counter" as const, unit: "{error}", description: "", bounds: [] };
 const point = (sum: number, time: number): Point => ({
   metric,
   attributes: [],
