@@ -34,7 +34,7 @@ export function refusalOf(metric: Metric, amount: Amount, magnitude = amount.sum
   if (count > MAX_POINT_COUNT) return `${name}: one point may count ${MAX_POINT_COUNT}, not ${count}`;
   const maxSum = MAX_POINT_STEPS * resolution(metric);
   if (!(sum <= maxSum)) return `${name}: the sum of one point may be ${maxSum}, not ${sum}`;
-  return kind === "histogram" ? contradiction(metric, amount, TOLERANCE * Math.max(1, magnitude)) : null;
+  return kind === "histogram" ? contradiction(metric, amount, TOLERANCE * magnitude) : null;
 }
 
 /** The buckets say between which limits the sum lies. */
@@ -46,8 +46,7 @@ function contradiction(metric: Metric, { sum, buckets }: Amount, tolerance: numb
     least += count * Math.max(0, bounds[i - 1] ?? 0);
     most += count * Math.max(0, bounds[i] ?? highest);
   }
-  const slack = tolerance + TOLERANCE * most;
-  if (sum >= least - slack && sum <= most + slack) return null;
+  if (sum >= least * (1 - TOLERANCE) - tolerance && sum <= most * (1 + TOLERANCE) + tolerance) return null;
   return `${name}: the sum ${sum} contradicts its buckets, whose values add up to between ${least} and ${most}`;
 }
 

@@ -19,7 +19,7 @@ export function checkLog(path: string): void {
 /** What to do when the database cannot be opened for `reason`; empty when it is not known. */
 export function adviceFor(reason: string, path: string): string {
   const log = `${path}.wal`;
-  if (/lock/i.test(reason)) return "Another collector has it open: end that one, or name another file.";
+  if (/lock on file/i.test(reason)) return "Another collector has it open: end that one, or name another file.";
   if (/WAL|write-ahead log/.test(reason))
     return `The write-ahead log ${log} is damaged. Restore ${path} and ${log} from a backup; or move ${log} away and start again: then the requests since the last checkpoint are lost, and the log says how many.`;
   if (/corrupt|checksum|INTERNAL Error|not a valid DuckDB/i.test(reason))

@@ -36,7 +36,7 @@ export function ownMetrics(counts: OwnCounts, series: number, droppedAttributes:
     counter("points", "Data points that were read", counts.points),
     counter("events", "Log records that were stored", counts.events),
     ...REJECT_CODES.map((code) => ({
-      ...counter("rejected", "Data points and log records that were rejected, by reason", counts.rejected[code]),
+      ...counter("rejected", "Data points and log records that were rejected for this reason", counts.rejected[code]),
       labels: [["reason", code]] as const,
     })),
     counter("overflowed_points", "Points that were added to an overflow series", counts.overflowed),

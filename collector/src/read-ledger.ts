@@ -22,7 +22,7 @@ export async function readLedger(connection: DuckDBConnection): Promise<Ledger> 
       aside.add(stored.name);
       continue;
     }
-    metrics.set(id, metric);
+    metrics.set(metricKey(metric), metric);
     addMetric(ledger, metric);
     if (id.startsWith(OLD)) await rename(connection, id, metric);
   }

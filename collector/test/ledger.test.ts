@@ -105,6 +105,8 @@ describe("too many series", () => {
       total: { sum: 51 },
     });
     expect(sums(ledger).reduce((a, b) => a + b)).toBe(MAX_SERIES + 52);
-    expect(put(ledger, { ...count(1), metric: { ...ERRORS, name: "made.up" } })[0]).toContain("no place for more series");
+    expect(put(ledger, { ...count(1), metric: { ...ERRORS, name: "made.up" } })[0]).toContain(
+      "no place for more series",
+    );
   });
 });
