@@ -157,7 +157,7 @@ function admitOwn(metric: Metric): Metric {
 }
 
 /** Why a metric that is not the library's cannot have its name; null when it can. */
-export function takenName(metric: Metric): string | null {
+function takenName(metric: Metric): string | null {
   if (RESERVED.test(familyName(metric))) return `${metric.name} is a name of the collector's own metrics`;
   const own = sampleNames(metric).flatMap((sample) => OWN_SAMPLES.get(sample) ?? [])[0];
   return own === undefined ? null : `${metric.name} would have the name of ${own} in Prometheus`;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { AllowList } from "./allow-list.js";
 import { parseBeacon } from "./beacon.js";
 import type { Catalogue } from "./catalogue.js";
+import type { AppendResult, Batch } from "./commit.js";
 import { HttpError, unavailable } from "./errors.js";
 import { BadBody } from "./otlp.js";
 import { parseLogs } from "./otlp-logs.js";
@@ -10,7 +11,7 @@ import { parseMetrics } from "./otlp-metrics.js";
 import type { OwnCounts } from "./own-metrics.js";
 import type { Attributes, Rejected } from "./records.js";
 import type { SinkBatch } from "./sinks/sink.js";
-import type { AppendResult, Batch, Store } from "./store.js";
+import type { Store } from "./store.js";
 
 export interface IngestDeps {
   store: Store;

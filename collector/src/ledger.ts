@@ -1,5 +1,6 @@
 // The sums of all series, in memory, and what a batch would change of them.
 import { isOwn, metricKey } from "./catalogue.js";
+import { MAX_SERIES } from "./limits.js";
 import { sampleNames } from "./names.js";
 import type { Amount, Attributes, Cumulative, Metric, Series } from "./records.js";
 
@@ -67,9 +68,16 @@ export function apply(ledger: Ledger, change: Change): void {
   ledger.nextId += change.added.size;
 }
 
-/** The ids of the series whose newest point is older than `time`. */
-export function silentSince(ledger: Ledger, time: number): number[] {
-  return [...ledger.entries.values(), ...ledger.aside].filter(({ lastAt }) => lastAt < time).map(({ id }) => id);
+// Above this share of the places, senders from many addresses may have invented most series.
+const CROWDED = 0.9;
+// Points are at most a day behind, after their times were clamped; a series that is in use has one every day.
+const CROWDED_SILENCE_MS = 2 * 24 * 3600 * 1000;
+
+/** The ids of the series that retire: without a point since `time`, or for two days when few places are left. */
+export function silentSince(ledger: Ledger, time: number, now: number): number[] {
+  const isCrowded = ledger.entries.size > CROWDED * MAX_SERIES;
+  const since = isCrowded ? Math.max(time, now - CROWDED_SILENCE_MS) : time;
+  return [...ledger.entries.values(), ...ledger.aside].filter(({ lastAt }) => lastAt < since).map(({ id }) => id);
 }
 
 /** Removes series, and the metrics that have none then: the first sender after that defines them again. */

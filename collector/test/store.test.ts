@@ -98,4 +98,20 @@ describe("a series without points", () => {
     expect(again.series().map(({ attributes }) => attributes[0]?.[1])).toEqual(["new"]);
     await again.close();
   });
+
+  it("retires after two days when few places are left, and after all of them otherwise", async () => {
+    const store = await openStore(":memory:");
+    const now = Date.now();
+    const days = 24 * 3600 * 1000;
+    const many = (count: number, time: number) =>
+      store.append({ points: Array.from({ length: count }, (_, i) => of(`${time}-${i}`, time)) });
+    await many(4_000, now - 3 * days);
+    await many(500, now - days);
+    await store.forget(now - 30 * days);
+    expect(store.series()).toHaveLength(4_500);
+    await many(200, now);
+    await store.forget(now - 30 * days);
+    expect(store.series()).toHaveLength(700);
+    await store.close();
+  });
 });
