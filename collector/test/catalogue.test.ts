@@ -1,7 +1,11 @@
 // The catalogue of metrics: it is what the library sends, and no sender can change it, before or after a restart.
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { INSTRUMENTS } from "../../src/page/lazy/telemetry/instruments.js";
+import { createAggregate } from "../../src/page/lazy/telemetry/aggregate.js";
+import { beaconBody } from "../../src/page/lazy/telemetry/beacon.js";
+import * as exponential from "../../src/page/lazy/telemetry/exponential-histogram.js";
+import { INSTRUMENTS, type Instrument } from "../../src/page/lazy/telemetry/instruments.js";
+import { otlpMetrics } from "../../src/page/lazy/telemetry/otlp.js";
 import { CATALOGUE, createCatalogue } from "../src/catalogue.js";
 import { startCollector } from "../src/index.js";
 import type { Metric } from "../src/records.js";
@@ -34,6 +38,29 @@ it("has the library's instruments, with their units and bounds", () => {
       Object.entries(CATALOGUE).map(([name, [unit, bounds]]) => [name, bounds ? [unit, bounds] : [unit]]),
     ),
   ).toEqual(INSTRUMENTS);
+});
+
+describe.each([
+  ["fixed bounds", undefined],
+  ["exponential histograms", exponential],
+])("what a page sends with %s", (_name, layout) => {
+  it.each(["/v1/metrics", "/v1/beacon"])("is accepted at %s, all of it", async (path) => {
+    await withCollector({}, async ({ url }) => {
+      const aggregate = createAggregate(layout);
+      // From nothing to above the last bound, where values can be there, with the rounding of many additions.
+      for (const [name, [unit, bounds]] of Object.entries(CATALOGUE))
+        for (let i = 0; i <= 500; i += 1)
+          aggregate.add(
+            name as Instrument,
+            bounds ? (i / 500) ** 3 * (unit === "1" ? 1 : 3 * Math.max(...bounds)) : i,
+            digits,
+          );
+      const batch = { startedAt: Date.now() - 30_000, endedAt: Date.now(), metrics: aggregate.take(), events: [] };
+      const body = path === "/v1/beacon" ? beaconBody(batch, {}) : otlpMetrics(batch, {});
+      expect(await (await post(`${url}${path}`, body)).json()).toEqual({});
+      expect(await figure(url, "insitu_collector_points_total")).toBe(Object.keys(INSTRUMENTS).length);
+    });
+  });
 });
 
 describe("the first sender", () => {
