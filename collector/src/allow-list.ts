@@ -1,8 +1,14 @@
 // Which attributes are stored: the closed set that the library sends, and those that the options add.
 import type { Attributes } from "./records.js";
 
-/** A name that ends with a dot stands for all that begin with it. */
 const KNOWN = ["ml.", "error.type", "exception.", "event.name", "feature_flag.", "otel.", "service."];
+
+/** Whether a name is one of `all`; one of them that ends with a dot stands for all that begin with it. */
+export function nameMatcher(all: readonly string[]): (name: string) => boolean {
+  const names = new Set(all.filter((name) => !name.endsWith(".")));
+  const prefixes = all.filter((name) => name.endsWith("."));
+  return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+}
 
 export interface AllowList {
   /** Returns the allowed attributes; a record is stored without the others. */
@@ -12,10 +18,7 @@ export interface AllowList {
 }
 
 export function createAllowList(more: readonly string[] = []): AllowList {
-  const all = [...KNOWN, ...more];
-  const names = new Set(all.filter((name) => !name.endsWith(".")));
-  const prefixes = all.filter((name) => name.endsWith("."));
-  const isAllowed = (key: string) => names.has(key) || prefixes.some((prefix) => key.startsWith(prefix));
+  const isAllowed = nameMatcher([...KNOWN, ...more]);
   let dropped = 0;
   return {
     keep(attributes) {

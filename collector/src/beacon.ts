@@ -1,4 +1,5 @@
 // Reads the body of `POST /v1/beacon`: the library's own small form of metrics and events; pure.
+import type { Catalogue } from "./catalogue.js";
 import { BadBody } from "./otlp.js";
 import { parseLogs } from "./otlp-logs.js";
 import { parseMetrics } from "./otlp-metrics.js";
@@ -20,11 +21,11 @@ const DELTA = 1;
  * `{ v: 1, resource, start, end, metrics, events }`, times in epoch milliseconds. It is converted to OTLP and parsed as that, so
  * that both pass the same checks. Throws `BadBody` for another body.
  */
-export function parseBeacon(body: unknown, now: number): Beacon {
+export function parseBeacon(body: unknown, now: number, catalogue: Catalogue): Beacon {
   if (!isFields(body) || body.v !== VERSION || !Array.isArray(body.metrics) || !Array.isArray(body.events))
     throw new BadBody(`The body must be an object with "v": ${VERSION} and the arrays "metrics" and "events".`);
   const { metrics, logs } = otlpOf(body, body.metrics, body.events);
-  const points = parseMetrics(metrics, now);
+  const points = parseMetrics(metrics, now, catalogue);
   const events = parseLogs(logs, now);
   const rejected = [...points.rejected, ...events.rejected];
   return { points: points.records, events: events.records, rejected, otlp: { metrics, logs } };

@@ -2,6 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
 import { createAllowList } from "./allow-list.js";
+import { createCatalogue } from "./catalogue.js";
 import { createRateLimit } from "./rate-limit.js";
 import { createServer } from "./server.js";
 import { createSinks, type SinkOptions } from "./sinks/sinks.js";
@@ -39,6 +40,8 @@ export interface CollectorOptions extends AccessOptions {
   minBatches?: number;
   /** Attributes that are stored besides the library's own; a name that ends with a dot is a prefix. */
   allowAttributes?: readonly string[];
+  /** Metrics that are accepted besides the library's own; a name that ends with a dot is a prefix. */
+  allowMetrics?: readonly string[];
   /**
    * Requests per second from one address; bursts of four times as many.
    * @defaultValue 50
@@ -97,7 +100,7 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy = false, allowAttributes } = options;
+  const { trustProxy = false, allowAttributes, allowMetrics } = options;
   if (!(keepDays >= MIN_KEEP_DAYS))
     throw new Error(
       `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
@@ -110,6 +113,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     minBatches,
     trustProxy,
     allowList: createAllowList(allowAttributes),
+    catalogue: createCatalogue(allowMetrics),
     limits: { address: limit(rate), key: limit(keyRate) },
     passOn: sinks.offer,
     sinkMetrics: sinks.metrics,

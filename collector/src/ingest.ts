@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import type { AllowList } from "./allow-list.js";
 import { parseBeacon } from "./beacon.js";
+import type { Catalogue } from "./catalogue.js";
+import type { AppendResult, Batch } from "./commit.js";
 import { HttpError, unavailable } from "./errors.js";
 import { BadBody } from "./otlp.js";
 import { parseLogs } from "./otlp-logs.js";
@@ -9,18 +11,27 @@ import { parseMetrics } from "./otlp-metrics.js";
 import type { OwnCounts } from "./own-metrics.js";
 import type { Attributes, Rejected } from "./records.js";
 import type { SinkBatch } from "./sinks/sink.js";
-import type { AppendResult, Batch, Store } from "./store.js";
+import type { Store } from "./store.js";
 
 export interface IngestDeps {
   store: Store;
   allowList: AllowList;
+  catalogue: Catalogue;
   counts: OwnCounts;
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
 }
 
-/** `id` is the request's, if it has one; returns the response's body. Rejects with `HttpError` 400 or 503. */
-export type Ingest = (body: unknown, id: string | undefined) => Promise<object>;
+/** Whose request it is. */
+export interface Origin {
+  /** The request's id, if it has one. */
+  id?: string;
+  /** The address that it came from. */
+  sender?: string;
+}
+
+/** Returns the response's body. Rejects with `HttpError` 400 or 503. */
+export type Ingest = (body: unknown, origin: Origin) => Promise<object>;
 
 export interface Ingests {
   metrics: Ingest;
@@ -29,27 +40,27 @@ export interface Ingests {
 }
 
 export function createIngests(deps: IngestDeps): Ingests {
-  const { counts } = deps;
+  const { counts, catalogue } = deps;
   return {
-    async metrics(body, id) {
-      const { records: points, rejected } = parse(() => parseMetrics(body, Date.now()));
+    async metrics(body, origin) {
+      const { records: points, rejected } = parse(() => parseMetrics(body, Date.now(), catalogue));
       const otlp = [{ path: "/v1/metrics" as const, body }];
-      const result = await ingest(deps, id, { points, events: [], otlp });
+      const result = await ingest(deps, origin, { points, events: [], otlp });
       return result.isRepeated ? {} : partialSuccess("rejectedDataPoints", [...rejected, ...result.rejected], counts);
     },
-    async logs(body, id) {
+    async logs(body, origin) {
       const { records: events, rejected } = parse(() => parseLogs(body, Date.now()));
       const otlp = [{ path: "/v1/logs" as const, body }];
-      const result = await ingest(deps, id, { points: [], events, otlp });
+      const result = await ingest(deps, origin, { points: [], events, otlp });
       return result.isRepeated ? {} : partialSuccess("rejectedLogRecords", rejected, counts);
     },
-    async beacon(body, id) {
-      const { points, events, rejected, otlp: bodies } = parse(() => parseBeacon(body, Date.now()));
+    async beacon(body, origin) {
+      const { points, events, rejected, otlp: bodies } = parse(() => parseBeacon(body, Date.now(), catalogue));
       const otlp = [
         ...(points.length > 0 ? [{ path: "/v1/metrics" as const, body: bodies.metrics }] : []),
         ...(events.length > 0 ? [{ path: "/v1/logs" as const, body: bodies.logs }] : []),
       ];
-      const result = await ingest(deps, id, { points, events, otlp });
+      const result = await ingest(deps, origin, { points, events, otlp });
       return result.isRepeated ? {} : partialSuccess("rejectedRecords", [...rejected, ...result.rejected], counts);
     },
   };
@@ -58,16 +69,17 @@ export function createIngests(deps: IngestDeps): Ingests {
 /** Stores a batch unless one with the same id was stored before, and passes it on. */
 async function ingest(
   { store, allowList, counts, passOn }: IngestDeps,
-  id: string | undefined,
+  { id, sender }: Origin,
   { points, events, otlp }: Omit<SinkBatch, "id">,
 ): Promise<AppendResult> {
   const allowed = <R extends { attributes: Attributes }>(records: readonly R[]) =>
     records.map((record) => ({ ...record, attributes: allowList.keep(record.attributes) }));
   const batch = { id, points: allowed(points), events: allowed(events) };
-  const result = await append(store, batch, counts);
+  const result = await append(store, { ...batch, sender }, counts);
   if (result.isRepeated) return result;
   counts.points += points.length;
   counts.events += events.length;
+  counts.overflowed += result.overflowed;
   passOn({ ...batch, otlp, id: id ?? randomUUID().replaceAll("-", "") });
   return result;
 }
@@ -96,7 +108,7 @@ const MAX_REASONS = 5;
 /** OTLP: a 200 that reports rejected records is final, the sender must not send them again. */
 function partialSuccess(field: string, rejected: readonly Rejected[], counts: OwnCounts): object {
   const count = rejected.reduce((sum, one) => sum + one.count, 0);
-  counts.rejected += count;
+  for (const one of rejected) counts.rejected[one.code] += one.count;
   if (count === 0) return {};
   const reasons = [...new Set(rejected.map(({ reason }) => reason))].slice(0, MAX_REASONS);
   return { partialSuccess: { [field]: String(count), errorMessage: reasons.join("; ") } };

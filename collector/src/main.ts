@@ -15,6 +15,7 @@ interface Arguments {
   allowOrigin: string[];
   minBatches: number;
   allowAttribute: string[];
+  allowMetric: string[];
   rate: number;
   keyRate: number;
   trustProxy: boolean;
@@ -100,6 +101,12 @@ function readArguments(): Arguments {
       (name: string, all: string[]) => [...all, name],
       [],
     )
+    .option(
+      "--allow-metric <name>",
+      "accepts this metric besides the library's own; a name that ends with a dot is a prefix; repeatable",
+      (name: string, all: string[]) => [...all, name],
+      [],
+    )
     .option("--rate <number>", "requests per second from one address; bursts of four times as many", readInteger, 50)
     .option(
       "--key-rate <number>",
@@ -133,10 +140,12 @@ function isLoopback(host: string): boolean {
 async function main(): Promise<void> {
   const given = readArguments();
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
+  const { allowMetric: allowMetrics } = given;
   const collector = await startCollector({
     ...options,
     allowOrigins,
     allowAttributes,
+    allowMetrics,
     writeKeys,
     sinks: sinksOf(given),
   });

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 
 const MIGRATIONS: readonly string[][] = [
   [
-    // One row per family of `GET /metrics`.
+    // One row per metric.
     `CREATE TABLE metrics (
        family VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, kind VARCHAR NOT NULL, unit VARCHAR NOT NULL,
        description VARCHAR NOT NULL, bounds DOUBLE[] NOT NULL)`,
@@ -24,6 +24,20 @@ const MIGRATIONS: readonly string[][] = [
   [
     // The ids of stored requests: a sender that does not know whether a request arrived sends it again.
     "CREATE TABLE batches (id VARCHAR PRIMARY KEY, time TIMESTAMP NOT NULL)",
+  ],
+  [
+    // Before, metrics were identified by their name in Prometheus. A new id has no space, so it is none of those.
+    "ALTER TABLE metrics RENAME COLUMN family TO id",
+    "ALTER TABLE series RENAME COLUMN family TO metric",
+  ],
+  [
+    "UPDATE metrics SET id = 'old ' || id",
+    "UPDATE series SET metric = 'old ' || metric",
+    // A stream has its start in its name: one with a later start is another.
+    "UPDATE streams SET stream = stream || '@' || start",
+    // How many requests were stored, in one row: compared with the note beside the file.
+    "CREATE TABLE progress (id INTEGER PRIMARY KEY, requests BIGINT NOT NULL)",
+    "INSERT INTO progress VALUES (1, 0)",
   ],
 ];
 

@@ -31,6 +31,12 @@ export function familyName({ name, kind, unit }: Pick<Metric, "name" | "kind" | 
   return counted ? `${measured}_total` : measured;
 }
 
+/** Every name that a metric's samples have in the text. */
+export function sampleNames(metric: Pick<Metric, "name" | "kind" | "unit">): string[] {
+  const family = familyName(metric);
+  return metric.kind === "counter" ? [family] : [family, `${family}_bucket`, `${family}_sum`, `${family}_count`];
+}
+
 function unitWord(unit: string): string {
   const bare = unit.replace(/\{[^}]*\}/g, "");
   const word = Object.hasOwn(UNITS, bare) ? UNITS[bare] : bare;
@@ -39,7 +45,7 @@ function unitWord(unit: string): string {
 
 /**
  * Attributes as labels, sorted by name. Two keys that become one label (`a.b`, `a_b`) share it, their values joined by ";"; a label
- * never has one of Prometheus's reserved names (`__name__`, a histogram's `le`).
+ * never has one of Prometheus's reserved names (`__name__`, a histogram's `le`), nor one that `prometheus.ts` adds (`insitu_…`).
  */
 export function labelsOf(attributes: Attributes): Attributes {
   const labels = new Map<string, string>();
@@ -53,5 +59,5 @@ export function labelsOf(attributes: Attributes): Attributes {
 
 function labelName(key: string): string {
   const name = key.replace(/[^A-Za-z0-9_]/g, "_");
-  return /^(\d|__|le$)/.test(name) ? `key_${name.replace(/^_+/, "")}` : name;
+  return /^(\d|__|le$|insitu_)/.test(name) ? `key_${name.replace(/^_+/, "")}` : name;
 }

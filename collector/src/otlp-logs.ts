@@ -33,7 +33,7 @@ function readEvent(value: Fields, resource: Attributes, now: number): Event {
   const name = text(value.eventName, "eventName", MAX_NAME_CHARS) || older || null;
   const time = nanos(value.timeUnixNano, "timeUnixNano");
   const observed = nanos(value.observedTimeUnixNano, "observedTimeUnixNano");
-  const severity = Number(value.severityNumber ?? 0);
+  const severity = typeof value.severityNumber === "object" ? 0 : Number(value.severityNumber ?? 0);
   const body = cut(anyValue(value.body), MAX_EVENT_CHARS);
   return {
     time: toMilliseconds(time === "0" ? observed : time, now),

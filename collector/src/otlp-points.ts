@@ -1,7 +1,9 @@
 // Reads the amount of one OTLP data point, of a counter or a histogram; pure.
+import { POWERS } from "./catalogue.js";
 import { MAX_BUCKETS } from "./limits.js";
-import { count, double, type Fields, fields, list, Unusable } from "./otlp-values.js";
+import { count, double, type Fields, fields, list } from "./otlp-values.js";
 import type { Amount } from "./records.js";
+import { Unusable } from "./unusable.js";
 
 export type AmountReader = (point: Fields, name: string) => { amount: Amount; bounds: readonly number[] };
 
@@ -9,7 +11,7 @@ export type AmountReader = (point: Fields, name: string) => { amount: Amount; bo
 export const readCount: AmountReader = (point, name) => {
   const isInt = point.asInt !== undefined && point.asInt !== null;
   const sum = isInt ? count(point.asInt, `${name}: asInt`) : double(point.asDouble, `${name}: asDouble`);
-  if (sum < 0) throw new Unusable(`${name}: a counter cannot grow by ${sum}`);
+  if (sum < 0) throw new Unusable(`${name}: a counter cannot grow by ${sum}`, "amount");
   return { amount: { count: 0, sum, buckets: [] }, bounds: [] };
 };
 
@@ -19,7 +21,7 @@ export const readHistogram: AmountReader = (point, name) => {
     double(bound, `${name}: a bound`),
   );
   if (bounds.length >= MAX_BUCKETS)
-    throw new Unusable(`${name} has ${bounds.length} bounds; at most ${MAX_BUCKETS - 1} are allowed`);
+    throw new Unusable(`${name} has ${bounds.length} bounds; at most ${MAX_BUCKETS - 1} are allowed`, "limit");
   if (bounds.some((bound, i) => i > 0 && bound <= (bounds[i - 1] ?? bound)))
     throw new Unusable(`${name}: explicitBounds must increase`);
 
@@ -32,19 +34,15 @@ export const readHistogram: AmountReader = (point, name) => {
       `${name}: ${bounds.length} bounds need ${bounds.length + 1} bucketCounts, not ${buckets.length}`,
     );
   if (buckets.reduce((all, one) => all + one, 0) !== total)
-    throw new Unusable(`${name}: the bucketCounts do not add up to count (${total})`);
+    throw new Unusable(`${name}: the bucketCounts do not add up to count (${total})`, "amount");
 
   // OTLP leaves the sum out for instruments that may record negative values; Prometheus needs one.
   const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
-  if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`);
+  if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`, "amount");
   return { amount: { count: total, sum, buckets }, bounds };
 };
 
-/**
- * Powers of two from 2^-20 to 2^20 of the unit. At scale 0 the buckets of an exponential histogram lie between them, and every finer
- * scale divides them evenly: so the counts are exact, and Prometheus's text format can hold them.
- */
-const POWERS = Array.from({ length: 41 }, (_, i) => 2 ** (i - 20));
+// The exponent of the first of `POWERS`.
 const MIN_POWER = -20;
 const MAX_SCALE = 20;
 
@@ -61,13 +59,10 @@ export const readExponential: AmountReader = (point, name) => {
     count(one, `${name}: a bucket's count`),
   );
   if (given.length > MAX_BUCKETS)
-    throw new Unusable(`${name} has ${given.length} buckets; at most ${MAX_BUCKETS} are allowed`);
-  if (
-    list(fields(point.negative ?? {}, `${name}: negative`).bucketCounts, `${name}: negative`).some(
-      (one) => Number(one) > 0,
-    )
-  )
-    throw new Unusable(`${name}: values must be 0 or more`);
+    throw new Unusable(`${name} has ${given.length} buckets; at most ${MAX_BUCKETS} are allowed`, "limit");
+  const negative = fields(point.negative ?? {}, `${name}: negative`);
+  if (list(negative.bucketCounts, `${name}: negative`).some((one) => count(one, `${name}: a bucket's count`) > 0))
+    throw new Unusable(`${name}: values must be 0 or more`, "amount");
 
   const buckets = new Array<number>(POWERS.length + 1).fill(0);
   buckets[0] = count(point.zeroCount ?? 0, `${name}: zeroCount`);
@@ -78,8 +73,8 @@ export const readExponential: AmountReader = (point, name) => {
     buckets[at] = (buckets[at] ?? 0) + one;
   }
   if (buckets.reduce((all, one) => all + one, 0) !== total)
-    throw new Unusable(`${name}: the buckets do not add up to count (${total})`);
+    throw new Unusable(`${name}: the buckets do not add up to count (${total})`, "amount");
   const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
-  if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`);
+  if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`, "amount");
   return { amount: { count: total, sum, buckets }, bounds: POWERS };
 };

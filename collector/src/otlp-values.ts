@@ -1,11 +1,7 @@
 // Reads the scalar values of OTLP's JSON from unknown input; each reader returns the value or throws what it expected.
 import { MAX_ATTRIBUTES } from "./limits.js";
 import type { Attributes } from "./records.js";
-
-/** One point or record that cannot be used; the message is for the author of the sender. */
-export class Unusable extends Error {
-  override name = "Unusable";
-}
+import { Unusable } from "./unusable.js";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -48,14 +44,17 @@ export function count(value: unknown, what: string): number {
   return number;
 }
 
-/** Nanoseconds since 1970 as a decimal string without leading zeros; absent means "0", as in protobuf. */
+/** Nanoseconds since 1970, 64 bits, as a decimal string without leading zeros; absent means "0", as in protobuf. */
 export function nanos(value: unknown, what: string): string {
   if (value === undefined || value === null) return "0";
-  if (typeof value === "string" && /^\d{1,20}$/.test(value)) return BigInt(value).toString();
+  const isText = typeof value === "string" && /^\d{1,20}$/.test(value);
   // A number has lost its last digits, a quarter of a microsecond.
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 64)
-    return BigInt(value).toString();
-  throw new Unusable(`${what} must be nanoseconds since 1970 as a decimal string, not ${describe(value)}`);
+  const time = isText || (typeof value === "number" && Number.isInteger(value)) ? BigInt(value) : -1n;
+  if (time >= 0n && time < 2n ** 64n) return time.toString();
+  throw new Unusable(
+    `${what} must be nanoseconds since 1970 as a decimal string of 64 bits, not ${describe(value)}`,
+    "time",
+  );
 }
 
 /** An enum: its number (the rule) or its name, which protobuf's JSON allows as well. */
@@ -68,13 +67,15 @@ export function oneOf<T>(value: unknown, what: string, choices: readonly (readon
 /** Key-value pairs sorted by key; of a repeated key the last counts, empty values are left out. */
 export function attributes(value: unknown, what: string, limit: number, max = MAX_ATTRIBUTES): Attributes {
   const pairs = list(value, what);
-  if (pairs.length > max) throw new Unusable(`${what} has ${pairs.length} entries; at most ${max} are allowed`);
+  if (pairs.length > max)
+    throw new Unusable(`${what} has ${pairs.length} entries; at most ${max} are allowed`, "limit");
   const byKey = new Map<string, string>();
   for (const pair of pairs) {
     const { key, value: any } = fields(pair, `an entry of ${what}`);
-    if (typeof key !== "string" || key === "") throw new Unusable(`an entry of ${what} has no key`);
-    const shown = anyValue(any);
-    if (shown !== "") byKey.set(cut(key, limit), cut(shown, limit));
+    const name = typeof key === "string" ? cut(key, limit) : "";
+    if (name === "") throw new Unusable(`an entry of ${what} has no key`);
+    const shown = cut(anyValue(any), limit);
+    if (shown !== "") byKey.set(name, shown);
   }
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -100,7 +101,7 @@ function toPlain(value: unknown, depth: number): unknown {
   if (isFields(value.arrayValue)) return plainList(value.arrayValue.values, (one) => toPlain(one, depth + 1));
   if (isFields(value.kvlistValue))
     return plainList(value.kvlistValue.values, (pair) =>
-      isFields(pair) ? [String(pair.key), toPlain(pair.value, depth + 1)] : null,
+      isFields(pair) && typeof pair.key === "string" ? [pair.key, toPlain(pair.value, depth + 1)] : null,
     );
   return null;
 }

@@ -1,7 +1,8 @@
 // What both signals of OTLP's JSON share: resources, times, and how bad parts are rejected; pure.
 import { MAX_CLOCK_SKEW_MS, MAX_RESOURCE_ATTRIBUTES } from "./limits.js";
-import { attributes, isFields, Unusable } from "./otlp-values.js";
+import { attributes, isFields } from "./otlp-values.js";
 import type { Attributes, Rejected } from "./records.js";
+import { Unusable } from "./unusable.js";
 
 export interface Parsed<Record> {
   records: Record[];
@@ -40,6 +41,6 @@ export function attempt(rejected: Rejected[], work: () => void, count = 1): void
     work();
   } catch (error) {
     if (!(error instanceof Unusable)) throw error;
-    rejected.push({ count, reason: error.message });
+    rejected.push({ count, reason: error.message, code: error.code });
   }
 }

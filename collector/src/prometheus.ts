@@ -1,4 +1,6 @@
 // Writes sums in Prometheus's text format 0.0.4; pure.
+
+import { isExponential, isOwnAttribute } from "./catalogue.js";
 import { familyName, labelsOf } from "./names.js";
 import type { Attributes, Metric, Series } from "./records.js";
 
@@ -10,21 +12,25 @@ export interface OwnMetric {
   kind: "counter" | "gauge";
   help: string;
   value: number;
+  labels?: Attributes;
 }
 
 /** The response of `GET /metrics`: the same text for the same sums, families sorted by name. */
-export function toPrometheus(series: readonly Series[], own: readonly OwnMetric[]): string {
+export function toPrometheus(series: readonly (Series & { id: number })[], own: readonly OwnMetric[]): string {
   const families = new Map<string, { metric: Metric; lines: string[] }>();
-  for (const one of series) {
+  for (const { one, labels } of labelled(series)) {
     const name = familyName(one.metric);
     const family = families.get(name) ?? { metric: one.metric, lines: [] };
-    family.lines.push(...linesOf(name, one));
+    family.lines.push(...linesOf(name, labels, one));
     families.set(name, family);
   }
   const blocks = [...families]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { metric, lines }]) => [...head(name, metric.kind, helpOf(metric)), ...lines]);
-  const ownBlocks = own.map(({ name, kind, help, value }) => [...head(name, kind, help), `${name} ${format(value)}`]);
+  const ownBlocks = own.map(({ name, kind, help, value, labels = [] }, i) => [
+    ...(own[i - 1]?.name === name ? [] : head(name, kind, help)),
+    `${name}${braces(labels)} ${format(value)}`,
+  ]);
   return `${[...blocks, ...ownBlocks].flat().join("\n")}\n`;
 }
 
@@ -36,8 +42,31 @@ function helpOf({ name, unit, description }: Metric): string {
   return description || `OpenTelemetry's ${name}${unit ? ` in ${unit}` : ""}.`;
 }
 
-function linesOf(name: string, { metric, attributes, total }: Series): string[] {
-  const labels = labelsOf(attributes);
+/**
+ * Each series with labels that no other of its family has. Attributes can differ where labels do not (`a.b`, `a_b`): then the series of the
+ * library's own attributes has them, or else the oldest, and the others get a label with their number. The exponential layout of a
+ * metric has a label as well, since its buckets must not be added to the others.
+ */
+function labelled(series: readonly (Series & { id: number })[]) {
+  const owners = new Map<string, number>();
+  const all = series.map((one) => {
+    const layout: Attributes = isExponential(one.metric.bounds) ? [["insitu_layout", "exponential"]] : [];
+    const labels = [...labelsOf(one.attributes), ...layout];
+    return { one, labels, key: `${familyName(one.metric)}${JSON.stringify(labels)}` };
+  });
+  const isOwn = ({ attributes }: Series) => attributes.every(([key]) => isOwnAttribute(key));
+  for (const [i, { one, key }] of all.entries()) {
+    const owner = all[owners.get(key) ?? i]?.one ?? one;
+    const isBetter = isOwn(one) === isOwn(owner) ? one.id <= owner.id : isOwn(one);
+    if (isBetter) owners.set(key, i);
+  }
+  return all.map(({ one, labels, key }, i) => ({
+    one,
+    labels: owners.get(key) === i ? labels : [...labels, ["insitu_series", String(one.id)] as const],
+  }));
+}
+
+function linesOf(name: string, labels: Attributes, { metric, total }: Series): string[] {
   if (metric.kind === "counter") return [`${name}${braces(labels)} ${format(total.sum)}`];
   let below = 0;
   const buckets = total.buckets.map((count, i) => {

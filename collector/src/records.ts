@@ -1,4 +1,5 @@
 // The plain data that the modules of the collector share.
+import type { RejectCode } from "./unusable.js";
 
 /** Keys and values in the order of the keys; an array, since a sender's key may be called `__proto__`. */
 export type Attributes = readonly (readonly [key: string, value: string])[];
@@ -56,6 +57,7 @@ export interface Event {
 /** Something that was rejected, and why. */
 export interface Rejected {
   count: number;
+  code: RejectCode;
   /** For the author of the sender. */
   reason: string;
 }

@@ -1,5 +1,5 @@
 // The report's accuracy by model, version and arm: labelled outcomes with their interval, and an estimate without labels; pure.
-import { bucketsOf, type Group, type GrownSeries, groupBy, grouped, steps, total } from "./report-groups.js";
+import { type Group, type GrownSeries, groupBy, grouped, histogramOf, steps, total } from "./report-groups.js";
 import { ARM, MODEL, type SeriesOf, VERSION } from "./report-sections.js";
 import type { Report } from "./report-types.js";
 import type { Span } from "./slots.js";
@@ -72,10 +72,10 @@ function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Sha
 function estimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
   const n = total(series, "count");
   if (n === 0) return null;
-  const bounds = series[0]?.bounds ?? [];
-  const variance = bucketsOf(series).reduce((sum, count, i) => {
+  const { bounds, buckets } = histogramOf(series);
+  const variance = buckets.reduce((sum, count, i) => {
     const middle = ((i === 0 ? 0 : (bounds[i - 1] as number)) + (bounds[i] ?? 1)) / 2;
-    return sum + count * middle * (1 - middle);
+    return sum + count * Math.max(0, middle * (1 - middle));
   }, 0);
   return { accuracy: total(series, "sum") / n, standardError: Math.sqrt(variance) / n, n };
 }

@@ -1,4 +1,5 @@
 // Groups series by attributes, and sums them step by step; pure.
+import { type Histogram, sumOf } from "./histograms.js";
 import type { Attributes } from "./records.js";
 import type { Slot, Span } from "./slots.js";
 import { quantile } from "./statistics.js";
@@ -62,15 +63,13 @@ export function total(series: GrownSeries[], field: "count" | "sum"): number {
   return series.reduce((sum, { slots }) => sum + slots.reduce((all, slot) => all + slot[field], 0), 0);
 }
 
-export function bucketsOf(series: GrownSeries[]): number[] {
-  const buckets = new Array<number>((series[0]?.bounds.length ?? 0) + 1).fill(0);
-  for (const { slots } of series)
-    for (const slot of slots) for (const [i, count] of slot.buckets.entries()) buckets[i] = (buckets[i] ?? 0) + count;
-  return buckets;
+/** What all of them grew by, as one histogram. */
+export function histogramOf(series: GrownSeries[]): Histogram {
+  return sumOf(series.flatMap(({ bounds, slots }) => slots.map(({ buckets }) => ({ bounds, buckets }))));
 }
 
 export function spread(series: GrownSeries[]): { count: number; p50: number; p95: number; p99: number } {
-  const [bounds, buckets] = [series[0]?.bounds ?? [], bucketsOf(series)];
+  const { bounds, buckets } = histogramOf(series);
   const at = (q: number) => quantile(q, bounds, buckets);
   return { count: total(series, "count"), p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }

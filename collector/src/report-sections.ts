@@ -1,9 +1,9 @@
 // The sections of the dashboard's report, each from the series of one metric; pure.
 import {
-  bucketsOf,
   counts,
   type GrownSeries,
   grouped,
+  histogramOf,
   type NamedAttributes,
   spread,
   steps,
@@ -92,8 +92,8 @@ export function loads(of: SeriesOf): Report["loads"] {
 export function memory(of: SeriesOf): Report["memory"] {
   return grouped(of("ml.runtime.memory.usage"), [BACKEND, "ml.memory.kind"]).map(({ attributes, series }) => {
     const count = total(series, "count");
-    const bounds = series[0]?.bounds ?? [];
-    const highest = bucketsOf(series).findLastIndex((bucket) => bucket > 0);
+    const { bounds, buckets } = histogramOf(series);
+    const highest = buckets.findLastIndex((bucket) => bucket > 0);
     return {
       backend: attributeOf(attributes, BACKEND),
       kind: attributeOf(attributes, "ml.memory.kind"),

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { Access } from "./access.js";
 import type { AllowList } from "./allow-list.js";
+import type { Catalogue } from "./catalogue.js";
 import { dashboard } from "./dashboard.js";
 import { HttpError, sendError } from "./errors.js";
 import { createIngests } from "./ingest.js";
@@ -19,6 +20,7 @@ export interface ServerOptions {
   /** Batches that must hold data of a model, version, arm and backend before the report shows it. */
   minBatches: number;
   allowList: AllowList;
+  catalogue: Catalogue;
   /** Of requests that write, by address and by key. */
   limits: { address: RateLimit; key: RateLimit };
   /** Passes a stored batch on to the sinks; never waits. */
@@ -31,7 +33,7 @@ export interface ServerOptions {
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
-  const { minBatches, allowList, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { minBatches, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
   const app = Fastify({
     trustProxy,
     bodyLimit: MAX_BODY_BYTES,
@@ -45,10 +47,15 @@ export function createServer(store: Store, access: Access, options: ServerOption
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
   );
-  const counts = createOwnCounts();
+  const counts = createOwnCounts(store.lostRequests);
   addReadRoutes(app, { store, access, allowList, counts, minBatches, sinkMetrics });
   app.register(dashboard);
-  app.register(writeRoutes, { access, counts, limits, ingests: createIngests({ store, allowList, counts, passOn }) });
+  app.register(writeRoutes, {
+    access,
+    counts,
+    limits,
+    ingests: createIngests({ store, allowList, catalogue, counts, passOn }),
+  });
   return app;
 }
 

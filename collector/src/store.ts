@@ -1,15 +1,19 @@
-// The embedded database: opens it, appends batches durably, stores all sums for good, deletes old details.
+// The embedded database: opens it, appends batches durably, deletes old details and series that are silent.
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
+import { type AppendResult, type Batch, commit, type Job, transaction, type Writer } from "./commit.js";
+import { adviceFor, checkLog, openNote } from "./damage.js";
+import { type Ledger, retire, silentSince } from "./ledger.js";
 import { migrate } from "./migrations.js";
-import type { Event, Point, Rejected, Series } from "./records.js";
+import { createNewSeriesLimit } from "./new-series.js";
+import { readLedger } from "./read-ledger.js";
+import type { Series } from "./records.js";
 import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
-import { knownBatches, readLedger, writeRows } from "./tables.js";
+import { deleteOld, deleteSeries } from "./tables.js";
 
 export interface Store {
   /** Resolves once the batch is on disk; rejects when nothing of it was stored. */
   append(batch: Batch): Promise<AppendResult>;
-  /** All sums since the database was created, each series with its id. */
+  /** All sums, each series with its id. */
   series(): (Series & { id: number })[];
   /** What series grew by in a range of time. */
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
@@ -17,29 +21,15 @@ export interface Store {
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
   /** Rejects when the database does not respond. */
   check(): Promise<void>;
-  /** Deletes points, events and inactive cumulative streams from before `time` (epoch milliseconds); the sums stay. */
+  /**
+   * Deletes points, events, cumulative streams and series whose newest point is from before `time` (epoch milliseconds). When few places are
+   * left, series retire after two silent days.
+   */
   forget(time: number): Promise<void>;
+  /** How many requests that were stored the database had lost when it was opened. */
+  lostRequests: number;
   /** Waits for pending writes, then closes the file. */
   close(): Promise<void>;
-}
-
-export interface Batch {
-  /** The sender's id of the batch: of several with the same id only the first is counted. */
-  id?: string;
-  points?: readonly Point[];
-  events?: readonly Event[];
-}
-
-export interface AppendResult {
-  rejected: Rejected[];
-  /** True when a batch with this id was counted before, and this one was not. */
-  isRepeated: boolean;
-}
-
-interface Job {
-  batch: Batch;
-  resolve: (result: AppendResult) => void;
-  reject: (error: unknown) => void;
 }
 
 // DuckDB's defaults would use 80 % of the memory and every core. No download of extensions.
@@ -55,9 +45,16 @@ const MAX_BATCHES_PER_TRANSACTION = 64;
 
 /** Opens or creates the database at `path`. Throws with what to do when it cannot be used. */
 export async function openStore(path: string): Promise<Store> {
-  const { instance, connection, ledger } = await open(path);
+  const { instance, connection, ledger, requests } = await open(path);
   // Its own connection: a query over a month must not delay writes.
   const reader = await instance.connect();
+  const note = path === IN_MEMORY ? null : await openNote(path);
+  const lostRequests = Math.max(0, (note?.before ?? 0) - requests);
+  if (lostRequests > 0)
+    console.error(
+      `The database ${path} has lost ${lostRequests} requests that were stored: it or its write-ahead log ${path}.wal was cut, removed or replaced.`,
+    );
+  const writer: Writer = { connection, ledger, requests, note, mayBegin: createNewSeriesLimit() };
   const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let draining = false;
@@ -73,12 +70,13 @@ export async function openStore(path: string): Promise<Store> {
     draining = true;
     while (waiting.length > 0) {
       const jobs = waiting.splice(0, MAX_BATCHES_PER_TRANSACTION);
-      await enqueue(() => commit(connection, ledger, jobs));
+      await enqueue(() => commit(writer, jobs));
     }
     draining = false;
   };
 
   return {
+    lostRequests,
     append: (batch) =>
       new Promise((resolve, reject) => {
         waiting.push({ batch, resolve, reject });
@@ -94,17 +92,23 @@ export async function openStore(path: string): Promise<Store> {
         reader.closeSync();
         connection.closeSync();
         instance.closeSync();
+        await note?.close();
       }),
   };
 }
 
+const IN_MEMORY = ":memory:";
+
 async function open(path: string) {
   try {
+    if (path !== IN_MEMORY) checkLog(path);
     const instance = await DuckDBInstance.create(path, DUCKDB);
     const connection = await instance.connect();
     try {
       await migrate(connection);
-      return { instance, connection, ledger: await readLedger(connection) };
+      const ledger = await readLedger(connection);
+      const progress = await connection.runAndReadAll("SELECT requests FROM progress");
+      return { instance, connection, ledger, requests: Number(progress.getRowObjectsJS()[0]?.requests ?? 0) };
     } catch (error) {
       connection.closeSync();
       instance.closeSync();
@@ -112,71 +116,18 @@ async function open(path: string) {
     }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const hint = /lock/i.test(reason) ? "Another collector has it open: end that one, or name another file." : "";
-    throw new Error(`Cannot use the database ${path}: ${reason} ${hint}`.trim(), { cause });
+    throw new Error(`Cannot use the database ${path}: ${reason} ${adviceFor(reason, path)}`.trim(), { cause });
   }
-}
-
-/** Writes several batches at once; when that fails each is written alone, so that a bad one does not affect the others. */
-async function commit(connection: DuckDBConnection, ledger: Ledger, jobs: readonly Job[]): Promise<void> {
-  try {
-    const change = emptyChange();
-    const fresh = await firstOfEach(connection, jobs);
-    const rejected = new Map(fresh.map((job) => [job, addPoints(ledger, change, job.batch.points ?? [])]));
-    await write(connection, change, fresh);
-    apply(ledger, change);
-    for (const job of jobs) job.resolve({ rejected: rejected.get(job) ?? [], isRepeated: !rejected.has(job) });
-  } catch (error) {
-    if (jobs.length === 1) jobs[0]?.reject(error);
-    else for (const job of jobs) await commit(connection, ledger, [job]);
-  }
-}
-
-/** The jobs whose batch ids were not stored before. */
-async function firstOfEach(connection: DuckDBConnection, jobs: readonly Job[]): Promise<Job[]> {
-  const seen = await knownBatches(
-    connection,
-    jobs.flatMap(({ batch }) => batch.id ?? []),
-  );
-  return jobs.filter(({ batch: { id } }) => {
-    if (id === undefined) return true;
-    const isFirst = !seen.has(id);
-    seen.add(id);
-    return isFirst;
-  });
-}
-
-async function write(connection: DuckDBConnection, change: Change, jobs: readonly Job[]): Promise<void> {
-  await transaction(connection, () =>
-    writeRows(
-      connection,
-      change,
-      jobs.flatMap(({ batch }) => batch.events ?? []),
-      jobs.flatMap(({ batch }) => batch.id ?? []),
-    ),
-  );
 }
 
 async function forget(connection: DuckDBConnection, ledger: Ledger, time: number): Promise<void> {
-  const before = BigInt(Math.max(0, Math.trunc(time)));
-  const nanos = before * 1_000_000n;
+  const before = Math.max(0, Math.trunc(time));
+  const nanos = BigInt(before) * 1_000_000n;
+  const silent = silentSince(ledger, before, Date.now());
   await transaction(connection, async () => {
-    await connection.run("DELETE FROM points WHERE time < epoch_ms($1::BIGINT)", [before]);
-    await connection.run("DELETE FROM events WHERE time < epoch_ms($1::BIGINT)", [before]);
-    await connection.run("DELETE FROM batches WHERE time < epoch_ms($1::BIGINT)", [before]);
-    await connection.run("DELETE FROM streams WHERE time < $1::UBIGINT", [nanos]);
+    await deleteOld(connection, before);
+    await deleteSeries(connection, silent);
   });
+  retire(ledger, silent);
   for (const [key, stream] of ledger.streams) if (BigInt(stream.time) < nanos) ledger.streams.delete(key);
-}
-
-async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
-  await connection.run("BEGIN");
-  try {
-    await work();
-    await connection.run("COMMIT");
-  } catch (error) {
-    // A failed COMMIT has rolled back already, and then there is nothing to roll back.
-    await connection.run("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
-// Reads and writes the collector's rows in DuckDB: a change of the ledger in, the whole ledger out.
+// Writes the collector's rows into DuckDB: a change of the ledger, and what goes with time.
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { type Change, emptyLedger, entryKey, type Ledger } from "./ledger.js";
-import type { Attributes, Event, Metric } from "./records.js";
+import type { Change } from "./ledger.js";
+import type { Attributes, Event } from "./records.js";
 
 /** DuckDB takes any number of rows as one JSON parameter: one statement per table, not one per row. */
 function insert(into: string, columns: string, shape: Record<string, unknown>): string {
@@ -13,17 +13,17 @@ const AMOUNT = { count: "BIGINT", sum: "DOUBLE", buckets: ["BIGINT"] };
 const AMOUNT_COLUMNS = "r.count, r.sum, r.buckets";
 
 const INSERT = {
-  metrics: insert("INTO metrics", "r.family, r.name, r.kind, r.unit, r.description, r.bounds", {
-    family: "VARCHAR",
+  metrics: insert("INTO metrics", "r.id, r.name, r.kind, r.unit, r.description, r.bounds", {
+    id: "VARCHAR",
     name: "VARCHAR",
     kind: "VARCHAR",
     unit: "VARCHAR",
     description: "VARCHAR",
     bounds: ["DOUBLE"],
   }),
-  series: insert("INTO series", "r.id, r.family, r.attributes", {
+  series: insert("INTO series", "r.id, r.metric, r.attributes", {
     id: "INTEGER",
-    family: "VARCHAR",
+    metric: "VARCHAR",
     attributes: "VARCHAR",
   }),
   totals: insert("OR REPLACE INTO totals", `r.id, ${AMOUNT_COLUMNS}`, { id: "INTEGER", ...AMOUNT }),
@@ -49,12 +49,19 @@ const INSERT = {
   }),
 };
 
+export interface Rows {
+  change: Change;
+  events: readonly Event[];
+  /** The ids of the requests that have one. */
+  batches: readonly string[];
+  /** How many requests were stored since the database was created, these included. */
+  requests: number;
+}
+
 /** Writes everything, or throws; the caller opens the transaction. */
 export async function writeRows(
   connection: DuckDBConnection,
-  change: Change,
-  events: readonly Event[],
-  batches: readonly string[],
+  { change, events, batches, requests }: Rows,
 ): Promise<void> {
   const run = async (sql: string, rows: readonly object[]) => {
     if (rows.length > 0) await connection.run(sql, [JSON.stringify(rows)]);
@@ -63,11 +70,11 @@ export async function writeRows(
   const added = entries.filter(({ id }) => change.added.has(id));
   await run(
     INSERT.metrics,
-    [...change.metrics].map(([family, metric]) => ({ family, ...metric })),
+    [...change.metrics].map(([id, metric]) => ({ id, ...metric })),
   );
   await run(
     INSERT.series,
-    added.map(({ id, family, attributes }) => ({ id, family, attributes: JSON.stringify(attributes) })),
+    added.map(({ id, metricKey: metric, attributes }) => ({ id, metric, attributes: JSON.stringify(attributes) })),
   );
   await run(
     INSERT.totals,
@@ -89,6 +96,7 @@ export async function writeRows(
     INSERT.batches,
     batches.map((id) => ({ id, time: Date.now() })),
   );
+  await connection.run("UPDATE progress SET requests = $1", [BigInt(requests)]);
 }
 
 /** Which of these ids were written before. */
@@ -103,38 +111,20 @@ function toObject(attributes: Attributes): string {
   return JSON.stringify(Object.fromEntries(attributes));
 }
 
-/** All sums from before this process started. */
-export async function readLedger(connection: DuckDBConnection): Promise<Ledger> {
-  const ledger = emptyLedger();
-  const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjectsJS();
-  for (const row of await rows("SELECT * FROM metrics")) {
-    const { family, ...metric } = row as unknown as Metric & { family: string };
-    ledger.metrics.set(family, metric);
-  }
-  for (const row of await rows(
-    "SELECT id, family, attributes, count, sum, buckets FROM series JOIN totals USING (id)",
-  )) {
-    const family = String(row.family);
-    const metric = ledger.metrics.get(family);
-    if (!metric) throw new Error(`its series ${row.id} has no metric`);
-    const attributes = JSON.parse(String(row.attributes)) as Attributes;
-    ledger.entries.set(entryKey(metric, attributes), {
-      id: Number(row.id),
-      family,
-      metric,
-      attributes,
-      total: amountOf(row),
-    });
-  }
-  for (const row of await rows("SELECT * FROM streams")) {
-    const stream = String(row.stream);
-    ledger.streams.set(stream, { stream, start: String(row.start), time: String(row.time), amount: amountOf(row) });
-  }
-  return ledger;
+/** Deletes what is from before `before` (epoch milliseconds) and has a time; the caller opens the transaction. */
+export async function deleteOld(connection: DuckDBConnection, before: number): Promise<void> {
+  const time = BigInt(before);
+  for (const table of ["points", "events", "batches"])
+    await connection.run(`DELETE FROM ${table} WHERE time < epoch_ms($1::BIGINT)`, [time]);
+  await connection.run("DELETE FROM streams WHERE time < $1::UBIGINT", [time * 1_000_000n]);
 }
 
-function amountOf(row: Record<string, unknown>) {
-  // DuckDB's 64-bit integers come as bigints; what was written was a safe integer.
-  const buckets = (row.buckets as bigint[]).map(Number);
-  return { count: Number(row.count), sum: Number(row.sum), buckets };
+/** Deletes series with their sums, and the metrics that have no series then. */
+export async function deleteSeries(connection: DuckDBConnection, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  for (const table of ["series", "totals"])
+    await connection.run(`DELETE FROM ${table} WHERE id IN (SELECT unnest(from_json($1::JSON, '["INTEGER"]')))`, [
+      JSON.stringify(ids),
+    ]);
+  await connection.run("DELETE FROM metrics WHERE id NOT IN (SELECT metric FROM series)");
 }

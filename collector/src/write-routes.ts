@@ -29,7 +29,9 @@ export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): 
   acceptJson(app);
   const schema = { querystring: BATCH_QUERY };
   const post = (path: string, ingest: Ingest) =>
-    app.post<{ Querystring: BatchParameters }>(path, { schema }, async ({ body, query }) => ingest(body, query.batch));
+    app.post<{ Querystring: BatchParameters }>(path, { schema }, async ({ body, query, ip }) =>
+      ingest(body, { id: query.batch, sender: ip }),
+    );
   post("/v1/metrics", ingests.metrics);
   post("/v1/logs", ingests.logs);
   post("/v1/beacon", ingests.beacon);

@@ -1,7 +1,7 @@
 // Each request is counted once, however often it comes: repeated, at the same time, after a restart, after a kill.
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { counter, counterPoint, logsBody, metricsBody, pairs } from "./support/otlp.js";
+import { BOUNDS, counter, counterPoint, logsBody, metricsBody, pairs } from "./support/otlp.js";
 import { end, figure, post, type Running, startCommand, temporaryFolder, withCollector } from "./support/run.js";
 
 const METRICS = metricsBody([counter([counterPoint("2", { "error.type": "timeout" })])]);
@@ -136,10 +136,10 @@ describe("a beacon", () => {
         kind: "histogram",
         name: "ml.inference.duration",
         unit: "s",
-        bounds: [0.1, 1],
+        bounds: BOUNDS,
         points: [
-          { attributes: {}, count: 3, sum: 1.5, min: 0.05, max: 1, buckets: [1, 2, 0] },
-          { attributes: {}, count: 4, sum: 1.5, min: 0.05, max: 1, buckets: [1, 2, 0] },
+          { attributes: {}, count: 3, sum: 30, min: 0.0005, max: 20, buckets: [1, ...new Array(13).fill(0), 2] },
+          { attributes: {}, count: 4, sum: 30, min: 0.0005, max: 20, buckets: [1, ...new Array(13).fill(0), 2] },
         ],
       };
       const metrics = [...BEACON.metrics, histogram, 7, null, { kind: "gauge", name: "x", points: [] }];
@@ -153,7 +153,7 @@ describe("a beacon", () => {
       });
       expect(await figure(url, ERRORS)).toBe(2);
       expect(await figure(url, 'ml_inference_duration_seconds_count{service_name="shop"}')).toBe(3);
-      expect(await figure(url, 'ml_inference_duration_seconds_bucket{service_name="shop",le="0.1"}')).toBe(1);
+      expect(await figure(url, 'ml_inference_duration_seconds_bucket{service_name="shop",le="0.001"}')).toBe(1);
     });
   });
 
@@ -172,14 +172,15 @@ describe("an exponential histogram", () => {
   const point = (given: object) => ({ attributes: pairs({}), timeUnixNano: `${Date.now()}000000`, ...given });
   const body = (given: object, name = "ml.inference.duration") =>
     metricsBody([{ name, unit: "s", exponentialHistogram: { aggregationTemporality: 1, dataPoints: [point(given)] } }]);
-  const bucket = (le: string) => `ml_inference_duration_seconds_bucket{service_name="shop",le="${le}"}`;
+  const bucket = (le: string) =>
+    `ml_inference_duration_seconds_bucket{service_name="shop",insitu_layout="exponential",le="${le}"}`;
 
   it("becomes buckets between powers of two, each value in the one that holds it", async () => {
     await withCollector({}, async ({ url }) => {
       // At scale 1 the bucket i is (2^(i/2), 2^((i+1)/2)]: -4 and -3 lie in (0.25, 0.5], -2 and -1 in (0.5, 1], 0 in (1, 2].
       const given = {
         count: "16",
-        sum: 9,
+        sum: 12,
         scale: 1,
         zeroCount: "1",
         positive: { offset: -4, bucketCounts: ["1", "2", "3", "4", "5"] },
@@ -199,6 +200,10 @@ describe("an exponential histogram", () => {
 
   it.each<[string, object]>([
     ["buckets that do not add up", { count: "3", sum: 1, scale: 0, positive: { offset: 0, bucketCounts: ["1"] } }],
+    [
+      "a sum that contradicts its buckets",
+      { count: "1", sum: 3, scale: 0, positive: { offset: 0, bucketCounts: ["1"] } },
+    ],
     ["a scale that says too little", { count: "1", sum: 1, scale: -2, positive: { offset: 0, bucketCounts: ["1"] } }],
     ["values below 0", { count: "1", sum: 1, scale: 0, negative: { offset: 0, bucketCounts: ["1"] } }],
     [

@@ -1,11 +1,12 @@
 // Adding up: deltas, cumulative streams, conflicts, and the limits on series and streams.
 import { describe, expect, it } from "vitest";
-import { addPoints, apply, emptyChange, emptyLedger, type Ledger } from "../src/ledger.js";
+import { addPoints } from "../src/add-points.js";
+import { apply, emptyChange, emptyLedger, type Ledger } from "../src/ledger.js";
 import { MAX_SERIES, MAX_STREAMS } from "../src/limits.js";
 import type { Attributes, Metric, Point } from "../src/records.js";
 
 const ERRORS: Metric = { name: "ml.errors", kind: "counter", unit: "{error}", description: "", bounds: [] };
-const DURATION: Metric = { name: "ml.inference.duration", kind: "histogram", unit: "s", description: "", bounds: [1] };
+const DURATION: Metric = { name: "shop.duration", kind: "histogram", unit: "s", description: "", bounds: [1] };
 
 function count(sum: number, attributes: Attributes = [], cumulative?: Point["cumulative"]): Point {
   return { metric: ERRORS, attributes, time: 0, amount: { count: 0, sum, buckets: [] }, cumulative };
@@ -13,7 +14,7 @@ function count(sum: number, attributes: Attributes = [], cumulative?: Point["cum
 
 function put(ledger: Ledger, ...points: Point[]): string[] {
   const change = emptyChange();
-  const rejected = addPoints(ledger, change, points);
+  const { rejected } = addPoints(ledger, change, points);
   apply(ledger, change);
   return rejected.map(({ reason }) => reason);
 }
@@ -34,21 +35,26 @@ describe("deltas", () => {
     expect(ledger.entries.size).toBe(0);
   });
 
-  it("rejects another kind, other bounds, and what cannot be added", () => {
+  it("rejects another kind, another unit, other bounds, and a name that is taken in Prometheus", () => {
     const ledger = emptyLedger();
     const point = { metric: DURATION, attributes: [], time: 0, amount: { count: 1, sum: 1, buckets: [1, 0] } };
-    put(ledger, point, count(1e308));
+    put(ledger, point);
     expect(put(ledger, { ...point, metric: { ...DURATION, bounds: [2] } })[0]).toContain("other explicitBounds");
-    expect(put(ledger, count(1e308))[0]).toContain("too large");
-    expect(put(ledger, { ...count(1), metric: { ...DURATION, name: "ml.errors.total", unit: "" } })[0]).toContain(
-      "known as",
-    );
-    expect(sums(ledger)).toEqual([1, 1e308]);
+    expect(put(ledger, { ...point, metric: { ...DURATION, unit: "ms" } })[0]).toContain('has the unit "s"');
+    expect(put(ledger, { ...point, metric: { ...ERRORS, name: DURATION.name } })[0]).toContain("known as a histogram");
+    for (const name of ["shop_duration", "shop.duration_seconds", "shop/duration"])
+      expect(put(ledger, { ...point, metric: { ...DURATION, name } })[0]).toContain("the name of shop.duration");
+    // Its text would be the buckets of the other.
+    expect(
+      put(ledger, { ...point, metric: { ...DURATION, unit: "", name: "shop.duration.seconds.bucket" } })[0],
+    ).toContain("the name of shop.duration");
+    expect(sums(ledger)).toEqual([1]);
   });
 });
 
 describe("cumulative streams", () => {
-  const at = (start: string, time: string, sum: number, stream = "s") => count(sum, [], { stream, start, time });
+  const at = (start: string, time: string, sum: number, stream = "s") =>
+    count(sum, [], { stream: `${stream}@${start}`, start, time });
 
   it("adds differences, from the first point on", () => {
     const ledger = emptyLedger();
@@ -62,7 +68,7 @@ describe("cumulative streams", () => {
     put(ledger, at("1", "2", 10), at("1", "5", 30));
     put(ledger, at("1", "5", 30), at("1", "3", 20));
     put(ledger, at("6", "7", 4));
-    put(ledger, at("1", "9", 35));
+    put(ledger, at("1", "4", 25));
     expect(sums(ledger)).toEqual([34]);
   });
 
@@ -99,6 +105,8 @@ describe("too many series", () => {
       total: { sum: 51 },
     });
     expect(sums(ledger).reduce((a, b) => a + b)).toBe(MAX_SERIES + 52);
-    expect(put(ledger, { ...count(1), metric: { ...ERRORS, name: "made.up" } })[0]).toContain(`${MAX_SERIES} series`);
+    expect(put(ledger, { ...count(1), metric: { ...ERRORS, name: "made.up" } })[0]).toContain(
+      "no place for more series",
+    );
   });
 });

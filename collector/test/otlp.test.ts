@@ -1,9 +1,10 @@
 // Parsing OTLP's JSON: what is taken, what is rejected and counted, and that no input can break it.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createCatalogue } from "../src/catalogue.js";
 import { BadBody } from "../src/otlp.js";
 import { parseLogs } from "../src/otlp-logs.js";
-import { parseMetrics } from "../src/otlp-metrics.js";
+import { parseMetrics as parse } from "../src/otlp-metrics.js";
 import {
   BOUNDS,
   counter,
@@ -16,6 +17,7 @@ import {
 } from "./support/otlp.js";
 
 const NOW = 1_800_000_000_000;
+const parseMetrics = (body: unknown, now: number) => parse(body, now, createCatalogue());
 const MODEL = { "ml.model.name": "digits" };
 
 function points(...metrics: unknown[]) {
@@ -86,6 +88,7 @@ describe("metrics", () => {
     expect(at(`${NOW - 5}000000`)).toBe(NOW - 5);
     expect(at("1")).toBe(NOW - day);
     expect(at("18446744073709551615")).toBe(NOW + day);
+    expect(at("18446744073709551616")).toBeUndefined();
     expect(at(undefined)).toBe(NOW);
   });
 
@@ -100,9 +103,22 @@ describe("metrics", () => {
     ["buckets that do not add up", { count: "3" }, "add up"],
     ["too few buckets", { bucketCounts: ["1"] }, "need 15 bucketCounts"],
     ["bounds that fall", { explicitBounds: [...BOUNDS].reverse() }, "must increase"],
+    ["bounds of its own", { explicitBounds: BOUNDS.map((bound) => 2 * bound) }, "must have the explicitBounds"],
     ["300 bounds", { explicitBounds: Array.from({ length: 300 }, (_, i) => i) }, "at most 199"],
     ["attributes that are not an array", { attributes: { a: 1 } }, "array"],
     ["33 attributes", { attributes: new Array(33).fill({ key: "k", value: { intValue: 1 } }) }, "at most 32"],
+    [
+      "a count that no minute has",
+      { count: "200000000", sum: 4e5, bucketCounts: ["0", "0", "200000000", ...new Array(12).fill("0")] },
+      "may count 100000000",
+    ],
+    ["a sum below its buckets", { sum: 0.001 }, "contradicts its buckets"],
+    ["a sum above its buckets", { sum: 0.006 }, "contradicts its buckets"],
+    ["a sum of 1.7e308", { sum: 1.7e308 }, "may be"],
+    ["a time of more than 64 bits", { timeUnixNano: "18446744073709551616" }, "64 bits"],
+    ["a negative time", { timeUnixNano: "-1" }, "64 bits"],
+    ["half a nanosecond", { timeUnixNano: 1.5 }, "64 bits"],
+    ["a time of 1e300", { timeUnixNano: 1e300 }, "64 bits"],
     ["a time that is not an integer", { timeUnixNano: "soon" }, "nanoseconds"],
   ])("rejects %s, and only that point", (_name, given, reason) => {
     const { records, rejected } = points(
@@ -124,6 +140,7 @@ describe("metrics", () => {
     );
     expect(refused(counter(three, { name: "9 lives" }))).toMatch(/^3: "9 lives" is not a valid metric name/);
     expect(refused({ name: "ml.x" })).toMatch(/^1: /);
+    expect(refused(counter(three, { name: "ml.x" }))).toMatch(/ml\.x is not a metric of insitu/);
   });
 
   it("cuts what is too long and keeps what is valid UTF-8", () => {

@@ -51,10 +51,15 @@ describe("text", () => {
     description: "What\nfailed \\",
     bounds: [],
   };
-  const series: Series[] = [
-    { metric: duration, attributes: [["ml.model.name", "digits"]], total: { count: 6, sum: 1.25, buckets: [1, 2, 3] } },
-    { metric: errors, attributes: [["error.type", 'a"b\\c\nd']], total: { count: 0, sum: 7, buckets: [] } },
-    { metric: duration, attributes: [], total: { count: 1, sum: 1e21, buckets: [0, 0, 1] } },
+  const series: (Series & { id: number })[] = [
+    {
+      id: 1,
+      metric: duration,
+      attributes: [["ml.model.name", "digits"]],
+      total: { count: 6, sum: 1.25, buckets: [1, 2, 3] },
+    },
+    { id: 2, metric: errors, attributes: [["error.type", 'a"b\\c\nd']], total: { count: 0, sum: 7, buckets: [] } },
+    { id: 3, metric: duration, attributes: [], total: { count: 1, sum: 1e21, buckets: [0, 0, 1] } },
   ];
   const own = [{ name: "insitu_collector_series", kind: "gauge" as const, help: "Series that are kept.", value: 3 }];
   const text = toPrometheus(series, own);

@@ -1,8 +1,10 @@
 // The report against figures that the test adds up itself; its limits, its query, and what it hides.
 import { describe, expect, it } from "vitest";
+import { CATALOGUE } from "../src/catalogue.js";
+import { sumOf } from "../src/histograms.js";
 import type { Report } from "../src/report-types.js";
 import { quantile, truthOf, wilson } from "../src/statistics.js";
-import { BOUNDS, counter, counterPoint, histogram, histogramPoint, metricsBody } from "./support/otlp.js";
+import { BOUNDS, counter, counterPoint, histogram, histogramPoint, metricsBody, SHARES } from "./support/otlp.js";
 import { post, withCollector } from "./support/run.js";
 
 const CELL = {
@@ -101,8 +103,8 @@ describe("the report", () => {
         [
           outcome(950, "correct", now - 5000),
           outcome(50, "incorrect", now - 5000),
-          histogram([histogramPoint([0.1, 0.3], VERSION, at(now - 5000))], squared),
-          histogram([histogramPoint([0.9, 0.7, 0.8], VERSION, at(now - 5000))], confidence),
+          histogram([histogramPoint([0.1, 0.3], VERSION, at(now - 5000), SHARES)], squared),
+          histogram([histogramPoint([0.9, 0.7, 0.8], VERSION, at(now - 5000), SHARES)], confidence),
         ],
       );
       const [accuracy] = (await reportOf(url)).accuracy;
@@ -154,7 +156,7 @@ describe("the report", () => {
     await withCollector({ minBatches: 1 }, async ({ url }) => {
       const time = Date.now() - 5000;
       const one = (name: string, attributes: Record<string, string>, value = "2") =>
-        counter([counterPoint(value, attributes, at(time))], { name, unit: "{x}" });
+        counter([counterPoint(value, attributes, at(time))], { name, unit: CATALOGUE[name]?.[0] });
       await send(
         url,
         time,
@@ -224,4 +226,43 @@ it("the statistics are those of the research's tables", () => {
   expect(quantile(0.5, [1, 2], [0, 10, 0])).toBe(1.5);
   expect(quantile(0.99, [1, 2], [0, 0, 5])).toBe(2);
   expect(quantile(0.5, [1, 2], [0, 0, 0])).toBe(0);
+});
+
+describe("histograms with other bounds", () => {
+  it("are added bucket by bucket, and a bucket is divided evenly where the other has a bound in it", () => {
+    const a = { bounds: [1, 2, 4], buckets: [1, 0, 8, 3] };
+    expect(sumOf([a, a])).toEqual({ bounds: [1, 2, 4], buckets: [2, 0, 16, 6] });
+    // 3 halves (2, 4]; what is above 4 is in the next bucket, up to 8.
+    expect(sumOf([a, { bounds: [3, 8], buckets: [6, 0, 1] }])).toEqual({
+      bounds: [1, 2, 3, 4, 8],
+      buckets: [3, 2, 6, 4, 3, 1],
+    });
+    expect(sumOf([])).toEqual({ bounds: [], buckets: [0] });
+  });
+
+  it("make one row of the report, for a site that sends both layouts", async () => {
+    await withCollector({ minBatches: 1 }, async ({ url }) => {
+      const time = Date.now() - 5000;
+      const bucketCounts = ["10"];
+      // (0.25, 0.5] seconds.
+      const point = {
+        ...counterPoint(undefined, RAN, at(time)),
+        count: "10",
+        sum: 4,
+        scale: 0,
+        positive: { offset: -2, bucketCounts },
+      };
+      const exponential = {
+        name: "ml.inference.duration",
+        unit: "s",
+        exponentialHistogram: { aggregationTemporality: 1, dataPoints: [point] },
+      };
+      await send(url, time, new Array(10).fill(0.003), [exponential]);
+      const [latency] = (await reportOf(url)).latency;
+      expect(latency?.count).toBe(20);
+      expect(latency?.p50).toBeCloseTo(0.005, 9);
+      expect(latency?.p99).toBeGreaterThan(0.4);
+      expect(latency?.p99).toBeLessThan(0.5);
+    });
+  });
 });

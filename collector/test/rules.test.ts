@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { counter, counterPoint, histogram, histogramPoint, metricsBody } from "./support/otlp.js";
+import { counter, counterPoint, histogram, histogramPoint, metricsBody, SHARES } from "./support/otlp.js";
 import { post, withCollector } from "./support/run.js";
 
 const FOLDER = fileURLToPath(new URL("../deploy/prometheus/", import.meta.url));
@@ -31,8 +31,9 @@ it("name only metrics that the collector serves for what the library sends", asy
   const histograms = [
     ["ml.inference.duration", "s"],
     ["ml.model.load.duration", "s"],
-    ["ml.prediction.confidence", "1"],
   ].map(([name, unit]) => histogram([histogramPoint([0.01], {})], { name, unit }));
+  const confidence = histogramPoint([0.01], {}, {}, SHARES);
+  histograms.push(histogram([confidence], { name: "ml.prediction.confidence", unit: "1" }));
   await withCollector({}, async ({ url }) => {
     expect(await (await post(`${url}/v1/metrics`, metricsBody([...counters, ...histograms]))).json()).toEqual({});
     const served = await (await fetch(`${url}/metrics`)).text();

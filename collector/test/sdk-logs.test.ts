@@ -59,9 +59,14 @@ it("an exponential histogram of the SDK has each value in the power of two that 
     const service = `service_name="unknown_service:${process.argv0}"`;
     for (const power of [-10, -8, -6, -3, -2, 0, 1, 2]) {
       const bound = 2 ** power;
-      const counted = await figure(url, `ml_inference_duration_seconds_bucket{${service},le="${bound}"}`);
+      const counted = await figure(
+        url,
+        `ml_inference_duration_seconds_bucket{${service},insitu_layout="exponential",le="${bound}"}`,
+      );
       expect(counted, `${bound}`).toBe(values.filter((value) => value <= bound).length);
     }
-    expect(await figure(url, `ml_inference_duration_seconds_count{${service}}`)).toBe(values.length);
+    expect(await figure(url, `ml_inference_duration_seconds_count{${service},insitu_layout="exponential"}`)).toBe(
+      values.length,
+    );
   });
 });

@@ -55,15 +55,16 @@ describe("bodies", () => {
   it("keeps the good points beside the bad ones and tells how many were bad", async () => {
     await withCollector({}, async ({ url }) => {
       const bad = histogramPoint([0.01], {}, { sum: -1 });
-      const conflict = counter([counterPoint("1", {})], { name: "ml.errors.total", unit: "", histogram: undefined });
+      const conflict = counter([counterPoint("1", {})], { name: "ml.errors.total", unit: "" });
       const body = metricsBody([histogram([bad, bad, histogramPoint([0.01], {})]), conflict, { gauge: {} }, 5]);
       const { status, body: answer } = await answerOf(await post(`${url}/v1/metrics`, body));
       expect(status).toBe(200);
       expect(answer).toEqual({
-        partialSuccess: { rejectedDataPoints: "4", errorMessage: expect.stringContaining("is negative") },
+        partialSuccess: { rejectedDataPoints: "5", errorMessage: expect.stringContaining("is negative") },
       });
       expect(await figure(url, 'ml_inference_duration_seconds_count{service_name="shop"}')).toBe(1);
-      expect(await figure(url, "insitu_collector_rejected_total")).toBe(4);
+      const rejected = (reason: string) => figure(url, `insitu_collector_rejected_total{reason="${reason}"}`);
+      expect(await Promise.all(["amount", "malformed", "reserved_name", "time"].map(rejected))).toEqual([2, 2, 1, 0]);
     });
   });
 

@@ -7,16 +7,20 @@ export function pairs(attributes: Record<string, string>): object[] {
   return Object.entries(attributes).map(([key, value]) => ({ key, value: { stringValue: value } }));
 }
 
-/** A histogram's data point of these values in seconds. */
+/** Of metrics that are shares. */
+export const SHARES = Array.from({ length: 19 }, (_, i) => Math.round(5 * (i + 1)) / 100);
+
+/** A histogram's data point of these values, in seconds unless it has other bounds. */
 export function histogramPoint(
   values: readonly number[],
   attributes: Record<string, string>,
   given: Given = {},
+  bounds = BOUNDS,
 ): Given {
-  const buckets = new Array<number>(BOUNDS.length + 1).fill(0);
+  const buckets = new Array<number>(bounds.length + 1).fill(0);
   for (const value of values) {
-    const i = BOUNDS.findIndex((bound) => value <= bound);
-    const at = i < 0 ? BOUNDS.length : i;
+    const i = bounds.findIndex((bound) => value <= bound);
+    const at = i < 0 ? bounds.length : i;
     buckets[at] = (buckets[at] ?? 0) + 1;
   }
   return {
@@ -26,7 +30,7 @@ export function histogramPoint(
     count: String(values.length),
     sum: values.reduce((a, b) => a + b, 0),
     bucketCounts: buckets.map(String),
-    explicitBounds: BOUNDS,
+    explicitBounds: bounds,
     ...given,
   };
 }

@@ -24,7 +24,8 @@ export function createOtelBridge(
       const counter = meter.createCounter(name, { unit });
       return counter.add.bind(counter);
     }
-    const histogram = meter.createHistogram(name, { unit });
+    // The SDK's own default bounds are for milliseconds, and the collector refuses them.
+    const histogram = meter.createHistogram(name, { unit, advice: { explicitBucketBoundaries: [...bounds] } });
     return histogram.record.bind(histogram);
   };
   const pass = (run: () => void) => {

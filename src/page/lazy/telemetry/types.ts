@@ -83,7 +83,7 @@ export interface TelemetryRequest {
 export interface MeterLike {
   createHistogram(
     name: string,
-    options: { unit: string },
+    options: { unit: string; advice: { explicitBucketBoundaries: number[] } },
   ): { record(value: number, attributes: TelemetryAttributes): void };
   createCounter(name: string, options: { unit: string }): { add(value: number, attributes: TelemetryAttributes): void };
 }

@@ -42,6 +42,11 @@ test("the official SDK counts and sums what the recorder does", async () => {
       if ("value" in point) expect(same?.value).toBe(point.value);
       else expect(same?.value).toMatchObject({ count: point.count, min: point.min, max: point.max });
     }
+    // The same bounds, which the collector asks for.
+    if (metric.kind === "histogram")
+      expect(theirs?.dataPoints.map(({ value }) => value)).toMatchObject(
+        metric.points.map(({ buckets }) => ({ buckets: { boundaries: metric.bounds, counts: buckets } })),
+      );
   }
   expect(emitted).toHaveLength(7);
   expect(emitted[0]).toMatchObject({ eventName: "ml.prediction", severityNumber: 9 });

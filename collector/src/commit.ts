@@ -1,0 +1,91 @@
+// Writes waiting batches in one transaction: adds their points, stores each request once, and tells each sender what was rejected.
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { type Added, addPoints, type MayBegin } from "./add-points.js";
+import type { Note } from "./damage.js";
+import { apply, type Change, emptyChange, type Ledger } from "./ledger.js";
+import type { Event, Point } from "./records.js";
+import { knownBatches, writeRows } from "./tables.js";
+
+export interface Batch {
+  /** The sender's id of the batch: of several with the same id only the first is counted. */
+  id?: string;
+  /** The address that sent it; without one there is no limit on new series. */
+  sender?: string;
+  points?: readonly Point[];
+  events?: readonly Event[];
+}
+
+export interface AppendResult extends Added {
+  /** True when a batch with this id was counted before, and this one was not. */
+  isRepeated: boolean;
+}
+
+export interface Job {
+  batch: Batch;
+  resolve: (result: AppendResult) => void;
+  reject: (error: unknown) => void;
+}
+
+/** What writing needs. */
+export interface Writer {
+  connection: DuckDBConnection;
+  ledger: Ledger;
+  /** How many requests were stored since the database was created. */
+  requests: number;
+  note: Note | null;
+  mayBegin: (sender: string | undefined) => MayBegin;
+}
+
+/** Writes several batches at once; when that fails each is written alone, so that a bad one does not affect the others. */
+export async function commit(writer: Writer, jobs: readonly Job[]): Promise<void> {
+  const { connection, ledger, mayBegin } = writer;
+  try {
+    const change = emptyChange();
+    const fresh = await firstOfEach(connection, jobs);
+    const added = new Map(
+      fresh.map((job) => [job, addPoints(ledger, change, job.batch.points ?? [], mayBegin(job.batch.sender))]),
+    );
+    if (fresh.length > 0) await write(writer, change, fresh);
+    apply(ledger, change);
+    for (const job of jobs)
+      job.resolve({ rejected: [], overflowed: 0, ...added.get(job), isRepeated: !added.has(job) });
+  } catch (error) {
+    if (jobs.length === 1) jobs[0]?.reject(error);
+    else for (const job of jobs) await commit(writer, [job]);
+  }
+}
+
+/** The jobs whose batch ids were not stored before. */
+async function firstOfEach(connection: DuckDBConnection, jobs: readonly Job[]): Promise<Job[]> {
+  const seen = await knownBatches(
+    connection,
+    jobs.flatMap(({ batch }) => batch.id ?? []),
+  );
+  return jobs.filter(({ batch: { id } }) => {
+    if (id === undefined) return true;
+    const isFirst = !seen.has(id);
+    seen.add(id);
+    return isFirst;
+  });
+}
+
+async function write(writer: Writer, change: Change, jobs: readonly Job[]): Promise<void> {
+  const requests = writer.requests + jobs.length;
+  const events = jobs.flatMap(({ batch }) => batch.events ?? []);
+  const batches = jobs.flatMap(({ batch }) => batch.id ?? []);
+  await transaction(writer.connection, () => writeRows(writer.connection, { change, events, batches, requests }));
+  writer.requests = requests;
+  await writer.note?.write(requests);
+}
+
+export async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
+  await connection.run("BEGIN");
+  try {
+    await work();
+    await connection.run("COMMIT");
+  } catch (error) {
+    // A failed COMMIT has rolled back already, and then there is nothing to roll back.
+    await connection.run("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
