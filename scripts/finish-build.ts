@@ -1,4 +1,6 @@
-// Completes dist/ after the bundler: copies the wasm binaries, writes the licences of bundled packages, prints the sizes.
+// Completes dist/ after the bundler: copies the wasm binaries, writes the licences of bundled packages and the hashes of the scripts,
+// prints the sizes.
+import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -91,6 +93,18 @@ function writeLicences(): string[] {
   return packages.map(({ name }) => name);
 }
 
+/** Hashes for the `integrity` of script elements and import maps, by file name. The worker checks the wasm binaries itself. */
+function writeIntegrity(): void {
+  const scripts = readdirSync(DIST).filter((file) => file.endsWith(".js"));
+  const hashes = scripts.sort().map((file) => {
+    const hash = createHash("sha384")
+      .update(readFileSync(join(DIST, file)))
+      .digest("base64");
+    return [file, `sha384-${hash}`];
+  });
+  writeFileSync(join(DIST, "integrity.json"), `${JSON.stringify(Object.fromEntries(hashes), null, 2)}\n`);
+}
+
 function printSizes(): void {
   const files = readdirSync(DIST, { recursive: true, encoding: "utf8" }).filter((file) =>
     statSync(join(DIST, file)).isFile(),
@@ -105,5 +119,6 @@ function printSizes(): void {
 if (!existsSync(join(DIST, "worker.js"))) throw new Error("dist/worker.js is missing. Run `npm run build`.");
 copyWasm();
 const names = writeLicences();
+writeIntegrity();
 console.log(`bundled: ${names.join(", ")}`);
 printSizes();

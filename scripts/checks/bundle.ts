@@ -55,6 +55,7 @@ const SHIPPED = [
   /^dist\/cli\/sha256\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/integrity\.json$/,
 ];
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");

@@ -8,6 +8,8 @@ interface Entry {
   optionalDependencies?: Record<string, string>;
   resolved?: string;
   link?: boolean;
+  integrity?: string;
+  hasInstallScript?: boolean;
 }
 
 const file = new URL("../../../package-lock.json", import.meta.url);
@@ -29,6 +31,19 @@ test("every dependency has an entry", () => {
     for (const name of Object.keys(names)) if (!isInstalledFor(folder, name)) missing.push(`${folder}: ${name}`);
   }
   expect(missing).toEqual([]);
+});
+
+test("every package has a hash, which npm checks: no registry can send another one", () => {
+  const foreign = Object.entries(packages).filter(([folder, { link }]) => folder.includes("node_modules/") && !link);
+  expect(foreign.filter(([, { integrity }]) => !integrity?.startsWith("sha512-"))).toEqual([]);
+});
+
+test("the scripts of packages that have some at their installation are switched off, by name", () => {
+  const { allowScripts } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+  const names = Object.entries(packages)
+    .filter(([, { hasInstallScript }]) => hasInstallScript)
+    .map(([folder]) => folder.replace(/^.*node_modules\//, ""));
+  expect(allowScripts).toEqual(Object.fromEntries(names.sort().map((name) => [name, false])));
 });
 
 test("no entry names a registry: the file is the same whichever mirror a machine uses", () => {

@@ -20,6 +20,12 @@ describe("package.json", () => {
     expect(JSON.stringify(described.exports)).not.toMatch(/require|\.cjs/);
   });
 
+  test("neither package runs a script when it is installed", () => {
+    const collector = JSON.parse(readFileSync(root("collector/package.json"), "utf8"));
+    for (const { scripts } of [described, collector])
+      expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+  });
+
   test("every entry has a source file", () => {
     const built: string[] = [
       described.exports["."].default,
