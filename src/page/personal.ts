@@ -59,7 +59,7 @@ async function openModel(deps: PersonalHandleDeps, name: string, options: Person
     send: (method, args, options) => send(deps, name, method, args, options),
     assertConsent: deps.learning.assertConsent,
     monitorUnavailable: () => monitorUnavailable(monitoring),
-    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName),
+    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName, true),
     onFired: (fired) => deps.retrain({ ...fired, personal: name }),
   });
 }
@@ -75,12 +75,15 @@ function send<M extends PersonalMethod>(
   name: string,
   method: M,
   { input, ...args }: PersonalCallArguments<M> & { input?: PredictInput },
-  { onTraining: onProgress, ...limits }: PersonalCallOptions,
+  { onTraining: onProgress, check, ...limits }: PersonalCallOptions,
 ): Promise<PersonalResult<M>> {
   const prepare = async (): Promise<CallInput<"personal">> => {
     const captured = input === undefined ? undefined : await toWireInput(input, info.inputs);
+    check?.();
     const request = { method, args: { ...args, ...(captured && { input: captured.input }) } } as PersonalRequest;
     return { args: [name, request], transfer: captured?.transfer };
   };
-  return rpc.call("personal", prepare, { ...limits, onProgress }) as Promise<PersonalResult<M>>;
+  return rpc.call("personal", prepare, { ...limits, onProgress, ordered: method !== "predict" }) as Promise<
+    PersonalResult<M>
+  >;
 }

@@ -13,7 +13,14 @@ import type {
 } from "../../../shared/types/personal.js";
 import type { PredictInput } from "../../api-types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
-import { CALL_MS, createPersonalCall, disposedError, type PersonalCall, type SendPersonal } from "./calls.js";
+import {
+  CALL_MS,
+  createPersonalCall,
+  disposedError,
+  type Erasures,
+  type PersonalCall,
+  type SendPersonal,
+} from "./calls.js";
 import { createPersonalFeedback, type PersonalFeedback, type PersonalFeedbackDeps } from "./feedback.js";
 import { createRetrainScheduler, type RetrainScheduler } from "./retrain-scheduler.js";
 import type { PersonalModel } from "./types.js";
@@ -37,7 +44,8 @@ type Train = (trigger: TrainingTrigger, budget: number, options?: TrainOptions) 
 export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
   const { name, assertConsent, monitor } = deps;
   let disposed = false;
-  const call = createPersonalCall(name, deps.send, () => disposed);
+  const erasures: Erasures = { count: 0 };
+  const call = createPersonalCall(name, deps.send, () => disposed, erasures);
   const train = createTrain(deps, call);
   const feedback = createPersonalFeedback(deps);
   const scheduler = createScheduler(deps, call, train);
@@ -53,7 +61,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
     ...createExampleMethods(deps, call, scheduler),
     ...createVersionMethods(call),
     train: (options) => train("asked", options?.budget ?? TRAIN_MS, options),
-    predict: createPredict(deps, call, feedback),
+    predict: createPredict(deps, call, feedback, erasures),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
       assertConsent();
@@ -142,15 +150,17 @@ function createPredict(
   deps: PersonalModelDeps,
   call: PersonalCall,
   feedback: PersonalFeedback,
+  erasures: Erasures,
 ): PersonalModel["predict"] {
   return async (input, options) => {
     const { signal, timeout = CALL_MS } = options ?? {};
     assertInput(input);
     const started = performance.now();
+    const begun = erasures.count;
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
     const totalMs = performance.now() - started;
     const prediction = { id: randomHex(), ...result, timings: deps.toTimings(timings, totalMs) };
-    feedback.predicted(prediction);
+    if (begun === erasures.count) feedback.predicted(prediction);
     return prediction;
   };
 }
