@@ -74,13 +74,13 @@ function send<M extends PersonalMethod>(
   { rpc, info }: PersonalHandleDeps,
   name: string,
   method: M,
-  { input, ...args }: PersonalCallArguments<M> & { input?: PredictInput },
+  given: PersonalCallArguments<M>,
   { onTraining: onProgress, check, ...limits }: PersonalCallOptions,
 ): Promise<PersonalResult<M>> {
   const prepare = async (): Promise<CallInput<"personal">> => {
-    const captured = input === undefined ? undefined : await toWireInput(input, info.inputs);
+    const captured = "input" in given ? await toWireInput(given.input as PredictInput, info.inputs) : undefined;
     check?.();
-    const request = { method, args: { ...args, ...(captured && { input: captured.input }) } } as PersonalRequest;
+    const request = { method, args: { ...given, ...(captured && { input: captured.input }) } } as PersonalRequest;
     return { args: [name, request], transfer: captured?.transfer };
   };
   return rpc.call("personal", prepare, { ...limits, onProgress, ordered: method !== "predict" }) as Promise<

@@ -11,7 +11,6 @@ import type {
   TrainOptions,
   TriggerOutcome,
 } from "../../../shared/types/personal.js";
-import type { PredictInput } from "../../api-types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import {
   CALL_MS,
@@ -99,7 +98,6 @@ function createExampleMethods(
         const message = `The example was not added: its label is ${JSON.stringify(label)}; pass a string of 1 to 200 characters.`;
         throw new InsituError("input_invalid", message, { label });
       }
-      assertInput(input);
       const started = performance.now();
       const args = { id: randomHex(), label, keep, input };
       const { timings, memory: _, ...added } = await call("addExample", args, { signal, timeout });
@@ -140,12 +138,6 @@ function selectionOf(what: string | { label: string }): { id: string } | { label
   throw invalidOption("what", what, "the id of an example, or { label }");
 }
 
-function assertInput(input: PredictInput): void {
-  if (input !== undefined && input !== null) return;
-  const message = `The input is ${input}; pass an image or numbers, as to the model's predict.`;
-  throw new InsituError("input_invalid", message);
-}
-
 function createPredict(
   deps: PersonalModelDeps,
   call: PersonalCall,
@@ -154,7 +146,6 @@ function createPredict(
 ): PersonalModel["predict"] {
   return async (input, options) => {
     const { signal, timeout = CALL_MS } = options ?? {};
-    assertInput(input);
     const started = performance.now();
     const begun = erasures.count;
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
