@@ -106,5 +106,5 @@ function isNumbers(value: unknown): value is TypedArray {
 }
 
 function describe(value: unknown): string {
-  return value === null || typeof value === "string" ? `${value}`.slice(0, 100) : typeOf(value);
+  return typeof value === "object" && value ? typeOf(value) : String(value).slice(0, 100);
 }

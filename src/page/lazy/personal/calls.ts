@@ -63,7 +63,7 @@ export function createPersonalCall(
   name: string,
   send: SendPersonal,
   isDisposed: () => boolean,
-  erasures: Erasures = { count: 0 },
+  erasures: Erasures,
 ): PersonalCall {
   return async (method, args, options) => {
     if (isDisposed() && method !== "forget") throw disposedError(name);
