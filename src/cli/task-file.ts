@@ -8,7 +8,7 @@ import { readJsonFile, readText } from "./files.js";
 export interface TaskFile {
   task?: ModelTask;
   /** Matched by name; each field overrides what the model says. */
-  inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec> })[];
+  inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec>; allowNonFinite?: boolean })[];
   /** Matched by name. When given, the package has only these outputs, and only they are computed. */
   outputs?: (Partial<TensorSpec> & { name: string })[];
   /** The features that personal models learn from. The node must exist in the model. */

@@ -59,7 +59,7 @@ async function openModel(deps: PersonalHandleDeps, name: string, options: Person
     send: (method, args, options) => send(deps, name, method, args, options),
     assertConsent: deps.learning.assertConsent,
     monitorUnavailable: () => monitorUnavailable(monitoring),
-    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName),
+    monitor: monitoring.module?.createMonitor(`${info.name}/${name}`, deps.storeName, true),
     onFired: (fired) => deps.retrain({ ...fired, personal: name }),
   });
 }
@@ -74,13 +74,16 @@ function send<M extends PersonalMethod>(
   { rpc, info }: PersonalHandleDeps,
   name: string,
   method: M,
-  { input, ...args }: PersonalCallArguments<M> & { input?: PredictInput },
-  { onTraining: onProgress, ...limits }: PersonalCallOptions,
+  given: PersonalCallArguments<M>,
+  { onTraining: onProgress, check, ...limits }: PersonalCallOptions,
 ): Promise<PersonalResult<M>> {
   const prepare = async (): Promise<CallInput<"personal">> => {
-    const captured = input === undefined ? undefined : await toWireInput(input, info.inputs);
-    const request = { method, args: { ...args, ...(captured && { input: captured.input }) } } as PersonalRequest;
+    const captured = "input" in given ? await toWireInput(given.input as PredictInput, info.inputs) : undefined;
+    check?.();
+    const request = { method, args: { ...given, ...(captured && { input: captured.input }) } } as PersonalRequest;
     return { args: [name, request], transfer: captured?.transfer };
   };
-  return rpc.call("personal", prepare, { ...limits, onProgress }) as Promise<PersonalResult<M>>;
+  return rpc.call("personal", prepare, { ...limits, onProgress, ordered: method !== "predict" }) as Promise<
+    PersonalResult<M>
+  >;
 }

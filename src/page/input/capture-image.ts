@@ -41,11 +41,17 @@ export async function captureImage(source: Drawable, spec?: InputSpec): Promise<
   return { image: await createImageBitmap(source) };
 }
 
-/** By name: a type that this browser lacks must not throw. */
-export function isInstanceOf(value: unknown, type: string): boolean {
-  const Type = (globalThis as Record<string, unknown>)[type];
-  return typeof Type === "function" && value instanceof Type;
+/** `instanceof` is false for objects of another frame, and throws for types that this browser lacks. Never throws. */
+export function typeOf(value: unknown): string {
+  try {
+    return Object.prototype.toString.call(value).slice(8, -1);
+  } catch {
+    // A Proxy may throw whatever it is asked.
+    return "object";
+  }
 }
+
+export const isInstanceOf = (value: unknown, type: string): boolean => typeOf(value) === type;
 
 function shrunkFor(spec: InputSpec | undefined, size: Size, times?: number): Size | undefined {
   if (!spec?.image || size.width === 0 || size.height === 0) return undefined;

@@ -15,14 +15,14 @@ export interface CallInput<M extends ModelMethod> {
 
 export interface ModelRpc {
   /**
-   * Calls the worker with the fewest open calls. When it dies before it answers, the call is repeated once in another one.
+   * Calls the worker with the fewest open calls; with `ordered` always the first one, in the order of the calls. When it dies before it answers, the call is repeated once in another one.
    * @param input - The arguments, or what makes them: called at once, and a second time for the repetition, since what was moved to a
    * worker that died is lost.
    */
   call<M extends ModelMethod>(
     method: M,
     input: CallInput<M> | (() => Promise<CallInput<M>>),
-    options: CallOptions<HostProgress<M>>,
+    options: CallOptions<HostProgress<M>> & { ordered?: boolean },
   ): Promise<HostResult<M>>;
   /** Unloads the model everywhere. Never rejects. */
   dispose(): Promise<void>;
@@ -32,7 +32,7 @@ export function createModelRpc(deps: ReplicasDeps): ModelRpc {
   const replicas = createReplicas(deps);
 
   return {
-    async call(method, input, { onProgress, ...limits }) {
+    async call(method, input, { onProgress, ordered, ...limits }) {
       const prepare = typeof input === "function" ? input : async () => input;
       const attempt = async (index: number, signal: AbortSignal, prepared: Promise<CallInput<typeof method>>) => {
         const replica = await replicas.living(index);
@@ -46,7 +46,7 @@ export function createModelRpc(deps: ReplicasDeps): ModelRpc {
           const prepared = prepare();
           // It is awaited when the worker is there, which may be late.
           prepared.catch(() => undefined);
-          const index = replicas.choose();
+          const index = ordered ? 0 : replicas.choose();
           return (deps.slots[index] as WorkerSlot).during(async () => {
             const { replica, result } = await attempt(index, signal, prepared);
             try {

@@ -51,6 +51,12 @@ export interface TensorSpec {
 export interface InputSpec extends TensorSpec {
   /** Present when the input may be given as an image; the shape then has the batch, height, width and 1, 3 or 4 channels. */
   image?: ImageSpec;
+  /**
+   * With true, NaN and infinite numbers are passed on to the model, which gives them a meaning; otherwise they are refused with
+   * `input_invalid`.
+   * @defaultValue false
+   */
+  allowNonFinite?: boolean;
 }
 
 /** One score per class. */

@@ -15,7 +15,6 @@ import {
   filled,
   finite,
   integer,
-  isObject,
   keyName,
   list,
   matching,
@@ -205,11 +204,18 @@ function parseTensor(value: unknown, at: At): TensorSpec {
 
 function parseInputs(value: unknown, at: At): InputSpec[] {
   const inputs = filled(value, at).map((item, index): InputSpec => {
-    const input = parseTensor(item, under(at, index));
-    const image = isObject(item) ? own(item, "image") : undefined;
-    return image === undefined
-      ? input
-      : { ...input, image: parseImage(image, input, under(under(at, index), "image")) };
+    const here = under(at, index);
+    const given = object(item, here);
+    const input = parseTensor(item, here);
+    const image = own(given, "image");
+    const allows = own(given, "allowNonFinite");
+    if (allows !== undefined && typeof allows !== "boolean")
+      refuse(under(here, "allowNonFinite"), `is ${show(allows)}, it must be true or false`);
+    return {
+      ...input,
+      ...(image !== undefined && { image: parseImage(image, input, under(here, "image")) }),
+      ...(allows && { allowNonFinite: true }),
+    };
   });
   unique(
     inputs.map(({ name }) => name),

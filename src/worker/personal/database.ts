@@ -7,7 +7,13 @@ import { createFallback } from "../../shared/storage-fallback.js";
 export interface ModelRow {
   model: string;
   name: string;
-  /** Of the key that its examples and versions are encrypted with. */
+  /** Random, for as long as nothing is forgotten: a write that began in another life must not commit. Earlier releases stored none. */
+  life?: string;
+  /** Counts removals of examples or of a class. */
+  removals?: number;
+  /** Counts removals of a class. */
+  classRemovals?: number;
+  /** Of the key that its examples and versions are encrypted with; empty until there is one. */
   keyId: string;
   /** Counts changes other than new examples, so that changes by other tabs are noticed. */
   revision: number;

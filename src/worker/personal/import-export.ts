@@ -3,9 +3,11 @@ import { InsituError } from "../../shared/errors.js";
 import type { ModelRef } from "../../shared/types/model.js";
 import type { ImportResult } from "../../shared/types/personal.js";
 import type { ExampleStore } from "./example-store.js";
-import { fromFile, toFile } from "./export-format.js";
+import { type ExportedModel, fromFile, toFile } from "./export-format.js";
 import type { ExportedExample, ExportedVersion } from "./export-schema.js";
+import type { Life } from "./life.js";
 import type { ModelRecord } from "./model-record.js";
+import type { NewVersion, StoredVersion } from "./record-cipher.js";
 import type { VersionStore } from "./version-store.js";
 
 /** Where one personal model is stored. */
@@ -32,12 +34,17 @@ export async function exportModel(stores: PersonalStores, { name }: ModelRef, ke
   return new Blob([await toFile(file)], { type: "application/octet-stream" });
 }
 
-/** Rejects with `input_invalid` for a file that cannot be imported; nothing is changed then. */
+/**
+ * All or nothing. Rejects with `input_invalid` for a file that cannot be imported, and with `disposed` when something was erased since it
+ * began.
+ */
 export async function importModel(
   stores: PersonalStores,
   { ref, embedder: loaded }: { ref: ModelRef; embedder: string },
   file: Blob,
 ): Promise<ImportResult> {
+  const begun = stores.record.begin();
+  begun.catch(() => undefined);
   const { model, examples, versions, active } = await fromFile(new Uint8Array(await file.arrayBuffer()));
   if (model !== ref.name) {
     const message = `The file cannot be imported: it belongs to the base model ${model}, but ${ref.name} is loaded.`;
@@ -46,27 +53,59 @@ export async function importModel(
   const stored = (await stores.examples.list()).examples;
   const heads = versions.map(({ head, embedder }) => ({ embedder, vector: { length: head.size } }));
   checkSizes([...stored, ...examples, ...heads]);
-  const added = await stores.examples.add(
-    examples.map(({ input, ...example }) => ({
-      ...example,
-      ...(input && { input: { facts: input.kept, parts: input.parts } }),
-    })),
-  );
-  const newVersions = await importVersions(stores, versions, active);
+  const added = await store(stores, await begun, { examples, versions, active });
   const isUsable = ({ embedder, input }: ExportedExample) => embedder === loaded || input !== undefined;
   return {
-    examples: added,
-    versions: newVersions,
-    known: examples.length - added,
+    ...added,
+    known: examples.length - added.examples,
     unusable: examples.filter((example) => !isUsable(example)).length,
   };
 }
 
-/** Numbers them after the stored versions. Returns how many were new. */
-async function importVersions(stores: PersonalStores, versions: ExportedVersion[], active: number): Promise<number> {
-  const [state, stored] = await Promise.all([stores.record.state(), stores.versions.list()]);
+type Content = Pick<ExportedModel, "examples" | "versions" | "active">;
+
+/** Returns how many were new. */
+async function store(stores: PersonalStores, life: Life, { examples, ...rest }: Content) {
+  const { record } = stores;
+  const access = await record.access(life);
+  const added = examples.map(({ input, ...example }) => ({
+    ...example,
+    ...(input && { input: { facts: input.kept, parts: input.parts } }),
+  }));
+  const exampleRows = await stores.examples.encrypt(access.key, added);
+  for (;;) {
+    const [state, stored] = await Promise.all([record.state(), stores.versions.list()]);
+    const { nextVersion = 1, active = 0, revision = 0 } = state ?? {};
+    const versions = newVersions({ ...rest, stored, nextVersion, inUse: active });
+    const versionRows = await stores.versions.encrypt(access.key, nextVersion, versions);
+    const fresh = await record.database.change("import a personal model", "strict", async (change) => {
+      const row = await record.current(change, access, "removals");
+      // Another tab trained, or uses another version.
+      if (row.revision !== revision) return undefined;
+      const fresh = await stores.examples.put(change, exampleRows);
+      const used = versions.findIndex(({ facts }) => facts.activated);
+      if (versionRows.length > 0)
+        await stores.versions.put(change, row, versionRows, used < 0 ? row.active : nextVersion + used);
+      return fresh;
+    });
+    if (fresh !== undefined) return { examples: fresh, versions: versions.length };
+  }
+}
+
+interface Known {
+  versions: ExportedVersion[];
+  /** The version that the file's owner used. */
+  active: number;
+  stored: StoredVersion[];
+  nextVersion: number;
+  /** The version in use here; 0: none. */
+  inUse: number;
+}
+
+/** Those that are not stored yet; the first one gets the number `nextVersion`. */
+function newVersions({ versions, active, stored, nextVersion, inUse }: Known): NewVersion[] {
   const numbers = new Map<number, number>();
-  let added = 0;
+  const added: NewVersion[] = [];
   for (const { facts, embedder, head } of versions) {
     const { version, parent, ...rest } = facts;
     // The duration has a resolution of microseconds: two trainings do not share both.
@@ -79,10 +118,10 @@ async function importVersions(stores: PersonalStores, versions: ExportedVersion[
     }
     const mapped = parent === undefined ? undefined : numbers.get(parent);
     // A version that is in use already stays in use.
-    const activated = (state?.active ?? 0) === 0 && version === active;
+    const activated = inUse === 0 && version === active;
     const imported = { ...rest, activated, ...(mapped !== undefined && { parent: mapped }) };
-    numbers.set(version, await stores.versions.commit({ facts: imported, embedder, head }, new Map()));
-    added += 1;
+    numbers.set(version, nextVersion + added.length);
+    added.push({ facts: imported, embedder, head });
   }
   return added;
 }

@@ -5,8 +5,9 @@ import type { PersonalVersion } from "../../shared/types/personal.js";
 import type { ActiveHead } from "./active-head.js";
 import type { BaseModel, CallContext } from "./base-model.js";
 import type { PersonalStores } from "./import-export.js";
+import type { Life } from "./life.js";
 import { fromStoredInput } from "./stored-input.js";
-import { trainVersion } from "./training.js";
+import { nothingToTrainOn, trainVersion } from "./training.js";
 
 export class ModelTraining {
   readonly #stores: PersonalStores;
@@ -19,9 +20,26 @@ export class ModelTraining {
     this.#base = base;
   }
 
-  /** Rejects with `input_invalid` when there are no examples, and with `aborted`. */
-  async run({ budget, trigger }: PersonalArguments<"train">, context: CallContext): Promise<PersonalVersion> {
-    await this.#embedAgain(context);
+  /**
+   * Rejects with `input_invalid` when there are no examples, with `aborted`, and with `disposed` when all or an example of it was erased
+   * since `life` was read.
+   */
+  async run(
+    life: Life | undefined,
+    { budget, trigger }: PersonalArguments<"train">,
+    given: CallContext,
+  ): Promise<PersonalVersion> {
+    if (!life) throw nothingToTrainOn(0);
+    const { record } = this.#stores;
+    const context: CallContext = {
+      signal: given.signal,
+      // Also ends what need not go on.
+      onProgress(progress) {
+        record.assertAlive(life);
+        given.onProgress(progress);
+      },
+    };
+    await this.#embedAgain(life, context);
     const state = await this.#stores.record.state();
     const { examples } = await this.#active.usableExamples();
     const { embedder, ref, scheduler } = this.#base;
@@ -38,7 +56,7 @@ export class ModelTraining {
       });
       if (context.signal.aborted) throw new InsituError("aborted", "The training was aborted.");
       context.onProgress({ phase: "store", done: 0, total: 1 });
-      const number = await this.#stores.versions.commit(version, heldOut);
+      const number = await this.#stores.versions.commit(life, version, heldOut);
       context.onProgress({ phase: "store", done: 1, total: 1 });
       return { ...version.facts, version: number, usable: true };
     } finally {
@@ -47,7 +65,7 @@ export class ModelTraining {
   }
 
   /** Computes embeddings for examples of another release of the base model whose inputs were kept. */
-  async #embedAgain({ signal, onProgress }: CallContext): Promise<void> {
+  async #embedAgain(life: Life, { signal, onProgress }: CallContext): Promise<void> {
     const { examples: store } = this.#stores;
     const { embedder: loaded } = this.#base;
     const { examples } = await store.list();
@@ -57,7 +75,7 @@ export class ModelTraining {
       const input = await store.input(id);
       if (!input) continue;
       const { vector } = await this.#base.embed(fromStoredInput(input.kept, input.parts), signal);
-      await store.embedAgain(id, loaded, vector);
+      await store.embedAgain(life, id, loaded, vector);
     }
   }
 }

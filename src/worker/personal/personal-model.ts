@@ -14,6 +14,7 @@ import { ExampleStore } from "./example-store.js";
 import { MAX_LABEL_LENGTH } from "./export-schema.js";
 import { applyHead, type Head } from "./head.js";
 import { exportModel, importModel } from "./import-export.js";
+import { lifeOf } from "./life.js";
 import type { ModelRecord } from "./model-record.js";
 import { ModelTraining } from "./model-training.js";
 import type { StoredVersion } from "./record-cipher.js";
@@ -85,13 +86,17 @@ export class PersonalModel {
       const message = `The example was not added: its label has ${label.length} characters, at most ${MAX_LABEL_LENGTH} are allowed.`;
       throw new InsituError("input_invalid", message, { length: label.length, max: MAX_LABEL_LENGTH });
     }
+    const begun = this.#record.begin();
+    // It is awaited when the embedding is there, which may fail first.
+    begun.catch(() => undefined);
     // Before the run, which closes the image.
     const content = keep ? await toStoredInput(input) : undefined;
     const { embedder } = this.#base;
     const { vector, backend, timings, memory } = await this.#base.embed(input, signal);
     const addedAt = Date.now();
     const started = performance.now();
-    await this.#examples.add([{ id, label, addedAt, embedder, vector, ...(content && { input: content }) }]);
+    const example = { id, label, addedAt, embedder, vector, ...(content && { input: content }) };
+    await this.#examples.add(await begun, example);
     timings.postprocessMs += performance.now() - started;
     return { id, label, addedAt, kept: keep, heldOut: false, usable: true, backend, timings, memory };
   }
@@ -110,13 +115,13 @@ export class PersonalModel {
 
   async remove({ id, label }: PersonalArguments<"remove">): Promise<number> {
     if (id !== undefined) return this.#examples.remove([id]);
-    const { examples } = await this.#examples.list();
-    return this.#examples.remove(examples.filter((example) => example.label === label).map((example) => example.id));
+    return label === undefined ? 0 : this.#examples.removeClass(label);
   }
 
-  train(args: PersonalArguments<"train">, context: CallContext): Promise<PersonalVersion> {
+  async train(args: PersonalArguments<"train">, context: CallContext): Promise<PersonalVersion> {
+    const life = await this.#record.peek();
     // Two tabs that train at once would each evaluate on what the other trains on.
-    return this.#deps.lock(context.signal, () => this.#training.run(args, context));
+    return this.#deps.lock(context.signal, () => this.#training.run(life, args, context));
   }
 
   async predict(input: WireInput, { signal }: CallContext): Promise<PersonalResult<"predict">> {
@@ -163,7 +168,7 @@ export class PersonalModel {
     const current = state && (await this.#versions.get(state.active));
     const number = wanted ?? current?.facts.parent;
     const version = number === undefined ? undefined : await this.#versions.get(number);
-    if (!version) {
+    if (!state || !version) {
       const what = wanted === undefined ? "no version before the one in use" : `no version ${wanted}`;
       const message = `The personal model ${this.#name} has ${what}; versions() returns those that exist.`;
       throw new InsituError("input_invalid", message, { version: number });
@@ -174,7 +179,7 @@ export class PersonalModel {
       const message = `Version ${number} of ${this.#name} was trained on ${other.name} ${other.version}, but ${ref.version} is loaded. Train again, or load ${other.version}.`;
       throw new InsituError("input_invalid", message, { version: number, base: other, loaded: ref });
     }
-    await this.#versions.use(version.facts.version);
+    await this.#versions.use(lifeOf(state, 0), version.facts.version);
     return this.#describe(version);
   }
 

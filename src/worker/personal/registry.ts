@@ -62,6 +62,8 @@ export class PersonalRegistry {
         (await change.all("versions", [model, name])).map(toVersionRow),
       ]);
       const bytes = [...examples, ...versions].reduce((sum, { cipherText }) => sum + cipherText.byteLength, 0);
+      // Its first example is being added, or was refused.
+      if (examples.length + versions.length === 0) continue;
       all.push({ kind: "classifier", model, name, examples: examples.length, versions: versions.length, bytes });
     }
     return all;

@@ -37,10 +37,7 @@ export async function trainVersion(deps: TrainingDeps): Promise<TrainingResult> 
   const heldOut = examples.filter(({ id }) => heldOutIds.has(id));
   const labels = [...new Set(trained.map(({ label }) => label))];
   const [first] = trained;
-  if (!first) {
-    const message = "There is nothing to train on: call addExample first.";
-    throw new InsituError("input_invalid", message, { examples: examples.length });
-  }
+  if (!first) throw nothingToTrainOn(examples.length);
   const samples = trained.map(({ vector, label }): Sample => ({ vector, class: labels.indexOf(label) }));
   const nearest = fitNearestMean(samples, labels, first.vector.length);
   const heads: Head[] = [nearest];
@@ -72,6 +69,10 @@ export async function trainVersion(deps: TrainingDeps): Promise<TrainingResult> 
     version: { facts, embedder, head: best.head },
     heldOut: new Map(examples.map(({ id }) => [id, heldOutIds.has(id)])),
   };
+}
+
+export function nothingToTrainOn(examples: number): InsituError {
+  return new InsituError("input_invalid", "There is nothing to train on: call addExample first.", { examples });
 }
 
 function canBeTrained(samples: Sample[], classes: number): boolean {

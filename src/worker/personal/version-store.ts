@@ -2,6 +2,7 @@
 import { InsituError } from "../../shared/errors.js";
 import type { Change, ModelRow, VersionRow } from "./database.js";
 import type { ExampleStore } from "./example-store.js";
+import { type Life, lifeOf } from "./life.js";
 import type { ModelRecord } from "./model-record.js";
 import { type NewVersion, RecordCipher, type StoredVersion, toVersionRow } from "./record-cipher.js";
 
@@ -45,21 +46,19 @@ export class VersionStore {
 
   /**
    * Stores a new version together with the roles of its examples, and uses it if it says so: all or nothing, and durably. Returns its
-   * number.
+   * number. Rejects with `disposed` when all or one of the examples was removed since `life` was read.
    */
-  async commit(version: NewVersion, heldOut: ReadonlyMap<string, boolean>): Promise<number> {
+  async commit(life: Life, version: NewVersion, heldOut: ReadonlyMap<string, boolean>): Promise<number> {
+    const access = await this.#record.access(life);
     for (;;) {
-      const { row, key } = await this.#record.ensure();
-      const number = row.nextVersion;
-      const cipherText = await this.#cipher.encryptVersion(key, number, version);
+      const number = (await this.#record.state())?.nextVersion ?? 1;
+      const rows = await this.encrypt(access.key, number, [version]);
       const isCommitted = await this.#record.database.change("store a version", "strict", async (change) => {
-        const current = await this.#record.current(change, row.keyId);
+        const current = await this.#record.current(change, access, "nothing");
         // Another tab's training took the number.
         if (current.nextVersion !== number) return false;
-        const { model, name } = this.#record;
-        await change.put("versions", { model, name, version: number, embedder: version.embedder, cipherText });
         await this.#examples.setRoles(change, heldOut);
-        await this.#advance(change, current, version.facts.activated ? number : current.active);
+        await this.put(change, current, rows, version.facts.activated ? number : current.active);
         return true;
       });
       if (!isCommitted) continue;
@@ -68,25 +67,41 @@ export class VersionStore {
     }
   }
 
-  /** Rejects with `input_invalid` when there is no such version. */
-  use(version: number): Promise<void> {
+  /** Numbers them from `first` on. */
+  encrypt(key: CryptoKey, first: number, versions: NewVersion[]): Promise<VersionRow[]> {
+    const { model, name } = this.#record;
+    return Promise.all(
+      versions.map(async (version, index) => {
+        const number = first + index;
+        const cipherText = await this.#cipher.encryptVersion(key, number, version);
+        return { model, name, version: number, embedder: version.embedder, cipherText };
+      }),
+    );
+  }
+
+  /** Stores new versions within a change, and removes old ones. */
+  async put(change: Change, row: ModelRow, versions: VersionRow[], active: number): Promise<void> {
+    for (const version of versions) await change.put("versions", version);
+    const { revision, nextVersion } = row;
+    const next = nextVersion + versions.length;
+    await change.put("models", { ...row, revision: revision + 1, nextVersion: next, active });
+    const keys = await change.keys("versions", this.#record.prefix);
+    const numbers = keys.map((key) => key[2] as number).sort((a, b) => a - b);
+    for (const old of numbers.slice(0, -MAX_VERSIONS))
+      if (old !== active) await change.delete("versions", [...this.#record.prefix, old]);
+  }
+
+  /** Rejects with `input_invalid` when there is no such version any more. */
+  use(life: Life, version: number): Promise<void> {
     return this.#record.database.change("use a version", "strict", async (change) => {
       const row = await change.get("models", this.#record.prefix);
-      if (!row || !(await change.get("versions", [...this.#record.prefix, version]))) {
+      const isAlive = row && lifeOf(row, 0).id === life.id;
+      if (!isAlive || !(await change.get("versions", [...this.#record.prefix, version]))) {
         const message = `The personal model ${this.#record.name} has no version ${version}; versions() returns those that exist.`;
         throw new InsituError("input_invalid", message, { version });
       }
       await change.put("models", { ...row, revision: row.revision + 1, active: version });
     });
-  }
-
-  async #advance(change: Change, row: ModelRow, active: number): Promise<void> {
-    const { revision, nextVersion } = row;
-    await change.put("models", { ...row, revision: revision + 1, nextVersion: nextVersion + 1, active });
-    const keys = await change.keys("versions", this.#record.prefix);
-    const numbers = keys.map((key) => key[2] as number).sort((a, b) => a - b);
-    for (const old of numbers.slice(0, -MAX_VERSIONS))
-      if (old !== active) await change.delete("versions", [...this.#record.prefix, old]);
   }
 
   async #decrypt(key: CryptoKey, stored: VersionRow): Promise<StoredVersion | undefined> {

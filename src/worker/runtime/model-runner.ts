@@ -1,5 +1,5 @@
 // An open model: predicts from inputs in batches on the fastest backend that was found, and records crashes.
-import { isInsituError } from "../../shared/errors.js";
+import { asInsituError, isInsituError } from "../../shared/errors.js";
 import type {
   BackendChange,
   HostPrediction,
@@ -14,6 +14,7 @@ import type { Backend, TensorData } from "../../shared/types/tensor.js";
 import { callTask } from "./call-task.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
+import { withOwnBuffer } from "./own-buffer.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
 import type { BatchQueue, EnqueueOptions, Scheduler } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
@@ -102,7 +103,11 @@ export class ModelRunner {
     const { manifest, engine } = this.#deps;
     const call = callTask(manifest.task, options.task);
     const { result, placement, timings, endedAt } = await this.#process(this.#predictions, input, options);
-    const { outputs, backend } = result;
+    const { backend } = result;
+    // An output that is a constant is a view of all weights, which would be copied to the page.
+    const outputs = Object.fromEntries(
+      Object.entries(result.outputs).map(([name, tensor]) => [name, { ...tensor, data: withOwnBuffer(tensor.data) }]),
+    );
     const value = toValue(manifest, outputs, placement, call);
     const topClass = topClassOf(manifest, outputs);
     timings.postprocessMs = performance.now() - endedAt;
@@ -112,7 +117,7 @@ export class ModelRunner {
   /** The features that a personal model learns on. Rejects with `model_format` where the manifest names no embedding; otherwise as `predict`. */
   async embed(input: WireInput, options: EnqueueOptions): Promise<EmbeddingResult> {
     const { result, timings } = await this.#process(this.#embeddings, input, options);
-    const vector = result.outputs.embedding?.data as Float32Array;
+    const vector = withOwnBuffer(result.outputs.embedding?.data as Float32Array);
     return { vector, backend: result.backend, timings, memory: this.#deps.engine.memory() };
   }
 
@@ -133,6 +138,9 @@ export class ModelRunner {
       keepOpen: this.#session.target.backend === "webgpu",
       isList: manifest.task.kind === "ranking",
       signal: options.signal,
+    }).catch((error: unknown) => {
+      // The browser throws for pixels of another origin.
+      throw asInsituError(error, "input_invalid", "The input cannot be read");
     });
     try {
       const prepared = performance.now();

@@ -5,6 +5,7 @@ import type { ModelInfo } from "../../../shared/types/model.js";
 import { createTable } from "../../lib/idb-table.js";
 import type { FeedbackRecord, TelemetryRecord } from "../telemetry/records.js";
 import { accuracyReport } from "./accuracy-report.js";
+import { openClearChannel } from "./clear-channel.js";
 import { createOutcomeLog, type Outcome, type Truth } from "./outcome-log.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./types.js";
 
@@ -30,8 +31,10 @@ export interface FeedbackOutcome {
   joined?: JoinedOutcome;
 }
 
-export function createMonitor(model: string, storeName: string): Monitor {
+/** @param isCleared - Whether the outcomes can be cleared, also by another tab; a base model's cannot. */
+export function createMonitor(model: string, storeName: string, isCleared = false): Monitor {
   const log = createOutcomeLog(model, createTable<Outcome>(`${storeName}-monitor`));
+  const channel = isCleared ? openClearChannel(`${storeName}-monitor`, model, log.drop) : undefined;
   let unmatched = 0;
   let corrected = 0;
   // The page may end before the next write is due.
@@ -57,9 +60,13 @@ export function createMonitor(model: string, storeName: string): Monitor {
       return { result: "corrected" };
     },
     snapshot: () => ({ model, versions: accuracyReport(log.all(), Date.now()), unmatched, corrected }),
-    clear: log.clear,
+    async clear() {
+      channel?.cleared();
+      await log.clear();
+    },
     async close() {
       globalThis.document?.removeEventListener("visibilitychange", onHide);
+      channel?.close();
       await log.flush();
     },
   };
@@ -123,7 +130,7 @@ function feedbackRecord({ id, version, confidence, time, truth }: JoinedOutcome,
 /** Deletes the predictions and truths of models, also of those that are not open. */
 export async function clearMonitors(models: string[], storeName: string): Promise<void> {
   for (const model of models) {
-    const monitor = createMonitor(model, storeName);
+    const monitor = createMonitor(model, storeName, true);
     await monitor.clear();
     await monitor.close();
   }

@@ -39,6 +39,8 @@ export interface OutcomeLog {
   readonly read: Promise<void>;
   /** Writes what is new. */
   flush(): Promise<void>;
+  /** Drops what is held and not written yet, and what is being read. */
+  drop(): void;
   clear(): Promise<void>;
 }
 
@@ -51,6 +53,13 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const held = new Map<string, Outcome>();
   const unwritten = new Map<string, Outcome>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let drops = 0;
+
+  const drop = () => {
+    drops += 1;
+    held.clear();
+    unwritten.clear();
+  };
 
   const flush = async () => {
     clearTimeout(timer);
@@ -63,6 +72,7 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const read = table
     .change((rows) => rows.all())
     .then((rows) => {
+      if (drops > 0) return;
       const own = [...held];
       held.clear();
       const stored = rows.filter((row) => row.model === model);
@@ -80,6 +90,7 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
       timer ??= setTimeout(() => void flush(), WRITE_MS);
     },
     async change(id, change) {
+      const begun = drops;
       await flush();
       // In one transaction, so that two tabs that receive the same truth do not both count it.
       return table.change(async (rows) => {
@@ -88,15 +99,15 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
         const after = change(before);
         if (after) await rows.put(after);
         // Another tab may have changed it meanwhile.
-        if (before.model === model) held.set(id, after ?? before);
+        if (before.model === model && begun === drops) held.set(id, after ?? before);
         return before;
       });
     },
     all: () => newest([...held.values()], now()),
     flush,
+    drop,
     async clear() {
-      held.clear();
-      unwritten.clear();
+      drop();
       await table.change(async (rows) => {
         for (const row of await rows.all()) if (row.model === model) await rows.remove(row.id);
       });

@@ -14,6 +14,8 @@ export interface PersonalCallOptions {
   timeout: number;
   /** Names the call in error messages. */
   what: string;
+  /** Throws once the call must not be sent any more. */
+  check?: () => void;
   onTraining?: (progress: TrainingProgress) => void;
 }
 
@@ -51,13 +53,33 @@ const CALL_NAMES: Record<PersonalMethod, string> = {
 // Ends calls that hang; reading and decrypting ten thousand examples takes seconds.
 export const CALL_MS = 60_000;
 
+/** Counts what was erased, so that nothing that began before comes after it. */
+export interface Erasures {
+  count: number;
+}
+
 /** @param isDisposed - Once it returns true every call except `forget` rejects with `disposed`. */
-export function createPersonalCall(name: string, send: SendPersonal, isDisposed: () => boolean): PersonalCall {
+export function createPersonalCall(
+  name: string,
+  send: SendPersonal,
+  isDisposed: () => boolean,
+  erasures: Erasures,
+): PersonalCall {
   return async (method, args, options) => {
     if (isDisposed() && method !== "forget") throw disposedError(name);
-    return send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, ...options });
+    if (method === "forget" || (method === "remove" && "label" in args)) erasures.count += 1;
+    const begun = erasures.count;
+    /** The pixels of an example are read before it is sent, and a call to a worker that died is sent again. */
+    const check = () => {
+      if (begun === erasures.count || !LEARNING.includes(method)) return;
+      const message = `Nothing was stored: ${name} was erased meanwhile.`;
+      throw new InsituError("disposed", message, { reason: "forgotten" });
+    };
+    return send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, check, ...options });
   };
 }
+
+const LEARNING: PersonalMethod[] = ["addExample", "train", "import"];
 
 export function disposedError(name: string): InsituError {
   return new InsituError("disposed", `The personal model ${name} was disposed; open it again with model.personalize.`);

@@ -11,9 +11,15 @@ import type {
   TrainOptions,
   TriggerOutcome,
 } from "../../../shared/types/personal.js";
-import type { PredictInput } from "../../api-types.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
-import { CALL_MS, createPersonalCall, disposedError, type PersonalCall, type SendPersonal } from "./calls.js";
+import {
+  CALL_MS,
+  createPersonalCall,
+  disposedError,
+  type Erasures,
+  type PersonalCall,
+  type SendPersonal,
+} from "./calls.js";
 import { createPersonalFeedback, type PersonalFeedback, type PersonalFeedbackDeps } from "./feedback.js";
 import { createRetrainScheduler, type RetrainScheduler } from "./retrain-scheduler.js";
 import type { PersonalModel } from "./types.js";
@@ -37,7 +43,8 @@ type Train = (trigger: TrainingTrigger, budget: number, options?: TrainOptions) 
 export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
   const { name, assertConsent, monitor } = deps;
   let disposed = false;
-  const call = createPersonalCall(name, deps.send, () => disposed);
+  const erasures: Erasures = { count: 0 };
+  const call = createPersonalCall(name, deps.send, () => disposed, erasures);
   const train = createTrain(deps, call);
   const feedback = createPersonalFeedback(deps);
   const scheduler = createScheduler(deps, call, train);
@@ -53,7 +60,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
     ...createExampleMethods(deps, call, scheduler),
     ...createVersionMethods(call),
     train: (options) => train("asked", options?.budget ?? TRAIN_MS, options),
-    predict: createPredict(deps, call, feedback),
+    predict: createPredict(deps, call, feedback, erasures),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
       assertConsent();
@@ -91,7 +98,6 @@ function createExampleMethods(
         const message = `The example was not added: its label is ${JSON.stringify(label)}; pass a string of 1 to 200 characters.`;
         throw new InsituError("input_invalid", message, { label });
       }
-      assertInput(input);
       const started = performance.now();
       const args = { id: randomHex(), label, keep, input };
       const { timings, memory: _, ...added } = await call("addExample", args, { signal, timeout });
@@ -132,25 +138,20 @@ function selectionOf(what: string | { label: string }): { id: string } | { label
   throw invalidOption("what", what, "the id of an example, or { label }");
 }
 
-function assertInput(input: PredictInput): void {
-  if (input !== undefined && input !== null) return;
-  const message = `The input is ${input}; pass an image or numbers, as to the model's predict.`;
-  throw new InsituError("input_invalid", message);
-}
-
 function createPredict(
   deps: PersonalModelDeps,
   call: PersonalCall,
   feedback: PersonalFeedback,
+  erasures: Erasures,
 ): PersonalModel["predict"] {
   return async (input, options) => {
     const { signal, timeout = CALL_MS } = options ?? {};
-    assertInput(input);
     const started = performance.now();
+    const begun = erasures.count;
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
     const totalMs = performance.now() - started;
     const prediction = { id: randomHex(), ...result, timings: deps.toTimings(timings, totalMs) };
-    feedback.predicted(prediction);
+    if (begun === erasures.count) feedback.predicted(prediction);
     return prediction;
   };
 }

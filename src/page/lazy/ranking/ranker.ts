@@ -2,38 +2,20 @@
 import { InsituError } from "../../../shared/errors.js";
 import { randomHex } from "../../../shared/hex.js";
 import { nextTask } from "../../../shared/next-task.js";
-import type { Table } from "../../lib/idb-table.js";
-import { createEventLog, type EventLog, type EventRow, eventTable, MAX_EVENTS, sortEvents } from "./event-log.js";
+import { createEventLog, type EventRow, eventTable, sortEvents } from "./event-log.js";
 import { eventModelOf } from "./event-model.js";
-import { checkEvent, fromFile, MAX_DWELL_MS, toFile } from "./export-file.js";
+import { checkEvent, MAX_DWELL_MS, toFile } from "./export-file.js";
+import { importFile } from "./import-file.js";
 import { checkItems, checkScores, createItemIndex, type ItemIndex, joinFeatures, traitsOf } from "./item-index.js";
-import { createLearner, type Learner } from "./learner.js";
+import { createLearner } from "./learner.js";
 import type { Posterior } from "./posterior.js";
 import { rankItems } from "./rank-items.js";
-import { openTabChannel, type TabChannel } from "./tab-channel.js";
-import type { PersonalRanker, RankingEvent, RankingItem, RankingOptions, RecordedEvent, TraitWeight } from "./types.js";
+import type { RankerDeps, RankerState } from "./ranker-state.js";
+import { openTabChannel } from "./tab-channel.js";
+import type { PersonalRanker, RankingEvent, RankingItem, RecordedEvent, TraitWeight } from "./types.js";
 
 // One file of dist for the whole folder.
 export { forgetRankers, listRankers } from "./all-rankers.js";
-
-export interface RankerDeps {
-  name: string;
-  /** The base model's name: what was learned on one model's scores does not apply to another's. */
-  model: string;
-  /** Name of the client's database; the rankers' own is named after it. */
-  storeName: string;
-  /** Scores the rows of `features`, which are joined: one score for each. */
-  score(features: Float32Array, count: number, signal?: AbortSignal): Promise<Float32Array>;
-  options?: RankingOptions;
-  /** Epoch milliseconds; default `Date.now`. */
-  now?: () => number;
-  /** From 0 to 1, for exploration; default `Math.random`. */
-  random?: () => number;
-  /** Where events are stored; default: a database of its own in this browser. */
-  table?: Table<EventRow>;
-  /** Throws `consent_denied` where the user denied consent. */
-  assertConsent?: () => void;
-}
 
 const NO_ITEMS: ItemIndex = createItemIndex([], new Float32Array(0), 1);
 
@@ -56,19 +38,6 @@ export function openRanker({ predict, ...deps }: OpenRankerDeps): Promise<Person
   });
 }
 
-/** What the methods of one ranker share. */
-interface RankerState {
-  deps: RankerDeps;
-  log: EventLog;
-  learner: Learner;
-  tabs: TabChannel;
-  visit: string;
-  now: () => number;
-  items: ItemIndex;
-  /** Throws `disposed`. */
-  assertOpen(): void;
-}
-
 /** Resolves once the stored events have been learned from. */
 export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
   const { name, model, storeName, now = Date.now, random = Math.random, options = {} } = deps;
@@ -77,16 +46,30 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
   const learner = createLearner({ log, visit, model: eventModelOf(options), now });
   const tabs = openTabChannel(`${storeName}-ranking`, model, name, {
     recorded: (rows) => void learner.add(rows.filter(({ id }) => !learner.rows().has(id))),
-    forgotten: learner.reset,
-    imported: () => void log.read().then(learner.relearn),
+    forgotten: () => void forgotten(),
+    imported: () => void readAgain(),
   });
+  /** Counts erases: what was read before one is not learned after it. */
+  let erasures = 0;
+  const readAgain = async () => {
+    const begun = erasures;
+    const rows = await log.read();
+    if (begun === erasures) await learner.relearn(rows);
+  };
+  /** What another tab has recorded since is learned again. */
+  const forgotten = () => {
+    erasures += 1;
+    learner.reset();
+    return readAgain();
+  };
   let disposed = false;
   const assertOpen = () => {
     if (!disposed) return;
     throw new InsituError("disposed", `The ranker ${name} was disposed; open it again with model.personalize.`);
   };
-  const state: RankerState = { deps, log, learner, tabs, visit, now, items: NO_ITEMS, assertOpen };
-  await learner.relearn(await log.read());
+  const erased = () => erasures;
+  const state: RankerState = { deps, log, learner, tabs, visit, now, items: NO_ITEMS, assertOpen, erased };
+  await readAgain();
 
   const dispose = async () => {
     disposed = true;
@@ -115,9 +98,12 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
     },
     import: (file) => importFile(state, file),
     async forget() {
+      erasures += 1;
       learner.reset();
-      tabs.forgotten();
       await log.clear();
+      tabs.forgotten();
+      // What arrived meanwhile may be of before.
+      await forgotten();
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
@@ -179,26 +165,6 @@ function createRecordEvents(state: RankerState): PersonalRanker["recordEvents"] 
     tabs.recorded(kept);
     await log.write(kept, useless);
   };
-}
-
-async function importFile(state: RankerState, file: Blob): Promise<{ events: number; known: number }> {
-  const { assertOpen, deps, learner, log, now, tabs } = state;
-  const { model, name } = deps;
-  assertOpen();
-  deps.assertConsent?.();
-  const imported = await fromFile(file, { model, name, now: now() });
-  const known = learner.rows();
-  const fresh = imported.filter(({ id }) => !known.has(id));
-  if (fresh.length > 0) {
-    const all = sortEvents([...known.values(), ...fresh]);
-    const kept = new Set(all.slice(-MAX_EVENTS));
-    const isKept = (row: EventRow) => kept.has(row);
-    const removed = all.filter((row) => !isKept(row)).map(({ id }) => id);
-    await log.write(fresh.filter(isKept), removed);
-    await learner.relearn([...kept]);
-    tabs.imported();
-  }
-  return { events: fresh.length, known: imported.length - fresh.length };
 }
 
 function toRecordedEvent({ id, kind, item, position, traits, time, ms }: EventRow): RecordedEvent {

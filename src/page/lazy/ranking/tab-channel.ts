@@ -1,7 +1,9 @@
 // Sends a ranker's events to the site's other tabs, so that their order takes them into account.
+import { randomHex } from "../../../shared/hex.js";
 import type { EventRow } from "./event-log.js";
 
 export interface TabChannel {
+  /** The receiver reads the stored events instead, where it knows of another erase than the sender. */
   recorded(rows: EventRow[]): void;
   forgotten(): void;
   /** The receiver reads the stored events again. */
@@ -10,8 +12,8 @@ export interface TabChannel {
 }
 
 type Message = { model: string; name: string } & (
-  | { kind: "recorded"; rows: EventRow[] }
-  | { kind: "forgotten" }
+  | { kind: "recorded"; rows: EventRow[]; erasure?: string }
+  | { kind: "forgotten"; erasure: string }
   | { kind: "imported" }
 );
 
@@ -23,13 +25,18 @@ export function openTabChannel(
   listener: Omit<TabChannel, "close">,
 ): TabChannel {
   let channel = open(channelName);
+  /** Identifies the last erase that this page knows of: what was recorded before it, and arrives after it, is not learned. */
+  let erasure: string | undefined;
   if (channel) {
     channel.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.model !== model || data.name !== name) return;
       switch (data.kind) {
         case "recorded":
-          return listener.recorded(data.rows);
+          // One that was opened later knows of no erase.
+          erasure ??= data.erasure;
+          return data.erasure === erasure ? listener.recorded(data.rows) : listener.imported();
         case "forgotten":
+          ({ erasure } = data);
           return listener.forgotten();
         case "imported":
           return listener.imported();
@@ -40,8 +47,11 @@ export function openTabChannel(
   }
   const send = (message: Message) => channel?.postMessage(message);
   return {
-    recorded: (rows) => send({ model, name, kind: "recorded", rows }),
-    forgotten: () => send({ model, name, kind: "forgotten" }),
+    recorded: (rows) => send({ model, name, kind: "recorded", rows, erasure }),
+    forgotten() {
+      erasure = randomHex(8);
+      send({ model, name, kind: "forgotten", erasure });
+    },
     imported: () => send({ model, name, kind: "imported" }),
     close() {
       channel?.close();

@@ -41,6 +41,13 @@ describe("a valid manifest", () => {
     });
   });
 
+  it("keeps that an input may be NaN or infinite", () => {
+    const numbers = { name: "x", dtype: "float32", shape: [-1, 3] };
+    const read = (more: object) => parse(valid({ inputs: [{ ...numbers, ...more }] })).inputs[0];
+    expect(read({ allowNonFinite: true })).toEqual({ ...numbers, allowNonFinite: true });
+    expect(read({ allowNonFinite: false })).toEqual(numbers);
+  });
+
   it("may hold fields that this version does not know, which are left out", () => {
     const more = valid({ calibration: { temperature: 1.3 }, inputs: [{ ...(valid().inputs as Json[])[0], later: 1 }] });
     expect(parse(more)).toEqual(parse(valid()));
@@ -123,6 +130,7 @@ const REFUSALS: [why: string, manifest: unknown, field: string][] = [
   ["a size that is no number", input({ shape: [null] }), "inputs[0].shape[0]"],
   ["a shape beyond counting", input({ shape: [2 ** 40, 2 ** 40] }), "inputs[0].shape"],
   ["a large shape behind a 0", input({ shape: [0, 2 ** 40] }), "inputs[0].shape"],
+  ["a text for allowNonFinite", input({ allowNonFinite: "yes" }), "inputs[0].allowNonFinite"],
   ["a picture of rank 3", input({ shape: [8, 8, 3], image: {} }), "inputs[0].image"],
   ["a picture of 2 channels", input({ shape: [1, 8, 8, 2], image: {} }), "inputs[0].image"],
   ["a picture of open height", input({ shape: [1, -1, 8, 3], image: {} }), "inputs[0].image"],

@@ -2,7 +2,12 @@
 import { expect, test } from "vitest";
 import { sha256 } from "../../../../src/shared/sha256.js";
 import { bytesOf, encrypt } from "../../../../src/worker/personal/aes-gcm.js";
-import { type ExampleRow, openPersonalDatabase, type VersionRow } from "../../../../src/worker/personal/database.js";
+import {
+  type ExampleRow,
+  type ModelRow,
+  openPersonalDatabase,
+  type VersionRow,
+} from "../../../../src/worker/personal/database.js";
 import { ExampleStore } from "../../../../src/worker/personal/example-store.js";
 import { fromFile } from "../../../../src/worker/personal/export-format.js";
 import { exportModel, importModel } from "../../../../src/worker/personal/import-export.js";
@@ -54,7 +59,9 @@ function openStores() {
 async function withOldRows() {
   const stores = openStores();
   const { record } = stores;
-  const { row, key } = await record.ensure();
+  const { key } = await record.access(await record.begin());
+  // An earlier release wrote no life.
+  const row = { ...((await record.state()) as ModelRow), life: undefined };
   const seal = (kind: string, id: string | number, facts: object, parts: Uint8Array[]) =>
     encrypt(key, JSON.stringify([kind, "digits", "mine", id]), { facts, parts });
   const [model, name, id] = ["digits", "mine", "a".repeat(32)];
@@ -106,11 +113,11 @@ async function oldFile(): Promise<Blob> {
 }
 
 test("an old row of an example is read, gets another embedding, and is removed", async () => {
-  const { examples } = await withOldRows();
+  const { record, examples } = await withOldRows();
   const [example] = (await examples.list()).examples;
   expect(example).toMatchObject({ label: "one", addedAt: 1_700_000_000_000, order: 1, heldOut: false });
   expect([...(example?.vector ?? [])]).toEqual([...VECTOR]);
-  await examples.embedAgain("a".repeat(32), "f".repeat(64), Float32Array.of(1, 0));
+  await examples.embedAgain(await record.begin(), "a".repeat(32), "f".repeat(64), Float32Array.of(1, 0));
   const [again] = (await examples.list()).examples;
   expect(again).toMatchObject({ label: "one", addedAt: 1_700_000_000_000, embedder: "f".repeat(64) });
   expect([...(again?.vector ?? [])]).toEqual([1, 0]);
@@ -118,15 +125,17 @@ test("an old row of an example is read, gets another embedding, and is removed",
 });
 
 test("an old row of a version is read, used and followed by a new one", async () => {
-  const { versions, examples } = await withOldRows();
+  const { record, versions, examples } = await withOldRows();
   const [version] = await versions.list();
   expect(version?.facts).toMatchObject({ version: 1, trainedAt: 1_700_000_000_000, durationMs: 12.5 });
   expect(version?.facts).not.toHaveProperty("milliseconds");
   const { facts, embedder, head } = version as NonNullable<typeof version>;
-  expect(await versions.commit({ facts, embedder, head }, new Map([["a".repeat(32), true]]))).toBe(2);
+  expect(
+    await versions.commit(await record.begin(), { facts, embedder, head }, new Map([["a".repeat(32), true]])),
+  ).toBe(2);
   // It was trained on before.
   expect((await examples.list()).examples[0]?.heldOut).toBe(false);
-  await versions.use(1);
+  await versions.use(await record.begin(), 1);
 });
 
 test("old rows are exported with the current names", async () => {
@@ -150,13 +159,14 @@ test("an old export file is imported", async () => {
 
 test("what is forgotten while an example is added is not stored, and the next example begins anew", async () => {
   const { record, examples } = await withOldRows();
-  const { row } = await record.ensure();
-  await record.forget();
-  const late = record.database.change("store", "strict", (change) => record.current(change, row.keyId));
-  await expect(late).rejects.toMatchObject({ code: "disposed" });
-  expect(await examples.list()).toEqual({ examples: [], damaged: 0 });
   const example = { id: "b".repeat(32), label: "two", addedAt: 5, embedder: EMBEDDER, vector: Float32Array.of(1, 0) };
-  expect(await examples.add([example, { ...example, id: "c".repeat(32) }])).toBe(2);
-  expect(await examples.add([example])).toBe(0);
+  const life = await record.begin();
+  await record.forget();
+  await expect(examples.add(life, example)).rejects.toMatchObject({ code: "disposed", data: { reason: "forgotten" } });
+  expect(await examples.list()).toEqual({ examples: [], damaged: 0 });
+  const next = await record.begin();
+  await examples.add(next, example);
+  await examples.add(next, { ...example, id: "c".repeat(32) });
+  await examples.add(next, example);
   expect((await examples.list()).examples.map(({ label }) => label)).toEqual(["two", "two"]);
 });

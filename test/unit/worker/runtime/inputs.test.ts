@@ -49,3 +49,18 @@ test("the inputs of a ranking agree on the number of candidates; an input of a f
   });
   await expect(all({ ...given, context: new Float32Array(4) })).rejects.toMatchObject({ code: "input_invalid" });
 });
+
+test("NaN and infinity are refused with the tensor and the index, unless the manifest allows them", async () => {
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    const data = Float32Array.of(-0, 3.4e38, value);
+    await expect(one(data, false)).rejects.toMatchObject({
+      code: "input_invalid",
+      message: expect.stringContaining(`${value} at 2`),
+      data: { input: "features", index: 2 },
+    });
+    const specs = [{ ...features, allowNonFinite: true }];
+    expect((await toFeeds({ kind: "tensor", data }, specs)).feeds.features?.data).toBe(data);
+  }
+  const extremes = Float32Array.of(-3.4e38, 1e-45, -0);
+  expect((await one(extremes, false)).feeds.features?.data).toBe(extremes);
+});

@@ -1,13 +1,8 @@
 // A ranker from items to an order: explained scores, events that outlive the page, other tabs, limits, stored data of earlier releases.
 import { expect, test, vi } from "vitest";
-import type { EventRow } from "../../../../../src/page/lazy/ranking/event-log.js";
-import {
-  createRanker,
-  forgetRankers,
-  listRankers,
-  openRanker,
-  type RankerDeps,
-} from "../../../../../src/page/lazy/ranking/ranker.js";
+import type { TableRow } from "../../../../../src/page/lazy/ranking/event-log.js";
+import { createRanker, forgetRankers, listRankers, openRanker } from "../../../../../src/page/lazy/ranking/ranker.js";
+import type { RankerDeps } from "../../../../../src/page/lazy/ranking/ranker-state.js";
 import type { PersonalRanker, RankingItem } from "../../../../../src/page/lazy/ranking/types.js";
 import { createTable } from "../../../../../src/page/lib/idb-table.js";
 import { InsituError } from "../../../../../src/shared/errors.js";
@@ -23,7 +18,7 @@ const items: RankingItem[] = Array.from({ length: 200 }, (_, index) => ({
 const clicked = new WeakMap<PersonalRanker, Set<string>>();
 
 /** Without IndexedDB a table is memory: two rankers of one table are two pages of one browser. */
-const browser = () => createTable<EventRow>("none");
+const browser = () => createTable<TableRow>("none");
 
 async function open(given: Partial<RankerDeps> = {}): Promise<PersonalRanker> {
   const ranker = await createRanker({
