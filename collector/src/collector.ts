@@ -67,7 +67,10 @@ export interface Collector {
   /** Its base URL: `http://127.0.0.1:4318`. */
   url: string;
   port: number;
-  /** Answers the requests in flight, stores them and closes the database. Calling it twice is safe. */
+  /**
+   * Answers the requests in flight, stores them, sends the sinks what waits for them (10 seconds at most; what is left is stored for
+   * the next start), and closes the database. Calling it twice is safe.
+   */
   close(): Promise<void>;
 }
 
@@ -103,7 +106,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
     );
   const access = createAccess(options);
-  const sinks = createSinks(options.sinks ?? {});
+  const sinks = createSinks(options.sinks ?? {}, data);
   const store = await openStore(data);
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
@@ -123,6 +126,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
     throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
   }
+  sinks.resume();
   const timer = setInterval(() => {
     store
       .forget(Date.now() - keepDays * DAY_MS)

@@ -3,6 +3,9 @@
 /** Bytes of a request body, before and after inflating: five full batches of the library (48 KiB each) fit. */
 export const MAX_BODY_BYTES = 256 * 1024;
 
+/** Levels of arrays and objects in a body: OTLP needs 14, and three more for each level of a nested attribute. */
+export const MAX_DEPTH = 64;
+
 /** Series on `GET /metrics`: the library's metrics need some hundreds; Prometheus becomes slow at 100 times this. */
 export const MAX_SERIES = 5_000;
 
