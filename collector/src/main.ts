@@ -17,7 +17,8 @@ interface Arguments {
   allowAttribute: string[];
   rate: number;
   keyRate: number;
-  trustProxy: boolean;
+  allowHost: string[];
+  trustProxy?: number | string[];
   keepDays: number;
   forwardOtlp?: string;
   forwardHeader: Record<string, string>;
@@ -38,6 +39,11 @@ function readInteger(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
     throw new InvalidArgumentError("It must be an integer from 1 to 999999.");
   return Number(text);
+}
+
+/** Whether the value is valid is decided by `startCollector`, which also says what to write. */
+function readProxies(text: string): number | string[] {
+  return /^\d+$/.test(text) ? Number(text) : text.split(",");
 }
 
 function header(text: string, all: Record<string, string>): Record<string, string> {
@@ -107,7 +113,17 @@ function readArguments(): Arguments {
       readInteger,
       1_000,
     )
-    .option("--trust-proxy", "takes the sender's address from a proxy's X-Forwarded-For", false)
+    .option(
+      "--trust-proxy [hops or addresses]",
+      "takes the sender's address from X-Forwarded-For: the number of proxies in front, or their IPs and CIDR ranges",
+      readProxies,
+    )
+    .option(
+      "--allow-host <name>",
+      "without a read token GET /metrics and GET /v1/report are answered under this name as well as localhost, --host and IPs; repeatable",
+      (name: string, all: string[]) => [...all, name],
+      [],
+    )
     .option(
       "--min-batches <number>",
       "batches that must hold data of a model before the report shows it",
@@ -136,6 +152,7 @@ async function main(): Promise<void> {
   const collector = await startCollector({
     ...options,
     allowOrigins,
+    allowHosts: given.allowHost,
     allowAttributes,
     writeKeys,
     sinks: sinksOf(given),

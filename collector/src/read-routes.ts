@@ -2,10 +2,11 @@
 import type { FastifyInstance } from "fastify";
 import type { Access } from "./access.js";
 import type { AllowList } from "./allow-list.js";
-import { guard } from "./caller.js";
+import { guard, limitByAddress } from "./caller.js";
 import { unavailable } from "./errors.js";
 import { type OwnCounts, ownMetrics } from "./own-metrics.js";
 import { type OwnMetric, PROMETHEUS_TEXT, toPrometheus } from "./prometheus.js";
+import type { RateLimit } from "./rate-limit.js";
 import { makeReport } from "./report.js";
 import { toReportQuery } from "./report-query.js";
 import { REPORT_QUERY, type ReportParameters } from "./schemas.js";
@@ -18,13 +19,18 @@ export interface ReadRoutesDeps {
   counts: OwnCounts;
   /** Batches that must hold data of a model, version, arm and backend before the report shows it. */
   minBatches: number;
+  /** Of requests by address. */
+  limit: RateLimit;
   /** Metrics of the sinks. */
   sinkMetrics(): OwnMetric[];
 }
 
 export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void {
-  const { store, access, allowList, counts, minBatches, sinkMetrics } = deps;
-  const onRequest = guard((caller) => access.read(caller));
+  const { store, access, allowList, counts, minBatches, limit, sinkMetrics } = deps;
+  const onLimited = () => {
+    counts.limited += 1;
+  };
+  const onRequest = [limitByAddress(limit, onLimited), guard((caller) => access.read(caller))];
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async () => {
     await store.check().catch(unavailable);

@@ -8,6 +8,7 @@ import { createIngests } from "./ingest.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { createOwnCounts } from "./own-metrics.js";
 import type { OwnMetric } from "./prometheus.js";
+import { type TrustProxy, toFastify } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
 import { addReadRoutes } from "./read-routes.js";
 import { AJV_OPTIONS, parameterError } from "./schemas.js";
@@ -19,21 +20,21 @@ export interface ServerOptions {
   /** Batches that must hold data of a model, version, arm and backend before the report shows it. */
   minBatches: number;
   allowList: AllowList;
-  /** Of requests that write, by address and by key. */
-  limits: { address: RateLimit; key: RateLimit };
+  /** Of requests that write, by address and by key, and of those that read, by address. */
+  limits: { address: RateLimit; key: RateLimit; read: RateLimit };
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
   /** Metrics of the sinks, for `GET /metrics`. */
   sinkMetrics(): OwnMetric[];
-  /** Whether the sender's address is taken from a proxy's `X-Forwarded-For`. */
-  trustProxy: boolean;
+  /** Whose `X-Forwarded-For` names the sender's address. */
+  trustProxy?: TrustProxy;
 }
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
   const { minBatches, allowList, limits, trustProxy, passOn, sinkMetrics } = options;
   const app = Fastify({
-    trustProxy,
+    trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
@@ -46,7 +47,7 @@ export function createServer(store: Store, access: Access, options: ServerOption
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
   );
   const counts = createOwnCounts();
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, sinkMetrics });
+  addReadRoutes(app, { store, access, allowList, counts, minBatches, limit: limits.read, sinkMetrics });
   app.register(dashboard);
   app.register(writeRoutes, { access, counts, limits, ingests: createIngests({ store, allowList, counts, passOn }) });
   return app;

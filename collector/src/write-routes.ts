@@ -3,8 +3,7 @@ import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "./access.js";
 import { readJson } from "./body.js";
-import { callerOf, guard } from "./caller.js";
-import { HttpError } from "./errors.js";
+import { callerOf, guard, limitByAddress, refuseFor } from "./caller.js";
 import type { Ingest, Ingests } from "./ingest.js";
 import type { OwnCounts } from "./own-metrics.js";
 import type { RateLimit } from "./rate-limit.js";
@@ -19,13 +18,20 @@ export interface WriteRoutesDeps {
 
 /** A scope of its own: only these routes are for other origins, so that a page elsewhere cannot read what was counted. */
 export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): Promise<void> {
-  const { access, ingests } = deps;
+  const { access, ingests, limits, counts } = deps;
+  const onLimited = () => {
+    counts.limited += 1;
+  };
   await app.register(cors, access.cors);
+  app.addHook("onRequest", limitByAddress(limits.address, onLimited));
   app.addHook(
     "onRequest",
     guard((caller) => access.write(caller)),
   );
-  app.addHook("onRequest", rateLimit(deps));
+  app.addHook("onRequest", async (request) => {
+    const key = access.senderOf(callerOf(request));
+    if (key !== undefined && request.method !== "OPTIONS") refuseFor(limits.key.take(key), onLimited);
+  });
   acceptJson(app);
   const schema = { querystring: BATCH_QUERY };
   const post = (path: string, ingest: Ingest) =>
@@ -33,17 +39,6 @@ export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): 
   post("/v1/metrics", ingests.metrics);
   post("/v1/logs", ingests.logs);
   post("/v1/beacon", ingests.beacon);
-}
-
-function rateLimit({ access, limits, counts }: WriteRoutesDeps) {
-  return async (request: FastifyRequest): Promise<void> => {
-    if (request.method === "OPTIONS") return;
-    const sender = access.senderOf(callerOf(request));
-    const retryMs = Math.max(limits.address.take(request.ip), sender === undefined ? 0 : limits.key.take(sender));
-    if (retryMs === 0) return;
-    counts.limited += 1;
-    throw new HttpError(429, "Too many requests; try again later.", { retryMs });
-  };
 }
 
 function acceptJson(app: FastifyInstance): void {
