@@ -21,12 +21,12 @@ export interface ReadRoutesDeps {
   minBatches: number;
   /** Of requests by address. */
   limit: RateLimit;
-  /** Metrics of the sinks. */
-  sinkMetrics(): OwnMetric[];
+  /** Metrics of the other parts. */
+  metrics(): OwnMetric[];
 }
 
 export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void {
-  const { store, access, allowList, counts, minBatches, limit, sinkMetrics } = deps;
+  const { store, access, allowList, counts, minBatches, limit, metrics } = deps;
   const onLimited = () => {
     counts.limited += 1;
   };
@@ -38,7 +38,7 @@ export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void 
   });
   app.get("/metrics", { onRequest }, async (_request, reply) => {
     const series = store.series();
-    const own = [...ownMetrics(counts, series.length, allowList.dropped()), ...sinkMetrics()];
+    const own = [...ownMetrics(counts, series.length, allowList.dropped()), ...metrics()];
     return reply.header("content-type", PROMETHEUS_TEXT).send(toPrometheus(series, own));
   });
   const schema = { querystring: REPORT_QUERY };

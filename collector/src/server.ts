@@ -1,11 +1,12 @@
 // Puts the routes together into a server, and answers every error in OTLP's form.
 import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { Access } from "./access.js";
+import { createAdmission } from "./admission.js";
 import type { AllowList } from "./allow-list.js";
 import { dashboard } from "./dashboard.js";
 import { HttpError, sendError } from "./errors.js";
 import { createIngests } from "./ingest.js";
-import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
+import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS, TIMEOUT_CHECK_MS } from "./limits.js";
 import { createOwnCounts } from "./own-metrics.js";
 import type { OwnMetric } from "./prometheus.js";
 import { type TrustProxy, toFastify } from "./proxies.js";
@@ -37,6 +38,7 @@ export function createServer(store: Store, access: Access, options: ServerOption
     trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     forceCloseConnections: "idle",
     ajv: { customOptions: AJV_OPTIONS },
     schemaErrorFormatter: parameterError,
@@ -47,9 +49,12 @@ export function createServer(store: Store, access: Access, options: ServerOption
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
   );
   const counts = createOwnCounts();
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, limit: limits.read, sinkMetrics });
+  const admission = createAdmission();
+  const metrics = () => [...admission.metrics(), ...sinkMetrics()];
+  const ingests = createIngests({ store, allowList, counts, passOn });
+  addReadRoutes(app, { store, access, allowList, counts, minBatches, limit: limits.read, metrics });
   app.register(dashboard);
-  app.register(writeRoutes, { access, counts, limits, ingests: createIngests({ store, allowList, counts, passOn }) });
+  app.register(writeRoutes, { access, admission, counts, limits, ingests });
   return app;
 }
 

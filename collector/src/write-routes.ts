@@ -1,16 +1,20 @@
 // The routes that write, as a Fastify plugin: keys, origins, rate limits, and what is done with a body.
+import type { IncomingMessage } from "node:http";
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "./access.js";
+import type { Admission, Place } from "./admission.js";
 import { readJson } from "./body.js";
 import { callerOf, guard, limitByAddress, refuseFor } from "./caller.js";
 import type { Ingest, Ingests } from "./ingest.js";
 import type { OwnCounts } from "./own-metrics.js";
+import { senderOf } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
 import { BATCH_QUERY, type BatchParameters } from "./schemas.js";
 
 export interface WriteRoutesDeps {
   access: Access;
+  admission: Admission;
   counts: OwnCounts;
   ingests: Ingests;
   limits: { address: RateLimit; key: RateLimit };
@@ -24,6 +28,7 @@ export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): 
   };
   await app.register(cors, access.cors);
   app.addHook("onRequest", limitByAddress(limits.address, onLimited));
+  const placeOf = letIn(app, deps.admission);
   app.addHook(
     "onRequest",
     guard((caller) => access.write(caller)),
@@ -32,21 +37,44 @@ export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): 
     const key = access.senderOf(callerOf(request));
     if (key !== undefined && request.method !== "OPTIONS") refuseFor(limits.key.take(key), onLimited);
   });
-  acceptJson(app);
+  acceptJson(app, placeOf);
   const schema = { querystring: BATCH_QUERY };
   const post = (path: string, ingest: Ingest) =>
-    app.post<{ Querystring: BatchParameters }>(path, { schema }, async ({ body, query }) => ingest(body, query.batch));
+    app.post<{ Querystring: BatchParameters }>(path, { schema }, async (request) => {
+      const { body, query } = request;
+      return placeOf(request).hold(() => ingest(body, query.batch));
+    });
   post("/v1/metrics", ingests.metrics);
   post("/v1/logs", ingests.logs);
   post("/v1/beacon", ingests.beacon);
 }
 
-function acceptJson(app: FastifyInstance): void {
+/** Refuses a request before its body is read when too much waits. Returns what finds the place of one that was let in. */
+function letIn(app: FastifyInstance, admission: Admission): (request: { raw: IncomingMessage }) => Place {
+  const places = new WeakMap<IncomingMessage, Place>();
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.method === "OPTIONS") return;
+    const place = admission.enter(senderOf(request.ip));
+    places.set(request.raw, place);
+    reply.raw.once("close", () => place.leave());
+  });
+  return (request) => {
+    const place = places.get(request.raw);
+    if (!place) throw new Error("This request was not let in.");
+    return place;
+  };
+}
+
+function acceptJson(app: FastifyInstance, placeOf: (request: FastifyRequest) => Place): void {
   app.removeAllContentTypeParsers();
   // text/plain: what a page may send to another origin without a preflight.
   app.addContentTypeParser(
     ["application/json", "text/plain"],
     { parseAs: "buffer" },
-    (request: FastifyRequest, body: Buffer) => readJson(body, request.headers["content-encoding"]),
+    (request: FastifyRequest, body: Buffer) => {
+      const place = placeOf(request);
+      place.arrived(body.length);
+      return place.hold(() => readJson(body, request.headers["content-encoding"], place.grew));
+    },
   );
 }
