@@ -61,6 +61,11 @@ export interface CollectorOptions extends AccessOptions {
    * @defaultValue none: the address of the connection
    */
   trustProxy?: TrustProxy;
+  /**
+   * Milliseconds for which a response of `GET /metrics` or `GET /v1/report` is sent again to who asks for the same; 0 makes each anew.
+   * @defaultValue 1_000
+   */
+  readCache?: number;
   /** Other systems that stored batches are passed on to. */
   sinks?: SinkOptions;
   /**
@@ -93,6 +98,8 @@ const RATE = 50;
 const KEY_RATE = 1_000;
 // A dashboard reads every 5 seconds, Prometheus every 15: a hundred dashboards behind one address.
 const READ_RATE = 20;
+// Figures that are a second old are new enough for people and for Prometheus.
+const READ_CACHE_MS = 1_000;
 const FORGET_EVERY_MS = 3600 * 1000;
 
 /**
@@ -109,7 +116,7 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy, allowAttributes } = options;
+  const { trustProxy, allowAttributes, readCache = READ_CACHE_MS } = options;
   if (!(keepDays >= MIN_KEEP_DAYS))
     throw new Error(
       `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
@@ -120,6 +127,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
+    readCache,
     trustProxy,
     allowList: createAllowList(allowAttributes),
     limits: { address: limit(rate), key: limit(keyRate), read: limit(READ_RATE) },

@@ -19,6 +19,7 @@ interface Arguments {
   keyRate: number;
   allowHost: string[];
   trustProxy?: number | string[];
+  readCache: number;
   keepDays: number;
   forwardOtlp?: string;
   forwardHeader: Record<string, string>;
@@ -33,6 +34,11 @@ function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
   return port;
+}
+
+function readMilliseconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It must be an integer from 0 to 999999.");
+  return Number(text);
 }
 
 function readInteger(text: string): number {
@@ -129,6 +135,12 @@ function readArguments(): Arguments {
       "batches that must hold data of a model before the report shows it",
       readInteger,
       20,
+    )
+    .option(
+      "--read-cache <milliseconds>",
+      "GET /metrics and GET /v1/report send the same response again for so long",
+      readMilliseconds,
+      1_000,
     )
     .option("--keep-days <number>", "days for which points and events are stored; at least 8", readInteger, 30)
     .option("--forward-otlp <url>", "also sends everything to this OpenTelemetry Collector")

@@ -12,20 +12,33 @@ export interface OwnMetric {
   value: number;
 }
 
-/** The response of `GET /metrics`: the same text for the same sums, families sorted by name. */
-export function toPrometheus(series: readonly Series[], own: readonly OwnMetric[]): string {
-  const families = new Map<string, { metric: Metric; lines: string[] }>();
+// 200 histograms are some 500 kB, written in a few milliseconds.
+const SERIES_IN_PIECE = 200;
+
+/** The response of `GET /metrics` in pieces: the same text for the same sums, families sorted by name. */
+export function* toPrometheus(series: readonly Series[], own: readonly OwnMetric[]): Generator<string> {
+  for (const [name, members] of familiesOf(series)) {
+    const { metric } = members[0] as Series;
+    yield text(head(name, metric.kind, helpOf(metric)));
+    for (let from = 0; from < members.length; from += SERIES_IN_PIECE)
+      yield text(members.slice(from, from + SERIES_IN_PIECE).flatMap((one) => linesOf(name, one)));
+  }
+  yield text(own.flatMap(({ name, kind, help, value }) => [...head(name, kind, help), `${name} ${format(value)}`]));
+}
+
+function familiesOf(series: readonly Series[]): [string, Series[]][] {
+  const families = new Map<string, Series[]>();
   for (const one of series) {
     const name = familyName(one.metric);
-    const family = families.get(name) ?? { metric: one.metric, lines: [] };
-    family.lines.push(...linesOf(name, one));
-    families.set(name, family);
+    const family = families.get(name);
+    if (family) family.push(one);
+    else families.set(name, [one]);
   }
-  const blocks = [...families]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { metric, lines }]) => [...head(name, metric.kind, helpOf(metric)), ...lines]);
-  const ownBlocks = own.map(({ name, kind, help, value }) => [...head(name, kind, help), `${name} ${format(value)}`]);
-  return `${[...blocks, ...ownBlocks].flat().join("\n")}\n`;
+  return [...families].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function head(name: string, type: string, help: string): string[] {

@@ -20,6 +20,8 @@ import { writeRoutes } from "./write-routes.js";
 export interface ServerOptions {
   /** Batches that must hold data of a model, version, arm and backend before the report shows it. */
   minBatches: number;
+  /** Milliseconds for which a response of `GET /metrics` or `GET /v1/report` is sent again. */
+  readCache: number;
   allowList: AllowList;
   /** Of requests that write, by address and by key, and of those that read, by address. */
   limits: { address: RateLimit; key: RateLimit; read: RateLimit };
@@ -33,7 +35,7 @@ export interface ServerOptions {
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
-  const { minBatches, allowList, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { minBatches, readCache, allowList, limits, trustProxy, passOn, sinkMetrics } = options;
   const app = Fastify({
     trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
@@ -52,7 +54,7 @@ export function createServer(store: Store, access: Access, options: ServerOption
   const admission = createAdmission();
   const metrics = () => [...admission.metrics(), ...sinkMetrics()];
   const ingests = createIngests({ store, allowList, counts, passOn });
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, limit: limits.read, metrics });
+  addReadRoutes(app, { store, access, allowList, counts, minBatches, readCache, limit: limits.read, metrics });
   app.register(dashboard);
   app.register(writeRoutes, { access, admission, counts, limits, ingests });
   return app;
