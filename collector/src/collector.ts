@@ -2,11 +2,11 @@
 import type { AddressInfo } from "node:net";
 import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
 import { createAllowList } from "./allow-list.js";
+import { openLastingStore } from "./lasting-store.js";
 import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { createServer } from "./server.js";
 import { createSinks, type SinkOptions } from "./sinks/sinks.js";
-import { openStore } from "./store.js";
 
 export interface CollectorOptions extends AccessOptions {
   /**
@@ -123,7 +123,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     );
   const access = createAccess({ ...options, host });
   const sinks = createSinks(options.sinks ?? {}, data);
-  const store = await openStore(data);
+  const store = await openLastingStore(data);
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,

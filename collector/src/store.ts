@@ -2,6 +2,7 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { addPoints, apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import { migrate } from "./migrations.js";
+import { probeWrite } from "./probe.js";
 import type { Event, Point, Rejected, Series } from "./records.js";
 import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
 import { knownBatches, readLedger, writeRows } from "./tables.js";
@@ -15,7 +16,7 @@ export interface Store {
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
   /** How many batches hold data of each series. */
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
-  /** Rejects when the database does not respond. */
+  /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Deletes points, events and inactive cumulative streams from before `time` (epoch milliseconds); the sums stay. */
   forget(time: number): Promise<void>;
@@ -87,7 +88,7 @@ export async function openStore(path: string): Promise<Store> {
     series: () => [...ledger.entries.values()],
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
-    check: () => enqueue(async () => void (await connection.run("SELECT 1"))),
+    check: () => enqueue(() => probeWrite(connection)),
     forget: (time) => enqueue(() => forget(connection, ledger, time)),
     close: () =>
       enqueue(async () => {
