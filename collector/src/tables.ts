@@ -1,5 +1,6 @@
 // Reads and writes the collector's rows in DuckDB: a change of the ledger in, the whole ledger out.
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { appendEvents } from "./append-events.js";
 import { type Change, emptyLedger, entryKey, type Ledger } from "./ledger.js";
 import type { Attributes, Event, Metric } from "./records.js";
 
@@ -39,14 +40,6 @@ const INSERT = {
     ...AMOUNT,
   }),
   batches: insert("INTO batches", "r.id, epoch_ms(r.time)", { id: "VARCHAR", time: "BIGINT" }),
-  events: insert("INTO events", "epoch_ms(r.time), r.name, r.severity, r.body, r.attributes, r.resource", {
-    time: "BIGINT",
-    name: "VARCHAR",
-    severity: "UTINYINT",
-    body: "VARCHAR",
-    attributes: "VARCHAR",
-    resource: "VARCHAR",
-  }),
 };
 
 /** Writes everything, or throws; the caller opens the transaction. */
@@ -81,10 +74,7 @@ export async function writeRows(
     INSERT.points,
     change.points.map(({ id, time, amount }) => ({ id, time, ...amount })),
   );
-  await run(
-    INSERT.events,
-    events.map((event) => ({ ...event, attributes: toObject(event.attributes), resource: toObject(event.resource) })),
-  );
+  await appendEvents(connection, events);
   await run(
     INSERT.batches,
     batches.map((id) => ({ id, time: Date.now() })),
@@ -97,10 +87,6 @@ export async function knownBatches(connection: DuckDBConnection, ids: readonly s
   const sql = "SELECT id FROM batches WHERE id IN (SELECT unnest(from_json($1::JSON, '[\"VARCHAR\"]')))";
   const reader = await connection.runAndReadAll(sql, [JSON.stringify(ids)]);
   return new Set(reader.getRowObjectsJS().map(({ id }) => String(id)));
-}
-
-function toObject(attributes: Attributes): string {
-  return JSON.stringify(Object.fromEntries(attributes));
 }
 
 /** All sums from before this process started. */
