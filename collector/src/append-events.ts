@@ -27,6 +27,13 @@ export async function appendEvents(connection: DuckDBConnection, events: readonl
 }
 
 function chunkOf(events: readonly Event[]): DuckDBDataChunk {
+  // The events of a request share one.
+  const resources = new Map<Attributes, string>();
+  const resourceOf = (resource: Attributes) => {
+    const known = resources.get(resource) ?? toObject(resource);
+    resources.set(resource, known);
+    return known;
+  };
   const chunk = DuckDBDataChunk.create(TYPES, events.length);
   chunk.setColumns([
     events.map(({ time }) => new DuckDBTimestampValue(BigInt(time) * 1_000n)),
@@ -34,11 +41,12 @@ function chunkOf(events: readonly Event[]): DuckDBDataChunk {
     events.map(({ severity }) => severity),
     events.map(({ body }) => body),
     events.map(({ attributes }) => toObject(attributes)),
-    events.map(({ resource }) => toObject(resource)),
+    events.map(({ resource }) => resourceOf(resource)),
   ]);
   return chunk;
 }
 
+/** Written piece by piece: an object made from the pairs first takes four times as long. */
 function toObject(attributes: Attributes): string {
-  return JSON.stringify(Object.fromEntries(attributes));
+  return `{${attributes.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
 }

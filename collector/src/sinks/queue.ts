@@ -51,19 +51,12 @@ export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue 
   const deliver = async (): Promise<void> => {
     for (let failures = 1; current; failures += 1) {
       const result = await attempt(sink, current, ended.signal);
-      if (result.kind === "refused") {
-        console.error(`${sink.name} refused ${current.items} records: ${result.reason}`);
-        drop(current.items);
-        current = undefined;
-      } else if (result.kind === "done") {
-        counts.sent += current.items - result.failed - (result.again?.items ?? 0);
-        drop(result.failed);
-        current = result.again;
-      }
+      const outcome = outcomeOf(sink, current, result);
+      counts.sent += outcome.sent;
+      drop(outcome.dropped);
+      current = outcome.left;
       if (!current) return;
-      const asked = result.kind === "retry" ? result.after : undefined;
-      const limit = closing.signal.aborted ? RETRY_MS : Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures);
-      const ms = asked ?? Math.random() * limit;
+      const ms = delayOf(result, closing.signal.aborted ? 0 : failures);
       if (Date.now() + ms > closesAt) return;
       counts.retries += 1;
       await sleep(ms, (closing.signal.aborted ? ended : closing).signal);
@@ -101,6 +94,24 @@ export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue 
       return [...(current ? [current] : []), ...waiting.takeAll()];
     },
   };
+}
+
+/** Milliseconds until the next attempt. */
+function delayOf(result: SendResult, failures: number): number {
+  const asked = result.kind === "retry" ? result.after : undefined;
+  return asked ?? Math.random() * Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures);
+}
+
+/** Items that the sink accepted, items that it will never accept, and what may be sent again. */
+function outcomeOf({ name }: Sink, delivery: Delivery, result: SendResult) {
+  const { items } = delivery;
+  if (result.kind === "retry") return { sent: 0, dropped: 0, left: delivery };
+  if (result.kind === "refused") {
+    console.error(`${name} refused ${items} records: ${result.reason}`);
+    return { sent: 0, dropped: items, left: undefined };
+  }
+  const { failed, again } = result;
+  return { sent: items - failed - (again?.items ?? 0), dropped: failed, left: again };
 }
 
 /** `Sink.send` must not reject. When it does, another attempt would do the same. */
