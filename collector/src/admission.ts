@@ -7,7 +7,7 @@ import type { OwnMetric } from "./prometheus.js";
 export interface Place {
   /** The body is complete; its bytes count from now on. */
   arrived(bytes: number): void;
-  /** The body became larger by inflating. */
+  /** The body became larger, or smaller when the number is negative, than it counted. */
   grew(bytes: number): void;
   /** Runs work that holds the body: its bytes count until it ends, also when the sender is gone. */
   hold<T>(work: () => Promise<T>): Promise<T>;

@@ -6,14 +6,14 @@ import { MAX_BODY_BYTES, MAX_DEPTH } from "./limits.js";
 
 const inflate = promisify(gunzip);
 
-/** `encoding` is the request's Content-Encoding; `onGrew` gets the bytes that inflating adds. Throws `HttpError` with 400, 413 or 415. */
+/** `encoding` is the request's Content-Encoding; `onInflated` gets the size of what is parsed. Throws `HttpError` with 400, 413 or 415. */
 export async function readJson(
   bytes: Buffer,
   encoding: string | undefined,
-  onGrew: (bytes: number) => void,
+  onInflated: (bytes: number) => void,
 ): Promise<unknown> {
   const plain = await decode(bytes, encoding?.trim().toLowerCase() || "identity");
-  onGrew(plain.length - bytes.length);
+  onInflated(plain.length);
   if (isTooDeep(plain)) throw new HttpError(400, `The body is nested deeper than ${MAX_DEPTH} levels.`);
   try {
     // `fatal`: bytes that are not UTF-8 must not become replacement characters in labels.

@@ -7,6 +7,7 @@ import type { Admission, Place } from "./admission.js";
 import { readJson } from "./body.js";
 import { callerOf, guard, limitByAddress, refuseFor } from "./caller.js";
 import type { Ingest, Ingests } from "./ingest.js";
+import { MAX_BODY_BYTES } from "./limits.js";
 import type { OwnCounts } from "./own-metrics.js";
 import { senderOf } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
@@ -73,8 +74,11 @@ function acceptJson(app: FastifyInstance, placeOf: (request: FastifyRequest) => 
     { parseAs: "buffer" },
     (request: FastifyRequest, body: Buffer) => {
       const place = placeOf(request);
-      place.arrived(body.length);
-      return place.hold(() => readJson(body, request.headers["content-encoding"], place.grew));
+      const encoding = request.headers["content-encoding"];
+      // What is compressed counts as the largest body until its size is known: many that arrive together must not inflate together.
+      const counted = encoding ? MAX_BODY_BYTES : body.length;
+      place.arrived(counted);
+      return place.hold(() => readJson(body, encoding, (bytes) => place.grew(bytes - counted)));
     },
   );
 }

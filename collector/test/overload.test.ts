@@ -1,5 +1,6 @@
 // More than the collector can take: it says so at once, keeps what it promised, and is not stopped by those who send slowly.
 import { connect, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { createAdmission } from "../src/admission.js";
 import { MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "../src/limits.js";
@@ -8,10 +9,13 @@ import { figure, post, until, withCollector } from "./support/run.js";
 
 const GOOD = metricsBody([counter([counterPoint("1", { "error.type": "timeout" })])]);
 
-/** A body of about 250 kB. */
-const LARGE = JSON.stringify(
-  logsBody(
-    Array.from({ length: 800 }, () => ({ eventName: "x", attributes: pairs({ "ml.model.name": "y".repeat(200) }) })),
+const GZIP = { "content-encoding": "gzip" };
+/** A body of about 250 kB, small on the way, so that many arrive before the first is stored. */
+const LARGE = gzipSync(
+  JSON.stringify(
+    logsBody(
+      Array.from({ length: 800 }, () => ({ eventName: "x", attributes: pairs({ "ml.model.name": "y".repeat(200) }) })),
+    ),
   ),
 );
 
@@ -36,7 +40,7 @@ function slowSender(url: string, address: string): { socket: Socket; text: () =>
 
 it("what does not fit is refused with a time to come again, and what was taken is counted", async () => {
   await withCollector({ rate: 100_000 }, async ({ url }) => {
-    const answers = await Promise.all(Array.from({ length: 300 }, () => post(`${url}/v1/logs`, LARGE)));
+    const answers = await Promise.all(Array.from({ length: 300 }, () => post(`${url}/v1/logs`, LARGE, GZIP)));
     const taken = answers.filter(({ status }) => status === 200).length;
     const refused = answers.filter(({ status }) => status === 503);
     expect(taken + refused.length).toBe(300);
