@@ -15,14 +15,15 @@ function whole(text: string): number {
   return value;
 }
 
-const { seconds, rate } = new Command("npm run load --workspace insitu-collector --")
+const { seconds, rate, connections } = new Command("npm run load --workspace insitu-collector --")
   .description(
     "Sends events to a collector on this machine and prints rate, latency and memory; exits with 1 when a target is missed.",
   )
   .option("--seconds <n>", "for so long, at most 300", whole, 60)
   .option("--rate <n>", "events a second, in batches of 50", whole, 5_000)
+  .option("--connections <n>", "at the same time; more than 256 to see what is shed", whole, 32)
   .parse()
-  .opts<{ seconds: number; rate: number }>();
+  .opts<{ seconds: number; rate: number; connections: number }>();
 
 /** Fifty predictions as a page tells of them. */
 function body(): string {
@@ -60,7 +61,7 @@ const url = await new Promise<string>((resolve, reject) => {
   child.stdout.once("data", (line: Buffer) => resolve(/http:\/\/[\d.:]+/.exec(line.toString())?.[0] ?? ""));
 });
 
-const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+const agent = new Agent({ keepAlive: true, maxSockets: connections });
 const latencies: number[] = [];
 let failed = 0;
 /** From when it should have been sent: a generator that falls behind must not hide what the wait is. */

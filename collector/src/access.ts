@@ -1,6 +1,7 @@
 // Decides who may write, who may read, and which origins' pages may send; pure.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyCorsOptions } from "@fastify/cors";
+import { createHosts } from "./hosts.js";
 
 /** A key that allows to write; with origins of its own only their pages may use it. */
 export interface WriteKey {
@@ -13,10 +14,15 @@ export interface AccessOptions {
   writeKeys?: readonly WriteKey[];
   readToken?: string;
   allowOrigins?: readonly string[];
+  /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
+  allowHosts?: readonly string[];
+  /** The address to listen on. */
+  host?: string;
 }
 
 /** The parts of a request that decide; `key` is from its query. */
 export interface Caller {
+  host?: string;
   authorization?: string;
   insituKey?: string;
   key?: string;
@@ -41,19 +47,25 @@ export interface Access {
 // Ten minutes: Chromium would cache a preflight for up to two hours, too long for a mistake.
 const PREFLIGHT_SECONDS = 600;
 
-/** Throws when an origin is not valid. Without any key, token or origin everything is open. */
-export function createAccess({ writeKey, writeKeys = [], readToken, allowOrigins = [] }: AccessOptions): Access {
+/** Throws when an origin or a host is not valid. Without any key, token or origin everything is open. */
+export function createAccess(options: AccessOptions): Access {
+  const { writeKey, writeKeys = [], readToken, allowOrigins = [], allowHosts = [], host = "localhost" } = options;
   const keys = [...(writeKey ? [{ key: writeKey }] : []), ...writeKeys].map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
+    hash: hashOf(key),
     origins: (own ?? allowOrigins).map(toOrigin),
   }));
+  const token = readToken ? hashOf(readToken) : null;
+  const isExpectedHost = createHosts(host, allowHosts);
   const shared = allowOrigins.map(toOrigin);
   // A preflight has no key: it is allowed for every origin that some key allows.
   const origins = keys.some((one) => one.origins.length === 0)
     ? shared
     : [...new Set([...shared, ...keys.flatMap((one) => one.origins)])];
-  const sentKey = ({ authorization, insituKey, key }: Caller) =>
-    keys.find((one) => [bearer(authorization), insituKey, key].some((given) => equal(given, one.key)));
+  const sentKey = ({ authorization, insituKey, key }: Caller) => {
+    const sent = [bearer(authorization), insituKey, key].flatMap((one) => (one === undefined ? [] : [hashOf(one)]));
+    return keys.find(({ hash }) => sent.some((one) => timingSafeEqual(one, hash)));
+  };
   return {
     // sendBeacon always sends credentials, so named origins are allowed one by one with credentials; "any origin" is
     // allowed without them, since there may be a login in front of this server.
@@ -61,6 +73,8 @@ export function createAccess({ writeKey, writeKeys = [], readToken, allowOrigins
       origin: origins.length > 0 ? origins : true,
       credentials: origins.length > 0,
       methods: ["POST"],
+      // A page sees no other header of another origin's response, and must know when to come again.
+      exposedHeaders: ["retry-after"],
       maxAge: PREFLIGHT_SECONDS,
     },
     senderOf: (caller) => sentKey(caller)?.key,
@@ -75,8 +89,11 @@ export function createAccess({ writeKey, writeKeys = [], readToken, allowOrigins
       const ways = '"authorization: Bearer …", "x-insitu-key: …" or "?key=…"';
       return { status: 401, message: `The write key is missing or wrong; send it as ${ways}.` };
     },
-    read: ({ authorization }) => {
-      if (!readToken || equal(bearer(authorization), readToken)) return null;
+    read: ({ authorization, host: asked }) => {
+      // A page that points its own name at this address (DNS rebinding) has no token; without a token the name must tell it.
+      if (!token) return isExpectedHost(asked) ? null : { status: 403, message: unexpectedHost(asked) };
+      const given = bearer(authorization);
+      if (given !== undefined && timingSafeEqual(hashOf(given), token)) return null;
       return { status: 401, message: 'The read token is missing or wrong; send it as "authorization: Bearer …".' };
     },
   };
@@ -94,9 +111,12 @@ function bearer(authorization: string | undefined): string | undefined {
   return authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
-/** Compares in constant time; hashes first, since both must have the same length for that. */
-function equal(given: string | undefined, expected: string): boolean {
-  if (given === undefined) return false;
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(hash(given), hash(expected));
+/** Hashes have the same length, as a comparison in constant time needs. */
+function hashOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function unexpectedHost(host = ""): string {
+  const name = host.replace(/:\d*$/, "");
+  return `"${host}" is not a name of this collector; start it with --allow-host ${name}, or with --read-token.`;
 }

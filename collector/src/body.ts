@@ -2,13 +2,19 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { HttpError } from "./errors.js";
-import { MAX_BODY_BYTES } from "./limits.js";
+import { MAX_BODY_BYTES, MAX_DEPTH } from "./limits.js";
 
 const inflate = promisify(gunzip);
 
-/** `encoding` is the request's Content-Encoding. Throws `HttpError` with 400, 413 or 415. */
-export async function readJson(bytes: Buffer, encoding: string | undefined): Promise<unknown> {
+/** `encoding` is the request's Content-Encoding; `onInflated` gets the size of what is parsed. Throws `HttpError` with 400, 413 or 415. */
+export async function readJson(
+  bytes: Buffer,
+  encoding: string | undefined,
+  onInflated: (bytes: number) => void,
+): Promise<unknown> {
   const plain = await decode(bytes, encoding?.trim().toLowerCase() || "identity");
+  onInflated(plain.length);
+  if (isTooDeep(plain)) throw new HttpError(400, `The body is nested deeper than ${MAX_DEPTH} levels.`);
   try {
     // `fatal`: bytes that are not UTF-8 must not become replacement characters in labels.
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(plain));
@@ -29,4 +35,29 @@ async function decode(bytes: Buffer, encoding: string): Promise<Buffer> {
       throw new HttpError(413, `The body is larger than ${MAX_BODY_BYTES} bytes when inflated; send smaller batches.`);
     throw new HttpError(400, "The body is not the gzip data that its Content-Encoding announces.", { cause });
   }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+// "[" and "{", "]" and "}" differ in this bit only.
+const CASE = 0x20;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/** Reads bytes and does not recurse: what is nested too deeply must be refused before a function that recurses has it. */
+function isTooDeep(json: Buffer): boolean {
+  let depth = 0;
+  let isString = false;
+  for (let i = 0; i < json.length; i += 1) {
+    const byte = json[i] as number;
+    if (isString) {
+      if (byte === BACKSLASH) i += 1;
+      else if (byte === QUOTE) isString = false;
+    } else if (byte === QUOTE) isString = true;
+    else if ((byte | CASE) === OPEN) {
+      depth += 1;
+      if (depth > MAX_DEPTH) return true;
+    } else if ((byte | CASE) === CLOSE) depth -= 1;
+  }
+  return false;
 }

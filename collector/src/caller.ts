@@ -2,11 +2,14 @@
 import type { FastifyRequest } from "fastify";
 import type { Caller, Denial } from "./access.js";
 import { HttpError } from "./errors.js";
+import { senderOf } from "./proxies.js";
+import type { RateLimit } from "./rate-limit.js";
 
 export function callerOf(request: FastifyRequest): Caller {
-  const { authorization, origin } = request.headers;
+  // Not `request.host`, which reads `X-Forwarded-Host`: a page can send that one.
+  const { authorization, origin, host } = request.headers;
   const { key } = request.query as Record<string, unknown>;
-  return { authorization, origin, insituKey: single(request.headers["x-insitu-key"]), key: single(key) };
+  return { authorization, origin, host, insituKey: single(request.headers["x-insitu-key"]), key: single(key) };
 }
 
 /** A header or parameter that is given twice counts as missing. */
@@ -22,4 +25,18 @@ export function guard(decide: (caller: Caller) => Denial | null) {
     const denial = decide(callerOf(request));
     if (denial) throw new HttpError(denial.status, denial.message);
   };
+}
+
+/** A hook `onRequest` that rejects with `HttpError` 429. It comes before `guard`: who tries keys is limited as well. */
+export function limitByAddress(limit: RateLimit, onLimited: () => void) {
+  return async (request: FastifyRequest): Promise<void> => {
+    if (request.method !== "OPTIONS") refuseFor(limit.take(senderOf(request.ip)), onLimited);
+  };
+}
+
+/** Rejects with `HttpError` 429 unless `retryMs` is 0. */
+export function refuseFor(retryMs: number, onLimited: () => void): void {
+  if (retryMs === 0) return;
+  onLimited();
+  throw new HttpError(429, "Too many requests; try again later.", { retryMs });
 }

@@ -3,10 +3,11 @@ import type { AddressInfo } from "node:net";
 import { type AccessOptions, createAccess, type WriteKey } from "./access.js";
 import { createAllowList } from "./allow-list.js";
 import { createCatalogue } from "./catalogue.js";
+import { openLastingStore } from "./lasting-store.js";
+import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { createServer } from "./server.js";
 import { createSinks, type SinkOptions } from "./sinks/sinks.js";
-import { openStore } from "./store.js";
 
 export interface CollectorOptions extends AccessOptions {
   /**
@@ -33,6 +34,11 @@ export interface CollectorOptions extends AccessOptions {
   /** Origins (`https://shop.example`) whose pages may write. Without any every origin may, without credentials. */
   allowOrigins?: readonly string[];
   /**
+   * Names besides `localhost` and `host` under which `GET /metrics` and `GET /v1/report` may be requested, such as the name of a
+   * service. Requests with IP addresses are always answered. Not used with a read token.
+   */
+  allowHosts?: readonly string[];
+  /**
    * Batches that must hold data of a model, version, arm and backend before `GET /v1/report` shows it: data of a single visitor
    * would be personal.
    * @defaultValue 20
@@ -53,10 +59,16 @@ export interface CollectorOptions extends AccessOptions {
    */
   keyRate?: number;
   /**
-   * Takes the sender's address from a proxy's `X-Forwarded-For`. Without a proxy anybody could forge it.
-   * @defaultValue false
+   * Takes the sender's address from `X-Forwarded-For`: how many proxies are in front (nobody else may reach the port then), or the
+   * proxies' addresses (IPs, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`).
+   * @defaultValue none: the address of the connection
    */
-  trustProxy?: boolean;
+  trustProxy?: TrustProxy;
+  /**
+   * Milliseconds for which a response of `GET /metrics` or `GET /v1/report` is sent again to who asks for the same; 0 makes each anew.
+   * @defaultValue 1_000
+   */
+  readCache?: number;
   /** Other systems that stored batches are passed on to. */
   sinks?: SinkOptions;
   /**
@@ -70,7 +82,10 @@ export interface Collector {
   /** Its base URL: `http://127.0.0.1:4318`. */
   url: string;
   port: number;
-  /** Answers the requests in flight, stores them and closes the database. Calling it twice is safe. */
+  /**
+   * Answers the requests in flight, stores them, sends the sinks what waits for them (10 seconds at most; what is left is stored for
+   * the next start), and closes the database. Calling it twice is safe.
+   */
   close(): Promise<void>;
 }
 
@@ -84,6 +99,10 @@ const MIN_BATCHES = 20;
 // A page sends a request every 30 seconds; an office behind one address has some hundreds of pages.
 const RATE = 50;
 const KEY_RATE = 1_000;
+// A dashboard reads every 5 seconds, Prometheus every 15: a hundred dashboards behind one address.
+const READ_RATE = 20;
+// Figures that are a second old are new enough for people and for Prometheus.
+const READ_CACHE_MS = 1_000;
 const FORGET_EVERY_MS = 3600 * 1000;
 
 /**
@@ -100,21 +119,22 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy = false, allowAttributes, allowMetrics } = options;
+  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
   if (!(keepDays >= MIN_KEEP_DAYS))
     throw new Error(
       `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
     );
-  const access = createAccess(options);
-  const sinks = createSinks(options.sinks ?? {});
-  const store = await openStore(data);
+  const access = createAccess({ ...options, host });
+  const sinks = createSinks(options.sinks ?? {}, data);
+  const store = await openLastingStore(data);
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
+    readCache,
     trustProxy,
     allowList: createAllowList(allowAttributes),
     catalogue: createCatalogue(allowMetrics),
-    limits: { address: limit(rate), key: limit(keyRate) },
+    limits: { address: limit(rate), key: limit(keyRate), read: limit(READ_RATE) },
     passOn: sinks.offer,
     sinkMetrics: sinks.metrics,
   });
@@ -127,6 +147,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
     throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
   }
+  sinks.resume();
   const timer = setInterval(() => {
     store
       .forget(Date.now() - keepDays * DAY_MS)

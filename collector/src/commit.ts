@@ -9,7 +9,7 @@ import { knownBatches, writeRows } from "./tables.js";
 export interface Batch {
   /** The sender's id of the batch: of several with the same id only the first is counted. */
   id?: string;
-  /** The address that sent it; without one there is no limit on new series. */
+  /** Who sent it, as `senderOf` names an address; without one there is no limit on new series. */
   sender?: string;
   points?: readonly Point[];
   events?: readonly Event[];

@@ -3,6 +3,9 @@
 /** Bytes of a request body, before and after inflating: five full batches of the library (48 KiB each) fit. */
 export const MAX_BODY_BYTES = 256 * 1024;
 
+/** Levels of arrays and objects in a body: OTLP needs 14, and three more for each level of a nested attribute. */
+export const MAX_DEPTH = 64;
+
 /** Series on `GET /metrics`: the library's metrics need some hundreds; Prometheus becomes slow at 100 times this. */
 export const MAX_SERIES = 5_000;
 
@@ -34,3 +37,18 @@ export const MAX_CLOCK_SKEW_MS = 24 * 3600 * 1000;
 
 /** Milliseconds until a request must have arrived: a slow sender must not hold a connection for good. */
 export const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Milliseconds between two looks at that: Node's 30 s would make it 40. */
+export const TIMEOUT_CHECK_MS = 1_000;
+
+/**
+ * Bytes of bodies that wait for the database: about a second of what it takes, so that no sender waits much longer. Parsed they
+ * need some eight times as much memory.
+ */
+export const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
+/** Bodies that arrive at the same time: 128 MiB when every one of them stops before its last byte. */
+export const MAX_ARRIVING = 512;
+
+/** Bodies that arrive from one sender: a stranger alone must not take all places, and one office's pages need some dozens. */
+export const MAX_ARRIVING_OF_SENDER = 64;

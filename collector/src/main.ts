@@ -18,7 +18,9 @@ interface Arguments {
   allowMetric: string[];
   rate: number;
   keyRate: number;
-  trustProxy: boolean;
+  allowHost: string[];
+  trustProxy?: number | string[];
+  readCache: number;
   keepDays: number;
   forwardOtlp?: string;
   forwardHeader: Record<string, string>;
@@ -35,10 +37,20 @@ function readPort(text: string): number {
   return port;
 }
 
+function readMilliseconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It must be an integer from 0 to 999999.");
+  return Number(text);
+}
+
 function readInteger(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
     throw new InvalidArgumentError("It must be an integer from 1 to 999999.");
   return Number(text);
+}
+
+/** Whether the value is valid is decided by `startCollector`, which also says what to write. */
+function readProxies(text: string): number | string[] {
+  return /^\d+$/.test(text) ? Number(text) : text.split(",");
 }
 
 function header(text: string, all: Record<string, string>): Record<string, string> {
@@ -114,12 +126,28 @@ function readArguments(): Arguments {
       readInteger,
       1_000,
     )
-    .option("--trust-proxy", "takes the sender's address from a proxy's X-Forwarded-For", false)
+    .option(
+      "--trust-proxy [hops or addresses]",
+      "takes the sender's address from X-Forwarded-For: the number of proxies in front, or their IPs and CIDR ranges",
+      readProxies,
+    )
+    .option(
+      "--allow-host <name>",
+      "without a read token GET /metrics and GET /v1/report are answered under this name as well as localhost, --host and IPs; repeatable",
+      (name: string, all: string[]) => [...all, name],
+      [],
+    )
     .option(
       "--min-batches <number>",
       "batches that must hold data of a model before the report shows it",
       readInteger,
       20,
+    )
+    .option(
+      "--read-cache <milliseconds>",
+      "GET /metrics and GET /v1/report send the same response again for so long",
+      readMilliseconds,
+      1_000,
     )
     .option("--keep-days <number>", "days for which points and events are stored; at least 8", readInteger, 30)
     .option("--forward-otlp <url>", "also sends everything to this OpenTelemetry Collector")
@@ -144,6 +172,7 @@ async function main(): Promise<void> {
   const collector = await startCollector({
     ...options,
     allowOrigins,
+    allowHosts: given.allowHost,
     allowAttributes,
     allowMetrics,
     writeKeys,

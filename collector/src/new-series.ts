@@ -12,24 +12,13 @@ const SERIES = { burst: 1_000, rate: 100 / DAY_S };
 const STREAMS = { burst: 2_000, rate: 200 / DAY_S };
 
 /**
- * The limit of each sender, by its address; without one there is none. Not by the write key: all honest pages share it, and a stranger would
+ * The limit of each sender, as `senderOf` names it; without one there is none. Not by the write key: all honest pages share it, and a stranger would
  * use up their part.
  */
-export function createNewSeriesLimit(): (address: string | undefined) => MayBegin {
+export function createNewSeriesLimit(): (sender: string | undefined) => MayBegin {
   const limits = { series: createRateLimit(SERIES), stream: createRateLimit(STREAMS) };
-  return (address) => {
-    if (address === undefined) return () => true;
-    const sender = networkOf(address);
+  return (sender) => {
+    if (sender === undefined) return () => true;
     return (what) => limits[what].take(sender) === 0;
   };
-}
-
-/** An IPv6 sender usually has a network of 64 bits to itself, and any number of addresses in it. */
-function networkOf(address: string): string {
-  if (!address.includes(":") || address.includes(".")) return address;
-  const [head = "", tail] = address.split("::");
-  const left = head === "" ? [] : head.split(":");
-  const right = tail ? tail.split(":") : [];
-  const zeros = tail === undefined ? [] : new Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0");
-  return [...left, ...zeros, ...right].slice(0, 4).join(":");
 }

@@ -15,23 +15,47 @@ export interface OwnMetric {
   labels?: Attributes;
 }
 
-/** The response of `GET /metrics`: the same text for the same sums, families sorted by name. */
-export function toPrometheus(series: readonly (Series & { id: number })[], own: readonly OwnMetric[]): string {
-  const families = new Map<string, { metric: Metric; lines: string[] }>();
-  for (const { one, labels } of labelled(series)) {
-    const name = familyName(one.metric);
-    const family = families.get(name) ?? { metric: one.metric, lines: [] };
-    family.lines.push(...linesOf(name, labels, one));
-    families.set(name, family);
+// 200 histograms are some 500 kB, written in a few milliseconds.
+const SERIES_IN_PIECE = 200;
+
+/** A series with labels that no other of its family has. */
+interface Labelled {
+  one: Series;
+  labels: Attributes;
+}
+
+/** The response of `GET /metrics` in pieces: the same text for the same sums, families sorted by name. */
+export function* toPrometheus(
+  series: readonly (Series & { id: number })[],
+  own: readonly OwnMetric[],
+): Generator<string> {
+  for (const [name, members] of familiesOf(labelled(series))) {
+    const { metric } = (members[0] as Labelled).one;
+    yield text(head(name, metric.kind, helpOf(metric)));
+    for (let from = 0; from < members.length; from += SERIES_IN_PIECE)
+      yield text(members.slice(from, from + SERIES_IN_PIECE).flatMap(({ one, labels }) => linesOf(name, labels, one)));
   }
-  const blocks = [...families]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { metric, lines }]) => [...head(name, metric.kind, helpOf(metric)), ...lines]);
-  const ownBlocks = own.map(({ name, kind, help, value, labels = [] }, i) => [
-    ...(own[i - 1]?.name === name ? [] : head(name, kind, help)),
-    `${name}${braces(labels)} ${format(value)}`,
-  ]);
-  return `${[...blocks, ...ownBlocks].flat().join("\n")}\n`;
+  yield text(
+    own.flatMap(({ name, kind, help, value, labels = [] }, i) => [
+      ...(own[i - 1]?.name === name ? [] : head(name, kind, help)),
+      `${name}${braces(labels)} ${format(value)}`,
+    ]),
+  );
+}
+
+function familiesOf(series: readonly Labelled[]): [string, Labelled[]][] {
+  const families = new Map<string, Labelled[]>();
+  for (const one of series) {
+    const name = familyName(one.one.metric);
+    const family = families.get(name);
+    if (family) family.push(one);
+    else families.set(name, [one]);
+  }
+  return [...families].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function head(name: string, type: string, help: string): string[] {

@@ -8,13 +8,13 @@ import { truthOf, wilson } from "./statistics.js";
 export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
   const keys = [MODEL, VERSION, ARM];
   const outcomes = grouped(of("ml.prediction.outcomes"), keys);
-  const errors = grouped(of("ml.prediction.squared_error"), keys);
+  const errors = byKey(grouped(of("ml.prediction.squared_error"), keys));
   const confidences = grouped(of("ml.prediction.confidence"), keys);
   const cells = new Map([...outcomes, ...confidences].map(({ key, attributes }) => [key, attributes]));
+  const [outcomesOf, confidencesOf] = [byKey(outcomes), byKey(confidences)];
   return [...cells].map(([key, attributes]) => {
-    const find = (groups: Group[]) => groups.find((group) => group.key === key)?.series ?? [];
-    const labelledSeries = find(outcomes);
-    const squared = find(errors);
+    const labelledSeries = outcomesOf.get(key) ?? [];
+    const squared = errors.get(key) ?? [];
     const { labelled, correct, low, high } = share(labelledSeries);
     return {
       model: attributes[MODEL] ?? "",
@@ -26,10 +26,14 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
       high,
       accuracy: labelled > 0 ? correct / labelled : null,
       brier: squared.length > 0 ? total(squared, "sum") / total(squared, "count") : null,
-      estimate: estimate(find(confidences)),
+      estimate: estimate(confidencesOf.get(key) ?? []),
       points: steps(labelledSeries, span, share),
     };
   });
+}
+
+function byKey(groups: Group[]): Map<string, GrownSeries[]> {
+  return new Map(groups.map(({ key, series }) => [key, series]));
 }
 
 interface Share {

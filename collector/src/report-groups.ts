@@ -52,11 +52,17 @@ export function steps<T>(
   { from, step }: Span,
   value: (series: GrownSeries[]) => T,
 ): ({ time: number } & T)[] {
-  const slots = [...new Set(series.flatMap(({ slots }) => slots.map(({ slot }) => slot)))].sort((a, b) => a - b);
-  return slots.map((slot) => {
-    const within = series.map((one) => ({ ...one, slots: one.slots.filter((each) => each.slot === slot) }));
-    return { time: from + slot * step, ...value(within.filter((one) => one.slots.length > 0)) };
-  });
+  const bySlot = new Map<number, GrownSeries[]>();
+  for (const { attributes, bounds, slots } of series)
+    for (const one of slots) {
+      const within = bySlot.get(one.slot);
+      const part = { attributes, bounds, slots: [one] };
+      if (within) within.push(part);
+      else bySlot.set(one.slot, [part]);
+    }
+  return [...bySlot]
+    .sort(([a], [b]) => a - b)
+    .map(([slot, within]) => ({ time: from + slot * step, ...value(within) }));
 }
 
 export function total(series: GrownSeries[], field: "count" | "sum"): number {

@@ -19,6 +19,7 @@ import {
   VERSION,
 } from "./report-sections.js";
 import type { Report } from "./report-types.js";
+import { pause } from "./shared-reads.js";
 import type { Slot, Span } from "./slots.js";
 
 export interface ReportQuery extends Span {
@@ -47,11 +48,18 @@ interface NamedSeries {
 export async function makeReport(query: ReportQuery, deps: ReportDeps): Promise<Report> {
   const all = deps.series.map(({ id, metric, attributes }) => ({ id, metric, attributes: named(attributes) }));
   const cells = await cellsOf(all, deps);
-  const of = await seriesIn(
-    query,
-    all.filter(({ attributes }) => isAsked(attributes, query) && isShown(attributes, cells.shown)),
-    deps,
-  );
+  const isShown = shownBy(cells.shown);
+  const wanted: NamedSeries[] = [];
+  for (const [i, one] of all.entries()) {
+    if (i % SERIES_IN_TURN === 0) await pause();
+    if (isAsked(one.attributes, query) && isShown(one.attributes)) wanted.push(one);
+  }
+  const of = await seriesIn(query, wanted, deps);
+  /** Requests that write have their turn between two sections. */
+  const section = async <T>(make: (of: SeriesOf, query: ReportQuery) => T): Promise<T> => {
+    await pause();
+    return make(of, query);
+  };
   const { from, to, step } = query;
   const { batches, duplicates, minBatches } = deps;
   return {
@@ -59,28 +67,31 @@ export async function makeReport(query: ReportQuery, deps: ReportDeps): Promise<
     to,
     step,
     models: modelsOf(cells.shown),
-    latency: latency(of, query),
-    throughput: throughput(of, query),
-    errors: errors(of, query),
-    fallbacks: fallbacks(of),
-    restarts: restarts(of),
-    cache: cache(of),
-    loads: loads(of),
-    accuracy: accuracy(of, query),
-    memory: memory(of),
-    telemetry: { dropped: droppedRecords(of), batches, duplicates },
+    latency: await section(latency),
+    throughput: await section(throughput),
+    errors: await section(errors),
+    fallbacks: await section(fallbacks),
+    restarts: await section(restarts),
+    cache: await section(cache),
+    loads: await section(loads),
+    accuracy: await section(accuracy),
+    memory: await section(memory),
+    telemetry: { dropped: await section(droppedRecords), batches, duplicates },
     hidden: cells.hidden,
     minBatches,
   };
 }
 
+// A millisecond or two: each is compared with the cells that are shown.
+const SERIES_IN_TURN = 250;
+
 /** What the given series grew by, by the name of their metric. */
 async function seriesIn(span: Span, series: NamedSeries[], { slots }: ReportDeps): Promise<SeriesOf> {
   const ids = series.map(({ id }) => id);
   const slotsById = groupBy(await slots(ids, span), ({ id }) => id);
+  const byName = groupBy(series, ({ metric }) => metric.name);
   return (name) =>
-    series
-      .filter(({ metric }) => metric.name === name)
+    (byName.get(name) ?? [])
       .map(({ id, metric, attributes }) => ({ attributes, bounds: metric.bounds, slots: slotsById.get(id) ?? [] }))
       .filter(({ slots }) => slots.length > 0);
 }
@@ -94,9 +105,19 @@ function isAsked(attributes: NamedAttributes, { model, version, backend }: Repor
 
 const CELL = [MODEL, VERSION, ARM, BACKEND];
 
-function isShown(attributes: NamedAttributes, shown: NamedAttributes[]): boolean {
-  if (attributes[MODEL] === undefined) return true;
-  return shown.some((cell) => CELL.every((key) => attributes[key] === undefined || attributes[key] === cell[key]));
+/** A series is shown when it fits a cell that is shown, or belongs to no model. */
+function shownBy(cells: NamedAttributes[]): (attributes: NamedAttributes) => boolean {
+  const known = new Map<string, boolean>();
+  return (attributes) => {
+    if (attributes[MODEL] === undefined) return true;
+    // Many series have the same four values.
+    const values = JSON.stringify(CELL.map((key) => attributes[key]));
+    const shown =
+      known.get(values) ??
+      cells.some((cell) => CELL.every((key) => attributes[key] === undefined || attributes[key] === cell[key]));
+    known.set(values, shown);
+    return shown;
+  };
 }
 
 async function cellsOf(all: NamedSeries[], { batchCounts, minBatches }: ReportDeps) {

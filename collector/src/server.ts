@@ -1,14 +1,16 @@
 // Puts the routes together into a server, and answers every error in OTLP's form.
 import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { Access } from "./access.js";
+import { createAdmission } from "./admission.js";
 import type { AllowList } from "./allow-list.js";
 import type { Catalogue } from "./catalogue.js";
 import { dashboard } from "./dashboard.js";
 import { HttpError, sendError } from "./errors.js";
 import { createIngests } from "./ingest.js";
-import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from "./limits.js";
+import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS, TIMEOUT_CHECK_MS } from "./limits.js";
 import { createOwnCounts } from "./own-metrics.js";
 import type { OwnMetric } from "./prometheus.js";
+import { type TrustProxy, toFastify } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
 import { addReadRoutes } from "./read-routes.js";
 import { AJV_OPTIONS, parameterError } from "./schemas.js";
@@ -19,25 +21,28 @@ import { writeRoutes } from "./write-routes.js";
 export interface ServerOptions {
   /** Batches that must hold data of a model, version, arm and backend before the report shows it. */
   minBatches: number;
+  /** Milliseconds for which a response of `GET /metrics` or `GET /v1/report` is sent again. */
+  readCache: number;
   allowList: AllowList;
   catalogue: Catalogue;
-  /** Of requests that write, by address and by key. */
-  limits: { address: RateLimit; key: RateLimit };
+  /** Of requests that write, by address and by key, and of those that read, by address. */
+  limits: { address: RateLimit; key: RateLimit; read: RateLimit };
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
   /** Metrics of the sinks, for `GET /metrics`. */
   sinkMetrics(): OwnMetric[];
-  /** Whether the sender's address is taken from a proxy's `X-Forwarded-For`. */
-  trustProxy: boolean;
+  /** Whose `X-Forwarded-For` names the sender's address. */
+  trustProxy?: TrustProxy;
 }
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
-  const { minBatches, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { minBatches, readCache, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
   const app = Fastify({
-    trustProxy,
+    trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     forceCloseConnections: "idle",
     ajv: { customOptions: AJV_OPTIONS },
     schemaErrorFormatter: parameterError,
@@ -48,14 +53,12 @@ export function createServer(store: Store, access: Access, options: ServerOption
     sendError(reply, new HttpError(404, `There is no ${request.method} ${request.url.split("?")[0]} here.`)),
   );
   const counts = createOwnCounts(store.lostRequests);
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, sinkMetrics });
+  const admission = createAdmission();
+  const metrics = () => [...admission.metrics(), ...sinkMetrics()];
+  const ingests = createIngests({ store, allowList, catalogue, counts, passOn });
+  addReadRoutes(app, { store, access, allowList, counts, minBatches, readCache, limit: limits.read, metrics });
   app.register(dashboard);
-  app.register(writeRoutes, {
-    access,
-    counts,
-    limits,
-    ingests: createIngests({ store, allowList, catalogue, counts, passOn }),
-  });
+  app.register(writeRoutes, { access, admission, counts, limits, ingests });
   return app;
 }
 

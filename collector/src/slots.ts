@@ -41,14 +41,18 @@ export async function readSlots(connection: DuckDBConnection, ids: readonly numb
   if (ids.length === 0) return [];
   const { from, to, step } = span;
   const values = { from: BigInt(from), to: BigInt(to), step: BigInt(step), ids: JSON.stringify(ids) };
-  const reader = await connection.runAndReadAll(SLOTS, values);
-  return reader.getRowObjectsJS().map((row) => ({
-    id: Number(row.id),
-    slot: Number(row.slot),
-    count: Number(row.count),
-    sum: Number(row.sum),
-    buckets: ((row.buckets as number[] | null) ?? []).map(Number),
-  }));
+  const found: Slot[] = [];
+  // Some 2,000 rows at a time: a report of a month may have hundreds of thousands, and requests that write must get their turn.
+  for await (const rows of (await connection.run(SLOTS, values)).yieldRowObjectJs())
+    for (const row of rows)
+      found.push({
+        id: Number(row.id),
+        slot: Number(row.slot),
+        count: Number(row.count),
+        sum: Number(row.sum),
+        buckets: ((row.buckets as number[] | null) ?? []).map(Number),
+      });
+  return found;
 }
 
 /** How many batches hold data of each series: each has one point. */

@@ -5,6 +5,7 @@ import { adviceFor, checkLog, openNote } from "./damage.js";
 import { type Ledger, retire, silentSince } from "./ledger.js";
 import { migrate } from "./migrations.js";
 import { createNewSeriesLimit } from "./new-series.js";
+import { probeWrite } from "./probe.js";
 import { readLedger } from "./read-ledger.js";
 import type { Series } from "./records.js";
 import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
@@ -19,7 +20,7 @@ export interface Store {
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
   /** How many batches hold data of each series. */
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
-  /** Rejects when the database does not respond. */
+  /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /**
    * Deletes points, events, cumulative streams and series whose newest point is from before `time` (epoch milliseconds). When few places are
@@ -85,7 +86,7 @@ export async function openStore(path: string): Promise<Store> {
     series: () => [...ledger.entries.values()],
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
-    check: () => enqueue(async () => void (await connection.run("SELECT 1"))),
+    check: () => enqueue(() => probeWrite(connection)),
     forget: (time) => enqueue(() => forget(connection, ledger, time)),
     close: () =>
       enqueue(async () => {

@@ -1,7 +1,8 @@
 // Writes the collector's rows into DuckDB: a change of the ledger, and what goes with time.
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { appendEvents } from "./append-events.js";
 import type { Change } from "./ledger.js";
-import type { Attributes, Event } from "./records.js";
+import type { Event } from "./records.js";
 
 /** DuckDB takes any number of rows as one JSON parameter: one statement per table, not one per row. */
 function insert(into: string, columns: string, shape: Record<string, unknown>): string {
@@ -39,14 +40,6 @@ const INSERT = {
     ...AMOUNT,
   }),
   batches: insert("INTO batches", "r.id, epoch_ms(r.time)", { id: "VARCHAR", time: "BIGINT" }),
-  events: insert("INTO events", "epoch_ms(r.time), r.name, r.severity, r.body, r.attributes, r.resource", {
-    time: "BIGINT",
-    name: "VARCHAR",
-    severity: "UTINYINT",
-    body: "VARCHAR",
-    attributes: "VARCHAR",
-    resource: "VARCHAR",
-  }),
 };
 
 export interface Rows {
@@ -88,10 +81,7 @@ export async function writeRows(
     INSERT.points,
     change.points.map(({ id, time, amount }) => ({ id, time, ...amount })),
   );
-  await run(
-    INSERT.events,
-    events.map((event) => ({ ...event, attributes: toObject(event.attributes), resource: toObject(event.resource) })),
-  );
+  await appendEvents(connection, events);
   await run(
     INSERT.batches,
     batches.map((id) => ({ id, time: Date.now() })),
@@ -105,10 +95,6 @@ export async function knownBatches(connection: DuckDBConnection, ids: readonly s
   const sql = "SELECT id FROM batches WHERE id IN (SELECT unnest(from_json($1::JSON, '[\"VARCHAR\"]')))";
   const reader = await connection.runAndReadAll(sql, [JSON.stringify(ids)]);
   return new Set(reader.getRowObjectsJS().map(({ id }) => String(id)));
-}
-
-function toObject(attributes: Attributes): string {
-  return JSON.stringify(Object.fromEntries(attributes));
 }
 
 /** Deletes what is from before `before` (epoch milliseconds) and has a time; the caller opens the transaction. */

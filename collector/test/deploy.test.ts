@@ -44,6 +44,9 @@ it("agree on port, folder, probes and a single writer", () => {
   expect(parse(read("prometheus/prometheus.yml")).scrape_configs[0].static_configs[0].targets).toEqual([
     "collector:4318",
   ]);
+  // Prometheus reads under the service's name.
+  const { command: given } = compose.services.collector;
+  expect(given[given.indexOf("--allow-host") + 1]).toBe("collector");
   const [dashboards] = compose.services.grafana.volumes.filter((volume: string) =>
     volume.startsWith("./grafana/dashboards"),
   );

@@ -66,7 +66,7 @@ describe("rates", () => {
   it("count by key as well, and by the address that a trusted proxy names", async () => {
     const from = (address: string, key: string) => ({ "x-forwarded-for": address, "x-insitu-key": key });
     await withCollector(
-      { rate: 1, keyRate: 2, writeKeys: [{ key: "a" }, { key: "b" }, { key: "c" }], trustProxy: true },
+      { rate: 1, keyRate: 2, writeKeys: [{ key: "a" }, { key: "b" }, { key: "c" }], trustProxy: ["loopback"] },
       async ({ url }) => {
         const send = async (address: string, key: string) =>
           (await post(`${url}/v1/metrics`, GOOD, from(address, key))).status;

@@ -62,7 +62,7 @@ describe("text", () => {
     { id: 3, metric: duration, attributes: [], total: { count: 1, sum: 1e21, buckets: [0, 0, 1] } },
   ];
   const own = [{ name: "insitu_collector_series", kind: "gauge" as const, help: "Series that are kept.", value: 3 }];
-  const text = toPrometheus(series, own);
+  const text = [...toPrometheus(series, own)].join("");
 
   it("is what Prometheus reads", () => {
     expect(text).toBe(`# HELP ml_errors_total What\\nfailed \\\\

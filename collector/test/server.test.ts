@@ -12,6 +12,12 @@ const LINE = 'ml_errors_total{error_type="timeout",service_name="shop"}';
 const OTLP_LIMIT = 256 * 1024;
 const GZIP = { "content-encoding": "gzip" };
 
+/** A good body with a field that is not OTLP's. */
+function withDeepField(levels: number): string {
+  const [open, close] = ['{"a":['.repeat(levels / 2), "]}".repeat(levels / 2)];
+  return JSON.stringify({ ...GOOD, x: "HERE" }).replace('"HERE"', `${open}${close}`);
+}
+
 async function answerOf(response: Response) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
@@ -23,8 +29,9 @@ describe("bodies", () => {
     ["an empty body", "", {}, 400, "not JSON"],
     ["a body that is not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), {}, 400, "not JSON"],
     ["another JSON", "[1]", {}, 400, "resourceMetrics"],
-    ["100,000 open brackets", "[".repeat(100_000), {}, 400, "not JSON"],
-    ["a deep array", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, {}, 400, "resourceMetrics"],
+    ["100,000 open brackets", "[".repeat(100_000), {}, 400, "nested deeper"],
+    ["a deep array", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, {}, 400, "nested deeper"],
+    ["a deep field that nobody reads", withDeepField(10_000), {}, 400, "nested deeper"],
     ["protobuf", new Uint8Array([10, 0]), { "content-type": "application/x-protobuf" }, 415, "JSON"],
     ["brotli", "x", { "content-encoding": "br" }, 415, "gzip"],
     ["invalid gzip", "hello", GZIP, 400, "not the gzip"],
@@ -49,6 +56,13 @@ describe("bodies", () => {
       expect((await post(`${url}/v1/metrics`, fits)).status).toBe(200);
       expect((await post(`${url}/v1/metrics`, json, { "content-type": "text/plain;charset=UTF-8" })).status).toBe(200);
       expect(await figure(url, LINE)).toBe(3);
+    });
+  });
+
+  it("counts brackets outside strings only", async () => {
+    await withCollector({}, async ({ url }) => {
+      const body = { ...GOOD, x: `\\"${"[{".repeat(1_000)}`, y: "\\" };
+      expect((await post(`${url}/v1/metrics`, body)).status).toBe(200);
     });
   });
 

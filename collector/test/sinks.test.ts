@@ -1,11 +1,13 @@
 // What is passed on: to another collector of ours, and to servers that answer as Elasticsearch and Splunk are documented to.
+import { existsSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSinkQueue } from "../src/sinks/queue.js";
-import type { Delivery, SendResult, SinkBatch } from "../src/sinks/sink.js";
+import type { Delivery, SendResult, Sink, SinkBatch } from "../src/sinks/sink.js";
 import { counter, counterPoint, logsBody, metricsBody } from "./support/otlp.js";
-import { command, figure, post, until, withCollector } from "./support/run.js";
+import { command, end, figure, post, startCommand, temporaryFolder, until, withCollector } from "./support/run.js";
 
 const METRICS = metricsBody([counter([counterPoint("2", { "error.type": "timeout" })])]);
 const LOGS = logsBody(
@@ -118,6 +120,42 @@ describe("another collector", () => {
   });
 });
 
+describe("the end", () => {
+  it("sends what waits for a sink that asked for an hour", { timeout: 30_000 }, async () => {
+    answer = (_request, response, number) =>
+      number === 1 ? response.writeHead(503, { "retry-after": "3600" }).end() : response.end("{}");
+    await withCollector({ sinks: { otlp: { url } } }, async (near) => {
+      for (let i = 0; i < 3; i += 1) await post(`${near.url}/v1/metrics?batch=${id(i)}`, METRICS);
+      await until("the first attempt", 10_000, async () => got[0]);
+    });
+    expect(got.map((one) => one.url)).toHaveLength(4);
+    expect(new Set(got.map((one) => one.url)).size).toBe(3);
+  });
+
+  it("by SIGTERM keeps what a sink that is down did not get, and the next start sends it", {
+    timeout: 60_000,
+  }, async () => {
+    const folder = temporaryFolder();
+    const args = ["--port", "0", "--data", join(folder.path, "x.db"), "--forward-otlp", url];
+    const kept = join(folder.path, "x.db.otlp.queue");
+    answer = (_request, response) => void response.writeHead(503, { "retry-after": "3600" }).end();
+    const first = await startCommand(...args);
+    for (let i = 0; i < 3; i += 1) await post(`${first.url}/v1/metrics?batch=${id(i)}`, METRICS);
+    expect(await end(first.child, "SIGTERM")).toBe(0);
+    expect(first.output()).toContain(`3 records could not be sent to otlp; the next start sends them from ${kept}`);
+
+    got = [];
+    answer = (_request, response) => void response.end("{}");
+    const second = await startCommand(...args);
+    await until("the three", 10_000, async () => (got.length === 3 ? true : undefined));
+    expect(new Set(got.map((one) => one.url)).size).toBe(3);
+    expect(await figure(second.url, "insitu_collector_sink_otlp_restored_total")).toBe(3);
+    expect(await end(second.child, "SIGTERM")).toBe(0);
+    expect(existsSync(kept)).toBe(false);
+    folder.remove();
+  });
+});
+
 describe("Elasticsearch", () => {
   it("gets each document by create with a name of its own, as NDJSON with a last line", async () => {
     answer = (_request, response) => void response.end('{"errors":false,"items":[]}');
@@ -218,6 +256,32 @@ describe("a queue", () => {
     release();
     await queue.close(5_000);
     expect(queue.counts()).toMatchObject({ waiting: 0, sent: waiting + 1 });
+  });
+
+  it.each<[string, Pick<Sink, "pack" | "send">]>([
+    [
+      "cannot write a batch",
+      {
+        pack() {
+          throw new RangeError("deep");
+        },
+        send: async () => ({ kind: "done", failed: 0 }),
+      },
+    ],
+    [
+      "throws when it sends",
+      {
+        pack: () => [{ body: "b", items: 3 }],
+        send() {
+          throw new Error("at once");
+        },
+      },
+    ],
+  ])("whose sink %s reaches nobody else, and counts it", async (_name, sink) => {
+    const queue = createSinkQueue({ name: "x", ...sink });
+    queue.offer({ id: id(1), otlp: [], points: Array(3), events: [] });
+    expect(await queue.close(1_000)).toEqual([]);
+    expect(queue.counts()).toMatchObject({ dropped: 3, sent: 0, waiting: 0 });
   });
 
   it("has one request on its way at a time", async () => {

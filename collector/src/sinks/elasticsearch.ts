@@ -26,10 +26,10 @@ export function elasticsearchSink({ url, index, headers = {} }: ElasticsearchOpt
         ? []
         : [deliveryOf(pairs.map((pair) => pair.map((line) => JSON.stringify(line)) as Pair))];
     },
-    send: (delivery) =>
-      postTo(address, delivery.body, { "content-type": "application/x-ndjson", ...headers }, (text) =>
-        readBulkResponse(text, delivery),
-      ),
+    send(delivery, signal) {
+      const options = { headers: { "content-type": "application/x-ndjson", ...headers }, signal };
+      return postTo(address, delivery.body, options, (text) => readBulkResponse(text, delivery));
+    },
   };
 }
 

@@ -6,21 +6,27 @@ const SEND_MS = 10_000;
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 const RETRY = new Set([408, 429, 500, 502, 503, 504]);
 
+interface PostOptions {
+  headers: Record<string, string>;
+  signal: AbortSignal;
+}
+
 /** `read` reads the response of a request that was accepted. */
 export async function postTo(
   url: string,
   body: string,
-  headers: Record<string, string>,
+  { headers, signal: outer }: PostOptions,
   read: (text: string) => SendResult = () => ({ kind: "done", failed: 0 }),
 ): Promise<SendResult> {
   try {
-    const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(SEND_MS) });
+    const signal = AbortSignal.any([AbortSignal.timeout(SEND_MS), outer]);
+    const response = await fetch(url, { method: "POST", headers, body, signal });
     const text = await bounded(response);
     if (response.ok) return read(text);
     if (RETRY.has(response.status)) return { kind: "retry", after: delayOf(response.headers.get("retry-after")) };
     return { kind: "refused", reason: `HTTP ${response.status}: ${text.slice(0, 200)}` };
   } catch {
-    // Down, disconnected, or too slow.
+    // Down, disconnected, too slow, or the collector ends.
     return { kind: "retry" };
   }
 }

@@ -15,8 +15,8 @@ export function otlpSink(url: string, headers: Record<string, string> = {}): Sin
         body: JSON.stringify(body),
         items: path === "/v1/metrics" ? points.length : events.length,
       })),
-    send: ({ path = "", body, items }) =>
-      postTo(`${base}${path}`, body, { "content-type": "application/json", ...headers }, (text) =>
+    send: ({ path = "", body, items }, signal) =>
+      postTo(`${base}${path}`, body, { headers: { "content-type": "application/json", ...headers }, signal }, (text) =>
         readPartialSuccess(text, items),
       ),
   };

@@ -32,6 +32,6 @@ export interface Sink {
   name: string;
   /** The requests that carry a batch; none when it has nothing for this sink. */
   pack(batch: SinkBatch): Delivery[];
-  /** Never rejects. */
-  send(delivery: Delivery): Promise<SendResult>;
+  /** Never rejects; ends with `retry` when the signal is aborted. */
+  send(delivery: Delivery, signal: AbortSignal): Promise<SendResult>;
 }

@@ -23,6 +23,6 @@ export function splunkSink({ url, token }: SplunkOptions): Sink {
       );
       return lines.length === 0 ? [] : [{ body: lines.join("\n"), items: lines.length }];
     },
-    send: ({ body }) => postTo(address, body, { authorization: `Splunk ${token}` }),
+    send: ({ body }, signal) => postTo(address, body, { headers: { authorization: `Splunk ${token}` }, signal }),
   };
 }

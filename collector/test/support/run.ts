@@ -19,7 +19,7 @@ export async function withCollector(
 ): Promise<void> {
   const folder = temporaryFolder();
   const data = join(folder.path, "telemetry.db");
-  const collector = await startCollector({ port: 0, data, ...options });
+  const collector = await startCollector({ port: 0, data, readCache: 0, ...options });
   try {
     await work(collector, data);
   } finally {
@@ -70,7 +70,9 @@ export function command(...args: string[]) {
 
 /** Starts the command as a process of its own; resolves once it says where it listens. */
 export async function startCommand(...args: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [...TSX, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...TSX, MAIN, "--read-cache", "0", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part) => (text += part));
   const url = await until("the collector's address", 30_000, async () => {

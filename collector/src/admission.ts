@@ -1,0 +1,117 @@
+// Bounds what waits in memory: bodies that arrive, and bodies that wait for the database. Above the limits requests are refused at once.
+import { HttpError } from "./errors.js";
+import { MAX_ARRIVING, MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "./limits.js";
+import type { OwnMetric } from "./prometheus.js";
+
+/** A request that was let in. */
+export interface Place {
+  /** The body is complete; its bytes count from now on. */
+  arrived(bytes: number): void;
+  /** The body became larger, or smaller when the number is negative, than it counted. */
+  grew(bytes: number): void;
+  /** Runs work that holds the body: its bytes count until it ends, also when the sender is gone. */
+  hold<T>(work: () => Promise<T>): Promise<T>;
+  /** The response is closed. */
+  leave(): void;
+}
+
+export interface Admission {
+  /** Throws `HttpError` 503 with `Retry-After` when too much waits. */
+  enter(sender: string): Place;
+  metrics(): OwnMetric[];
+}
+
+interface Figures {
+  waitingBytes: number;
+  arriving: number;
+  shed: number;
+}
+
+// Spread, so that those who were refused together do not come again together.
+const RETRY_MS = { least: 2_000, spread: 8_000 };
+
+export function createAdmission(): Admission {
+  const figures: Figures = { waitingBytes: 0, arriving: 0, shed: 0 };
+  const arriving = new Map<string, number>();
+
+  const count = (sender: string, change: 1 | -1) => {
+    const left = (arriving.get(sender) ?? 0) + change;
+    if (left === 0) arriving.delete(sender);
+    else arriving.set(sender, left);
+    figures.arriving += change;
+  };
+
+  return {
+    enter(sender) {
+      const isFull = figures.waitingBytes >= MAX_WAITING_BYTES || figures.arriving >= MAX_ARRIVING;
+      if (isFull || (arriving.get(sender) ?? 0) >= MAX_ARRIVING_OF_SENDER) {
+        figures.shed += 1;
+        const retryMs = RETRY_MS.least + Math.random() * RETRY_MS.spread;
+        throw new HttpError(503, "The collector has more to do than it can; try again later.", { retryMs });
+      }
+      count(sender, 1);
+      return createPlace(figures, () => count(sender, -1));
+    },
+    metrics: () => metricsOf(figures),
+  };
+}
+
+function createPlace(figures: Figures, onArrived: () => void): Place {
+  let bytes = 0;
+  let working = 0;
+  let isArriving = true;
+  let hasLeft = false;
+
+  const grew = (more: number) => {
+    bytes += more;
+    figures.waitingBytes += more;
+  };
+  const arrived = (more: number) => {
+    if (!isArriving) return;
+    isArriving = false;
+    onArrived();
+    grew(more);
+  };
+  const release = () => {
+    if (!hasLeft || working > 0) return;
+    figures.waitingBytes -= bytes;
+    bytes = 0;
+  };
+
+  return {
+    arrived,
+    grew,
+    async hold(work) {
+      working += 1;
+      try {
+        return await work();
+      } finally {
+        working -= 1;
+        release();
+      }
+    },
+    leave() {
+      hasLeft = true;
+      arrived(0);
+      release();
+    },
+  };
+}
+
+function metricsOf({ waitingBytes, arriving, shed }: Figures): OwnMetric[] {
+  return [
+    {
+      name: "insitu_collector_shed_total",
+      kind: "counter",
+      help: "Requests that were refused since too much waited, since the collector started.",
+      value: shed,
+    },
+    {
+      name: "insitu_collector_waiting_bytes",
+      kind: "gauge",
+      help: "Bytes of bodies that wait for the database.",
+      value: waitingBytes,
+    },
+    { name: "insitu_collector_arriving", kind: "gauge", help: "Bodies that are not complete yet.", value: arriving },
+  ];
+}
