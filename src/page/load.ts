@@ -1,6 +1,5 @@
 // Loads a package into the first worker and makes a model of it; reports the load to telemetry.
 
-import { isInsituError } from "../shared/errors.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
@@ -13,8 +12,8 @@ import { checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import { repeatIfHung } from "./workers/hung-worker.js";
 import type { PooledWorker, WorkerPool } from "./workers/pool.js";
+import { useWorker } from "./workers/rpc.js";
 
 export interface LoaderDeps {
   slots: WorkerPool["slots"];
@@ -56,36 +55,29 @@ export function createLoader(deps: LoaderDeps) {
       // Without a request to the host: the version that ran is in the store.
       withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
     try {
-      return await withTimeout({ signal: caller, timeout, what: `Loading ${folder}` }, (signal) =>
-        first.during(async () => {
-          const { worker, loaded } = await repeatIfHung(signal, async () => {
-            const worker = await first.worker();
-            return { worker, loaded: await loadInto(worker, signal, options.refresh, onProgress) };
-          });
-          const { info, cost } = loaded;
-          telemetry.record({
-            kind: "loaded",
-            model: modelRef(info),
-            backend: info.backend,
-            source: info.source,
-            durationMs: performance.now() - started,
-            ...cost,
-          });
-          const model = createModel<K>({
-            ...deps,
-            loaded,
-            worker,
-            reload,
-            monitoring: await monitoring,
-            batching: options.batching,
-          });
-          if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);
-          return model;
-        }),
-      );
+      return await useWorker(first, { signal: caller, timeout, what: `Loading ${folder}` }, async (worker, signal) => {
+        const loaded = await loadInto(worker, signal, options.refresh, onProgress);
+        const { info, cost } = loaded;
+        telemetry.record({
+          kind: "loaded",
+          model: modelRef(info),
+          backend: info.backend,
+          source: info.source,
+          durationMs: performance.now() - started,
+          ...cost,
+        });
+        const model = createModel<K>({
+          ...deps,
+          loaded,
+          worker,
+          reload,
+          monitoring: await monitoring,
+          batching: options.batching,
+        });
+        if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);
+        return model;
+      });
     } catch (error) {
-      // What the caller gave up may be what blocks the worker.
-      if (isInsituError(error) && (error.code === "timeout" || error.code === "aborted")) first.endIfHung();
       const durationMs = performance.now() - started;
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
       throw error;

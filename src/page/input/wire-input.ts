@@ -36,7 +36,7 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
     return wire;
   };
   const numbers = (value: TypedArray) => {
-    if (value.length === 0) throw new Error("it has no numbers, or its buffer was transferred to another thread");
+    if (value.length === 0) throw new Error("it is empty or was transferred");
     // Structured clone would copy all of a buffer of which this may be a small part, and later: the caller may write the next numbers.
     const own = value.slice();
     transfer.push(own.buffer as ArrayBuffer);
@@ -46,9 +46,7 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
   if (isImage(input)) return { kind: "image", ...(await image(input, ({ image }) => image)) };
   const entries = Object.entries(Object(input) as Record<string, TypedArray | ImageInput>);
   if (!entries.length || !entries.every(([, value]) => isNumbers(value) || isImage(value))) {
-    throw new Error(
-      "pass an image, its URL, a Float32Array, Int32Array or Uint8Array, or an object of these by input name",
-    );
+    throw new Error("pass an image, its URL, a Float32Array, Int32Array or Uint8Array, or these by name");
   }
   const data: Record<string, TypedArray | WireImage> = {};
   await Promise.all(
@@ -91,14 +89,14 @@ async function take(source: Drawable | VideoFrame, spec?: InputSpec): Promise<Ca
     throw asInsituError(
       error,
       "input_invalid",
-      `The image in ${describe(source)} is empty, broken or not loaded yet, closed, or of another origin without CORS`,
+      `${describe(source)} is empty, broken or not loaded, closed, or of another origin`,
     );
   }
 }
 
 function nonEmpty(blob: Blob): Blob {
   if (blob.size > 0) return blob;
-  throw new Error("the file is empty (0 bytes); pass an image");
+  throw new Error("the file is empty");
 }
 
 function isNumbers(value: unknown): value is TypedArray {
@@ -106,5 +104,5 @@ function isNumbers(value: unknown): value is TypedArray {
 }
 
 function describe(value: unknown): string {
-  return typeof value === "object" && value ? typeOf(value) : String(value).slice(0, 100);
+  return Object(value) === value ? typeOf(value) : String(value).slice(0, 100);
 }

@@ -23,7 +23,7 @@ interface Started {
 /** Throws `worker_crashed` or `csp_blocked`. */
 export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   if (typeof Worker === "undefined") {
-    const message = "insitu needs Web Workers, and there are none here. On a server, load no model.";
+    const message = "There are no Web Workers here. On a server, load no model.";
     throw new InsituError("worker_crashed", message);
   }
   // The error event of a worker that was blocked has no details; the violation comes before it.

@@ -10,19 +10,12 @@ const HUNG = "hung";
 /** Ends the worker with `worker_crashed` if it does not answer within five seconds. Never rejects. */
 export async function endIfHung(worker: WorkerConnection): Promise<void> {
   if (!worker.alive() || (await answers(worker, () => worker.call("ping", [])))) return;
-  const message = `The worker did not answer for ${HANG_MS / 1000} s and was terminated. Its models are loaded again with the next call.`;
+  const message = `The worker did not answer for ${HANG_MS / 1000} s and was ended. Call again to start a new one.`;
   worker.end(new InsituError("worker_crashed", message, { reason: HUNG }));
 }
 
-/** Runs a call a second time where its worker was ended because of another call, which made it hang. */
-export async function repeatIfHung<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (signal.aborted || (error as Partial<InsituError>).data?.reason !== HUNG) throw error;
-    return run();
-  }
-}
+/** Whether the worker was ended because it did not answer. */
+export const wasHung = (error: unknown): boolean => (error as Partial<InsituError>).data?.reason === HUNG;
 
 /** False when the worker did not answer in time. */
 export async function answers(worker: WorkerConnection, call: () => Promise<void>): Promise<boolean> {

@@ -2,8 +2,8 @@
 import { isInsituError } from "../../shared/errors.js";
 import type { ClientMethod, HostArgs, HostProgress, HostResult } from "../../shared/protocol.js";
 import { type CallLimits, withTimeout } from "../lib/with-timeout.js";
-import { repeatIfHung } from "./hung-worker.js";
-import type { WorkerSlot } from "./pool.js";
+import { wasHung } from "./hung-worker.js";
+import type { PooledWorker, WorkerSlot } from "./pool.js";
 
 export interface CallOptions<P = unknown> extends CallLimits {
   onProgress?: (progress: P) => void;
@@ -20,17 +20,32 @@ export interface Rpc {
 
 export function createRpc(slot: WorkerSlot): Rpc {
   return {
-    async call(method, args, { onProgress, ...limits }) {
-      try {
-        return await withTimeout(limits, (signal) =>
-          slot.during(() =>
-            repeatIfHung(signal, async () => (await slot.worker()).call(method, args, { signal, onProgress })),
-          ),
-        );
-      } catch (error) {
-        if (isInsituError(error) && error.code === "timeout") slot.endIfHung();
-        throw error;
-      }
-    },
+    call: (method, args, { onProgress, ...limits }) =>
+      useWorker(slot, limits, (worker, signal) => worker.call(method, args, { signal, onProgress })),
   };
+}
+
+/**
+ * Runs `run` with the slot's worker, and a second time where that one was ended because another call made it hang. A worker that does not
+ * answer any more when the call is late or given up is ended.
+ */
+export async function useWorker<T>(
+  slot: WorkerSlot,
+  limits: CallLimits,
+  run: (worker: PooledWorker, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withTimeout(limits, (signal) => {
+      const attempt = async () => run(await slot.worker(), signal);
+      return slot.during(() =>
+        attempt().catch((error: unknown) => {
+          if (signal.aborted || !wasHung(error)) throw error;
+          return attempt();
+        }),
+      );
+    });
+  } catch (error) {
+    if (isInsituError(error) && /timeout|aborted/.test(error.code)) slot.endIfHung();
+    throw error;
+  }
 }
