@@ -21,18 +21,16 @@ export function predictAll<K extends TaskKind>(
     );
     return results;
   };
-  /** Ends the sequence; without code that was fetched there is nothing to end. */
+  const over = () => ({ done: true, value: undefined }) as const;
+  /** Ends the sequence. Without code that was fetched there is nothing to end: `Array.fromAsync` of V8 never settles when this rejects. */
   const end = async (run: (all: Results<K>) => Promise<IteratorResult<Prediction<K>, void>>) => {
     isOver = true;
-    return results ? run(await results) : ({ done: true, value: undefined } as const);
+    return results ? results.then(run, over) : over();
   };
   const all = {
-    next: async () => (isOver && !results ? ({ done: true, value: undefined } as const) : (await open()).next()),
+    next: async () => (isOver && !results ? over() : (await open()).next()),
     return: (value) => end((all) => all.return(value)),
-    throw: async (error) => {
-      await end((all) => all.throw(error));
-      throw error;
-    },
+    throw: (error) => end((all) => all.throw(error)).then(() => Promise.reject(error)),
     [Symbol.asyncIterator]: () => all,
     [Symbol.asyncDispose]: async () => void (await all.return()),
   } as Results<K>;

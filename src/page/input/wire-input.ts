@@ -95,7 +95,7 @@ async function take(source: Drawable | VideoFrame, spec?: InputSpec): Promise<Ca
 }
 
 function nonEmpty(blob: Blob): Blob {
-  if (blob.size > 0) return blob;
+  if (blob.size) return blob;
   throw new Error("the file is empty");
 }
 
@@ -104,5 +104,5 @@ function isNumbers(value: unknown): value is TypedArray {
 }
 
 function describe(value: unknown): string {
-  return Object(value) === value ? typeOf(value) : String(value).slice(0, 100);
+  return typeof value === "object" ? typeOf(value) : String(value).slice(0, 100);
 }

@@ -23,7 +23,7 @@ interface Started {
 /** Throws `worker_crashed` or `csp_blocked`. */
 export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   if (typeof Worker === "undefined") {
-    const message = "There are no Web Workers here. On a server, load no model.";
+    const message = "There are no Web Workers here: on a server, load no model.";
     throw new InsituError("worker_crashed", message);
   }
   // The error event of a worker that was blocked has no details; the violation comes before it.
@@ -133,7 +133,7 @@ const OWN_COPY = 'serve worker.js from your own origin and pass createClient({ w
 
 function notCreated(cause: unknown): InsituError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `The worker could not be created: ${detail}. You may ${OWN_COPY}.`;
+  const message = `The worker was not created: ${detail}. You may ${OWN_COPY}.`;
   return new InsituError("worker_crashed", message, {}, { cause });
 }
 

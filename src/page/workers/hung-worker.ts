@@ -10,7 +10,7 @@ const HUNG = "hung";
 /** Ends the worker with `worker_crashed` if it does not answer within five seconds. Never rejects. */
 export async function endIfHung(worker: WorkerConnection): Promise<void> {
   if (!worker.alive() || (await answers(worker, () => worker.call("ping", [])))) return;
-  const message = `The worker did not answer for ${HANG_MS / 1000} s and was ended. Call again to start a new one.`;
+  const message = `The worker did not answer for ${HANG_MS / 1000} s and was ended. Call again.`;
   worker.end(new InsituError("worker_crashed", message, { reason: HUNG }));
 }
 

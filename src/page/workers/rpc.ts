@@ -1,5 +1,5 @@
 // One call to a worker of the client: deadline, abort, and the worker's start or replacement.
-import { isInsituError } from "../../shared/errors.js";
+import type { InsituError } from "../../shared/errors.js";
 import type { ClientMethod, HostArgs, HostProgress, HostResult } from "../../shared/protocol.js";
 import { type CallLimits, withTimeout } from "../lib/with-timeout.js";
 import { wasHung } from "./hung-worker.js";
@@ -45,7 +45,7 @@ export async function useWorker<T>(
       );
     });
   } catch (error) {
-    if (isInsituError(error) && /timeout|aborted/.test(error.code)) slot.endIfHung();
+    if (/timeout|aborted/.test((error as InsituError).code)) slot.endIfHung();
     throw error;
   }
 }
