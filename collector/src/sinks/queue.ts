@@ -40,8 +40,7 @@ export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue 
   };
   const waiting = createBoundedQueue(drop);
   // Aborted when closing begins (no wait between two attempts is longer than the time that is left), and when it ends.
-  const closing = new AbortController();
-  const ended = new AbortController();
+  const [closing, ended] = [new AbortController(), new AbortController()];
   let closesAt = Number.POSITIVE_INFINITY;
   /** Being sent, or what of it may be sent again. */
   let current: Delivery | undefined;
@@ -49,7 +48,7 @@ export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue 
 
   /** Sends `current` until it is accepted or refused; when there is no time left for another attempt it stays. */
   const deliver = async (): Promise<void> => {
-    for (let failures = 1; current; failures += 1) {
+    for (let failures = 1; current && !ended.signal.aborted; failures += 1) {
       const result = await attempt(sink, current, ended.signal);
       const outcome = outcomeOf(sink, current, result);
       counts.sent += outcome.sent;
@@ -60,7 +59,6 @@ export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue 
       if (Date.now() + ms > closesAt) return;
       counts.retries += 1;
       await sleep(ms, (closing.signal.aborted ? ended : closing).signal);
-      if (ended.signal.aborted) return;
     }
   };
 

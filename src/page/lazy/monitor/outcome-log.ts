@@ -54,11 +54,11 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const unwritten = new Map<string, Outcome>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let drops = 0;
+  const isOwn = (row: Outcome) => row.model === model;
 
   const drop = () => {
     drops += 1;
-    held.clear();
-    unwritten.clear();
+    for (const outcomes of [held, unwritten]) outcomes.clear();
   };
 
   const flush = async () => {
@@ -72,12 +72,7 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const read = table
     .change((rows) => rows.all())
     .then((rows) => {
-      if (drops > 0) return;
-      const own = [...held];
-      held.clear();
-      const stored = rows.filter((row) => row.model === model);
-      for (const row of newest(stored, now())) held.set(row.id, row);
-      for (const [id, outcome] of own) held.set(id, outcome);
+      if (drops === 0) putBefore(held, newest(rows.filter(isOwn), now()));
     });
 
   return {
@@ -99,7 +94,7 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
         const after = change(before);
         if (after) await rows.put(after);
         // Another tab may have changed it meanwhile.
-        if (before.model === model && begun === drops) held.set(id, after ?? before);
+        if (isOwn(before) && begun === drops) held.set(id, after ?? before);
         return before;
       });
     },
@@ -109,10 +104,18 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
     async clear() {
       drop();
       await table.change(async (rows) => {
-        for (const row of await rows.all()) if (row.model === model) await rows.remove(row.id);
+        for (const row of (await rows.all()).filter(isOwn)) await rows.remove(row.id);
       });
     },
   };
+}
+
+/** Those that are held already stay, and are the newest. */
+function putBefore(held: Map<string, Outcome>, stored: readonly Outcome[]): void {
+  const own = [...held];
+  held.clear();
+  for (const row of stored) held.set(row.id, row);
+  for (const [id, outcome] of own) held.set(id, outcome);
 }
 
 /** Writes outcomes, and removes those of the model that are too many or too old. */

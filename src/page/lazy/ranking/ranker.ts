@@ -46,30 +46,19 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
   const learner = createLearner({ log, visit, model: eventModelOf(options), now });
   const tabs = openTabChannel(`${storeName}-ranking`, model, name, {
     recorded: (rows) => void learner.add(rows.filter(({ id }) => !learner.rows().has(id))),
-    forgotten: () => void forgotten(),
-    imported: () => void readAgain(),
+    // What another tab has recorded since is learned again.
+    forgotten: () => void memory.erase().then(memory.read),
+    imported: () => void memory.read(),
   });
-  /** Counts erases: what was read before one is not learned after it. */
-  let erasures = 0;
-  const readAgain = async () => {
-    const begun = erasures;
-    const rows = await log.read();
-    if (begun === erasures) await learner.relearn(rows);
-  };
-  /** What another tab has recorded since is learned again. */
-  const forgotten = () => {
-    erasures += 1;
-    learner.reset();
-    return readAgain();
-  };
+  const memory = createMemory(log, learner);
   let disposed = false;
   const assertOpen = () => {
     if (!disposed) return;
     throw new InsituError("disposed", `The ranker ${name} was disposed; open it again with model.personalize.`);
   };
-  const erased = () => erasures;
+  const { erased } = memory;
   const state: RankerState = { deps, log, learner, tabs, visit, now, items: NO_ITEMS, assertOpen, erased };
-  await readAgain();
+  await memory.read();
 
   const dispose = async () => {
     disposed = true;
@@ -98,15 +87,32 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
     },
     import: (file) => importFile(state, file),
     async forget() {
-      erasures += 1;
-      learner.reset();
+      await memory.erase();
       await log.clear();
       tabs.forgotten();
       // What arrived meanwhile may be of before.
-      await forgotten();
+      await memory.erase();
+      await memory.read();
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Learns what is stored, and counts erases: what was read before one is not learned after it. */
+function createMemory(log: RankerState["log"], learner: RankerState["learner"]) {
+  let erasures = 0;
+  return {
+    erased: () => erasures,
+    async read() {
+      const begun = erasures;
+      const rows = await log.read();
+      if (begun === erasures) await learner.relearn(rows);
+    },
+    async erase() {
+      erasures += 1;
+      learner.reset();
+    },
   };
 }
 
