@@ -79,6 +79,8 @@ export class ModelRecord {
   async peek(): Promise<Life | undefined> {
     const forgets = this.#forgets;
     const row = await this.#read();
+    // It may have been forgotten between the call and this reading.
+    if (!row) this.#assertNotForgotten(forgets);
     return row && lifeOf(row, forgets);
   }
 

@@ -6,7 +6,9 @@ import { InsituError } from "../../../src/shared/errors.js";
 import type { Prediction } from "../../../src/shared/types/model.js";
 
 /** The page's repaints, which Node does not have: the test shows each frame. */
-class Canvas {}
+class Canvas {
+  readonly [Symbol.toStringTag] = "HTMLCanvasElement";
+}
 const repaints = new Map<number, () => void>();
 let handles = 0;
 const show = async (frames = 1) => {
@@ -18,10 +20,9 @@ const show = async (frames = 1) => {
   }
 };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-const canvas = new Canvas() as WatchSource;
+const canvas = new Canvas() as unknown as WatchSource;
 
 beforeAll(() => {
-  vi.stubGlobal("HTMLCanvasElement", Canvas);
   vi.stubGlobal("requestAnimationFrame", (paint: () => void) => {
     handles += 1;
     repaints.set(handles, paint);

@@ -78,11 +78,14 @@ async function openLayers(source: ModelSource, target: Target, running: RunningB
   });
 }
 
-/** Throws `model_too_large` for a layer whose output no browser can hold. */
+/** Throws `model_too_large` for a layer whose output no browser can hold, wherever it is used, also in models within the model. */
 function checkLayers({ layers }: LayersModel): void {
-  for (const { name, outputShape } of layers) {
-    const shapes = (Array.isArray(outputShape[0]) ? outputShape : [outputShape]) as Shape[];
-    for (const shape of shapes) checkOutputSize(shape, `The layer ${name}`);
+  for (const layer of layers) {
+    // One shape, or a list of shapes, for each place where the layer is used.
+    for (const { outputShapes } of layer.inboundNodes)
+      for (const shape of (Array.isArray(outputShapes[0]) ? outputShapes : [outputShapes]) as Shape[])
+        checkOutputSize(shape, `The layer ${layer.name}`);
+    if ("layers" in layer) checkLayers(layer as LayersModel);
   }
 }
 
