@@ -47,10 +47,14 @@ export interface Access {
 // Ten minutes: Chromium would cache a preflight for up to two hours, too long for a mistake.
 const PREFLIGHT_SECONDS = 600;
 
-/** Throws when an origin or a host is not valid. Without any key, token or origin everything is open. */
+/** Throws when a key, a token, an origin or a host is not valid. Without any key, token or origin everything is open. */
 export function createAccess(options: AccessOptions): Access {
   const { writeKey, writeKeys = [], readToken, allowOrigins = [], allowHosts = [], host = "localhost" } = options;
-  const keys = [...(writeKey ? [{ key: writeKey }] : []), ...writeKeys].map(({ key, allowOrigins: own }: WriteKey) => ({
+  const given: WriteKey[] = [...(writeKey === undefined ? [] : [{ key: writeKey }]), ...writeKeys];
+  // As of a variable of the environment that is not set: nobody means to open everything by it.
+  if (readToken === "" || given.some(({ key }) => key === ""))
+    throw new Error("A write key or a read token is empty. Pass one that is not, or leave the option out.");
+  const keys = given.map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
     hash: hashOf(key),
     origins: (own ?? allowOrigins).map(toOrigin),

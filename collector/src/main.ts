@@ -8,6 +8,9 @@ function sinksOf(given: Arguments): SinkOptions {
   const { forwardOtlp, forwardHeader, elasticsearch, elasticsearchIndex, elasticsearchKey, splunk, splunkToken } =
     given;
   if (splunk && !splunkToken) throw new Error("--splunk needs --splunk-token.");
+  if (splunkToken && !splunk) throw new Error("--splunk-token needs --splunk.");
+  if (elasticsearchKey && !elasticsearch) throw new Error("--elasticsearch-key needs --elasticsearch.");
+  if (Object.keys(forwardHeader).length > 0 && !forwardOtlp) throw new Error("--forward-header needs --forward-otlp.");
   return {
     ...(forwardOtlp && { otlp: { url: forwardOtlp, headers: forwardHeader } }),
     ...(elasticsearch && {

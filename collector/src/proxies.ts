@@ -40,8 +40,12 @@ function isRange(value: unknown): boolean {
  * many addresses as that.
  */
 export function senderOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
+  // Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. Each would be another sender.
+  const [, inBrackets, withPort] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(address) ?? [];
+  const plain = (inBrackets ?? withPort ?? address).split("%")[0] as string;
+  // What is no address has one limit for all who send such.
+  if (!ipaddr.isValid(plain)) return "no address";
+  const parsed = ipaddr.process(plain);
   if (parsed.kind() === "ipv4") return parsed.toString();
   return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toNormalizedString().split("%")[0]}/64`).toString();
 }

@@ -67,6 +67,13 @@ describe("proxies", () => {
     expect(senderOf("2001:db8:1:3::1")).not.toBe(senderOf("2001:db8:1:2::1"));
     expect(senderOf("::ffff:192.0.2.1")).toBe("192.0.2.1");
     expect(senderOf("fe80::1%eth0")).toBe("fe80::");
+  });
+
+  it("a port or a zone makes no other sender, and neither does what is no address", () => {
+    expect(senderOf("192.0.2.1:4711")).toBe("192.0.2.1");
+    expect(senderOf("192.0.2.1%1")).toBe("192.0.2.1");
+    expect(senderOf("[2001:db8:1:2::1]:4711")).toBe(senderOf("2001:db8:1:2::9"));
+    expect(senderOf("junk1")).toBe(senderOf("junk2:80"));
     expect(senderOf("not an address")).toBe("not an address");
   });
 });
@@ -150,5 +157,11 @@ describe("names of the host", () => {
     await expect(startCollector({ port: 0, data: ":memory:", allowHosts: [name] })).rejects.toThrow(
       "is not a host name",
     );
+  });
+});
+
+describe("an empty key or token, as of a variable that is not set", () => {
+  it.each([{ readToken: "" }, { writeKey: "" }, { writeKeys: [{ key: "" }] }])("%j is refused", async (options) => {
+    await expect(startCollector({ port: 0, ...options })).rejects.toThrow(/is empty/);
   });
 });

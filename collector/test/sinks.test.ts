@@ -29,7 +29,8 @@ interface Got {
 let server: Server;
 let url: string;
 let got: Got[] = [];
-let answer: (request: Got, response: ServerResponse, number: number) => void;
+type Answer = (request: Got, response: ServerResponse, number: number) => void;
+let answer: Answer;
 
 beforeEach(async () => {
   got = [];
@@ -132,28 +133,37 @@ describe("the end", () => {
     expect(new Set(got.map((one) => one.url)).size).toBe(3);
   });
 
-  it("by SIGTERM keeps what a sink that is down did not get, and the next start sends it", {
-    timeout: 60_000,
-  }, async () => {
-    const folder = temporaryFolder();
-    const args = ["--port", "0", "--data", join(folder.path, "x.db"), "--forward-otlp", url];
-    const kept = join(folder.path, "x.db.otlp.queue");
-    answer = (_request, response) => void response.writeHead(503, { "retry-after": "3600" }).end();
-    const first = await startCommand(...args);
-    for (let i = 0; i < 3; i += 1) await post(`${first.url}/v1/metrics?batch=${id(i)}`, METRICS);
-    expect(await end(first.child, "SIGTERM")).toBe(0);
-    expect(first.output()).toContain(`3 records could not be sent to otlp; the next start sends them from ${kept}`);
+  it.each<[string, Answer]>([
+    ["asks for an hour", (_request, response) => void response.writeHead(503, { "retry-after": "3600" }).end()],
+    ["fails", (_request, response) => void response.writeHead(500).end()],
+    ["never answers", () => undefined],
+    ["sends to another host", (_request, response) => void response.writeHead(307, { location: url }).end()],
+  ])(
+    "by SIGTERM keeps what a sink that %s did not get, and the next start sends it",
+    {
+      timeout: 60_000,
+    },
+    async (_how, down) => {
+      const folder = temporaryFolder();
+      const args = ["--port", "0", "--data", join(folder.path, "x.db"), "--forward-otlp", url];
+      const kept = join(folder.path, "x.db.otlp.queue");
+      answer = down;
+      const first = await startCommand(...args);
+      for (let i = 0; i < 3; i += 1) await post(`${first.url}/v1/metrics?batch=${id(i)}`, METRICS);
+      expect(await end(first.child, "SIGTERM")).toBe(0);
+      expect(first.output()).toContain(`3 records could not be sent to otlp; the next start sends them from ${kept}`);
 
-    got = [];
-    answer = (_request, response) => void response.end("{}");
-    const second = await startCommand(...args);
-    await until("the three", 10_000, async () => (got.length === 3 ? true : undefined));
-    expect(new Set(got.map((one) => one.url)).size).toBe(3);
-    expect(await figure(second.url, "insitu_collector_sink_otlp_restored_total")).toBe(3);
-    expect(await end(second.child, "SIGTERM")).toBe(0);
-    expect(existsSync(kept)).toBe(false);
-    folder.remove();
-  });
+      got = [];
+      answer = (_request, response) => void response.end("{}");
+      const second = await startCommand(...args);
+      await until("the three", 10_000, async () => (got.length === 3 ? true : undefined));
+      expect(new Set(got.map((one) => one.url)).size).toBe(3);
+      expect(await figure(second.url, "insitu_collector_sink_otlp_restored_total")).toBe(3);
+      expect(await end(second.child, "SIGTERM")).toBe(0);
+      expect(existsSync(kept)).toBe(false);
+      folder.remove();
+    },
+  );
 });
 
 describe("Elasticsearch", () => {

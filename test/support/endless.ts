@@ -146,6 +146,7 @@ async function packHugeLayer(folder: string): Promise<void> {
 export const ENDLESS: Record<string, (folder: string) => Promise<void>> = {
   "forty concatenations": (folder) => packHandmade(folder, doubling(40)),
   "a Tile": (folder) => packHandmade(folder, blownUp("Tile", ["x", "lengths"])),
+  "random numbers": (folder) => packHandmade(folder, blownUp("RandomUniform", ["lengths"])),
   "a Fill": (folder) => packHandmade(folder, blownUp("Fill", ["lengths", "one"])),
   "a sum of a row and a column": (folder) =>
     packHandmade(folder, {

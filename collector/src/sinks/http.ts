@@ -20,7 +20,8 @@ export async function postTo(
 ): Promise<SendResult> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(SEND_MS), outer]);
-    const response = await fetch(url, { method: "POST", headers, body, signal });
+    // Another host must not get the operator's keys: a redirect counts as down.
+    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "error" });
     const text = await bounded(response);
     if (response.ok) return read(text);
     if (RETRY.has(response.status)) return { kind: "retry", after: delayOf(response.headers.get("retry-after")) };

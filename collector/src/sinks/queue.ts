@@ -30,8 +30,11 @@ const MAX_RETRY_MS = 60_000;
 
 type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
-/** Ends early, without an error, when the signal is aborted. */
-const sleepFor: Sleep = (ms, signal) => wait(ms, undefined, { signal, ref: false }).catch(() => undefined);
+/**
+ * Ends early, without an error, when the signal is aborted. It keeps the process alive: while a collector closes nothing else does, and what
+ * waits must be stored.
+ */
+const sleepFor: Sleep = (ms, signal) => wait(ms, undefined, { signal }).catch(() => undefined);
 
 export function createSinkQueue(sink: Sink, sleep: Sleep = sleepFor): SinkQueue {
   const counts = { sent: 0, dropped: 0, retries: 0, restored: 0 };

@@ -85,7 +85,11 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
       if (death) return reject(death);
       open.add(reject);
       run()
-        .then(resolve, (error: unknown) => reject(asInsituError(error, codeOf(error), "The call to the worker failed")))
+        .then(resolve, (error: unknown) =>
+          reject(
+            asInsituError(error, codeOf(error), "The call to the worker failed (images of other origins need CORS)"),
+          ),
+        )
         .finally(() => open.delete(reject));
     });
 
@@ -163,12 +167,12 @@ const codeOf = (error: unknown): ErrorCode =>
   (error as DOMException).name === "DataCloneError" ? "input_invalid" : "unknown";
 
 function tooLate(): InsituError {
-  const message = `The worker did not answer within ${READY_MS / 1000} s. Is its script insitu's worker.js?`;
+  const message = `The worker did not answer within ${READY_MS / 1000} s. Is its script worker.js?`;
   return new InsituError("timeout", message, { timeout: READY_MS });
 }
 
 function otherVersion(protocol: number): InsituError {
-  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}. Copy worker.js again from the installed package.`;
+  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}. Copy worker.js again.`;
   return new InsituError("worker_crashed", message, { page: PROTOCOL, worker: protocol });
 }
 

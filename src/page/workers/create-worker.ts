@@ -140,7 +140,7 @@ function notCreated(cause: unknown): InsituError {
 function noScript(imported: string | undefined): InsituError {
   const message = imported
     ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and worker-src allow it. Or ${OWN_COPY}.`
-    : "The worker's script could not be fetched, was blocked or is not a valid script. Check its address and the policy's worker-src.";
+    : "The worker's script could not be fetched, was blocked or is not a script. Check its address and the worker-src policy.";
   return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
 }
 

@@ -120,13 +120,18 @@ const tiled: ShapeRule = (view, node, x) => {
   return x.map((length, axis) => (length < 0 ? -1 : length * Number(repeats[axis])));
 };
 
-/** The shape is the value of an input: of the first for Fill and Conv2DBackpropInput, of the second for BroadcastTo. */
+/** The shape is the value of an input, such as of the first for Fill. */
 const stated =
   (place: number): ShapeRule =>
   (view, node) => {
     const lengths = view.constant(node.input[place])?.values;
     return lengths && Array.from(lengths);
   };
+
+const selected: ShapeRule = (_view, node, x, at) => {
+  const either = broadcast(x, at(node.input[1]));
+  return either && broadcast(either, at(node.input[2]));
+};
 
 const oneHot: ShapeRule = (view, node, x) => {
   const depth = view.constant(node.input[1])?.values[0];
@@ -151,8 +156,15 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map([
   ["Pad", padded],
   ["PadV2", padded],
   ["MirrorPad", padded],
+  ["SelectV2", selected],
   ["Tile", tiled],
   ["Fill", stated(0)],
+  ["RandomUniform", stated(0)],
+  ["RandomStandardNormal", stated(0)],
+  ["TruncatedNormal", stated(0)],
+  ["SparseToDense", stated(1)],
+  ["ScatterNd", stated(2)],
+  ["LinSpace", stated(2)],
   ["Conv2DBackpropInput", stated(0)],
   ["BroadcastTo", stated(1)],
   ["OneHot", oneHot],
