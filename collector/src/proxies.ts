@@ -44,7 +44,7 @@ export function senderOf(address: string): string {
   const [, inBrackets, withPort] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(address) ?? [];
   const plain = (inBrackets ?? withPort ?? address).split("%")[0] as string;
   // What is no address has one limit for all who send such.
-  if (!ipaddr.isValid(plain)) return "no address";
+  if (!ipaddr.isValid(plain)) return "not an address";
   const parsed = ipaddr.process(plain);
   if (parsed.kind() === "ipv4") return parsed.toString();
   return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toNormalizedString().split("%")[0]}/64`).toString();
