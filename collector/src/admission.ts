@@ -16,8 +16,11 @@ export interface Place {
 }
 
 export interface Admission {
-  /** Throws `HttpError` 503 with `Retry-After` when too much waits. */
-  enter(sender: string): Place;
+  /**
+   * Throws `HttpError` 503 with `Retry-After` when too much waits. `end` breaks the request off: it is called when all places are taken and
+   * this body has been arriving for longest, so that slow senders, from however many addresses, cannot hold the places.
+   */
+  enter(sender: string, end: () => void): Place;
   metrics(): OwnMetric[];
 }
 
@@ -30,9 +33,27 @@ interface Figures {
 // Spread, so that those who were refused together do not come again together.
 const RETRY_MS = { least: 2_000, spread: 8_000 };
 
+// A page sends a few kilobytes, which arrive within a second on a slow phone too.
+const SLOW_MS = 1_000;
+
+interface Arriving {
+  since: number;
+  end: () => void;
+}
+
 export function createAdmission(): Admission {
   const figures: Figures = { waitingBytes: 0, arriving: 0, shed: 0 };
   const arriving = new Map<string, number>();
+  /** In the order in which they came. */
+  const places = new Set<Arriving>();
+
+  /** Ends the body that has been arriving for longest, if that one is slow. */
+  const endSlowest = () => {
+    const [slowest] = places;
+    if (!slowest || performance.now() - slowest.since < SLOW_MS) return;
+    figures.shed += 1;
+    slowest.end();
+  };
 
   const count = (sender: string, change: 1 | -1) => {
     const left = (arriving.get(sender) ?? 0) + change;
@@ -42,7 +63,8 @@ export function createAdmission(): Admission {
   };
 
   return {
-    enter(sender) {
+    enter(sender, end) {
+      if (figures.arriving >= MAX_ARRIVING) endSlowest();
       const isFull = figures.waitingBytes >= MAX_WAITING_BYTES || figures.arriving >= MAX_ARRIVING;
       if (isFull || (arriving.get(sender) ?? 0) >= MAX_ARRIVING_OF_SENDER) {
         figures.shed += 1;
@@ -50,7 +72,20 @@ export function createAdmission(): Admission {
         throw new HttpError(503, "The collector has more to do than it can; try again later.", { retryMs });
       }
       count(sender, 1);
-      return createPlace(figures, () => count(sender, -1));
+      const place = createPlace(figures, () => {
+        places.delete(entry);
+        count(sender, -1);
+      });
+      const entry: Arriving = {
+        since: performance.now(),
+        end() {
+          // Its place is free at once, before the connection has closed.
+          place.leave();
+          end();
+        },
+      };
+      places.add(entry);
+      return place;
     },
     metrics: () => metricsOf(figures),
   };

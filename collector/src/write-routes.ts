@@ -55,7 +55,7 @@ function letIn(app: FastifyInstance, admission: Admission): (request: { raw: Inc
   const places = new WeakMap<IncomingMessage, Place>();
   app.addHook("onRequest", async (request, reply) => {
     if (request.method === "OPTIONS") return;
-    const place = admission.enter(senderOf(request.ip));
+    const place = admission.enter(senderOf(request.ip), () => request.raw.destroy());
     places.set(request.raw, place);
     reply.raw.once("close", () => place.leave());
   });

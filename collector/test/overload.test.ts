@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { createAdmission } from "../src/admission.js";
-import { MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "../src/limits.js";
+import { MAX_ARRIVING, MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "../src/limits.js";
 import { counter, counterPoint, logsBody, metricsBody, pairs } from "./support/otlp.js";
 import { figure, post, until, withCollector } from "./support/run.js";
 
@@ -76,6 +76,19 @@ it("those who send slowly have some places, not all, and are ended", { timeout: 
   });
 });
 
+it("those who send slowly from many addresses cannot hold the places", { timeout: 60_000 }, async () => {
+  await withCollector({ rate: 10_000, trustProxy: 1 }, async ({ url }) => {
+    const slow = Array.from({ length: MAX_ARRIVING + 64 }, (_, i) => slowSender(url, `198.51.100.${i % 12}`));
+    // Longer than a body may take while others wait, shorter than it may take at all.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const statuses: number[] = [];
+    for (let i = 0; i < 20; i += 1)
+      statuses.push((await post(`${url}/v1/metrics`, GOOD, { "x-forwarded-for": "192.0.2.2" })).status);
+    expect(statuses).toEqual(new Array(20).fill(200));
+    for (const { socket } of slow) socket.destroy();
+  });
+});
+
 it("a connection that never sends a request is ended", { timeout: 60_000 }, async () => {
   await withCollector({}, async ({ port }) => {
     const socket = connect(port, "127.0.0.1").resume();
@@ -86,17 +99,17 @@ it("a connection that never sends a request is ended", { timeout: 60_000 }, asyn
 it("bytes count until the work with them has ended, also when their sender has left", async () => {
   const admission = createAdmission();
   const waiting = () => admission.metrics().find(({ name }) => name.endsWith("waiting_bytes"))?.value;
-  const place = admission.enter("a");
+  const place = admission.enter("a", () => undefined);
   place.arrived(1_000);
   let finish: () => void = () => undefined;
   const work = place.hold(() => new Promise<void>((resolve) => (finish = resolve)));
   place.grew(MAX_WAITING_BYTES);
   place.leave();
   expect(waiting()).toBe(MAX_WAITING_BYTES + 1_000);
-  expect(() => admission.enter("b")).toThrow("more to do than it can");
+  expect(() => admission.enter("b", () => undefined)).toThrow("more to do than it can");
   finish();
   await work;
   expect(waiting()).toBe(0);
-  admission.enter("b").leave();
+  admission.enter("b", () => undefined).leave();
   expect(admission.metrics().map(({ value }) => value)).toEqual([1, 0, 0]);
 });
