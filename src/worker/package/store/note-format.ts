@@ -3,11 +3,14 @@ import { sha256 } from "../../lib/sha256.js";
 
 /** What is stored of a note's value. */
 export interface SealedNote {
-  /** A header as JSON, then the numbers of all typed arrays; see `toBlob`. */
-  bytes: Blob;
+  /** A header as JSON, then the numbers of all typed arrays; see `toBlob`. Small ones are part of the row, others a file. */
+  bytes: Blob | ArrayBuffer;
   /** Of `bytes`. */
   sha256: string;
 }
+
+/** Bytes. Reading a Blob is faster from here on; each is a file, which a row that is written often should not be. */
+const LARGE = 65_536;
 
 const ARRAYS = { Float32Array, Int32Array, Uint8Array };
 type ArrayName = keyof typeof ARRAYS;
@@ -17,13 +20,14 @@ type ArrayPlace = { $array: [name: ArrayName, from: number, to: number] };
 
 /** `value` is plain data as JSON has it, and typed arrays. */
 export async function sealNote(value: unknown): Promise<SealedNote> {
-  const bytes = toBlob(value);
-  return { bytes, sha256: await sha256(await bytes.arrayBuffer()) };
+  const blob = toBlob(value);
+  const bytes = await blob.arrayBuffer();
+  return { bytes: bytes.byteLength > LARGE ? blob : bytes, sha256: await sha256(bytes) };
 }
 
 /** The value, or undefined where the bytes are not those that were stored. Rejects where the browser cannot read them. */
 export async function openNote({ bytes, sha256: expected }: SealedNote): Promise<{ value: unknown } | undefined> {
-  const content = await bytes.arrayBuffer();
+  const content = bytes instanceof Blob ? await bytes.arrayBuffer() : bytes;
   return (await sha256(content)) === expected ? { value: fromBytes(content) } : undefined;
 }
 
