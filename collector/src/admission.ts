@@ -2,6 +2,7 @@
 import { HttpError } from "./errors.js";
 import { MAX_ARRIVING, MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "./limits.js";
 import type { OwnMetric } from "./prometheus.js";
+import { createSenderTally } from "./sender-tally.js";
 
 /** A request that was let in. */
 export interface Place {
@@ -26,7 +27,6 @@ export interface Admission {
 
 interface Figures {
   waitingBytes: number;
-  arriving: number;
   shed: number;
 }
 
@@ -42,8 +42,8 @@ interface Arriving {
 }
 
 export function createAdmission(): Admission {
-  const figures: Figures = { waitingBytes: 0, arriving: 0, shed: 0 };
-  const arriving = new Map<string, number>();
+  const figures: Figures = { waitingBytes: 0, shed: 0 };
+  const arriving = createSenderTally();
   /** In the order in which they came. */
   const places = new Set<Arriving>();
 
@@ -55,26 +55,19 @@ export function createAdmission(): Admission {
     slowest.end();
   };
 
-  const count = (sender: string, change: 1 | -1) => {
-    const left = (arriving.get(sender) ?? 0) + change;
-    if (left === 0) arriving.delete(sender);
-    else arriving.set(sender, left);
-    figures.arriving += change;
-  };
-
   return {
     enter(sender, end) {
-      if (figures.arriving >= MAX_ARRIVING) endSlowest();
-      const isFull = figures.waitingBytes >= MAX_WAITING_BYTES || figures.arriving >= MAX_ARRIVING;
-      if (isFull || (arriving.get(sender) ?? 0) >= MAX_ARRIVING_OF_SENDER) {
+      if (arriving.all() >= MAX_ARRIVING) endSlowest();
+      const isFull = figures.waitingBytes >= MAX_WAITING_BYTES || arriving.all() >= MAX_ARRIVING;
+      if (isFull || arriving.of(sender) >= MAX_ARRIVING_OF_SENDER) {
         figures.shed += 1;
         const retryMs = RETRY_MS.least + Math.random() * RETRY_MS.spread;
         throw new HttpError(503, "The collector has more to do than it can; try again later.", { retryMs });
       }
-      count(sender, 1);
+      arriving.add(sender);
       const place = createPlace(figures, () => {
         places.delete(entry);
-        count(sender, -1);
+        arriving.remove(sender);
       });
       const entry: Arriving = {
         since: performance.now(),
@@ -87,7 +80,7 @@ export function createAdmission(): Admission {
       places.add(entry);
       return place;
     },
-    metrics: () => metricsOf(figures),
+    metrics: () => metricsOf(figures, arriving.all()),
   };
 }
 
@@ -133,7 +126,7 @@ function createPlace(figures: Figures, onArrived: () => void): Place {
   };
 }
 
-function metricsOf({ waitingBytes, arriving, shed }: Figures): OwnMetric[] {
+function metricsOf({ waitingBytes, shed }: Figures, arriving: number): OwnMetric[] {
   return [
     {
       name: "insitu_collector_shed_total",

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./errors.js";
 import { senderOf } from "./proxies.js";
+import { createSenderTally } from "./sender-tally.js";
 
 const MAX_READERS = 32;
 // Prometheus must get its turn whatever a stranger does.
@@ -12,22 +13,16 @@ const RETRY_MS = 1_000;
 
 /** A hook `onRequest` that rejects with `HttpError` 503. */
 export function createReaderLimit() {
-  const readers = new Map<string, number>();
-  let all = 0;
+  const readers = createSenderTally();
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const sender = senderOf(request.ip);
-    const own = readers.get(sender) ?? 0;
-    if (all >= MAX_READERS || own >= MAX_READERS_OF_SENDER)
+    if (readers.all() >= MAX_READERS || readers.of(sender) >= MAX_READERS_OF_SENDER)
       throw new HttpError(503, "Too many requests that read are open; try again later.", { retryMs: RETRY_MS });
-    readers.set(sender, own + 1);
-    all += 1;
+    readers.add(sender);
     const timer = setTimeout(() => reply.raw.destroy(), READ_TIMEOUT_MS).unref();
     reply.raw.once("close", () => {
       clearTimeout(timer);
-      const left = (readers.get(sender) ?? 1) - 1;
-      if (left === 0) readers.delete(sender);
-      else readers.set(sender, left);
-      all -= 1;
+      readers.remove(sender);
     });
   };
 }

@@ -4,8 +4,6 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSinkQueue } from "../src/sinks/queue.js";
-import type { Delivery, SendResult, Sink, SinkBatch } from "../src/sinks/sink.js";
 import { counter, counterPoint, logsBody, metricsBody } from "./support/otlp.js";
 import { command, end, figure, post, startCommand, temporaryFolder, until, withCollector } from "./support/run.js";
 
@@ -245,68 +243,6 @@ describe("Splunk", () => {
       );
       expect(got).toHaveLength(1);
     });
-  });
-});
-
-describe("a queue", () => {
-  const passed = {} as SinkBatch;
-  const queueOf = (send: (delivery: Delivery) => Promise<SendResult>, size = 10) =>
-    createSinkQueue({ name: "x", pack: () => [{ body: "b".repeat(size), items: 1 }], send }, async () => undefined);
-
-  it("is bounded: the oldest go, and are counted", async () => {
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const queue = queueOf(async () => held.then(() => ({ kind: "done", failed: 0 })), 1024 * 1024);
-    for (let i = 0; i < 100; i += 1) queue.offer(passed);
-    const { waiting, dropped } = queue.counts();
-    expect(waiting).toBeLessThanOrEqual(32);
-    expect(waiting + dropped).toBe(99);
-    release();
-    await queue.close(5_000);
-    expect(queue.counts()).toMatchObject({ waiting: 0, sent: waiting + 1 });
-  });
-
-  it.each<[string, Pick<Sink, "pack" | "send">]>([
-    [
-      "cannot write a batch",
-      {
-        pack() {
-          throw new RangeError("deep");
-        },
-        send: async () => ({ kind: "done", failed: 0 }),
-      },
-    ],
-    [
-      "throws when it sends",
-      {
-        pack: () => [{ body: "b", items: 3 }],
-        send() {
-          throw new Error("at once");
-        },
-      },
-    ],
-  ])("whose sink %s reaches nobody else, and counts it", async (_name, sink) => {
-    const queue = createSinkQueue({ name: "x", ...sink });
-    queue.offer({ id: id(1), otlp: [], points: Array(3), events: [] });
-    expect(await queue.close(1_000)).toEqual([]);
-    expect(queue.counts()).toMatchObject({ dropped: 3, sent: 0, waiting: 0 });
-  });
-
-  it("has one request on its way at a time", async () => {
-    let open = 0;
-    let most = 0;
-    const queue = queueOf(async () => {
-      open += 1;
-      most = Math.max(most, open);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      open -= 1;
-      return { kind: "done", failed: 0 };
-    });
-    for (let i = 0; i < 20; i += 1) queue.offer(passed);
-    await queue.close(5_000);
-    expect([most, queue.counts().sent]).toEqual([1, 20]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packModel } from "../../src/cli/pack.js";
+import type { TaskFile } from "../../src/cli/task-file.js";
 import { input, ints, node, scalar, weight } from "./handmade.js";
 import { type HandmadePackage, packHandmade } from "./handmade-package.js";
 
@@ -60,9 +61,16 @@ function endlessFrame(): HandmadePackage {
   };
 }
 
+/** Packs a model without weights, which `packHandmade` cannot describe. */
+async function packJson(folder: string, json: object, task: TaskFile): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const model = join(folder, "model.json");
+  writeFileSync(model, JSON.stringify(json));
+  await packModel({ model, out: folder, name: "endless", version: "1.0.0", task, selfTest: false });
+}
+
 /** A StatelessWhile whose condition returns true. */
 async function packEndlessWhile(folder: string): Promise<void> {
-  mkdirSync(folder, { recursive: true });
   const fn = (name: string, type: object, nodeDef: object[], result: string) => ({
     signature: { name, inputArg: [{ name: "v", ...FLOAT }], outputArg: [{ name: "r", ...type }] },
     nodeDef,
@@ -100,21 +108,11 @@ async function packEndlessWhile(folder: string): Promise<void> {
     },
     weightsManifest: [],
   };
-  const path = join(folder, "model.json");
-  writeFileSync(path, JSON.stringify(model));
-  await packModel({
-    model: path,
-    out: folder,
-    name: "endless",
-    version: "1.0.0",
-    task: { task: RAW },
-    selfTest: false,
-  });
+  await packJson(folder, model, { task: RAW });
 }
 
 /** A layers model whose first layer repeats its input a thousand million times. */
 async function packHugeLayer(folder: string): Promise<void> {
-  mkdirSync(folder, { recursive: true });
   const layer = (class_name: string, config: object) => ({ class_name, config: { trainable: true, ...config } });
   const model = {
     format: "layers-model",
@@ -130,16 +128,7 @@ async function packHugeLayer(folder: string): Promise<void> {
     },
     weightsManifest: [],
   };
-  const path = join(folder, "model.json");
-  writeFileSync(path, JSON.stringify(model));
-  await packModel({
-    model: path,
-    out: folder,
-    name: "huge",
-    version: "1.0.0",
-    task: { task: RAW, outputs: [{ name: "mean", dtype: "float32", shape: [-1, 4] }] },
-    selfTest: false,
-  });
+  await packJson(folder, model, { task: RAW, outputs: [{ name: "mean", dtype: "float32", shape: [-1, 4] }] });
 }
 
 /** Writes a package by its name. */

@@ -68,6 +68,35 @@ async function timeOf(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
+/** What `forgetAtAnyMoment` does in each try. */
+interface Tries {
+  /** The tab that runs the call. */
+  on: Page;
+  call: string;
+  /** How long the call takes when nothing ends it, in milliseconds. */
+  whole: number;
+  /** Before each try. */
+  prepare?: () => Promise<unknown>;
+  forget(index: number): Promise<unknown>;
+  /** Expects that nothing is left; `what` names the try. */
+  check(what: string): Promise<void>;
+}
+
+/** Erases at moments spread over a call. It may end before, be erased, or find nothing; in one try at least it must be erased. */
+async function forgetAtAnyMoment({ on, call, whole, prepare, forget, check }: Tries): Promise<void> {
+  const outcomes: string[] = [];
+  for (let index = 0; index < TRIES; index += 1) {
+    await prepare?.();
+    await begin(on, call);
+    await pause((whole * index) / TRIES);
+    await forget(index);
+    outcomes.push(await outcome(on));
+    await check(`try ${index}: ${outcomes.at(-1)}`);
+  }
+  for (const said of outcomes) expectOutcome(said);
+  expect(outcomes).toContain(ERASED);
+}
+
 const FORGET = {
   one: "window.mine.forget()",
   all: "window.client.personal.forget()",
@@ -80,20 +109,19 @@ for (const [which, forget] of Object.entries(FORGET)) {
     await keepFile(page);
     const whole = await timeOf(() => page.evaluate(() => window.mine.train({ budget: 1_000 })));
     await page.evaluate(forget);
-    const outcomes: string[] = [];
-    for (let index = 0; index < TRIES; index += 1) {
-      await refill(page);
-      await begin(page, "window.mine.train({ budget: 1_000 })");
-      await pause((whole * index) / TRIES);
-      await page.evaluate(forget);
-      outcomes.push(await outcome(page));
-      expect(await state(page), `try ${index}`).toMatchObject({ examples: 0, version: 0, labels: {} });
-      expect(await page.evaluate(() => window.mine.versions()), `try ${index}`).toEqual([]);
-      expect(await page.evaluate(() => window.client.personal.list()), `try ${index}`).toEqual([]);
-      expect(await rows(page, `${store}-personal`), `try ${index}`).toBe(0);
-    }
-    for (const said of outcomes) expectOutcome(said);
-    expect(outcomes).toContain(ERASED);
+    await forgetAtAnyMoment({
+      on: page,
+      call: "window.mine.train({ budget: 1_000 })",
+      whole,
+      prepare: () => refill(page),
+      forget: () => page.evaluate(forget),
+      check: async (what) => {
+        expect(await state(page), what).toMatchObject({ examples: 0, version: 0, labels: {} });
+        expect(await page.evaluate(() => window.mine.versions()), what).toEqual([]);
+        expect(await page.evaluate(() => window.client.personal.list()), what).toEqual([]);
+        expect(await rows(page, `${store}-personal`), what).toBe(0);
+      },
+    });
   });
 
   test(`another tab forgets (${which}) at any moment of a training, and nothing is left`, async ({ page, visit }) => {
@@ -104,18 +132,17 @@ for (const [which, forget] of Object.entries(FORGET)) {
     await keepFile(page);
     const whole = await timeOf(() => page.evaluate(() => window.mine.train({ budget: 1_000 })));
     await other.evaluate(forget);
-    const outcomes: string[] = [];
-    for (let index = 0; index < TRIES; index += 1) {
-      await refill(page);
-      await begin(page, "window.mine.train({ budget: 1_000 })");
-      await pause((whole * index) / TRIES);
-      await other.evaluate(forget);
-      outcomes.push(await outcome(page));
-      expect(await rows(page, `${store}-personal`), `try ${index}`).toBe(0);
-      expect(await page.evaluate(() => window.mine.versions()), `try ${index}`).toEqual([]);
-    }
-    for (const said of outcomes) expectOutcome(said);
-    expect(outcomes).toContain(ERASED);
+    await forgetAtAnyMoment({
+      on: page,
+      call: "window.mine.train({ budget: 1_000 })",
+      whole,
+      prepare: () => refill(page),
+      forget: () => other.evaluate(forget),
+      check: async (what) => {
+        expect(await rows(page, `${store}-personal`), what).toBe(0);
+        expect(await page.evaluate(() => window.mine.versions()), what).toEqual([]);
+      },
+    });
   });
 }
 
@@ -209,16 +236,15 @@ test("an import that was under way when all was forgotten stores nothing, or all
   await page.evaluate(() => window.mine.forget());
   const whole = await timeOf(() => refill(page));
   await page.evaluate(() => window.mine.forget());
-  const outcomes: string[] = [];
-  for (let index = 0; index < TRIES; index += 1) {
-    await begin(page, "window.mine.import(window.file)");
-    await pause((whole * index) / TRIES);
-    await (index % 2 ? other : page).evaluate(() => window.mine.forget());
-    outcomes.push(await outcome(page));
-    expect(await rows(page, `${store}-personal`), `try ${index}: ${outcomes.at(-1)}`).toBe(0);
-  }
-  for (const said of outcomes) expectOutcome(said);
-  expect(outcomes).toContain(ERASED);
+  await forgetAtAnyMoment({
+    on: page,
+    call: "window.mine.import(window.file)",
+    whole,
+    forget: (index) => (index % 2 ? other : page).evaluate(() => window.mine.forget()),
+    check: async (what) => {
+      expect(await rows(page, `${store}-personal`), what).toBe(0);
+    },
+  });
 });
 
 test("examples that are embedded again when all is forgotten are not stored", async ({ page, visit }) => {
@@ -229,17 +255,16 @@ test("examples that are embedded again when all is forgotten are not stored", as
   await open(next, { store, package: "/models/newer/" });
   const whole = await timeOf(() => next.evaluate(() => window.mine.train({ budget: 300 })));
   await page.evaluate(() => window.mine.forget());
-  const outcomes: string[] = [];
-  for (let index = 0; index < TRIES; index += 1) {
-    await refill(page);
-    await begin(next, "window.mine.train({ budget: 300 })");
-    await pause((whole * index) / TRIES);
-    await (index % 2 ? next : page).evaluate(() => window.mine.forget());
-    outcomes.push(await outcome(next));
-    expect(await rows(page, `${store}-personal`), `try ${index}: ${outcomes.at(-1)}`).toBe(0);
-  }
-  for (const said of outcomes) expectOutcome(said);
-  expect(outcomes).toContain(ERASED);
+  await forgetAtAnyMoment({
+    on: next,
+    call: "window.mine.train({ budget: 300 })",
+    whole,
+    prepare: () => refill(page),
+    forget: (index) => (index % 2 ? next : page).evaluate(() => window.mine.forget()),
+    check: async (what) => {
+      expect(await rows(page, `${store}-personal`), what).toBe(0);
+    },
+  });
 });
 
 test("a class or an example that is removed during a training is in no version of it", async ({ page, visit }) => {
