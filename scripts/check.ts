@@ -175,10 +175,12 @@ async function main(): Promise<void> {
   const results = await runChecks(checks, Number(values.jobs ?? JOBS), (text) => void process.stdout.write(text));
   await browsers?.close();
   const failed = results.filter((result) => result.failed > 0).map(({ name }) => name);
-  const sum = (key: keyof Count) => results.reduce((total, result) => total + result[key], 0);
+  const sum = (key: "passed" | "failed") => results.reduce((total, result) => total + result[key], 0);
   console.log(`\n${tableOf(results)}`);
   console.log(`\nall parts: ${(performance.now() / 1000) | 0} s`);
   if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
+  // Once more at the end: a CI may keep only the last part of what is printed.
+  for (const { failures = [] } of results) for (const failure of failures) console.log(`\n${failure}`);
   console.log(`\n${sum("passed")} passed, ${sum("failed")} failed`);
   process.exitCode = failed.length > 0 ? 1 : 0;
 }

@@ -1,12 +1,14 @@
 // Runs a command or a Vitest project as one check and counts what passed.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ROOT } from "./paths.js";
 
 export interface Count {
   passed: number;
   failed: number;
+  /** The failed tests, each with what it said first. */
+  failures?: string[];
 }
 
 /** Writes a check's output; what checks that run side by side write is not mixed. */
@@ -83,7 +85,11 @@ export async function outputOf(program: string, ...args: string[]): Promise<stri
 interface Report {
   numTotalTests: number;
   numPassedTests: number;
-  numFailedTests: number;
+  testResults: {
+    name: string;
+    message?: string;
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[];
+  }[];
 }
 
 /** A Vitest project; each test counts. A skipped test is a failure: it checks nothing. */
@@ -100,6 +106,19 @@ export function vitest(project: string): Check["run"] {
     const failed = report.numTotalTests - passed;
     if (report.numTotalTests === 0) throw new Error(`The project "${project}" ran no test.`);
     // A file that cannot be loaded or an error outside a test fails the run without failing a test.
-    return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
+    return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, failures: failuresOf(report) };
   };
+}
+
+// A test's error may hold a page's whole log.
+const MAX_REASON_LENGTH = 400;
+
+function failuresOf({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = relative(ROOT, name);
+    const failed = assertionResults.filter(({ status }) => status !== "passed");
+    const line = (what: string, reason: string) => `${file}: ${what}: ${reason.slice(0, MAX_REASON_LENGTH)}`;
+    if (failed.length === 0 && message) return [line("cannot be run", message)];
+    return failed.map(({ fullName, status, failureMessages = [] }) => line(fullName, failureMessages[0] ?? status));
+  });
 }
