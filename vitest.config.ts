@@ -62,6 +62,16 @@ export default defineConfig({
       browser("load", LOAD),
       {
         test: {
+          name: "browsers",
+          include: ["test/browser/others/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: HANGS_AFTER,
+          hookTimeout: HANGS_AFTER,
+          expect: { poll: { timeout: 20_000 } },
+        },
+      },
+      {
+        test: {
           name: "consumers",
           include: ["test/consumers/**/*.test.ts"],
           fileParallelism: false,

@@ -80,6 +80,13 @@ const CHECKS: Check[] = [
     needs: ["build", "models"],
   },
   {
+    name: "other-browsers",
+    about: "one suite in Chromium, Firefox and WebKitGTK, as far as they are installed (vitest)",
+    run: vitest("browsers"),
+    needs: ["build", "models"],
+    usesBrowser: true,
+  },
+  {
     name: "consumers",
     about: "the packed tarball in other apps (vitest)",
     run: vitest("consumers"),

@@ -1,5 +1,6 @@
 // A worker that hangs, throws, loses its GPU, computes NaN on wasm or runs out of memory when a test asks for it.
-import type { Page } from "playwright";
+
+import type { PageRunner } from "./any-browser.js";
 import type { Route } from "./server.js";
 
 /** What the worker does when it receives this name. */
@@ -64,7 +65,7 @@ export interface Counted {
 }
 
 /** Resolves when the worker has done it, and at once for what it never comes back from. */
-export function rig(page: Page, what: Rig): Promise<void> {
+export function rig(page: PageRunner, what: Rig): Promise<void> {
   return page.evaluate(async (what) => {
     const channel = new BroadcastChannel("rig");
     const done = new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
@@ -74,7 +75,7 @@ export function rig(page: Page, what: Rig): Promise<void> {
   }, what);
 }
 
-export function count(page: Page): Promise<Counted> {
+export function count(page: PageRunner): Promise<Counted> {
   return page.evaluate(async () => {
     const channel = new BroadcastChannel("rig");
     const counted = new Promise<Counted>((resolve) =>

@@ -1,12 +1,12 @@
 // Helpers for tests of personal models: teach digits, predict, read the state.
-import type { Page } from "playwright";
 import { type Digit, heldOut } from "../../models/digits/data.js";
 import type { PersonalizeOptions } from "../../src/index.js";
+import type { PageRunner } from "./any-browser.js";
 
 let stores = 0;
 
 export async function open(
-  on: Page,
+  on: PageRunner,
   options: { store?: string; package?: string; personal?: PersonalizeOptions } = {},
 ) {
   const { store = `p${++stores}`, package: folder = "/models/digits/", personal = {} } = options;
@@ -28,7 +28,7 @@ export const digits = (label: number, from: number, to: number): Digit[] =>
 
 export const NAMES: Record<number, string> = { 1: "one", 4: "four", 7: "seven" };
 
-export async function teach(on: Page, examples: Digit[], keep = false): Promise<string[]> {
+export async function teach(on: PageRunner, examples: Digit[], keep = false): Promise<string[]> {
   return on.evaluate(
     async ([items, kept]) => {
       const ids: string[] = [];
@@ -40,7 +40,7 @@ export async function teach(on: Page, examples: Digit[], keep = false): Promise<
   );
 }
 
-export const say = (on: Page, examples: Digit[]) =>
+export const say = (on: PageRunner, examples: Digit[]) =>
   on.evaluate(
     async (items) => {
       const said: { id: string; label?: string; distance: number; head: string; version: number; sum: number }[] = [];
@@ -53,7 +53,7 @@ export const say = (on: Page, examples: Digit[]) =>
     },
     examples.map(({ pixels }) => [...pixels]),
   );
-export const state = (on: Page) => on.evaluate(() => window.mine.state());
+export const state = (on: PageRunner) => on.evaluate(() => window.mine.state());
 /** The code that a piece of script, which the page runs, fails with. */
-export const codeOf = (on: Page, script: string): Promise<string> =>
+export const codeOf = (on: PageRunner, script: string): Promise<string> =>
   on.evaluate(`(async () => ${script})().then(() => "nothing", (error) => error.code ?? String(error))`);

@@ -1,14 +1,14 @@
 // Helpers for tests of telemetry: predict with a client that reports to a receiver, and read its counts.
-import type { Page } from "playwright";
 import { expect } from "vitest";
 import type { TelemetryOptions } from "../../src/index.js";
+import type { PageRunner } from "./any-browser.js";
 import type { Receiver } from "./receiver.js";
 
 let stores = 0;
 
 /** A client and the model of digits, which report to the receiver. Returns the name of the client's storage. */
 export async function open(
-  on: Page,
+  on: PageRunner,
   receiver: Receiver,
   options: Partial<TelemetryOptions> = {},
   store = `t${++stores}`,
@@ -23,15 +23,15 @@ export async function open(
   return store;
 }
 
-export const predict = (on: Page, times: number) =>
+export const predict = (on: PageRunner, times: number) =>
   on.evaluate(async (n) => {
     for (let i = 0; i < n; i += 1) await window.model.predict(new Float32Array(784).fill(i / n));
   }, times);
-export const flush = (on: Page) => on.evaluate(() => window.client.telemetry.flush());
-export const stats = (on: Page) => on.evaluate(() => window.client.telemetry.stats());
+export const flush = (on: PageRunner) => on.evaluate(() => window.client.telemetry.flush());
+export const stats = (on: PageRunner) => on.evaluate(() => window.client.telemetry.stats());
 
 /** Waits until nothing is pending; returns the counts then. */
-export async function settled(on: Page): ReturnType<typeof stats> {
+export async function settled(on: PageRunner): ReturnType<typeof stats> {
   // How much the store holds is recorded a moment after a load.
   const pending = async () => {
     await flush(on);

@@ -4,8 +4,9 @@ import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
+import { createBytesWriter } from "./blob-or-bytes.js";
 import { bytesOf, evictable, victims } from "./eviction.js";
-import { openNote, sealNote } from "./note-format.js";
+import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
 import { commitRow, removeRows, type Tx } from "./rows.js";
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
@@ -33,6 +34,7 @@ class IndexedDbStore implements Store {
   readonly #emit: OnStoreEvent;
   readonly #database: Database<PackageSchema>;
   readonly #inOrder = createSerialQueue();
+  readonly #putBytes = createBytesWriter();
   readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
   /** True while an empty database would mean a loss. */
   #keeps: boolean;
@@ -150,7 +152,7 @@ class IndexedDbStore implements Store {
 
   read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt"> {
     return this.#database.step("read a chunk", async (connection) => {
-      const found = await readBlob(connection, "chunks", chunk);
+      const found = await readBytes(connection, "chunks", chunk);
       if (found === "corrupt")
         await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", chunk.sha256));
       return found;
@@ -159,23 +161,27 @@ class IndexedDbStore implements Store {
 
   put(url: string, chunk: ChunkSpec, bytes: Blob): Promise<void> {
     return this.#retryAfterEviction(url, bytes.size, () =>
-      this.#write("store a chunk", "relaxed", async (tx) => {
-        await tx.put("chunks", bytes, chunk.sha256);
-      }),
+      this.#putBytes(bytes, (stored) =>
+        this.#write("store a chunk", "relaxed", async (tx) => {
+          await tx.put("chunks", stored, chunk.sha256);
+        }),
+      ),
     );
   }
 
   readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
     return this.#database.step("read a binary", async (connection) => {
-      const found = await readBlob(connection, "binaries", binary);
+      const found = await readBytes(connection, "binaries", binary);
       return typeof found === "string" ? undefined : found;
     });
   }
 
   putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void> {
-    return this.#write("store a binary", "relaxed", async (tx) => {
-      await tx.put("binaries", new Blob([bytes]), binary.sha256);
-    });
+    return this.#putBytes(new Blob([bytes]), (stored) =>
+      this.#write("store a binary", "relaxed", async (tx) => {
+        await tx.put("binaries", stored, binary.sha256);
+      }),
+    );
   }
 
   readNote(digest: string, kind: string): Promise<StoredNote | undefined> {
@@ -195,12 +201,15 @@ class IndexedDbStore implements Store {
     return this.#inOrder(async () => {
       // Before the transaction, which would end while the bytes are hashed.
       const sealed = value === undefined ? undefined : await sealNote(value);
-      await this.#database.transaction("write a note", ["notes"], "relaxed", async (tx) => {
-        if (sealed) await tx.put("notes", { digest, kind, ...sealed, at: Date.now() });
-        else await tx.delete("notes", [digest, kind]);
-        // The page may crash before the browser would commit by itself.
-        tx.commit();
-      });
+      const write = (row?: SealedNote) =>
+        this.#database.transaction("write a note", ["notes"], "relaxed", async (tx) => {
+          if (row) await tx.put("notes", { digest, kind, ...row, at: Date.now() });
+          else await tx.delete("notes", [digest, kind]);
+          // The page may crash before the browser would commit by itself.
+          tx.commit();
+        });
+      if (sealed?.bytes instanceof Blob) await this.#putBytes(sealed.bytes, (bytes) => write({ ...sealed, bytes }));
+      else await write(sealed);
     });
   }
 
@@ -251,17 +260,17 @@ function lostFile<T>(error: unknown, result: T): T {
   throw error;
 }
 
-async function readBlob(
+async function readBytes(
   connection: Connection<PackageSchema>,
   store: "chunks" | "binaries",
   { size, sha256: expected }: ChunkSpec,
 ): Promise<ArrayBuffer | "missing" | "corrupt"> {
   let bytes: ArrayBuffer;
   try {
-    const blob = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
-    if (!blob) return "missing";
-    if (blob.size !== size) return "corrupt";
-    bytes = await blob.arrayBuffer();
+    const stored = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
+    if (!stored) return "missing";
+    if ((stored instanceof Blob ? stored.size : stored.byteLength) !== size) return "corrupt";
+    bytes = stored instanceof Blob ? await stored.arrayBuffer() : stored;
   } catch (error) {
     return lostFile(error, "corrupt");
   }

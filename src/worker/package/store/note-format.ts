@@ -1,10 +1,11 @@
 // The stored form of a note: its bytes and their hash, so that an altered note is noticed when it is read.
 import { sha256 } from "../../lib/sha256.js";
+import type { StoredBytes } from "./blob-or-bytes.js";
 
 /** What is stored of a note's value. */
 export interface SealedNote {
   /** A header as JSON, then the numbers of all typed arrays; see `toBlob`. Small ones are part of the row, others a file. */
-  bytes: Blob | ArrayBuffer;
+  bytes: StoredBytes;
   /** Of `bytes`. */
   sha256: string;
 }

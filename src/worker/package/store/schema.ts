@@ -1,5 +1,6 @@
 // The IndexedDB schema of the store of packages, and its upgrades.
 import type { ReleaseFloor } from "../trust.js";
+import type { StoredBytes } from "./blob-or-bytes.js";
 import type { SealedNote } from "./note-format.js";
 import type { PackageRow } from "./store.js";
 
@@ -24,8 +25,8 @@ export type PackageSchema = {
   pending: { key: string; value: PendingRow };
   releases: { key: string; value: ReleaseFloor };
   // Blobs: two to three times faster here than ArrayBuffers (66/79 ms against 224/167 ms for 32 MB).
-  chunks: { key: string; value: Blob };
-  binaries: { key: string; value: Blob };
+  chunks: { key: string; value: StoredBytes };
+  binaries: { key: string; value: StoredBytes };
   notes: { key: [digest: string, kind: string]; value: NoteRow };
 };
 
