@@ -15,6 +15,7 @@ import {
   registerErrorTransfer,
 } from "../../shared/protocol.js";
 import type { WorkerSource } from "../api-types.js";
+import { OTHER_ORIGIN } from "../input/capture-image.js";
 import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
 import { callListener } from "../lib/call-listener.js";
 import { type CreatedWorker, createWorker, workerError } from "./create-worker.js";
@@ -87,9 +88,7 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
       open.add(reject);
       run()
         .then(resolve, (error: unknown) =>
-          reject(
-            asInsituError(error, codeOf(error), "The call to the worker failed (images of other origins need CORS)"),
-          ),
+          reject(asInsituError(error, codeOf(error), `The call to the worker failed. ${OTHER_ORIGIN}`)),
         )
         .finally(() => open.delete(reject));
     });
