@@ -6,13 +6,14 @@ import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
 import { type FrameSource, isGone, openFrames } from "./frames.js";
+import { readOptions } from "./lib/check-option.js";
 import { createNotifier } from "./lib/notifier.js";
 
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
 
 /** Starts with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
 export function watch<K extends TaskKind>(predict: Predict<K>, source: WatchSource, given?: WatchOptions): Watch<K> {
-  const options = given ?? {};
+  const options = readOptions(given);
   const counts = { seen: 0, dropped: 0 };
   const stop = new AbortController();
   const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);

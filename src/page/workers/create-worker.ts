@@ -78,8 +78,7 @@ function start(source: WorkerSource | undefined): Started {
     // Any other reason to refuse an address has another type.
     if (!(cause instanceof TypeError) || !("trustedTypes" in globalThis))
       throw { kind: "refused", url, cause } satisfies WorkerFailure;
-    const remedy = "a TrustedScriptURL, or a function that creates the worker from one";
-    if (source) throw { kind: "untrusted", remedy, cause } satisfies WorkerFailure;
+    if (source) throw { kind: "untrusted", cause } satisfies WorkerFailure;
     return trusted();
   }
 }

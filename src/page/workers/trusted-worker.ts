@@ -28,7 +28,6 @@ export function createTrusted(address: () => string): Worker {
     }
     return new Worker(trusted as string, { type: "module" });
   } catch (cause) {
-    const remedy = `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`;
-    throw { kind: "untrusted", remedy, cause } satisfies WorkerFailure;
+    throw { kind: "untrusted", isOwn: true, cause } satisfies WorkerFailure;
   }
 }

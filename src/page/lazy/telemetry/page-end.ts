@@ -32,7 +32,7 @@ export interface PageEnd {
 /** `onResult` is called with the result of a request that `leave` sent, if the page lives on. */
 export function createPageEnd(
   transport: Transport,
-  { keepalive = "auto", exporter }: TelemetryOptions,
+  { keepalive = "auto", exporter, headers }: TelemetryOptions,
   onResult: (request: ExportRequest, result: TransportResult) => void,
 ): PageEnd {
   const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis) as FetchLater;
@@ -82,7 +82,8 @@ export function createPageEnd(
         bytes += request.body.length;
         if (bytes > MAX_KEEPALIVE_BYTES) return true;
         if (keepalive === "auto") send(request);
-        else if (!sendBeacon(transport, request)) return true;
+        // A beacon has no headers: the outbox keeps the request for the next page.
+        else if (headers || !sendBeacon(transport, request)) return true;
         // The browser reports no result of a beacon.
         else onResult(request, { kind: "done" });
         return false;

@@ -15,8 +15,8 @@ export interface WorkerFailure {
   isImported?: boolean;
   /** The address that the Content-Security-Policy blocked. */
   blocked?: string;
-  /** What to pass as `worker` under Trusted Types. */
-  remedy?: string;
+  /** Whether it is the worker beside the library, under Trusted Types. */
+  isOwn?: boolean;
   /** Milliseconds that were waited. */
   timeout?: number;
   /** Protocol numbers of the two halves. */
@@ -64,7 +64,10 @@ export async function explainFailure(failure: WorkerFailure): Promise<InsituErro
 
 const at = (url: string | undefined): string => (url ? ` ${url}` : "");
 
-function untrusted({ remedy, cause }: WorkerFailure): InsituError {
+function untrusted({ isOwn, cause }: WorkerFailure): InsituError {
+  const remedy = isOwn
+    ? "a TrustedScriptURL. Or add trusted-types insitu to it, a policy for insitu's own worker"
+    : "a TrustedScriptURL, or a function that creates the worker from one";
   const message = `The page's Content-Security-Policy requires Trusted Types (require-trusted-types-for 'script'). Pass createClient({ worker }) ${remedy}.`;
   return new InsituError("csp_blocked", message, { directive: "trusted-types insitu" }, { cause });
 }
