@@ -82,7 +82,6 @@ export function createPageEnd(
         bytes += request.body.length;
         if (bytes > MAX_KEEPALIVE_BYTES) return true;
         if (keepalive === "auto") send(request);
-        // A beacon has no headers: the outbox keeps the request for the next page.
         else if (headers || !sendBeacon(transport, request)) return true;
         // The browser reports no result of a beacon.
         else onResult(request, { kind: "done" });
@@ -92,7 +91,7 @@ export function createPageEnd(
   };
 }
 
-/** True when the browser took the request. */
+/** True when the browser took the request. A beacon has no headers: with `headers` the outbox keeps the request for the next page. */
 function sendBeacon(transport: Transport, request: ExportRequest): boolean {
   const body = new Blob([request.body], { type: contentType(request) });
   return navigator.sendBeacon?.(transport.urlWithKey(request), body) ?? false;
