@@ -91,7 +91,7 @@ export function createPageEnd(
   };
 }
 
-/** True when the browser took the request. A beacon has no headers: with `headers` the outbox keeps the request for the next page. */
+/** True when the browser took the request. A beacon has no headers. */
 function sendBeacon(transport: Transport, request: ExportRequest): boolean {
   const body = new Blob([request.body], { type: contentType(request) });
   return navigator.sendBeacon?.(transport.urlWithKey(request), body) ?? false;

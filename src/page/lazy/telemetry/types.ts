@@ -119,8 +119,8 @@ export interface TelemetryOptions {
   endpoint?: string;
   /**
    * Headers by name that are sent with every request, such as `Authorization`. They are never stored. A collector of another origin must allow
-   * them (`Access-Control-Allow-Headers`). Everybody who opens the page can read them. With `keepalive: false` what is left when the page ends
-   * waits for the next page, since `sendBeacon` cannot set headers.
+   * them (`Access-Control-Allow-Headers`). Everybody who opens the page can read them. With `keepalive: false` what was recorded since the last send may be lost
+   * when the page ends, since `sendBeacon` cannot set headers.
    * @defaultValue none
    */
   headers?: Record<string, string>;
