@@ -22,6 +22,10 @@ const BUDGETS: Record<string, number> = {
   "dist/personal-model.js": 3_000,
   // Fetched by the first `predictAll`.
   "dist/predict-all.js": 1_200,
+  // Fetched when a worker did not start.
+  "dist/worker-failure.js": 2_000,
+  // Fetched only by pages that report.
+  "dist/telemetry-options.js": 1_500,
   // Fetched with the parts that keep rows; the same layer as the worker's.
   "dist/idb-table.js": 1_400,
   // Fetched with index.js: the errors, and small functions that the parts use too.
@@ -30,7 +34,16 @@ const BUDGETS: Record<string, number> = {
 };
 
 /** What the page half fetches when it is needed: files of its own that refer to COMMON only. */
-const PARTS = ["telemetry", "exponential-histogram", "monitor", "personal-model", "predict-all", "ranker"];
+const PARTS = [
+  "telemetry",
+  "telemetry-options",
+  "exponential-histogram",
+  "monitor",
+  "personal-model",
+  "predict-all",
+  "ranker",
+  "worker-failure",
+];
 
 /** What several of the page half's files need. `shared` refers to nothing, the others to `shared` only. */
 const COMMON = ["shared", "idb-table"];
@@ -47,8 +60,8 @@ const SHIPPED = [
   /^README\.md$/,
   /^LICENSE$/,
   /^dist\/(index|worker)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|exponential-histogram|monitor|personal-model|predict-all|ranker|idb-table|shared)\.js$/,
-  /^dist\/(index|telemetry|exponential-histogram|monitor|personal-model|predict-all|ranker|idb-table|shared)\.js\.map$/,
+  /^dist\/(telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
+  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,

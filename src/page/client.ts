@@ -4,6 +4,7 @@ import type { Capabilities } from "../shared/types/model.js";
 import type { ClientOptions, LoadOptions } from "./api-types.js";
 import type { TelemetryRecord } from "./lazy/telemetry/records.js";
 import type { TelemetryConsent, TelemetryStats } from "./lazy/telemetry/types.js";
+import { readOptions } from "./lib/check-option.js";
 import { createLoader } from "./load.js";
 import type { Model } from "./model.js";
 import { checkOptions } from "./options.js";
@@ -43,6 +44,7 @@ export interface Client {
   readonly telemetry: {
     /**
      * Changes the visitor's consent: `granted` sends, `pending` keeps records in memory, `denied` drops them and all later ones.
+     * @throws `input_invalid` for another value.
      * @example
      * ```ts
      * client.telemetry.setConsent("granted");
@@ -80,7 +82,7 @@ const STORE_MS = 60_000;
 
 /**
  * Creates a client. Starts nothing yet: the worker starts with the first call that needs one.
- * @throws `input_invalid` for options that do not fit; the message names the option.
+ * @throws `input_invalid` for options that do not fit; the message names the option. Those of `telemetry` are checked by `load`.
  * @example
  * ```ts
  * import { createClient } from "insitu";
@@ -89,10 +91,10 @@ const STORE_MS = 60_000;
  * ```
  */
 export function createClient(given?: ClientOptions): Client {
-  const options = given ?? {};
+  const options: ClientOptions = readOptions(given);
   const { pool, maxHeldBytes, ...config } = checkOptions(options);
   const storeName = config.storage.name;
-  const telemetry = createTelemetryHandle(options.telemetry ?? {}, storeName);
+  const telemetry = createTelemetryHandle(options.telemetry, storeName);
   const storeFlag = createStoreFlag(storeName);
   const hint = createBackendHint(storeName);
   const onEvent: WorkerPoolDeps["onEvent"] = ({ event }) => {

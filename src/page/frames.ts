@@ -27,6 +27,12 @@ export function openFrames(source: WatchSource, every: NonNullable<WatchOptions[
   };
 }
 
+/** True once the page has taken a video's source away; `networkState` says so a moment later only. */
+export function isGone(source: WatchSource): boolean {
+  const { srcObject, src } = source as HTMLVideoElement;
+  return isInstanceOf(source, "HTMLVideoElement") && !srcObject && !src && !source.querySelector("source");
+}
+
 /** Passes on calls that come at least `every` milliseconds after the last one, at the rate that was asked for. */
 function paced(onFrame: () => void, every: number): () => void {
   let due = 0;
@@ -57,6 +63,8 @@ function openVideo(video: HTMLVideoElement, onFrame: () => void, onEnd: (error?:
   video.addEventListener("loadstart", follow, { signal });
   follow();
   video.addEventListener("ended", () => onEnd(), { signal });
+  // It also comes before another source is loaded.
+  video.addEventListener("emptied", () => isGone(video) && onEnd(), { signal });
   video.addEventListener("error", onError, { signal });
   if (video.error) onError();
   else if (video.ended) onEnd();

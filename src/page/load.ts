@@ -5,6 +5,7 @@ import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
+import { checkType, unreadable } from "./lib/check-option.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model } from "./model.js";
 import { importMonitor } from "./monitor.js";
@@ -41,12 +42,13 @@ export function createLoader(deps: LoaderDeps) {
     telemetry.record({ kind: "storage", bytes });
   };
 
-  return async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
+  const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
     const { signal: caller, timeout = LOAD_MS, onProgress, ...rest } = given ?? {};
+    checkType("onProgress", onProgress, "function");
     const folder = packageUrl(url);
     const options = checkLoadOptions(rest, url);
     const started = performance.now();
-    telemetry.begin();
+    const reporting = telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
     const monitoring = importMonitor(monitors);
     const loadInto = (into: PooledWorker, signal: AbortSignal, refresh?: boolean, onProgress?: OnProgress) =>
@@ -56,6 +58,8 @@ export function createLoader(deps: LoaderDeps) {
       withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
     try {
       return await useWorker(first, { signal: caller, timeout, what: `Loading ${folder}` }, async (worker, signal) => {
+        const problem = await reporting;
+        if (problem) throw problem;
         const loaded = await loadInto(worker, signal, options.refresh, onProgress);
         const { info, cost } = loaded;
         telemetry.record({
@@ -83,6 +87,10 @@ export function createLoader(deps: LoaderDeps) {
       throw error;
     }
   };
+  return <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> =>
+    load(url, given).catch((error: unknown) => {
+      throw unreadable(error);
+    });
 }
 
 type OnProgress = (progress: LoadProgress) => void;

@@ -64,7 +64,7 @@ export interface Model<K extends TaskKind = TaskKind> {
   ): AsyncGenerator<Prediction<K>, void, undefined>;
   /**
    * Runs the model on what a video or canvas shows, again and again, one prediction at a time: of the frames that come while one runs
-   * only the newest is kept. Ends when the video does. A video that is paused or has no image yet is waited for, and so is a page that is
+   * only the newest is kept. Ends when the video does, or loses its source (`srcObject = null`). A video that is paused or has no image yet is waited for, and so is a page that is
    * hidden.
    * @throws `input_invalid` for another source or interval; in the loop as `predict`, and ends there.
    * @example

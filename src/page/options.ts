@@ -14,6 +14,8 @@ import type {
 } from "../shared/types/model.js";
 import type { Backend } from "../shared/types/tensor.js";
 import type { ClientOptions, LoadOptions } from "./api-types.js";
+import { isInstanceOf } from "./input/capture-image.js";
+import { checkType } from "./lib/check-option.js";
 
 const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
 // Design default; under what browsers grant an origin on a phone with little free space (Safari: 1 GB before it asked).
@@ -34,8 +36,11 @@ const IOS_BYTES = 256e6;
 // Each holds its own copy of the models.
 const MAX_WORKERS = 32;
 
+const OBJECTS = ["storage", "assets", "trust", "memory", "personalization", "telemetry"] as const;
+
 /** Throws `input_invalid` that names the option. */
 export function checkOptions(options: ClientOptions): ClientConfig {
+  for (const name of OBJECTS) checkType(name, options[name], "object");
   const backends = options.backends ?? ALL_BACKENDS;
   const isKnown = (backend: Backend) => ALL_BACKENDS.includes(backend);
   if (!Array.isArray(backends) || backends.length === 0 || !backends.every(isKnown))
@@ -43,6 +48,8 @@ export function checkOptions(options: ClientOptions): ClientConfig {
   const { name = "insitu", maxBytes = STORE_BYTES } = options.storage ?? {};
   if (!(maxBytes >= 0)) throw invalidOption("storage.maxBytes", maxBytes, "bytes, 0 or more");
   const wasm = options.assets?.wasm;
+  checkType("storage.name", name, "string");
+  checkType("assets.wasm", wasm, "string");
   const { pool = 1 } = options;
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_WORKERS)
     throw invalidOption("pool", pool, `an integer from 1 to ${MAX_WORKERS}`);
@@ -52,7 +59,7 @@ export function checkOptions(options: ClientOptions): ClientConfig {
     maxHeldBytes,
     pool,
     backends: [...new Set(backends)],
-    wasmBase: wasm === undefined ? undefined : folderUrl(wasm, "assets.wasm"),
+    wasmBase: wasm && folderUrl(wasm, "assets.wasm"),
     storage: { name, maxBytes },
     ...(options.trust && { trust: checkTrust(options.trust) }),
   };
@@ -72,6 +79,8 @@ export interface LoadConfig {
 /** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
 export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
   const { task, refresh, batching: given, request } = options;
+  checkType("batching", given, "object");
+  checkType("request", request, "object");
   const batching = { ...BATCHING, ...given };
   for (const [name, value] of Object.entries(batching)) {
     const min = name === "batchTimeout" ? 0 : 1;
@@ -135,7 +144,7 @@ function rawKey(publicKey: unknown): string | undefined {
 
 const PACKAGE = "url";
 /** An empty string for what is no address: `null` would be a folder of that name. */
-const textOf = (url: unknown): string => (typeof url === "string" || url instanceof URL ? String(url) : "");
+const textOf = (url: unknown): string => (typeof url === "string" || isInstanceOf(url, "URL") ? String(url) : "");
 
 /** The package's folder without query string, which is its key in the store. Also takes the URL of its insitu.json. */
 export function packageUrl(url: string | URL): string {

@@ -2,6 +2,7 @@
 import { InsituError } from "../shared/errors.js";
 import type { StoredPersonalModel } from "../shared/types/personal.js";
 import type { PersonalConsent } from "./api-types.js";
+import { checkOneOf } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
 import type { StoreCall } from "./storage/model-store.js";
 
@@ -15,6 +16,7 @@ export interface PersonalPrivacy {
   readonly consent: PersonalConsent;
   /**
    * Takes effect at once, for all personal models and rankers of this client.
+   * @throws `input_invalid` for another value.
    *
    * @example
    * ```ts
@@ -53,6 +55,8 @@ export interface LearningConsent {
 }
 
 export function createPersonalPrivacy(call: StoreCall, storeName: string, initial: PersonalConsent = "granted") {
+  const check = (value: unknown) => checkOneOf("consent", value, ["granted", "denied"]);
+  check(initial);
   let consent = initial;
   const opened = new Set<{ forget(): Promise<void> }>();
   const loadRanking = () => loadChunk(import("./lazy/ranking/ranker.js"));
@@ -62,6 +66,7 @@ export function createPersonalPrivacy(call: StoreCall, storeName: string, initia
       return consent;
     },
     setConsent(next) {
+      check(next);
       consent = next;
     },
     list: async () => [...(await listModels()), ...(await (await loadRanking()).listRankers(storeName))],

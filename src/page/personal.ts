@@ -9,6 +9,7 @@ import { toWireInput } from "./input/wire-input.js";
 import type { PersonalCallArguments, PersonalCallOptions } from "./lazy/personal/calls.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
+import { readOptions } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
 import { type Monitoring, monitorUnavailable } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
@@ -37,7 +38,7 @@ export function createPersonalHandle(deps: PersonalHandleDeps) {
       // The name becomes part of messages, rows and the name of a lock.
       if (typeof name !== "string" || name === "" || name.length > 100)
         throw invalidOption("name", name, "a string of 1 to 100 characters");
-      const model = await (info.task === "ranking" ? openRanker : openModel)(deps, name, options ?? {});
+      const model = await (info.task === "ranking" ? openRanker : openModel)(deps, name, readOptions(options));
       opened.push(model);
       learning.opened(model);
       return model;

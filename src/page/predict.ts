@@ -13,6 +13,7 @@ import {
 } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
 import { toWireInput } from "./input/wire-input.js";
+import { unreadable } from "./lib/check-option.js";
 import type { MonitorHandle } from "./monitor.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
 import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
@@ -66,7 +67,8 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
       } finally {
         open -= 1;
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error = unreadable(thrown);
       const durationMs = performance.now() - started;
       const model = modelRef(info);
       const { backend } = info;

@@ -1,16 +1,18 @@
 // The page's small part of telemetry: imports the rest with the first record, and queues records until then.
 
-import { isInsituError } from "../shared/errors.js";
+import { type InsituError, isInsituError } from "../shared/errors.js";
 import type { FailedRecord, TelemetryRecord } from "./lazy/telemetry/records.js";
 import type { Telemetry } from "./lazy/telemetry/telemetry.js";
 import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./lazy/telemetry/types.js";
+import { checkOneOf } from "./lib/check-option.js";
 
 export interface TelemetryHandle {
   readonly isOn: boolean;
-  /** Imports the rest early, so that it is there when a page ends early. */
-  begin(): void;
+  /** Imports the rest early, so that it is there when a page ends early. Resolves with the error of options that do not fit. */
+  begin(): Promise<InsituError | undefined>;
   /** Never throws, never blocks; does nothing where telemetry is off. */
   record(record: TelemetryRecord): void;
+  /** Throws `input_invalid` for another value. */
   setConsent(consent: TelemetryConsent): void;
   flush(): Promise<void>;
   stats(): TelemetryStats;
@@ -20,38 +22,40 @@ export interface TelemetryHandle {
 // What a page may record while a few kilobytes are imported; more is counted as dropped.
 const MAX_QUEUED = 1_000;
 
-export function createTelemetryHandle(options: TelemetryOptions, storeName: string): TelemetryHandle {
-  const isOn = Boolean(options.endpoint || options.exporter || options.otel);
+export function createTelemetryHandle(given: TelemetryOptions | undefined, storeName: string): TelemetryHandle {
+  const isOn = Boolean(given);
+  const options = given ?? {};
   const fetch = uninstrumented(globalThis.fetch);
   const queue: TelemetryRecord[] = [];
   let dropped = 0;
   let consent = options.consent ?? "granted";
   let telemetry: Telemetry | undefined;
-  let loading: Promise<void> | undefined;
+  let loading: Promise<InsituError | undefined> | undefined;
 
   // Not when the client is created, which may be on a server.
-  const load = (): Promise<void> => {
+  const load = () => {
     const isExponential = options.histogram === "exponential";
     loading ??= Promise.all([
       import("./lazy/telemetry/telemetry.js"),
+      import("./lazy/telemetry-options/telemetry-options.js"),
       isExponential ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
     ])
-      .then(([{ createTelemetry }, exponential]) => {
-        telemetry = createTelemetry({ ...options, consent }, storeName, fetch, exponential);
+      .then(([{ createTelemetry }, { checkTelemetryOptions }, exponential]) => {
+        telemetry = createTelemetry({ ...checkTelemetryOptions(options), consent }, storeName, fetch, exponential);
         for (const record of queue.splice(0)) telemetry.record(record);
+        return undefined;
       })
       // Blocked, or no network: the page works without.
-      .catch(() => {
+      .catch((error: unknown) => {
         dropped += queue.splice(0).length;
+        return isInsituError(error) ? error : undefined;
       });
     return loading;
   };
 
   return {
     isOn,
-    begin() {
-      if (isOn) void load();
-    },
+    begin: async () => (isOn ? load() : undefined),
     record(record) {
       if (!isOn) return;
       if (telemetry) return telemetry.record(record);
@@ -60,6 +64,7 @@ export function createTelemetryHandle(options: TelemetryOptions, storeName: stri
       void load();
     },
     setConsent(next) {
+      checkOneOf("consent", next, ["granted", "pending", "denied"]);
       consent = next;
       telemetry?.setConsent(next);
     },

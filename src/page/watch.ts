@@ -5,14 +5,15 @@ import { InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
-import { type FrameSource, openFrames } from "./frames.js";
+import { type FrameSource, isGone, openFrames } from "./frames.js";
+import { readOptions } from "./lib/check-option.js";
 import { createNotifier } from "./lib/notifier.js";
 
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
 
 /** Starts with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
 export function watch<K extends TaskKind>(predict: Predict<K>, source: WatchSource, given?: WatchOptions): Watch<K> {
-  const options = given ?? {};
+  const options = readOptions(given);
   const counts = { seen: 0, dropped: 0 };
   const stop = new AbortController();
   const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);
@@ -50,6 +51,7 @@ async function* run<K extends TaskKind>(
   const notifier = createNotifier();
   const latest = createLatest(
     () => predict(frames.source, { ...each, signal: stop.signal }),
+    () => isGone(frames.source),
     counts,
     stop.signal,
     notifier.notify,
@@ -78,7 +80,13 @@ async function* run<K extends TaskKind>(
 }
 
 /** The newest frame and its prediction, one at a time. */
-function createLatest<T>(predict: () => Promise<T>, counts: Counts, stop: AbortSignal, notify: () => void) {
+function createLatest<T>(
+  predict: () => Promise<T>,
+  isGone: () => boolean,
+  counts: Counts,
+  stop: AbortSignal,
+  notify: () => void,
+) {
   let isFresh = false;
   let isAtEnd = false;
   let isCalling = false;
@@ -93,7 +101,8 @@ function createLatest<T>(predict: () => Promise<T>, counts: Counts, stop: AbortS
     try {
       ready = await predict();
     } catch (error) {
-      failure = { error };
+      // Of a video whose source was taken away there is nothing to read, and its end is on its way.
+      if (!isGone()) failure = { error };
     }
     isCalling = false;
     notify();

@@ -6,6 +6,8 @@ import { gunzipSync } from "node:zlib";
 export interface Received {
   id: string;
   path: string;
+  /** With the query string. */
+  url: string;
   text: string;
   headers: IncomingMessage["headers"];
   /** Whether it was acknowledged. */
@@ -34,7 +36,7 @@ export interface Receiver {
 const cors = ({ headers }: IncomingMessage) => ({
   "access-control-allow-origin": headers.origin ?? "*",
   "access-control-allow-credentials": "true",
-  "access-control-allow-headers": "content-type, content-encoding, x-insitu-key",
+  "access-control-allow-headers": "content-type, content-encoding, x-insitu-key, authorization, x-scope-orgid",
   "access-control-expose-headers": "retry-after",
 });
 
@@ -48,7 +50,7 @@ export async function startReceiver(): Promise<Receiver> {
     taken: () => new Map(receiver.received.filter(({ taken }) => taken).map((each) => [each.id, each])),
     count: (metric) =>
       [...receiver.taken().values()]
-        .flatMap(({ path, text }) => (path === "/v1/metrics" ? pointsOf(text, metric) : []))
+        .flatMap(({ path, text }) => (path.endsWith("/v1/metrics") ? pointsOf(text, metric) : []))
         .reduce((sum, count) => sum + count, 0),
     events: (name) =>
       [...receiver.taken().values()].reduce((sum, { text }) => sum + text.split(`"eventName":"${name}"`).length - 1, 0),
@@ -83,7 +85,8 @@ async function serve(receiver: Receiver, req: IncomingMessage, res: ServerRespon
   const bytes = Buffer.concat(chunks);
   const text = (req.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes).toString();
   const { pathname, searchParams } = new URL(req.url ?? "", "http://receiver");
-  const request = { id: searchParams.get("batch") ?? "", path: pathname, text, headers: req.headers, taken: false };
+  const id = searchParams.get("batch") ?? "";
+  const request = { id, path: pathname, url: req.url ?? "", text, headers: req.headers, taken: false };
   receiver.received.push(request);
   const reply = receiver.reply(request, receiver.received.length);
   if (reply === "hang") return;

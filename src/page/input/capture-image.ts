@@ -17,6 +17,10 @@ export type Drawable =
   | HTMLCanvasElement
   | OffscreenCanvas;
 
+/** Browsers refuse pixels of another origin here, or only when they are sent to the worker. */
+export const OTHER_ORIGIN =
+  'A picture or video of another origin needs crossorigin="anonymous" on its element, and its host must send Access-Control-Allow-Origin';
+
 /**
  * Reads the pixels before it first waits. Canvases are not reduced here: the copy shares their pixels (0.1 ms for 1080p), while
  * `createImageBitmap` resizes on the calling thread, so the worker does it.

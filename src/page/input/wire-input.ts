@@ -4,7 +4,14 @@ import type { WireImage, WireInput } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
 import type { ImageInput, PredictInput } from "../api-types.js";
-import { type CapturedImage, captureImage, type Drawable, isInstanceOf, typeOf } from "./capture-image.js";
+import {
+  type CapturedImage,
+  captureImage,
+  type Drawable,
+  isInstanceOf,
+  OTHER_ORIGIN,
+  typeOf,
+} from "./capture-image.js";
 
 export interface TransferableInput {
   input: WireInput;
@@ -89,7 +96,7 @@ async function take(source: Drawable | VideoFrame, spec?: InputSpec): Promise<Ca
     throw asInsituError(
       error,
       "input_invalid",
-      `${describe(source)} is empty, broken or not loaded, closed, or of another origin`,
+      `${describe(source)} is empty, broken, not loaded or closed. ${OTHER_ORIGIN}`,
     );
   }
 }

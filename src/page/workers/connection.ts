@@ -15,8 +15,10 @@ import {
   registerErrorTransfer,
 } from "../../shared/protocol.js";
 import type { WorkerSource } from "../api-types.js";
+import { OTHER_ORIGIN } from "../input/capture-image.js";
+import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
 import { callListener } from "../lib/call-listener.js";
-import { type CreatedWorker, createWorker } from "./create-worker.js";
+import { type CreatedWorker, createWorker, workerError } from "./create-worker.js";
 
 export interface WorkerCallOptions<P = unknown> {
   /** When it aborts, the worker is told to stop the call. */
@@ -60,7 +62,7 @@ const READY_MS = 30_000;
 /** Resolves when the worker is ready and connected. Rejects with `worker_crashed`, `csp_blocked`, `timeout` or `disposed`. */
 export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnection> {
   registerErrorTransfer();
-  const created = createWorker(deps.source);
+  const created = await tryCreate(deps.source);
   const { worker } = created;
   // A promise that every call is raced against would keep each of them in memory for the worker's life: hence a set.
   const open = new Set<(error: InsituError) => void>();
@@ -86,9 +88,7 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
       open.add(reject);
       run()
         .then(resolve, (error: unknown) =>
-          reject(
-            asInsituError(error, codeOf(error), "The call to the worker failed (images of other origins need CORS)"),
-          ),
+          reject(asInsituError(error, codeOf(error), `The call to the worker failed. ${OTHER_ORIGIN}`)),
         )
         .finally(() => open.delete(reject));
     });
@@ -105,6 +105,17 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
     created.settled();
   }
   return { alive: () => !death, call, end: die };
+}
+
+/** Rejects with an `InsituError`. */
+async function tryCreate(source: WorkerSource | undefined): Promise<CreatedWorker> {
+  try {
+    return createWorker(source);
+  } catch (error) {
+    throw error instanceof InsituError
+      ? error
+      : await workerError({ kind: "refused", cause: error, ...(error as Partial<WorkerFailure>) });
+  }
 }
 
 /** The calls of one worker by number, their abort and their progress. */
@@ -136,17 +147,19 @@ function createCalls(
 }
 
 /** Resolves with the worker's first message; from then on an uncaught error in the worker is its death. Never rejects: it calls `die`. */
-function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => void): Promise<void> {
+function ready({ worker, facts }: CreatedWorker, die: (error: InsituError) => void): Promise<void> {
+  const fail = (failure: Pick<WorkerFailure, "kind" | "timeout" | "versions">) =>
+    void workerError({ ...facts(), ...failure }).then(die);
   return new Promise((resolve) => {
     let started = false;
-    const timer = setTimeout(() => die(tooLate()), READY_MS);
+    const timer = setTimeout(() => fail({ kind: "late", timeout: READY_MS }), READY_MS);
     worker.addEventListener("message", function onMessage({ data }: MessageEvent<unknown>) {
       if (!isReady(data)) return;
       worker.removeEventListener("message", onMessage);
       clearTimeout(timer);
       started = true;
       if (data.protocol === PROTOCOL) resolve();
-      else die(otherVersion(data.protocol));
+      else fail({ kind: "version", versions: { page: PROTOCOL, worker: data.protocol } });
     });
     worker.addEventListener("messageerror", () => die(crashed("a message from it could not be read")));
     worker.addEventListener("error", (event) => {
@@ -157,7 +170,7 @@ function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => 
       else if (message) die(crashed(`${message} (${filename})`));
       // A module script that cannot be fetched, is blocked or has a syntax error gives an event without a message in Chromium. The
       // browser may report what it blocked only after this event.
-      else setTimeout(() => die(failure()));
+      else setTimeout(() => fail({ kind: "script" }));
     });
   });
 }
@@ -165,16 +178,6 @@ function ready({ worker, failure }: CreatedWorker, die: (error: InsituError) => 
 /** Of an error without a code: the browser's for what it cannot copy into a worker, such as a function among options, or comlink's. */
 const codeOf = (error: unknown): ErrorCode =>
   (error as DOMException).name === "DataCloneError" ? "input_invalid" : "unknown";
-
-function tooLate(): InsituError {
-  const message = `The worker did not answer within ${READY_MS / 1000} s. Is its script worker.js?`;
-  return new InsituError("timeout", message, { timeout: READY_MS });
-}
-
-function otherVersion(protocol: number): InsituError {
-  const message = `The worker has protocol ${protocol}, the page ${PROTOCOL}. Copy worker.js again.`;
-  return new InsituError("worker_crashed", message, { page: PROTOCOL, worker: protocol });
-}
 
 function crashed(detail: string): InsituError {
   return new InsituError("worker_crashed", `The worker failed: ${detail}. Load the model again to start a new one.`);

@@ -1,31 +1,41 @@
-// Creates the worker, also from another origin and under Trusted Types, and reports why its script did not start.
+// Creates the worker, also from another origin and under Trusted Types, and tells why its script did not start.
 import { InsituError } from "../../shared/errors.js";
 import { invalidOption } from "../../shared/invalid-option.js";
 import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
-import { createTrusted, needsTrust, trustError } from "./trusted-worker.js";
+import { isInstanceOf, typeOf } from "../input/capture-image.js";
+import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
+import { createTrusted, needsTrust } from "./trusted-worker.js";
+
+/** The error of a failure; its text is fetched, since it is seldom needed. Never rejects. */
+export const workerError = (failure: WorkerFailure): Promise<InsituError> =>
+  import("../lazy/worker-failure/worker-failure.js").then(
+    ({ explainFailure }) => explainFailure(failure),
+    () =>
+      new InsituError("worker_crashed", `The worker ${failure.url ?? ""} did not start: ${failure.kind}.`, {
+        url: failure.url,
+      }),
+  );
 
 export interface CreatedWorker {
   worker: Worker;
-  /** Why the script did not start: what the browser blocked, else the likely causes. */
-  failure(): InsituError;
+  /** What is known of the script, and what the browser has blocked by now. */
+  facts(): Omit<WorkerFailure, "kind">;
   /** Frees what was needed to start. */
   settled(): void;
 }
 
 interface Started {
   worker: Worker;
-  /** Address on another origin that a blob module of this page imports. */
-  imported?: string;
+  /** The script's address, where it is not that of the bundled worker. */
+  url?: string;
+  isImported?: boolean;
   release?(): void;
 }
 
-/** Throws `worker_crashed` or `csp_blocked`. */
+/** Throws `input_invalid`, or a {@link WorkerFailure}. */
 export function createWorker(source: WorkerSource | undefined): CreatedWorker {
-  if (typeof Worker === "undefined") {
-    const message = "There are no Web Workers here: on a server, load no model.";
-    throw new InsituError("worker_crashed", message);
-  }
+  if (typeof Worker === "undefined") throw { kind: "unsupported" } satisfies WorkerFailure;
   // The error event of a worker that was blocked has no details; the violation comes before it.
   const target: EventTarget = globalThis.document ?? globalThis;
   let blocked: string | undefined;
@@ -36,10 +46,10 @@ export function createWorker(source: WorkerSource | undefined): CreatedWorker {
   const stopListening = () => target.removeEventListener("securitypolicyviolation", onViolation);
   target.addEventListener("securitypolicyviolation", onViolation);
   try {
-    const { worker, imported, release } = start(source);
+    const { worker, release, ...known } = start(source);
     return {
       worker,
-      failure: () => (blocked === undefined ? noScript(imported) : blockedScript(blocked, imported)),
+      facts: () => ({ url: source ? undefined : addressOf(bundled), ...known, blocked }),
       settled() {
         stopListening();
         release?.();
@@ -52,20 +62,23 @@ export function createWorker(source: WorkerSource | undefined): CreatedWorker {
 }
 
 function start(source: WorkerSource | undefined): Started {
+  let url: string | undefined;
   try {
     if (typeof source === "function") return { worker: checked(source()) };
     if (source === undefined) return needsTrust() ? trusted() : { worker: bundled() };
-    const address = typeof source === "string" || source instanceof URL ? absolute(source) : undefined;
-    if (address && isElsewhere(address)) return viaBlob(address);
+    url = absolute(source);
+    // An address that the page trusts must stay what it is.
+    if (isElsewhere(url) && !isInstanceOf(source, "TrustedScriptURL")) return viaBlob(url);
     // The types of the constructor do not know trusted addresses.
-    return { worker: new Worker(source as string | URL, { type: "module" }) };
-  } catch (error) {
-    if (error instanceof InsituError) throw error;
+    return { worker: new Worker(source as string, { type: "module" }), url };
+  } catch (cause) {
+    if (cause instanceof InsituError) throw cause;
     // A page may not start a worker from another origin: the library was loaded from a CDN.
-    if (source === undefined && (error as DOMException).name === "SecurityError") return viaBlob(addressOf(bundled));
+    if (source === undefined && (cause as DOMException).name === "SecurityError") return viaBlob(addressOf(bundled));
     // Any other reason to refuse an address has another type.
-    if (!(error instanceof TypeError) || !("trustedTypes" in globalThis)) throw notCreated(error);
-    if (source) throw trustError("a TrustedScriptURL, or a function that creates the worker from one", error);
+    if (!(cause instanceof TypeError) || !("trustedTypes" in globalThis))
+      throw { kind: "refused", url, cause } satisfies WorkerFailure;
+    if (source) throw { kind: "untrusted", cause } satisfies WorkerFailure;
     return trusted();
   }
 }
@@ -74,23 +87,24 @@ function start(source: WorkerSource | undefined): Started {
 const bundled = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 
 function trusted(): Started {
-  const address = addressOf(bundled);
-  const imported = isElsewhere(address) ? address : undefined;
-  return { worker: createTrusted(() => (imported ? blobAddress(imported) : address)), imported };
+  const url = addressOf(bundled);
+  const isImported = isElsewhere(url);
+  return { worker: createTrusted(() => (isImported ? blobAddress(url) : url)), isImported };
 }
 
 /** A module of this page's own origin may be a worker, and may import a module of another origin that allows it by CORS. */
-function viaBlob(imported: string): Started {
-  const address = blobAddress(imported);
+function viaBlob(url: string): Started {
+  const address = blobAddress(url);
   return {
     worker: new Worker(address, { type: "module" }),
-    imported,
+    url,
+    isImported: true,
     release: () => URL.revokeObjectURL(address),
   };
 }
 
-function blobAddress(imported: string): string {
-  return URL.createObjectURL(new Blob([`import ${JSON.stringify(imported)};`], { type: "text/javascript" }));
+function blobAddress(url: string): string {
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(url)};`], { type: "text/javascript" }));
 }
 
 /** A function may have returned anything, such as a promise of a worker. */
@@ -100,8 +114,9 @@ function checked(worker: Worker): Worker {
 }
 
 /** Throws `input_invalid`. */
-function absolute(address: string | URL): string {
-  const url = parseUrl(String(address), globalThis.document?.baseURI);
+function absolute(address: unknown): string {
+  const isAddress = /^(String|URL|TrustedScriptURL)$/.test(typeOf(address));
+  const url = isAddress && parseUrl(String(address), globalThis.document?.baseURI);
   if (url) return url.href;
   throw invalidOption("worker", address, "the address of worker.js");
 }
@@ -127,30 +142,4 @@ function addressOf(expression: () => Worker): string {
     globalThis.Worker = native;
   }
   return absolute(address);
-}
-
-const OWN_COPY = 'serve worker.js from your own origin and pass createClient({ worker: "/worker.js" })';
-
-function notCreated(cause: unknown): InsituError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `The worker was not created: ${detail}. You may ${OWN_COPY}.`;
-  return new InsituError("worker_crashed", message, {}, { cause });
-}
-
-function noScript(imported: string | undefined): InsituError {
-  const message = imported
-    ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and worker-src allow it. Or ${OWN_COPY}.`
-    : "The worker's script could not be fetched, was blocked or is not a script. Check its address and the worker-src policy.";
-  return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
-}
-
-function blockedScript(uri: string, imported: string | undefined): InsituError {
-  // For a script that has no address of its own the browser names its scheme.
-  const origin = /^https?:/.test(uri) ? new URL(uri).origin : `${uri.split(":")[0]}:`;
-  // The imports of a module worker are checked by worker-src too.
-  const also = imported ? ` ${new URL(imported).origin}` : "";
-  const directive = `worker-src ${origin === globalThis.location?.origin ? "'self'" : origin}${also}`;
-  const copy = imported ? `, or ${OWN_COPY}` : "";
-  const message = `The page's Content-Security-Policy blocks the worker ${uri}. Add ${directive} to it${copy}.`;
-  return new InsituError("csp_blocked", message, { directive, url: imported ?? uri });
 }

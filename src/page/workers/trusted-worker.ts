@@ -1,5 +1,5 @@
 // Creates insitu's own worker in pages that require Trusted Types.
-import { InsituError } from "../../shared/errors.js";
+import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
 
 interface PolicyFactory {
   createPolicy(
@@ -17,7 +17,7 @@ export function needsTrust(): boolean {
   return trusted !== undefined;
 }
 
-/** Throws `csp_blocked` where the page does not allow the policy. `address` is called once in the page's life. */
+/** Throws an `untrusted` {@link WorkerFailure} where the page does not allow the policy. `address` is called once in the page's life. */
 export function createTrusted(address: () => string): Worker {
   try {
     if (trusted === undefined) {
@@ -27,16 +27,7 @@ export function createTrusted(address: () => string): Worker {
       trusted = trustedTypes?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
     }
     return new Worker(trusted as string, { type: "module" });
-  } catch (error) {
-    throw trustError(
-      `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`,
-      error,
-    );
+  } catch (cause) {
+    throw { kind: "untrusted", isOwn: true, cause } satisfies WorkerFailure;
   }
-}
-
-export function trustError(remedy: string, cause: unknown): InsituError {
-  const directive = `trusted-types ${POLICY}`;
-  const message = `The page's Content-Security-Policy requires Trusted Types (require-trusted-types-for 'script'). Pass createClient({ worker }) ${remedy}.`;
-  return new InsituError("csp_blocked", message, { directive }, { cause });
 }

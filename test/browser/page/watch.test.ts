@@ -253,3 +253,94 @@ test("where the browser tells of no video frames, repaints at which the video ha
   expect(result.got).toBeGreaterThanOrEqual(2);
   expect(result.seen).toBeGreaterThanOrEqual(result.got);
 });
+
+test.each([
+  [
+    "srcObject was set to null",
+    (video: HTMLVideoElement) => {
+      video.srcObject = null;
+    },
+  ],
+  [
+    "stream was taken away by load()",
+    (video: HTMLVideoElement) => {
+      video.srcObject = null;
+      video.removeAttribute("src");
+      video.load();
+    },
+  ],
+])("a video whose %s ends the loop", async (_what, take) => {
+  const result = await library.page.evaluate(async (take) => {
+    const canvas = document.createElement("canvas");
+    window.draw(canvas, 1);
+    const video = await window.play(canvas);
+    const timer = setInterval(() => window.draw(canvas, 1), 40);
+    let got = 0;
+    const watched = window.model.watch(video);
+    for await (const _ of watched) {
+      got += 1;
+      if (got !== 2) continue;
+      // Until a frame waits that was not predicted.
+      for (const { seen } = watched; watched.seen < seen + 3; ) await window.wait(20);
+      new Function("video", `(${take})(video)`)(video);
+    }
+    clearInterval(timer);
+    await window.wait(100);
+    return { got: got >= 2 && got <= 4, callbacks: window.callbacks };
+  }, String(take));
+  expect(result).toEqual({ got: true, callbacks: 0 });
+});
+
+test("another stream, or another file, in the same video goes on", async () => {
+  const got = await library.page.evaluate(async () => {
+    const film = await window.film([0, 1]);
+    const canvas = document.createElement("canvas");
+    window.draw(canvas, 1);
+    const video = await window.play(canvas);
+    const timer = setInterval(() => window.draw(canvas, 1), 40);
+    const got: boolean[] = [];
+    for await (const _ of window.model.watch(video)) {
+      got.push(video.srcObject !== null);
+      if (got.length === 2) {
+        const other = document.createElement("canvas");
+        window.draw(other, 7);
+        video.srcObject = null;
+        video.srcObject = other.captureStream();
+        window.draw(other, 7);
+        void video.play();
+        const again = setInterval(() => window.draw(other, 7), 40);
+        setTimeout(() => clearInterval(again), 3_000);
+      }
+      if (got.length === 5) {
+        video.srcObject = null;
+        video.src = URL.createObjectURL(film);
+        void video.play();
+      }
+    }
+    clearInterval(timer);
+    // It ended with the film.
+    return { stream: got.filter(Boolean).length, file: got.filter((each) => !each).length };
+  });
+  expect(got.stream).toBe(5);
+  expect(got.file).toBeGreaterThan(0);
+});
+
+test("a video of another realm is watched", async () => {
+  const label = await library.page.evaluate(async () => {
+    const frame = document.body.appendChild(document.createElement("iframe"));
+    const canvas = document.createElement("canvas");
+    window.draw(canvas, 1);
+    const inner = (frame.contentDocument as Document).createElement("video");
+    if ((inner as object) instanceof HTMLVideoElement) throw new Error("The frame has the same realm.");
+    inner.muted = true;
+    inner.srcObject = canvas.captureStream();
+    frame.contentDocument?.body.append(inner);
+    const timer = setInterval(() => window.draw(canvas, 1), 40);
+    await inner.play();
+    for await (const { value } of window.model.watch(inner)) {
+      clearInterval(timer);
+      return value[0]?.label;
+    }
+  });
+  expect(label).toBe("1");
+});

@@ -1,5 +1,5 @@
 // A personal model in the page: calls to the worker, feedback on predictions, and trainings that triggers start.
-import { fromWire, InsituError } from "../../../shared/errors.js";
+import { fromWire, type InsituError } from "../../../shared/errors.js";
 import { randomHex } from "../../../shared/hex.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import type { WorkerTimings } from "../../../shared/protocol.js";
@@ -11,6 +11,7 @@ import type {
   TrainOptions,
   TriggerOutcome,
 } from "../../../shared/types/personal.js";
+import { checkNumber, checkType, readOptions } from "../../lib/check-option.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import {
   CALL_MS,
@@ -38,7 +39,7 @@ const TRAIN_MS = 10_000;
 // Embedding kept inputs again takes one prediction each.
 const TRAIN_EXTRA_MS = 600_000;
 
-type Train = (trigger: TrainingTrigger, budget: number, options?: TrainOptions) => Promise<PersonalVersion>;
+type Train = (trigger: TrainingTrigger, budget: number, options: TrainOptions) => Promise<PersonalVersion>;
 
 export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
   const { name, assertConsent, monitor } = deps;
@@ -59,7 +60,10 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
     name,
     ...createExampleMethods(deps, call, scheduler),
     ...createVersionMethods(call),
-    train: (options) => train("asked", options?.budget ?? TRAIN_MS, options),
+    async train(given) {
+      const options = readOptions(given);
+      return train("asked", options.budget ?? TRAIN_MS, options);
+    },
     predict: createPredict(deps, call, feedback, erasures),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
@@ -92,12 +96,10 @@ function createExampleMethods(
   return {
     state: () => readState(call),
     async addExample(input, label, options) {
-      const { keep = false, signal, timeout = CALL_MS } = options ?? {};
+      const { keep = false, signal, timeout = CALL_MS } = readOptions(options);
       deps.assertConsent();
-      if (typeof label !== "string" || label === "") {
-        const message = `The example was not added: its label is ${JSON.stringify(label)}; pass a string of 1 to 200 characters.`;
-        throw new InsituError("input_invalid", message, { label });
-      }
+      if (typeof label !== "string" || label === "")
+        throw invalidOption("label", label, "a string of 1 to 200 characters");
       const started = performance.now();
       const args = { id: randomHex(), label, keep, input };
       const { timings, memory: _, ...added } = await call("addExample", args, { signal, timeout });
@@ -110,8 +112,7 @@ function createExampleMethods(
     export: (options) => call("export", { kept: options?.kept ?? true }),
     async import(file) {
       deps.assertConsent();
-      if (!(file instanceof Blob))
-        throw new InsituError("input_invalid", "Nothing was imported: pass a file from export(), as a Blob or File.");
+      if (!(file instanceof Blob)) throw invalidOption("file", file, "a file from export()");
       const imported = await call("import", { file });
       scheduler.nudge();
       return imported;
@@ -145,7 +146,7 @@ function createPredict(
   erasures: Erasures,
 ): PersonalModel["predict"] {
   return async (input, options) => {
-    const { signal, timeout = CALL_MS } = options ?? {};
+    const { signal, timeout = CALL_MS } = readOptions(options);
     const started = performance.now();
     const begun = erasures.count;
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
@@ -157,8 +158,9 @@ function createPredict(
 }
 
 function createTrain({ model, assertConsent, telemetry }: PersonalModelDeps, call: PersonalCall): Train {
-  return async (trigger, budget, options) => {
-    const { signal, onProgress } = options ?? {};
+  return async (trigger, budget, { signal, onProgress }) => {
+    checkNumber("budget", budget, true);
+    checkType("onProgress", onProgress, "function");
     assertConsent();
     const started = performance.now();
     const record = (rest: Pick<TrainedRecord, "outcome" | "examples" | "backend" | "accuracy">) =>

@@ -1,7 +1,8 @@
 // Checks the triggers whenever examples or feedback were added, and trains when the page is idle.
 import { isInsituError } from "../../../shared/errors.js";
 import type { PersonalVersion, RetrainTriggers, TriggerOutcome } from "../../../shared/types/personal.js";
-import { checkTriggers, INITIAL_STATE, type TriggerInputs } from "./retrain-triggers.js";
+import { checkNumber, checkType } from "../../lib/check-option.js";
+import { checkTriggers as dueTrigger, INITIAL_STATE, type TriggerInputs } from "./retrain-triggers.js";
 
 export interface RetrainScheduler {
   /** To be called when something changed that a trigger may wait for. */
@@ -30,6 +31,7 @@ const MAX_FIRED = 20;
 
 export function createRetrainScheduler(deps: RetrainSchedulerDeps): RetrainScheduler {
   const { triggers, readInputs, onFired } = deps;
+  checkTriggers(triggers);
   const isOn = [triggers.examples, triggers.age, triggers.accuracy].some((value) => value !== undefined);
   const end = new AbortController();
   const history: TriggerOutcome[] = [];
@@ -43,7 +45,7 @@ export function createRetrainScheduler(deps: RetrainSchedulerDeps): RetrainSched
     const now = Date.now();
     const inputs = await readInputs().catch(() => undefined);
     if (!inputs || isTraining || end.signal.aborted) return;
-    const found = checkTriggers(triggers, inputs, memory, now);
+    const found = dueTrigger(triggers, inputs, memory, now);
     memory = found.memory;
     if (!found.fired) return scheduleLater(inputs);
     const fired: TriggerOutcome = { ...found.fired, firedAt: now, outcome: "waiting" };
@@ -79,6 +81,12 @@ export function createRetrainScheduler(deps: RetrainSchedulerDeps): RetrainSched
       end.abort();
     },
   };
+}
+
+/** Throws `input_invalid` that names the option. */
+function checkTriggers(triggers: RetrainTriggers): void {
+  checkType("triggers", triggers, "object");
+  for (const [name, value] of Object.entries(triggers)) checkNumber(`triggers.${name}`, value);
 }
 
 /** Trains once the page is idle, and writes the result to `fired`. Never rejects. */

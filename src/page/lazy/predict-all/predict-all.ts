@@ -7,6 +7,7 @@ import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { Prediction } from "../../../shared/types/model.js";
 import type { PredictAllOptions, PredictInput, PredictOptions } from "../../api-types.js";
 import { callListener } from "../../lib/call-listener.js";
+import { checkType, readOptions } from "../../lib/check-option.js";
 import { createNotifier } from "../../lib/notifier.js";
 
 type Inputs = Iterable<PredictInput> | AsyncIterable<PredictInput>;
@@ -47,9 +48,11 @@ export function predictAll<K extends TaskKind>(
 async function* run<K extends TaskKind>(
   { predict, workers, max }: PredictAllDeps<K>,
   inputs: Inputs,
-  { batchSize = BATCH_SIZE, signal, onProgress, ...options }: PredictAllOptions,
+  given: PredictAllOptions,
   stop: AbortController,
 ): Results<K> {
+  const { batchSize = BATCH_SIZE, signal, onProgress, ...options } = readOptions(given);
+  checkType("onProgress", onProgress, "function");
   if (!Number.isInteger(batchSize) || batchSize < 1) throw invalidOption("batchSize", batchSize, "an integer over 0");
   // Maximum of calls that run and results that wait, together.
   const window = Math.min(batchSize * workers, max);

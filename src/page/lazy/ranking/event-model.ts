@@ -1,5 +1,5 @@
 // Learns from events: which weights an event is evidence for, in which direction, and how strongly.
-import { InsituError } from "../../../shared/errors.js";
+import { checkNumber, checkType } from "../../lib/check-option.js";
 import type { EventRow } from "./event-log.js";
 import { createPosterior, observe, type Posterior, type Prior, predict, relax, type Term } from "./posterior.js";
 import type { RankingOptions } from "./types.js";
@@ -41,17 +41,17 @@ const DEFAULTS = {
   halfLife: 60 * DAY_MS,
   // By the simulation of bench/ranking.ts on other seeds: with 60 a lasting taste is known a little better, and an old one lasts longer.
   halfLifeActions: 30,
+  minItems: 3,
   // As in the simulations of Joachims et al. 2017, "Unbiased Learning-to-Rank with Biased Feedback".
   examination: (position: number) => 1 / (1 + position),
 };
 
-/** Throws `input_invalid` for half-lives that are not positive. */
+/** Throws `input_invalid` that names the option. */
 export function eventModelOf(options: RankingOptions): EventModel {
-  const { halfLife, halfLifeActions, examination } = { ...DEFAULTS, ...options };
-  if (!(halfLife > 0) || !(halfLifeActions > 0)) {
-    const message = `The ranker was not opened: halfLife is ${halfLife} and halfLifeActions is ${halfLifeActions}; pass milliseconds and a number of actions, both over 0.`;
-    throw new InsituError("input_invalid", message, { halfLife, halfLifeActions });
-  }
+  const { halfLife, halfLifeActions, minItems, examination } = { ...DEFAULTS, ...options };
+  for (const [name, value] of Object.entries({ halfLife, halfLifeActions, minItems }))
+    checkNumber(name, value ?? null, true);
+  checkType("examination", examination ?? 0, "function");
   return {
     keptPerDay: 2 ** (-DAY_MS / halfLife),
     keptPerAction: 2 ** (-1 / halfLifeActions),

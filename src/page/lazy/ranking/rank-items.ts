@@ -1,4 +1,5 @@
 // Orders the items of a ranker by the posterior over the user's tastes, with or without exploration.
+import { checkNumber, checkOneOf } from "../../lib/check-option.js";
 import { BASE, priorOf } from "./event-model.js";
 import type { ItemIndex } from "./item-index.js";
 import { normalOf, type Posterior, sample } from "./posterior.js";
@@ -26,6 +27,8 @@ export function rankItems(
   basis: RankingBasis,
   { explore = "none", top = items.ids.length }: RankOptions,
 ): RankedItem[] {
+  checkOneOf("explore", explore, ["none", "thompson", "ucb"]);
+  checkNumber("top", top);
   const { posterior } = basis;
   const slots = Int32Array.from(items.traits, (trait) => posterior.slots.get(trait) ?? -1);
   const means = meansOf(items, posterior, slots);

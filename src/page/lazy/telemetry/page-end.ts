@@ -32,7 +32,7 @@ export interface PageEnd {
 /** `onResult` is called with the result of a request that `leave` sent, if the page lives on. */
 export function createPageEnd(
   transport: Transport,
-  { keepalive = "auto", exporter }: TelemetryOptions,
+  { keepalive = "auto", exporter, headers }: TelemetryOptions,
   onResult: (request: ExportRequest, result: TransportResult) => void,
 ): PageEnd {
   const fetchLater = (globalThis as { fetchLater?: FetchLater }).fetchLater?.bind(globalThis) as FetchLater;
@@ -82,7 +82,7 @@ export function createPageEnd(
         bytes += request.body.length;
         if (bytes > MAX_KEEPALIVE_BYTES) return true;
         if (keepalive === "auto") send(request);
-        else if (!sendBeacon(transport, request)) return true;
+        else if (headers || !sendBeacon(transport, request)) return true;
         // The browser reports no result of a beacon.
         else onResult(request, { kind: "done" });
         return false;
@@ -91,7 +91,7 @@ export function createPageEnd(
   };
 }
 
-/** True when the browser took the request. */
+/** True when the browser took the request. A beacon has no headers. */
 function sendBeacon(transport: Transport, request: ExportRequest): boolean {
   const body = new Blob([request.body], { type: contentType(request) });
   return navigator.sendBeacon?.(transport.urlWithKey(request), body) ?? false;

@@ -49,9 +49,9 @@ const REFUSED: TransportResult = { kind: "done", dropped: { reason: "rejected" }
 
 /** `fetch` is the browser's own. */
 export function createTransport(options: TelemetryOptions, fetch: typeof globalThis.fetch): Transport {
-  const { endpoint = "", writeKey, exporter, keepalive = "auto" } = options;
-  const base = endpoint.replace(/\/+$/, "");
-  const url = ({ path, id }: ExportRequest) => `${base}${path}?batch=${id}`;
+  const { endpoint = "", headers, writeKey, exporter, keepalive = "auto" } = options;
+  const [base, query] = endpoint.split("?");
+  const url = ({ path, id }: ExportRequest) => `${base}${path}?batch=${id}${query ? `&${query}` : ""}`;
   const urlWithKey = (request: ExportRequest) =>
     url(request) + (writeKey ? `&key=${encodeURIComponent(writeKey)}` : "");
   const init = (request: ExportRequest) => ({
@@ -61,6 +61,7 @@ export function createTransport(options: TelemetryOptions, fetch: typeof globalT
     // The default would send the page's whole URL to its own origin; "no-referrer" would make the Origin header null there.
     referrerPolicy: "origin" as const,
     headers: {
+      ...headers,
       "content-type": contentType(request),
       ...(writeKey && !isBeacon(request) && { "x-insitu-key": writeKey }),
     } as Record<string, string>,

@@ -112,8 +112,18 @@ export interface LoggerLike {
  * ```
  */
 export interface TelemetryOptions {
-  /** Base URL of the collector; `/v1/metrics` and `/v1/logs` are added. */
+  /**
+   * Base URL of the collector, to which `/v1/metrics` and `/v1/logs` are added; one that ends in either is taken as well. A query string is sent
+   * with every request.
+   */
   endpoint?: string;
+  /**
+   * Headers by name that are sent with every request, such as `Authorization`. They are never stored. A collector of another origin must allow
+   * them (`Access-Control-Allow-Headers`). Everybody who opens the page can read them. With `keepalive: false` what was recorded since the last send may be lost
+   * when the page ends, since `sendBeacon` cannot set headers.
+   * @defaultValue none
+   */
+  headers?: Record<string, string>;
   /**
    * `otlp`: OTLP/HTTP in JSON, which every OpenTelemetry Collector accepts. `beacon`: one small `text/plain` request to
    * `{endpoint}/v1/beacon`, which needs no preflight on other origins.

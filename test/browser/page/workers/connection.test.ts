@@ -46,7 +46,7 @@ function startWith(url: string) {
 }
 
 test.each([
-  ["a worker that answers 404", "/workers/none.js", /could not be fetched, was blocked/],
+  ["a worker that answers 404", "/workers/none.js", /HTTP 404/],
   ["a worker with a syntax error", "/workers/broken.js", /is not a script/],
   ["a worker of another version", "/workers/old.js", new RegExp(`has protocol 0, the page ${PROTOCOL}`)],
   ["a worker that dies during a call", "/workers/dies.js", /out of luck/],

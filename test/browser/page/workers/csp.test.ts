@@ -78,7 +78,7 @@ test("under a policy that is only reported, or that allows it, a missing worker 
   expect(await run()).toMatchObject({ code: "", values: 10 });
   expect(await run({ worker: "/none.js" })).toMatchObject({
     code: "worker_crashed",
-    message: expect.stringMatching(/could not be fetched/),
+    message: expect.stringMatching(/HTTP 404/),
   });
 });
 
