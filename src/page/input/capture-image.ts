@@ -55,7 +55,7 @@ export const isInstanceOf = (value: unknown, type: string): boolean => typeOf(va
 
 function shrunkFor(spec: InputSpec | undefined, size: Size, times?: number): Size | undefined {
   if (!spec?.image || size.width === 0 || size.height === 0) return undefined;
-  return reducedSize(letterbox(spec.image.fit, size, imageShape(spec)), times);
+  return reducedSize(letterbox(spec.image.fit, size, imageShape(spec, size)), times);
 }
 
 /** With `srcset` an element's natural size may differ from its file's. */

@@ -175,8 +175,9 @@ export function weightsOf(json: Record<string, unknown>, url: string): Pick<Mode
   return { weightSpecs, weightFiles: [...weightFiles] };
 }
 
+/** Without `./`, which `model.save("downloads://…")` writes. */
 function checkPath(value: unknown, before: Set<string>, at: At): string {
-  const path = text(value, at);
+  const path = text(value, at).replace(/^(\.\/)+/, "");
   const problem = pathProblem(path);
   if (problem) refuse(at, `is ${show(path)}, which ${problem}`);
   return before.has(path) ? refuse(at, `names ${show(path)} a second time`) : path;
