@@ -147,7 +147,12 @@ function sizesOf(given: number[], count: number, isList: boolean): Sizes {
   const open = shape.filter((size) => size === -1).length;
   const rest = count / length;
   const fits = open > 0 ? open === 1 && rest >= 1 && Number.isInteger(rest) : rest === 1;
-  return { shape, length, isOpen: open > 0, sizes: fits ? shape.map((size) => (size === -1 ? rest : size)) : undefined };
+  return {
+    shape,
+    length,
+    isOpen: open > 0,
+    sizes: fits ? shape.map((size) => (size === -1 ? rest : size)) : undefined,
+  };
 }
 
 /** NaN often gives an answer that looks like any other: comparisons with it are false, and so a maximum ignores it. */

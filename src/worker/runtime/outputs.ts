@@ -80,7 +80,11 @@ const DEFAULT_TOP = 5;
 
 /** The scores of all classes are computed first: `only` does not change a score. */
 export function classes(task: ClassificationTask, output: TensorData, only?: ReadonlySet<string>): ClassScore[] {
-  const all = scoresOf(task, output).map((score, index) => ({ label: task.labels[index] ?? String(index), index, score }));
+  const all = scoresOf(task, output).map((score, index) => ({
+    label: task.labels[index] ?? String(index),
+    index,
+    score,
+  }));
   return (only ? all.filter(({ label }) => only.has(label)) : all)
     .sort((a, b) => b.score - a.score)
     .slice(0, task.top ?? DEFAULT_TOP);

@@ -44,10 +44,10 @@ export async function loadLayers(
   return loadLayersModel({ load: async () => artifacts as io.ModelArtifacts });
 }
 
-/** The names of the model's outputs in a package. */
-export function outputNamesOf({ outputNames, layers }: LayersModel): string[] {
+/** The names of the model's outputs in a package. A sequential model has no `outputNames` before its first run. */
+export function outputNamesOf({ outputs, layers }: LayersModel): string[] {
   return layerOutputNames(
-    outputNames,
+    outputs.map(({ sourceLayer }) => sourceLayer.name),
     layers.map(({ name }) => name),
   );
 }
