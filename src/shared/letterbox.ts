@@ -14,14 +14,10 @@ export interface Letterbox extends Size {
   offsetY: number;
 }
 
-/** Size of an image input in pixels, and its number of channels, from the input's shape and layout; an open side is the image's own. */
-export function imageShape(
-  { shape, image }: Pick<InputSpec, "shape" | "image">,
-  natural: Size,
-): Size & { channels: number } {
+/** Size of an image input in pixels, and its number of channels, from the input's shape and layout. An open side is -1. */
+export function imageShape({ shape, image }: Pick<InputSpec, "shape" | "image">): Size & { channels: number } {
   const [, a = 0, b = 0, c = 0] = shape;
-  const [channels, height, width] = image?.layout === "nchw" ? [a, b, c] : [c, a, b];
-  return { channels, width: width < 0 ? natural.width : width, height: height < 0 ? natural.height : height };
+  return image?.layout === "nchw" ? { channels: a, height: b, width: c } : { height: a, width: b, channels: c };
 }
 
 export function letterbox(fit: ImageSpec["fit"], { width, height }: Size, into: Size): Letterbox {

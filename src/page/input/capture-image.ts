@@ -54,8 +54,9 @@ export function typeOf(value: unknown): string {
 export const isInstanceOf = (value: unknown, type: string): boolean => typeOf(value) === type;
 
 function shrunkFor(spec: InputSpec | undefined, size: Size, times?: number): Size | undefined {
-  if (!spec?.image || size.width === 0 || size.height === 0) return undefined;
-  return reducedSize(letterbox(spec.image.fit, size, imageShape(spec, size)), times);
+  // Where the input's size is open, images keep theirs.
+  if (!spec?.image || size.width === 0 || size.height === 0 || spec.shape.includes(-1, 1)) return undefined;
+  return reducedSize(letterbox(spec.image.fit, size, imageShape(spec)), times);
 }
 
 /** With `srcset` an element's natural size may differ from its file's. */

@@ -46,7 +46,9 @@ export async function toImageFeed(
   const { image } = spec;
   if (!image) throw noImage(spec);
   const { drawable, ...size } = await open(given, signal);
-  const target = { ...imageShape(spec, size), dtype: spec.dtype, image };
+  const { width, height, channels } = imageShape(spec);
+  const sides = width < 0 ? size : { width, height };
+  const target = { width: sides.width, height: sides.height, channels, dtype: spec.dtype, image };
   const placement = letterbox(image.fit, size, target);
   if (keepOpen) return openFeed(drawable, placement, target);
   let source: Drawable | undefined;

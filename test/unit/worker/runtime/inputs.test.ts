@@ -8,7 +8,8 @@ const features: InputSpec = { name: "features", dtype: "float32", shape: [-1, 3]
 const ids: InputSpec = { name: "ids", dtype: "int32", shape: [-1] };
 const context: InputSpec = { name: "context", dtype: "float32", shape: [1, 2] };
 
-const one = (data: TypedArray, isList: boolean) => toFeeds({ kind: "tensor", data }, [features], { task: isList ? "ranking" : "embedding" });
+const one = (data: TypedArray, isList: boolean) =>
+  toFeeds({ kind: "tensor", data }, [features], { task: isList ? "ranking" : "embedding" });
 const all = (data: Record<string, TypedArray>) =>
   toFeeds({ kind: "tensors", data }, [features, ids, context], { task: "ranking" });
 
