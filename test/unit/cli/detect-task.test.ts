@@ -251,7 +251,7 @@ describe("a file that anybody may have damaged", () => {
       const original = readFileSync(source, "utf8");
       const count = pathsOf(JSON.parse(original)).length;
       for (let index = 0; index < count; index += 1) {
-        for (const replace of [undefined, null, 7, "x", [], {}]) {
+        for (const replace of [undefined, 7, {}]) {
           const json = JSON.parse(original);
           const { parent, key } = pathsOf(json)[index] as Place;
           if (replace === undefined) delete parent[key];
