@@ -49,15 +49,15 @@ function withoutGradients(): Rolldown.Plugin {
   return {
     name: "insitu:tfjs-without-gradients",
     load: {
-      filter: { id: /tfjs-core[\\/]dist[\\/]register_all_gradients\.js$/ },
-      handler: () => "export {};",
+      filter: { id: /tfjs-core[\\/]dist[\\/](register_all_gradients|optimizers[\\/]register_optimizers)\.js$/ },
+      handler: () => "export function registerOptimizers() {}",
     },
   };
 }
 
 /**
  * Modules of tfjs that nothing here calls, although others import them: its own ways to load and store models (packages come
- * through `worker/package`), the loops of `fit` on datasets with their callbacks (personal models train in `worker/personal`), the printed
+ * through `worker/package`), `fit` with its optimizers, metrics and callbacks (personal models train in `worker/personal`), the printed
  * summary of a model, and the hashes of strings with their 64-bit integers (a package has no strings, neither as inputs nor as weights).
  */
 function withoutUnusedModules(): Rolldown.Plugin {
@@ -65,7 +65,7 @@ function withoutUnusedModules(): Rolldown.Plugin {
     name: "insitu:tfjs-without-unused-modules",
     transform: {
       filter: {
-        id: /tfjs-core[\\/]dist[\\/](hash_util|io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader))\.js$|tfjs-layers[\\/]dist[\\/](base_callbacks|engine[\\/]training_dataset|utils[\\/]layer_utils)\.js$/,
+        id: /tfjs-core[\\/]dist[\\/](hash_util|io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader))\.js$|tfjs-layers[\\/]dist[\\/](base_callbacks|logs|metrics|optimizers|engine[\\/]training_(dataset|utils)|utils[\\/]layer_utils)\.js$/,
       },
       handler(code) {
         const declared = code.matchAll(/^export (?:async )?(?:class|function|const|var) (\w+)/gm);
@@ -266,7 +266,11 @@ export default defineConfig([
     plugins: [withoutNodeFetch(), listModules()],
     // tfjs's builds for Node are CommonJS, which keeps all of each package.
     inputOptions: { resolve: { mainFields: ["module", "main"] } },
-    // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load.
-    outputOptions: { chunkFileNames: "cli/[name].js", legalComments: "none" },
+    // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load, and so are the decoders of images.
+    outputOptions: {
+      chunkFileNames: "cli/[name].js",
+      legalComments: "none",
+      codeSplitting: { groups: [{ name: "common", test: /src[\\/]/, minShareCount: 2 }] },
+    },
   },
 ]);

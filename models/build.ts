@@ -85,7 +85,11 @@ const MODELS: Record<string, (options: Options) => Promise<void>> = {
 };
 
 /** Always packs (20 seconds for objects, whose self-test runs on cpu), and reports whether the digest changed. */
-async function pack(from: Pick<PackOptions, "model" | "out" | "task">, name: string, done: string): Promise<void> {
+async function pack(
+  from: { out: string } & Pick<PackOptions, "model" | "task">,
+  name: string,
+  done: string,
+): Promise<void> {
   const before = await verifyPackage(from.out).catch(() => undefined);
   const onProgress = (line: string) => console.log(`  ${line}`);
   await packModel({ ...from, name, version: "1.0.0", release: 1, created: CREATED, force: true, onProgress });

@@ -63,9 +63,8 @@ const SHIPPED = [
   /^dist\/(telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
   /^dist\/(index|telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
-  // What `pack` loads to run a model, and what it shares with main.
-  /^dist\/cli\/reference\.js$/,
-  /^dist\/cli\/sha256\.js$/,
+  // What `pack` loads to run a model and to decode images, and what these share with main.
+  /^dist\/cli\/(reference|photo|common|rolldown-runtime)\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/integrity\.json$/,

@@ -16,39 +16,60 @@ export interface Goldens {
   /** The content of the outputs file. */
   text: string;
   tolerance: Record<Backend, number>;
+  /** False where each output has one value throughout, or does not move with the input: most mistakes would go unseen. */
+  isTelling: boolean;
+  /** Outputs with infinite values, which are right then. */
+  infinite: string[];
 }
 
 /** Throws `output_invalid` if none of the outputs can be compared. */
 export function goldens({ exact, above, below }: ReferenceOutputs): Goldens {
   const tolerance = toleranceOf(exact);
   const kept: [string, object][] = [];
-  let hasNonZero = false;
+  let [hasNonZero, isTelling] = [false, false];
   for (const [name, output] of Object.entries(exact)) {
     const expected = selectValues(output, above?.[name], below?.[name], tolerance.webgpu);
     if (!expected) continue;
     kept.push([name, encode(expected)]);
     hasNonZero ||= isNonZero(expected, tolerance.webgpu);
+    isTelling ||= varies(output) && moves(output, above?.[name]);
   }
   if (kept.length > 0 && !hasNonZero) {
     const message =
       "For the self-test's input, only zeros can be compared across backends, which a broken model returns too.";
     throw new InsituError("output_invalid", message);
   }
-  if (kept.length > 0) return { text: `${JSON.stringify(Object.fromEntries(kept))}\n`, tolerance };
+  const infinite = Object.keys(exact).filter((name) => exact[name]?.data.some(isInfinite));
+  if (kept.length > 0) return { text: `${JSON.stringify(Object.fromEntries(kept))}\n`, tolerance, isTelling, infinite };
   const message =
     "For the self-test's input, rounding alone changes every output value, so backends cannot be compared.";
   throw new InsituError("output_invalid", message);
 }
 
+const isInfinite = (value: number): boolean => value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
+
+/** The largest finite value, without its sign. */
+function largest(data: ArrayLike<number>, least: number): number {
+  let found = least;
+  for (let index = 0; index < data.length; index += 1) {
+    const size = Math.abs(data[index] as number);
+    if (Number.isFinite(size)) found = Math.max(found, size);
+  }
+  return found;
+}
+
+const varies = ({ data }: TensorData): boolean => data.length === 1 || data.some((value) => value !== data[0]);
+
+/** Integers, such as the index of a class, may stay the same. */
+function moves({ data, dtype }: TensorData, above: TensorData | undefined): boolean {
+  return !above || dtype !== "float32" || data.some((value, index) => value !== above.data[index]);
+}
+
 /** Whether a model that returns only zeros would fail the comparison. */
 function isNonZero({ data, unstable }: ExpectedOutput, tolerance: number): boolean {
   const skipped = new Set(unstable);
-  let [max, scale] = [0, 1];
-  for (const [place, value] of data.entries()) {
-    scale = Math.max(scale, Math.abs(value));
-    if (!skipped.has(place)) max = Math.max(max, Math.abs(value));
-  }
-  return max > tolerance * scale;
+  const scale = largest(data, 1);
+  return data.some((value, place) => !skipped.has(place) && Math.abs(value) > tolerance * scale);
 }
 
 function encode({ data, dtype, shape, stride, unstable }: ExpectedOutput): object {
@@ -61,8 +82,7 @@ function encode({ data, dtype, shape, stride, unstable }: ExpectedOutput): objec
  * would pass, so the tolerance shrinks with the outputs; at most by a factor of 1000, since values near 0 are mostly rounding.
  */
 function toleranceOf(exact: Outputs): Record<Backend, number> {
-  let scale = 0;
-  for (const { data } of Object.values(exact)) for (const value of data) scale = Math.max(scale, Math.abs(value));
+  const scale = Object.values(exact).reduce((most, { data }) => largest(data, most), 0);
   const factor = Math.min(1, Math.max(1e-3, 10 ** Math.ceil(Math.log10(scale))));
   const shrunk = (tolerance: number) => Number((tolerance * factor).toPrecision(1));
   return { webgpu: shrunk(TOLERANCE.webgpu), wasm: shrunk(TOLERANCE.wasm), cpu: shrunk(TOLERANCE.cpu) };
@@ -80,11 +100,12 @@ function selectValues(
   // If the size of an output depends on the last digits of the input, its values have no fixed positions to compare.
   const hasSameSize = (other?: TensorData) => !other || other.data.length === data.length;
   if (!hasSameSize(above) || !hasSameSize(below)) return undefined;
-  let scale = 1;
-  for (const value of kept) scale = Math.max(scale, Math.abs(value));
+  const scale = largest(kept, 1);
   const unstable = [...kept.keys()].filter((place) => {
     const at = place * stride;
     const [exact = 0, up = exact, down = exact] = [data[at], above?.data[at], below?.data[at]];
+    // The difference of two infinities is NaN.
+    if (up === exact && down === exact) return false;
     return isUnstable((up - exact) / scale, (down - exact) / scale, tolerance);
   });
   if (unstable.length === kept.length) return undefined;

@@ -2,18 +2,7 @@
 
 import type { DType } from "../shared/types/tensor.js";
 import { isObject, list, own } from "../worker/package/json-fields.js";
-
-/** What the model declares about a tensor. A field that it does not declare is undefined. */
-export interface Guess {
-  name: string;
-  dtype?: DType;
-  shape?: number[];
-}
-
-export interface Guesses {
-  inputs: Guess[];
-  outputs: Guess[];
-}
+import { type Guess, type Guesses, guessesOf } from "./guess.js";
 
 type Json = Record<string, unknown>;
 
@@ -35,13 +24,13 @@ export function graphSpecs(json: Json): Guesses {
   const candidates = [own(json, "signature"), isObject(metadata) ? own(metadata, "signature") : undefined];
   const signature = candidates.find((value): value is Json => isObject(value) && isObject(own(value, "outputs")));
   const nodes = nodesOf(json);
-  const byNodes = { inputs: placeholders(nodes), outputs: lastNodes(nodes) };
-  if (!signature) return byNodes;
+  if (!signature) return guessesOf(placeholders(nodes), lastNodes(nodes));
   const inputs = signatureTensors(own(signature, "inputs"), nodes);
-  return {
-    inputs: inputs.length > 0 ? inputs : byNodes.inputs,
-    outputs: signatureTensors(own(signature, "outputs"), nodes),
-  };
+  const outputs = signatureTensors(own(signature, "outputs"), nodes);
+  return guessesOf(inputs.tensors.length > 0 ? inputs.tensors : placeholders(nodes), outputs.tensors, {
+    inputs: inputs.keys,
+    outputs: outputs.keys,
+  });
 }
 
 function nodesOf(json: Json): Json[] {
@@ -53,19 +42,21 @@ export function nodeNames(json: Json): unknown[] {
 }
 
 /** A signature's tensors under the graph's names; the signature's keys are only the exporter's names. */
-function signatureTensors(value: unknown, nodes: Json[]): Guess[] {
-  if (!isObject(value)) return [];
+function signatureTensors(value: unknown, nodes: Json[]): { tensors: Guess[]; keys: Map<string, string> } {
   const found = new Map<string, Guess>();
+  const keys = new Map<string, string>();
+  if (!isObject(value)) return { tensors: [], keys };
   for (const [key, tensor] of Object.entries(value)) {
     if (!isObject(tensor)) continue;
     const declared = own(tensor, "name");
     const name = typeof declared === "string" && declared !== "" ? declared : key;
     const node = nodes.find((candidate) => own(candidate, "name") === name.split(":", 1)[0]) ?? {};
     // A signature written by hand may hold names only; then the node's own type is used.
-    const dtype = dtypeOf(own(tensor, "dtype") ?? attribute(node, "dtype", "type") ?? attribute(node, "T", "type"));
-    found.set(name, { name, dtype, shape: shapeOf(own(tensor, "tensorShape")) });
+    const dtype = own(tensor, "dtype") ?? attribute(node, "dtype", "type") ?? attribute(node, "T", "type");
+    found.set(name, { name, ...dtypeOf(dtype), shape: shapeOf(own(tensor, "tensorShape")) });
+    keys.set(key, name);
   }
-  return [...found.values()];
+  return { tensors: [...found.values()], keys };
 }
 
 function placeholders(nodes: Json[]): Guess[] {
@@ -73,7 +64,7 @@ function placeholders(nodes: Json[]): Guess[] {
     .filter((node) => own(node, "op") === "Placeholder" || own(node, "op") === "PlaceholderWithDefault")
     .map((node) => ({
       name: String(own(node, "name")),
-      dtype: dtypeOf(attribute(node, "dtype", "type")),
+      ...dtypeOf(attribute(node, "dtype", "type")),
       shape: shapeOf(attribute(node, "shape", "shape")),
     }));
 }
@@ -92,7 +83,7 @@ function lastNodes(nodes: Json[]): Guess[] {
     .filter((node) => !read.has(String(own(node, "name"))) && !unusedOps.has(String(own(node, "op"))))
     .map((node) => ({
       name: String(own(node, "name")),
-      dtype: dtypeOf(attribute(node, "T", "type")),
+      ...dtypeOf(attribute(node, "T", "type")),
       shape: shapeOf(firstShape(attribute(node, "_output_shapes", "list"))),
     }));
 }
@@ -108,8 +99,9 @@ function firstShape(value: unknown): unknown {
   return Array.isArray(shapes) ? shapes[0] : undefined;
 }
 
-function dtypeOf(value: unknown): DType | undefined {
-  return typeof value === "string" && Object.hasOwn(DTYPES, value) ? DTYPES[value] : undefined;
+function dtypeOf(value: unknown): Pick<Guess, "dtype" | "unsupported"> {
+  if (typeof value !== "string") return {};
+  return Object.hasOwn(DTYPES, value) ? { dtype: DTYPES[value] } : { unsupported: value };
 }
 
 /** Parses TensorFlow's shape message. Without `dim` it is a scalar; with `unknownRank` the shape is unknown. */

@@ -3,10 +3,10 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
 import type { EmbeddingSpec, InputSpec, Manifest, ModelTask, SelfTestSpec } from "../shared/types/manifest.js";
-import { isObject, parseJson } from "../worker/package/json-fields.js";
 import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
-import { fileSize, readText } from "./files.js";
-import type { Guess } from "./graph-specs.js";
+import { fileSize } from "./files.js";
+import type { Guess } from "./guess.js";
+import { findModel, readModelJson } from "./model-file.js";
 import { declaredSpecs } from "./tensor-specs.js";
 import { readPackage } from "./verify.js";
 
@@ -44,7 +44,10 @@ export async function inspect(target: string): Promise<Inspection> {
     const message = `${target} does not exist. Pass a package's folder or a model.json.`;
     throw new InsituError("input_invalid", message, { target });
   }
-  if (found.isDirectory()) return inspectPackage(target);
+  if (found.isDirectory()) {
+    const isPackage = await stat(join(target, "insitu.json")).catch(() => undefined);
+    return isPackage ? inspectPackage(target) : inspectModel(await findModel(target));
+  }
   return basename(target) === "insitu.json" ? inspectPackage(dirname(target)) : inspectModel(target);
 }
 
@@ -78,19 +81,17 @@ async function inspectPackage(folder: string): Promise<Inspection> {
 }
 
 async function inspectModel(path: string): Promise<Inspection> {
-  const json = parseJson(await readText(path), path, "Pass a package's folder or a model.json.");
-  if (!isObject(json)) {
-    const message = `${path} is not a tfjs model: its content is not a JSON object. Pass a package's folder or a model.json.`;
-    throw new InsituError("model_format", message);
-  }
+  const { json } = await readModelJson(path);
   const format = formatOf(json, path);
   const { weightFiles, weightSpecs } = weightsOf(json, path);
   const files: Inspection["files"] = [];
   for (const name of [basename(path), ...weightFiles])
     files.push({ path: name, size: await fileSize(join(dirname(path), name)) });
+  const { inputs, outputs } = declaredSpecs(json, path);
   return {
     format,
-    ...declaredSpecs(json, path),
+    inputs,
+    outputs,
     files,
     bytes: sum(files),
     weights: weightSpecs.length,
@@ -115,9 +116,7 @@ export function inspectionText(found: Inspection): string {
   const rows = [
     ...(found.name ? [row("package", `${found.name} ${found.version}, release ${found.release}`)] : []),
     row("format", found.format),
-    ...found.inputs.map((input) =>
-      row("input", tensorText(input) + (input.image ? `, image (${input.image.fit})` : "")),
-    ),
+    ...found.inputs.map(inputRow),
     ...found.outputs.map((output) => row("output", tensorText(output))),
     ...(found.task ? [row("task", taskText(found.task))] : []),
     ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
@@ -136,6 +135,17 @@ export function inspectionText(found: Inspection): string {
 
 const signedText = (keyIds: string[]): string => (keyIds.length > 0 ? `by ${keyIds.join(", ")}, not verified` : "no");
 
+/** What `pack` found in a model, before it makes the package. */
+export function draftText({ format, inputs, outputs, task, files }: Manifest, about: string, out: string): string {
+  return [
+    row("format", `${format}, ${files.length} files, ${sum(files)} bytes`),
+    ...inputs.map(inputRow),
+    ...outputs.map((output) => row("output", tensorText(output))),
+    row("task", `${taskText(task)} (${about})`),
+    row("out", out),
+  ].join("\n");
+}
+
 /** The summary that `pack`, `verify` and `sign` print. */
 export function manifestText(manifest: Manifest, digest: string): string {
   const { name, version, release, inputs, outputs, task, selfTest = [], files, expires } = manifest;
@@ -151,8 +161,12 @@ export function manifestText(manifest: Manifest, digest: string): string {
   ].join("\n");
 }
 
-function tensorText({ name, dtype, shape }: Guess): string {
-  return `${name} ${dtype ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape unknown)"}`;
+function inputRow(input: Inspection["inputs"][number]): string {
+  return row("input", tensorText(input) + (input.image ? `, image (${input.image.fit})` : ""));
+}
+
+function tensorText({ name, dtype, shape, unsupported }: Guess): string {
+  return `${name} ${dtype ?? unsupported ?? "?"} ${shape ? `[${shape.join(", ")}]` : "(shape unknown)"}`;
 }
 
 function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {

@@ -74,37 +74,59 @@ function createProgram(): Command {
 }
 
 const PACK_HELP = `
-Example:
-  insitu pack model.json --out public/models/objects --name objects --version 1.0.0 --task task.json --labels labels.txt
+Examples:
+  insitu pack my-model
+  insitu pack model.json --out public/models/flowers --name flowers --version 1.2.0 --labels labels.txt
+  insitu pack model.json --task task.json --self-test photo.jpg
 with a task.json such as
-  { "task": { "kind": "classification" }, "inputs": [{ "name": "images", "image": { "fit": "cover", "scale": 0.00392157 } }] }
+  { "task": { "kind": "classification", "activation": "softmax" }, "inputs": [{ "name": "images", "image": { "fit": "cover", "scale": 0.00392157 } }] }
 
-pack runs the model once on cpu and stores its outputs as the self-test: a page refuses a backend whose outputs differ.
-An input.json holds one tensor for each input: { "images": { "dtype": "float32", "shape": [1, 224, 224, 3], "data": "base64" } }
-or, for noise, "noise": { "seed": 1, "low": 0, "high": 1 } instead of "data".`;
+pack prints the model's inputs, outputs and task first. metadata.json of Teachable Machine beside the model gives labels and image size.
+Other formats (Keras, SavedModel, PyTorch, ONNX, TensorFlow Lite, …) are recognised, and the commands that convert them printed.
+
+pack runs the model on cpu and stores its outputs as the self-test: a page refuses a backend whose outputs differ.
+An input.json holds one tensor for each input: { "images": { "dtype": "float32", "shape": [1, 224, 224, 3], "data": "base64" } },
+for noise "noise": { "seed": 1, "low": 0, "high": 1 } instead of "data", or for bytes "bytes": { "data": "base64", "low": 0, "high": 1 },
+where 0 is low and 255 is high. A JPEG or PNG is converted as the page does it.`;
 
 function addPack(program: Command): void {
   const command = program
     .command("pack")
     .description("create a package from a tfjs graph model or layers model")
-    .argument("<model.json>", "the model, with its weight files in the same folder")
-    .requiredOption("--out <folder>", "folder to write the package to")
-    .requiredOption("--name <name>", "letters, digits, dots, dashes, underscores")
-    .requiredOption("--version <semver>", "a semantic version, such as 1.0.0")
+    .argument("<model>", "model.json, with its weight files in the same folder, or that folder")
+    .option("--out <folder>", "folder to write the package to (default: public/models/<name>)")
+    .option(
+      "--name <name>",
+      "letters, digits, dots, dashes, underscores (default: from the file or its folder)",
+      nonEmpty,
+    )
+    .option("--version <semver>", "a semantic version (default: 1.0.0)")
     .option("--release <n>", "integer that increases with each published version (default: 1)", releaseNumber)
-    .option("--task <task.json>", "task, image inputs, outputs, metrics, license, source (default: the task raw)")
+    .option(
+      "--task <task.json>",
+      "task, image inputs, outputs, metrics, license, source (default: by the labels, else the task raw)",
+    )
     .option("--labels <labels.txt>", "one label per line, for classification and detection")
     .option("--created <time>", "ISO 8601 time; set it for reproducible builds (default: now)")
     .option("--expires <time>", "ISO 8601 time from which pages refuse the package (default: never)")
     .option("--sign <key.json>", "sign with a private key from keygen")
-    .option("--self-test <input.json>", "record a self-test on this input instead of noise; repeatable", collect)
+    .option(
+      "--self-test <file>",
+      "record a self-test on this input.json, .jpg or .png instead of noise or a photo of insitu's; repeatable",
+      collect,
+    )
     .option("--no-self-test", "record no self-test, for example for a model that tfjs cannot run on cpu")
     .option("--force", "write into a folder that holds other files too")
     .addHelpText("after", PACK_HELP);
   command.action(async (model: string, options: Omit<PackOptions, "model">) => {
     const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
-    const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress }));
-    const { digest } = await readPackage(options.out);
+    let folder = "";
+    const onDraft = (text: string, out: string) => {
+      folder = out;
+      print(`${text}\n`);
+    };
+    const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress, onDraft }));
+    const { digest } = await readPackage(folder);
     print(manifestText(manifest, digest));
   });
 }
@@ -150,7 +172,7 @@ function addInspect(program: Command): void {
   program
     .command("inspect")
     .description("print the content of a package or a model")
-    .argument("<folder|model.json>", "a package, or a tfjs model that is not packed yet")
+    .argument("<folder|model.json>", "a package, or a tfjs model that is not packed yet, or its folder")
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  insitu inspect public/models/objects --json")
     .action(async (target: string, { json }: { json?: boolean }) => {

@@ -1,31 +1,38 @@
 // Turns a tfjs model into a model package: reads the model's inputs and outputs, hashes its files and writes the manifest.
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { FileSpec, Manifest, ModelTask } from "../shared/types/manifest.js";
-import { isObject, parseJson } from "../worker/package/json-fields.js";
-import { parseManifest, pathProblem } from "../worker/package/manifest.js";
-import { formatOf, parseModelJson, weightsOf } from "../worker/package/topology.js";
-import { describeFile, describeText, readText } from "./files.js";
+import type { FileSpec, InputSpec, Manifest, ModelTask, OutputSpec } from "../shared/types/manifest.js";
+import { parseManifest } from "../worker/package/manifest.js";
+import { parseModelJson } from "../worker/package/topology.js";
+import type { Session } from "../worker/runtime/session/engine.js";
+import { checkLabels, type DetectedTask, detectTask } from "./detect-task.js";
+import { describeText } from "./files.js";
 import { nodeNames } from "./graph-specs.js";
+import { draftText } from "./inspect.js";
 import { type KeyFile, readKey } from "./keys.js";
 import { layerNames } from "./layers-specs.js";
+import { findModel, modelSpecs, type ParsedModel, readModel } from "./model-file.js";
+import { checkOpenSizes, needsProbe, type Probed, probe } from "./probe.js";
 import { recordSelfTests, type SelfTestRecording } from "./record.js";
+import { openOnCpu } from "./self-tests.js";
 import { signedText } from "./sign.js";
 import { readTask, type TaskFile } from "./task-file.js";
-import { declaredSpecs, mergeSpecs } from "./tensor-specs.js";
+import { readTeachableMachine, type TeachableMachine } from "./teachable-machine.js";
+import { type MergedSpecs, mergeSpecs, withModelNames } from "./tensor-specs.js";
 import { writePackage } from "./write.js";
 
 export interface PackOptions {
-  /** Path of tfjs's `model.json`; its weight files are beside it. */
+  /** Path of tfjs's `model.json`, with its weight files beside it, or of the folder that holds it. */
   model: string;
-  /** Folder to write; created if missing. */
-  out: string;
-  name: string;
-  /** A semantic version. */
-  version: string;
+  /** Folder to write; created if missing. @defaultValue `public/models/<name>` */
+  out?: string;
+  /** @defaultValue the name that Teachable Machine wrote, else that of the file, or of its folder if the file is `model.json` */
+  name?: string;
+  /** A semantic version. @defaultValue 1.0.0 */
+  version?: string;
   /** Increases with each published version. @defaultValue 1 */
   release?: number;
-  /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. @defaultValue the task `raw` */
+  /** Path of a JSON file, or its content: a {@link TaskFile} or a bare task. @defaultValue detected from the labels, else `raw` */
   task?: string | TaskFile | ModelTask;
   /** Path of a text file with one label a line. @defaultValue the task's own labels */
   labels?: string;
@@ -35,22 +42,28 @@ export interface PackOptions {
   expires?: string;
   /** Path of a key file made by `insitu keygen`. @defaultValue not signed */
   sign?: string;
-  /** Paths of input files, one self-test each; false for no self-test. @defaultValue one self-test on noise */
+  /** Paths of input files or images, one self-test each; false for no self-test. @defaultValue one self-test on noise or a photo */
   selfTest?: string[] | false;
   /** Receives a line of text for each slow step. */
   onProgress?: (line: string) => void;
+  /** Receives what was found in the model, as text, and the folder, before the package is made. */
+  onDraft?: (text: string, out: string) => void;
   /** Write into a folder that holds other files too. @defaultValue false */
   force?: boolean;
 }
 
-interface ParsedModel {
-  text: string;
-  json: Record<string, unknown>;
-  /** Folder of the model and its weights. */
-  folder: string;
-  /** The model file and its weight files, hashed. */
-  files: FileSpec[];
+/** What is known of the model before its self-tests are recorded. */
+interface Description {
+  source: ParsedModel;
+  given: TaskFile;
+  inputs: InputSpec[];
+  outputs: OutputSpec[];
+  detected: DetectedTask;
+  name: string;
 }
+
+const DEFAULT_VERSION = "1.0.0";
+const DEFAULT_FOLDER = "public/models";
 
 /**
  * Writes a package and resolves to its manifest. If it throws, nothing was written.
@@ -62,89 +75,151 @@ interface ParsedModel {
  */
 export async function packModel(options: PackOptions): Promise<Manifest> {
   const key = options.sign === undefined ? undefined : await readKey(options.sign);
-  const source = await readModel(options.model);
-  const path = join(options.out, "insitu.json");
-  const fields = await manifestFields(source, options);
-  const untested = parseManifest(JSON.stringify(fields), path);
-  const recordings = await record(untested, source, options);
-  const manifest = parseManifest(JSON.stringify(withSelfTests(fields, recordings)), path);
-  const text = await manifestFile(manifest, key, path);
-  const texts = recordings.flatMap((recording) => recording.files);
-  await writePackage({ text, manifest, from: source.folder, texts }, options.out, options.force);
-  return parseManifest(text, path);
+  const source = await readModel(await findModel(options.model));
+  const reference = new Reference(source);
+  try {
+    const description = await describeModel(source, reference, options);
+    const out = options.out ?? join(DEFAULT_FOLDER, description.name);
+    const path = join(out, "insitu.json");
+    const fields = manifestFields(description, options);
+    const untested = parseManifest(JSON.stringify(fields), path);
+    parseModelJson(source.text, untested, source.path);
+    checkLabels(untested);
+    checkEmbedding(untested, source.json, source.path);
+    options.onDraft?.(draftText(untested, description.detected.about, out), out);
+    const { selfTest, onProgress } = options;
+    const open = () => reference.open(untested);
+    const recordings =
+      selfTest === false ? [] : await recordSelfTests({ manifest: untested, open, inputs: selfTest, onProgress });
+    const manifest = parseManifest(JSON.stringify(withSelfTests(fields, recordings)), path);
+    const text = await manifestFile(manifest, key, path);
+    const texts = recordings.flatMap((recording) => recording.files);
+    await writePackage({ text, manifest, from: source.folder, texts }, out, options.force);
+    return parseManifest(text, path);
+  } finally {
+    reference.close();
+  }
 }
 
-async function readModel(path: string): Promise<ParsedModel> {
-  const text = await readText(path);
-  const json = parseJson(text, path, "Pass the model.json that tfjs saved or its converter wrote.");
-  if (!isObject(json)) {
-    const message = `${path} is not a tfjs model: its content is not a JSON object. Pass the model.json that tfjs saved or its converter wrote.`;
-    throw new InsituError("model_format", message);
+/** The model on cpu, opened when it is first run. */
+class Reference {
+  readonly #source: ParsedModel;
+  #session: Promise<Session> | undefined;
+
+  constructor(source: ParsedModel) {
+    this.#source = source;
   }
-  const name = basename(path);
-  if (!name.endsWith(".json") || pathProblem(name)) {
-    throw new InsituError("input_invalid", `${path} must have a plain name that ends in .json. Rename the file.`);
+
+  /** Every caller has the same inputs, and outputs of the same names. */
+  open(specs: Pick<Manifest, "inputs" | "outputs">): Promise<Session> {
+    const { model, folder } = this.#source;
+    this.#session ??= openOnCpu(specs, model, folder);
+    return this.#session;
   }
-  const folder = dirname(path);
-  const files: FileSpec[] = [];
-  for (const file of [name, ...weightsOf(json, path).weightFiles])
-    files.push(await describeFile(join(folder, file), file));
-  return { text, json, folder, files };
+
+  close(): void {
+    this.#session?.then((session) => session.dispose()).catch(() => undefined);
+  }
 }
 
-async function record(manifest: Manifest, source: ParsedModel, options: PackOptions): Promise<SelfTestRecording[]> {
-  const model = parseModelJson(source.text, manifest, options.model);
-  checkLabels(manifest);
-  checkEmbedding(manifest, source.json, options.model);
-  const { selfTest, onProgress } = options;
-  if (selfTest === false) return [];
-  return recordSelfTests({ manifest, model, folder: source.folder, inputs: selfTest, onProgress });
+// ---- what the model is -------------------------------------------------------------------------------------------
+
+async function describeModel(source: ParsedModel, reference: Reference, options: PackOptions): Promise<Description> {
+  const declared = await modelSpecs(source);
+  const teachable = await readTeachableMachine(source.folder, declared);
+  const { file, labels } = await readTask(options);
+  const named = withModelNames(file, declared, source.json, source.path);
+  const given = teachable ? merge(teachable.given, named, labels) : named;
+  const specs = mergeSpecs(declared, given, source.path);
+  checkOpenSizes(specs.inputs, source.path);
+  const isDetected = given.task === undefined;
+  const probed = await runOnce(source.path, reference, specs, isDetected && labels !== undefined);
+  const outputs = probed?.outputs ?? (specs.outputs as OutputSpec[]);
+  const stated = { task: given.task as ModelTask, about: teachable && !named.task ? teachable.about : "declared" };
+  return {
+    source,
+    given,
+    inputs: specs.inputs,
+    outputs,
+    detected: isDetected ? detectTask(labels, outputs, probed?.run) : stated,
+    name: options.name ?? defaultName(source.path, teachable),
+  };
 }
+
+/** The publisher's own task file wins over what Teachable Machine wrote. */
+function merge(teachable: TaskFile, given: TaskFile, labels?: string[]): TaskFile {
+  const task = given.task ?? (teachable.task && labels ? { ...teachable.task, labels } : teachable.task);
+  return { ...given, task: task as ModelTask, inputs: given.inputs ?? teachable.inputs };
+}
+
+/** Where specs are missing or open, the model must run; where only the activation is wanted, it may. */
+async function runOnce(
+  path: string,
+  reference: Reference,
+  specs: MergedSpecs,
+  isWanted: boolean,
+): Promise<Probed | undefined> {
+  const isNeeded = needsProbe(specs);
+  if (!isNeeded && !isWanted) return undefined;
+  // For a run their names are enough.
+  const outputs = specs.outputs.map(({ name }): OutputSpec => ({ name, dtype: "float32", shape: [] }));
+  try {
+    return await probe(await reference.open({ inputs: specs.inputs, outputs }), specs, path);
+  } catch (error) {
+    if (isNeeded) throw error;
+    return undefined;
+  }
+}
+
+function defaultName(path: string, teachable: TeachableMachine | undefined): string {
+  const file = basename(path, ".json");
+  const given = teachable?.name ?? (file === "model" ? basename(dirname(resolve(path))) : file);
+  const name = given
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+  return name || "model";
+}
+
+// ---- the manifest ------------------------------------------------------------------------------------------------
 
 async function manifestFile(manifest: Manifest, key: KeyFile | undefined, path: string): Promise<string> {
   return key ? signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-function withSelfTests<T extends { files: FileSpec[] }>(fields: T, recordings: SelfTestRecording[]): T {
+function withSelfTests<T extends { files: FileSpec[]; outputs: OutputSpec[] }>(
+  fields: T,
+  recordings: SelfTestRecording[],
+): T {
   if (recordings.length === 0) return fields;
   const files = recordings.flatMap((recording) => recording.files);
   const described = files.map(({ path, text }) => describeText(text, path));
+  const infinite = new Set(recordings.flatMap((recording) => recording.infinite));
+  const outputs = fields.outputs.map((output) =>
+    infinite.has(output.name) ? { ...output, allowInfinite: true } : output,
+  );
   const selfTest = recordings.map(({ spec }) => spec);
-  return { ...fields, files: [...fields.files, ...described], selfTest };
+  return { ...fields, files: [...fields.files, ...described], outputs, selfTest };
 }
 
-async function manifestFields({ json, files }: ParsedModel, options: PackOptions) {
-  const format = formatOf(json, options.model);
-  const given = await readTask(options);
-  const { inputs, outputs } = mergeSpecs(declaredSpecs(json, options.model), given, options.model);
+function manifestFields({ source, given, inputs, outputs, detected, name }: Description, options: PackOptions) {
   return {
     insitu: 1,
-    name: options.name,
-    version: options.version,
+    name,
+    version: options.version ?? DEFAULT_VERSION,
     release: options.release ?? 1,
     created: options.created ?? new Date().toISOString(),
     expires: options.expires,
-    format,
-    files,
+    format: source.model.format,
+    files: source.files,
     inputs,
     outputs,
-    task: given.task ?? { kind: "raw" },
+    task: detected.task,
     embedding: given.embedding,
     license: given.license,
     source: given.source,
     metrics: given.metrics,
   };
-}
-
-/** The number of labels must equal the number of classes: with one too few, every label may be off by one. */
-function checkLabels({ task, outputs }: Manifest): void {
-  if (task.kind !== "classification" || task.labels.length === 0) return;
-  const output = outputs.find(({ name }) => name === task.output) ?? outputs[0];
-  const classes = output?.shape.filter((size) => size !== -1).reduce((all, size) => all * size, 1);
-  const labels = task.labels.length;
-  if (classes === labels) return;
-  const message = `There are ${labels} labels for the ${classes} classes of the output ${output?.name}. List one label for each class.`;
-  throw new InsituError("input_invalid", message, { labels, classes });
 }
 
 /** Without this check, a misspelt node would only fail when a user adds the first example. */

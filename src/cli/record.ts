@@ -1,4 +1,5 @@
 // Records a model's self-tests: runs the model on cpu and stores its outputs, and which of them can be compared.
+import { readFile } from "node:fs/promises";
 import { InsituError, isInsituError } from "../shared/errors.js";
 import type { InputSpec, Manifest, SelfTestSpec } from "../shared/types/manifest.js";
 import type { TensorData } from "../shared/types/tensor.js";
@@ -9,24 +10,24 @@ import {
   parseSelfTestInput,
   parseSelfTestOutputs,
 } from "../worker/package/self-test-files.js";
-import type { ModelJson } from "../worker/package/topology.js";
 import type { Session } from "../worker/runtime/session/engine.js";
-import { fileSize, readText } from "./files.js";
+import { fileSize } from "./files.js";
 import { type Goldens, goldens, type Outputs, type ReferenceOutputs } from "./goldens.js";
-import { openOnCpu } from "./self-tests.js";
+import { defaultInputs, type InputText, imageFileInput, isImageFile } from "./self-test-inputs.js";
 
 export interface SelfTestRecording {
   spec: SelfTestSpec;
   /** The two files that the spec names. */
   files: { path: string; text: string }[];
+  /** Outputs that hold infinite values, which are right then. */
+  infinite: string[];
 }
 
 export interface RecordOptions {
   manifest: Manifest;
-  model: ModelJson;
-  /** Where the weights are. */
-  folder: string;
-  /** Paths of input files, one self-test each. @defaultValue one self-test on noise */
+  /** Runs the model on cpu. */
+  open: () => Promise<Session>;
+  /** Paths of input files, one self-test each. @defaultValue one self-test on noise or a photo */
   inputs?: string[];
   /** Receives a line of text for each slow step. */
   onProgress?: (line: string) => void;
@@ -36,66 +37,78 @@ const ADVICE = "Pass your own input with --self-test, or omit the self-test with
 
 /** Throws `backend_unavailable` if cpu cannot run the model, `output_invalid` if none of its outputs can be compared. */
 export async function recordSelfTests(options: RecordOptions): Promise<SelfTestRecording[]> {
-  const { manifest, model, folder, inputs = [], onProgress = () => undefined } = options;
-  const parse = ({ text, path }: InputText): Candidate => ({
-    text,
-    feed: parseSelfTestInput(text, manifest.inputs, path),
+  const { manifest, open, inputs = [], onProgress = () => undefined } = options;
+  const parse = (input: InputText): Candidate => ({
+    ...input,
+    feed: parseSelfTestInput(input.text, manifest.inputs, input.path),
   });
   // The inputs of the caller are all parsed before anything slow starts.
-  const own = (await readInputs(inputs)).map(parse).map((candidate) => [() => candidate]);
-  const noise = SEEDS.map((seed) => () => parse(noiseInput(manifest.inputs, seed)));
-  const tests = own.length > 0 ? own : [noise];
-  const session = await withAdvice(() => openOnCpu(manifest, model, folder));
-  try {
-    const recorded: SelfTestRecording[] = [];
-    for (const [index, candidates] of tests.entries()) {
-      const name = `self-test ${index + 1} of ${tests.length}`;
-      const { text, found } = await firstComparable(session, candidates, (line) => onProgress(`${name}: ${line}`));
-      const input = `self-test-${index + 1}.input.json`;
-      const outputs = `self-test-${index + 1}.outputs.json`;
-      // Parsed as a page does, so that no file is written that a page would refuse.
-      parseSelfTestOutputs(found.text, manifest.outputs, outputs);
-      const files = [
-        { path: input, text },
-        { path: outputs, text: found.text },
-      ];
-      recorded.push({ spec: { input, outputs, tolerance: found.tolerance }, files });
-    }
-    return recorded;
-  } finally {
-    session.dispose();
+  const own = (await readInputs(inputs, manifest.inputs)).map(parse).map((candidate) => [async () => candidate]);
+  const tests =
+    own.length > 0 ? own : [defaultInputs(manifest.inputs).map((input) => async () => parse(await input()))];
+  const session = await withAdvice(open);
+  const recorded: SelfTestRecording[] = [];
+  for (const [index, candidates] of tests.entries()) {
+    const name = `self-test ${index + 1} of ${tests.length}`;
+    const { text, found } = await firstTelling(session, candidates, (line) => onProgress(`${name}: ${line}`));
+    const input = `self-test-${index + 1}.input.json`;
+    const outputs = `self-test-${index + 1}.outputs.json`;
+    // Parsed as a page does, so that no file is written that a page would refuse.
+    parseSelfTestOutputs(found.text, manifest.outputs, outputs);
+    const files = [
+      { path: input, text },
+      { path: outputs, text: found.text },
+    ];
+    recorded.push({ spec: { input, outputs, tolerance: found.tolerance }, files, infinite: found.infinite });
   }
+  return recorded;
 }
 
-interface Candidate {
-  text: string;
+interface Candidate extends InputText {
   feed: Outputs;
 }
 
-/** The first input whose outputs can be compared across backends. Throws what is wrong with the last one. */
-async function firstComparable(
-  session: Session,
-  [candidate, ...others]: (() => Candidate)[],
-  onProgress: (line: string) => void,
-): Promise<{ text: string; found: Goldens }> {
-  const { text, feed } = (candidate as () => Candidate)();
-  const references = await withAdvice(() => runReference(session, feed, onProgress));
-  try {
-    return { text, found: goldens(references) };
-  } catch (error) {
-    if (others.length === 0) return withAdvice(() => Promise.reject(error));
-    onProgress("its outputs cannot be compared across backends; trying other noise");
-    return firstComparable(session, others, onProgress);
-  }
-}
-
-interface InputText {
+interface Recorded {
   text: string;
-  /** Where the text comes from, for messages. */
-  path: string;
+  found: Goldens;
 }
 
-async function readInputs(paths: string[]): Promise<InputText[]> {
+// Each costs three runs. Where outputs are constant, and not only zeros, more tries rarely help.
+const MAX_CONSTANT = 4;
+
+/**
+ * The first input whose outputs can be compared across backends, and depend on it; else the first whose outputs can be compared. Throws what
+ * is wrong with the last one.
+ */
+async function firstTelling(
+  session: Session,
+  candidates: (() => Promise<Candidate>)[],
+  onProgress: (line: string) => void,
+): Promise<Recorded> {
+  let constant: Recorded | undefined;
+  let problem: unknown;
+  for (const [index, candidate] of candidates.entries()) {
+    if (constant && index >= MAX_CONSTANT) break;
+    const { text, feed, about } = await candidate();
+    if (index > 0) onProgress(`trying ${about}`);
+    try {
+      const found = goldens(await runReference(session, feed, onProgress));
+      if (found.isTelling) return { text, found };
+      constant ??= { text, found };
+      onProgress("its outputs do not depend on the input");
+    } catch (error) {
+      // It does not run at all, whatever the input.
+      if (!(isInsituError(error) && error.code === "output_invalid") && messageOf(error) === messageOf(problem)) break;
+      problem = error;
+      if (index < candidates.length - 1) onProgress(messageOf(error));
+    }
+  }
+  return constant ?? withAdvice(() => Promise.reject(problem));
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function readInputs(paths: string[], specs: InputSpec[]): Promise<InputText[]> {
   if (paths.length > MAX_SELF_TESTS) {
     const message = `A package has at most ${MAX_SELF_TESTS} self-tests, got ${paths.length}. Pass --self-test fewer times.`;
     throw new InsituError("input_invalid", message);
@@ -106,7 +119,9 @@ async function readInputs(paths: string[]): Promise<InputText[]> {
       const message = `${path} is larger than ${MAX_SELF_TEST_BYTES} bytes, the maximum for a self-test's input. Use "noise" instead of data, or a smaller input.`;
       throw new InsituError("input_invalid", message, { path });
     }
-    texts.push({ text: await readText(path), path });
+    const bytes = await readFile(path);
+    if (isImageFile(bytes)) texts.push(await imageFileInput(specs, bytes, path));
+    else texts.push({ text: bytes.toString("utf8"), path, about: path });
   }
   return texts;
 }
@@ -116,33 +131,12 @@ async function withAdvice<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     if (isInsituError(cause) && cause.code === "output_invalid")
       throw new InsituError("output_invalid", `The self-test cannot be recorded: ${detail} ${ADVICE}`, cause.data);
     const message = `The self-test cannot be recorded, since the model does not run on cpu (${detail}). ${ADVICE}`;
     throw new InsituError("backend_unavailable", message, { backend: "cpu" }, { cause });
   }
-}
-
-/** Images get pixels as the manifest normalizes them; other inputs get small numbers, which are valid as indices too. */
-// By chance the outputs of one seed may be near 0, where rounding is all that is seen.
-const SEEDS = [0, 1, 2, 3];
-
-/** Noise in the range of each input. */
-function noiseInput(inputs: InputSpec[], seed: number): InputText {
-  const tensors = inputs.map(({ name, dtype, shape, image }, index) => {
-    const [low, high] = image ? pixelRange(image) : dtype !== "float32" ? [0, 2] : [shape.length === 4 ? 0 : -1, 1];
-    const sizes = shape.map((size) => (size === -1 ? 1 : size));
-    return [name, { dtype, shape: sizes, noise: { seed: index + 1 + seed * inputs.length, low, high } }];
-  });
-  return { text: `${JSON.stringify(Object.fromEntries(tensors), null, 2)}\n`, path: "the default self-test input" };
-}
-
-function pixelRange({ scale, mean, std }: NonNullable<InputSpec["image"]>): [number, number] {
-  const bounds = mean.flatMap((shift, channel) =>
-    [0, 255].map((pixel) => (pixel * scale - shift) / (std[channel] ?? 1)),
-  );
-  return [Math.min(...bounds), Math.max(...bounds)];
 }
 
 // ---- running -----------------------------------------------------------------------------------------------------
@@ -156,7 +150,7 @@ async function runReference(
   const started = performance.now();
   const { outputs: exact } = await session.run(feed);
   for (const [name, { data }] of Object.entries(exact)) {
-    const index = data.findIndex((value) => !Number.isFinite(value));
+    const index = data.findIndex(Number.isNaN);
     if (index < 0) continue;
     const message = `The model returns ${data[index]} in its output ${name} at index ${index}, which cannot be compared.`;
     throw new InsituError("output_invalid", message, { output: name, index });

@@ -47,7 +47,11 @@ export async function runSelfTests(manifest: Manifest, model: ModelJson, folder:
 }
 
 /** Opens the model with its weights from `folder` on tfjs's cpu backend. tfjs is imported here, since most commands do not need it. */
-export async function openOnCpu({ inputs, outputs }: Manifest, model: ModelJson, folder: string): Promise<Session> {
+export async function openOnCpu(
+  { inputs, outputs }: Pick<Manifest, "inputs" | "outputs">,
+  model: ModelJson,
+  folder: string,
+): Promise<Session> {
   const { openReference } = await import("./reference.js");
   const weights = () => weightChunks(model.weightFiles.map((path) => join(folder, path)));
   return openReference({ model, weights, inputs, outputs });

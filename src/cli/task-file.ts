@@ -1,6 +1,6 @@
 // Reads the `--task` and `--labels` files: what the publisher states about a model beyond what the model itself says.
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, ImageSpec, ModelTask, TensorSpec } from "../shared/types/manifest.js";
+import type { EmbeddingSpec, ImageSpec, ModelTask, OutputSpec, TensorSpec } from "../shared/types/manifest.js";
 import { isObject } from "../worker/package/json-fields.js";
 import { readJsonFile, readText } from "./files.js";
 
@@ -10,7 +10,7 @@ export interface TaskFile {
   /** Matched by name; each field overrides what the model says. */
   inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec>; allowNonFinite?: boolean })[];
   /** Matched by name. When given, the package has only these outputs, and only they are computed. */
-  outputs?: (Partial<TensorSpec> & { name: string })[];
+  outputs?: (Partial<OutputSpec> & { name: string })[];
   /** The features that personal models learn from. The node must exist in the model. */
   embedding?: Partial<EmbeddingSpec> & { node: string };
   metrics?: Record<string, number>;
@@ -24,8 +24,8 @@ interface TaskSource {
   labels?: string;
 }
 
-/** Throws `input_invalid` if a file cannot be read or the labels do not fit the task's kind. */
-export async function readTask({ task, labels }: TaskSource): Promise<TaskFile> {
+/** The task file, and the labels where it does not hold them. Throws `input_invalid` if a file cannot be read or the labels do not fit the task's kind. */
+export async function readTask({ task, labels }: TaskSource): Promise<{ file: TaskFile; labels?: string[] }> {
   const value = typeof task === "string" ? await readJsonFile(task) : (task ?? {});
   if (!isObject(value)) {
     const message = `${task} must hold a JSON object, such as { "task": { "kind": "classification" } }.`;
@@ -33,12 +33,15 @@ export async function readTask({ task, labels }: TaskSource): Promise<TaskFile> 
   }
   const file = ("kind" in value ? { task: value } : value) as TaskFile;
   for (const key of ["inputs", "outputs"] as const) checkNames(file[key], key);
-  if (labels === undefined) return file;
-  if (file.task?.kind !== "classification" && file.task?.kind !== "detection") {
-    const message = `--labels needs a task with classes, but the task is ${file.task?.kind ?? "raw"}. Pass a --task of kind classification or detection as well.`;
+  if (labels === undefined) return { file };
+  const names = lines(await readText(labels));
+  // The task may follow from the labels.
+  if (!file.task) return { file, labels: names };
+  if (file.task.kind !== "classification" && file.task.kind !== "detection") {
+    const message = `--labels needs a task with classes, but the task is ${file.task.kind ?? "of no kind"}. Pass a --task of kind classification or detection as well.`;
     throw new InsituError("input_invalid", message);
   }
-  return { ...file, task: { ...file.task, labels: lines(await readText(labels)) } };
+  return { file: { ...file, task: { ...file.task, labels: names } } };
 }
 
 function checkNames(value: unknown, key: string): void {

@@ -14,7 +14,7 @@ export interface Letterbox extends Size {
   offsetY: number;
 }
 
-/** Size of an image input in pixels, and its number of channels, from the input's shape and layout. */
+/** Size of an image input in pixels, and its number of channels, from the input's shape and layout. An open side is -1. */
 export function imageShape({ shape, image }: Pick<InputSpec, "shape" | "image">): Size & { channels: number } {
   const [, a = 0, b = 0, c = 0] = shape;
   return image?.layout === "nchw" ? { channels: a, height: b, width: c } : { height: a, width: b, channels: c };
@@ -42,7 +42,8 @@ export function letterbox(fit: ImageSpec["fit"], { width, height }: Size, into: 
 export function reducedSize({ width, height, scaleX, scaleY }: Letterbox, times?: number): Size | undefined {
   const isWhole = [width * scaleX, height * scaleY].every((side) => Math.abs(side - Math.round(side)) < 1e-6);
   const factor = times ?? (isWhole ? 1 : 1.5);
-  if (scaleX * factor >= 1 || scaleY * factor >= 1) return undefined;
+  // Below 0: the input's size is open (-1), so that images keep theirs.
+  if (Math.max(scaleX, scaleY) * factor >= 1 || scaleX < 0) return undefined;
   // Rounding errors of the scales must not add a pixel.
   const along = (side: number) => Math.max(1, Math.ceil(side * factor - 1e-6));
   return { width: along(width * scaleX), height: along(height * scaleY) };

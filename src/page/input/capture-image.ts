@@ -58,7 +58,7 @@ export function typeOf(value: unknown): string {
 export const isInstanceOf = (value: unknown, type: string): boolean => typeOf(value) === type;
 
 function shrunkFor(spec: InputSpec | undefined, size: Size, times?: number): Size | undefined {
-  if (!spec?.image || size.width === 0 || size.height === 0) return undefined;
+  if (!spec?.image || !(size.width * size.height)) return undefined;
   return reducedSize(letterbox(spec.image.fit, size, imageShape(spec)), times);
 }
 
@@ -71,7 +71,7 @@ function hasOneDensity(element: HTMLImageElement): boolean {
 function drawn(element: HTMLImageElement, { width, height }: Size): ImageBitmap {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
-  if (!context) throw new Error(`Could not create a ${width} x ${height} canvas.`);
+  if (!context) throw new Error("Could not create a canvas.");
   context.imageSmoothingQuality = "medium";
   context.drawImage(element, 0, 0, width, height);
   return canvas.transferToImageBitmap();

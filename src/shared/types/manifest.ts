@@ -43,13 +43,26 @@ export interface TensorSpec {
   /** As the graph names it. */
   name: string;
   dtype: DType;
-  /** Sizes of the dimensions; -1 stands for one that the caller chooses (the batch). */
+  /** Sizes of the dimensions; -1 stands for one that the caller chooses: the batch, the length of a sequence, the size of an image. */
   shape: number[];
+}
+
+/** An output of the model. */
+export interface OutputSpec extends TensorSpec {
+  /**
+   * With true, infinite values are results like others; otherwise a prediction that gives one is refused with `output_invalid`. NaN always
+   * is.
+   * @defaultValue false
+   */
+  allowInfinite?: boolean;
 }
 
 /** An input of the model. */
 export interface InputSpec extends TensorSpec {
-  /** Present when the input may be given as an image; the shape then has the batch, height, width and 1, 3 or 4 channels. */
+  /**
+   * Present when the input may be given as an image; the shape then has the batch, height, width and 1, 3 or 4 channels. With a height and
+   * width of -1 images keep their size.
+   */
   image?: ImageSpec;
   /**
    * With true, NaN and infinite numbers are passed on to the model, which gives them a meaning; otherwise they are refused with
@@ -67,7 +80,7 @@ export interface ClassificationTask {
    * @defaultValue the first output
    */
   output?: string;
-  /** One name per class, in the order of the output. */
+  /** One name per class, in the order of the output. Two names for an output of one number: it is the score of the second. */
   labels: string[];
   /**
    * How many classes `value` lists, best first.
@@ -75,10 +88,11 @@ export interface ClassificationTask {
    */
   top?: number;
   /**
-   * What turns the output into scores that add up to 1; `none` for a model that ends in a softmax itself.
+   * What turns the output into scores: `softmax` where they add up to 1, `sigmoid` where each class is decided by itself, `none` for a
+   * model that ends in one of these itself.
    * @defaultValue "none"
    */
-  activation?: "none" | "softmax";
+  activation?: "none" | "softmax" | "sigmoid";
 }
 
 /** What one column of a detection row holds; corners are in pixels of the model's input. */
@@ -202,7 +216,7 @@ export interface Manifest {
   format: "tfjs-graph-model" | "tfjs-layers-model";
   files: FileSpec[];
   inputs: InputSpec[];
-  outputs: TensorSpec[];
+  outputs: OutputSpec[];
   task: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];

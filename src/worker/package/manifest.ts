@@ -6,6 +6,7 @@ import type {
   FileSpec,
   InputSpec,
   Manifest,
+  OutputSpec,
   SignatureSpec,
   TensorSpec,
 } from "../../shared/types/manifest.js";
@@ -208,13 +209,10 @@ function parseInputs(value: unknown, at: At): InputSpec[] {
     const given = object(item, here);
     const input = parseTensor(item, here);
     const image = own(given, "image");
-    const allows = own(given, "allowNonFinite");
-    if (allows !== undefined && typeof allows !== "boolean")
-      refuse(under(here, "allowNonFinite"), `is ${show(allows)}, it must be true or false`);
     return {
       ...input,
       ...(image !== undefined && { image: parseImage(image, input, under(here, "image")) }),
-      ...(allows && { allowNonFinite: true }),
+      ...flag(given, "allowNonFinite", here),
     };
   });
   unique(
@@ -224,8 +222,18 @@ function parseInputs(value: unknown, at: At): InputSpec[] {
   return inputs;
 }
 
-function parseOutputs(value: unknown, at: At): TensorSpec[] {
-  const outputs = filled(value, at).map((item, index) => parseTensor(item, under(at, index)));
+/** A field that is true, or absent. */
+function flag<K extends string>(given: Record<string, unknown>, key: K, at: At): { [key in K]?: true } {
+  const value = own(given, key) ?? false;
+  if (typeof value !== "boolean") refuse(under(at, key), `is ${show(value)}, it must be true or false`);
+  return (value ? { [key]: true } : {}) as { [key in K]?: true };
+}
+
+function parseOutputs(value: unknown, at: At): OutputSpec[] {
+  const outputs = filled(value, at).map((item, index): OutputSpec => {
+    const here = under(at, index);
+    return { ...parseTensor(item, here), ...flag(object(item, here), "allowInfinite", here) };
+  });
   unique(
     outputs.map(({ name }) => name),
     at,

@@ -51,7 +51,7 @@ export const MAX_KEPT = 4096;
 export const TOLERANCE: Record<Backend, number> = { webgpu: 1e-2, wasm: 1e-4, cpu: 1e-4 };
 
 const DTYPES = ["float32", "int32", "bool"] as const satisfies readonly DType[];
-const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, uint8: Uint8Array } as const;
 const ADVICE = `Publish the folder as "insitu pack" wrote it.`;
 
 // ---- in the manifest ---------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ function parseTolerance(value: unknown, at: At): Record<Backend, number> {
 
 // ---- the inputs --------------------------------------------------------------------------------------------------
 
-/** The inputs in `text`, one for each of `specs`; a -1 at the front of a shape is 1. Throws `model_format`. */
+/** The inputs in `text`, one for each of `specs`; a -1 at the front of a shape is 1, another -1 any size. Throws `model_format`. */
 export function parseSelfTestInput(text: string, specs: TensorSpec[], where: string): Record<string, TensorData> {
   const root = rootOf(text, where);
   const given = object(parseJson(text, where, ADVICE), root);
@@ -114,16 +114,23 @@ export function parseSelfTestInput(text: string, specs: TensorSpec[], where: str
 }
 
 function values(given: Record<string, unknown>, dtype: DType, sizes: number[], length: number, at: At): TypedArray {
-  const data = own(given, "data");
-  const seeded = own(given, "noise");
-  if ((data === undefined) === (seeded === undefined)) refuse(at, "must have either data or noise");
-  if (data !== undefined) return decode(data, dtype, length, under(at, "data"));
-  const here = under(at, "noise");
-  const from = object(seeded, here);
+  const found = ["data", "noise", "bytes"].filter((key) => own(given, key) !== undefined);
+  const [kind = ""] = found;
+  if (found.length !== 1) refuse(at, "must have either data, noise or bytes");
+  const here = under(at, kind);
+  if (kind === "data") return decode(own(given, kind), dtype, length, here);
+  const from = object(own(given, kind), here);
   // What is beyond these would become infinite, or wrap around.
   const max = dtype === "float32" ? 1e38 : 2 ** 31 - 1;
   const low = finite(own(from, "low"), under(here, "low"), -max, max);
   const high = finite(own(from, "high"), under(here, "high"), low, max);
+  if (kind === "bytes") {
+    // An image in a quarter of the size: 0 is low, 255 is high.
+    const bytes = decode(own(from, "data"), "uint8", length, under(here, "data"));
+    const values = new ARRAYS[dtype](length);
+    for (const [index, byte] of bytes.entries()) values[index] = low + (byte * (high - low)) / 255;
+    return values;
+  }
   const seed = integer(own(from, "seed"), under(here, "seed"), 0);
   if (seed >= 2 ** 32) refuse(under(here, "seed"), `must be under 2^32, it is ${seed}`);
   return seededNoise({ seed, low, high }, sizes, dtype);
@@ -162,7 +169,7 @@ function expected(value: unknown, at: At): ExpectedOutput {
   const stride = own(given, "stride") === undefined ? 1 : integer(own(given, "stride"), under(at, "stride"), 1);
   const kept = Math.ceil(length / stride);
   if (kept < 1 || kept > MAX_KEPT) refuse(at, `keeps ${kept} values of ${length}; 1 to ${MAX_KEPT} can be compared`);
-  const data = decode(own(given, "data"), dtype, kept, under(at, "data"));
+  const data = decode(own(given, "data"), dtype, kept, under(at, "data"), true);
   const skipped = own(given, "unstable");
   const unstable = skipped === undefined ? [] : places(skipped, kept, under(at, "unstable"));
   return { dtype, shape: sizes, data, stride, unstable };
@@ -188,15 +195,16 @@ function rootOf(text: string, url: string): At {
   return root;
 }
 
-/** Base64 of exactly `length` numbers, little-endian as all platforms with a browser are. */
-function decode(value: unknown, dtype: DType, length: number, at: At): TypedArray {
+/** Base64 of exactly `length` numbers, little-endian as all platforms with a browser are. Outputs may be infinite. */
+function decode(value: unknown, dtype: keyof typeof ARRAYS, length: number, at: At, isOutput?: boolean): TypedArray {
   const encoded = text(value, at);
   const bytes = length * ARRAYS[dtype].BYTES_PER_ELEMENT;
   // Before it is decoded: a text of the wrong length is not worth the memory.
   if (encoded.length !== Math.ceil(bytes / 3) * 4) refuse(at, `must be base64 of ${bytes} bytes (${length} ${dtype})`);
   const data = new ARRAYS[dtype](fromBase64(encoded, bytes, at));
   for (const [index, item] of data.entries()) {
-    if (!Number.isFinite(item)) refuse(at, `holds ${item} at ${index}: a self-test compares finite numbers only`);
+    if (isOutput ? Number.isNaN(item) : !Number.isFinite(item))
+      refuse(at, `holds ${item} at ${index}, which a self-test cannot compare`);
     if (dtype === "bool" && item > 1) refuse(at, `holds ${item} at ${index}, a bool is 0 or 1`);
   }
   return data;

@@ -31,7 +31,7 @@ export function parseTask(value: unknown, outputs: TensorSpec[], at: At): ModelT
         labels: labels(given, at),
         top: optional(own(given, "top"), (top) => integer(top, under(at, "top"), 1)),
         activation: optional(own(given, "activation"), (name) =>
-          oneOf(name, ["none", "softmax"] as const, under(at, "activation")),
+          oneOf(name, ["none", "softmax", "sigmoid"] as const, under(at, "activation")),
         ),
       });
     case "detection":
@@ -132,7 +132,8 @@ function checkImageShape(input: TensorSpec, layout: ImageSpec["layout"], at: At)
     const hint = shape.length === 4 && layout !== "nchw" && isChannels(a) ? '; set "layout": "nchw"' : "";
     return refuse(at, `needs an input of shape ${order}, ${has}${hint}`);
   }
-  if (height < 1 || width < 1) refuse(at, `needs an input of a fixed height and width, ${has}`);
+  // Both open: images keep their size. An input of height or width 0 takes none.
+  if (height * width < 1) refuse(at, `needs an input whose height and width are both fixed or both open, ${has}`);
   if (batch !== 1 && batch !== -1) refuse(at, `needs an input of batch 1 or -1, ${name} has ${batch}`);
   if (dtype === "bool") refuse(at, `needs an input of dtype float32 or int32, ${name} has ${dtype}`);
   return channels;

@@ -38,6 +38,9 @@ export interface ModelJson {
   weightFiles: string[];
 }
 
+/** What a model is checked against. */
+type Declared = Pick<Manifest, "format" | "files" | "inputs" | "outputs">;
+
 const ADVICE = `Check the address and publish the folder as "insitu pack" wrote it.`;
 // The largest public tfjs graphs have about 10,000 nodes; tfjs needs time and memory for each before the first run.
 const MAX_NODES = 100_000;
@@ -51,7 +54,7 @@ const QUANTIZED = ["uint8", "uint16", "float16"] as const;
  * Throws `model_format` with `data` of `{ url, field }` when it is not a tfjs model, is not of the manifest's format, has
  * weights that do not fill its files exactly, or lacks an input or output that the manifest names.
  */
-export function parseModelJson(text: string, manifest: Manifest, where: string): ModelJson {
+export function parseModelJson(text: string, manifest: Declared, where: string): ModelJson {
   const root: At = { url: where, field: "" };
   const json = object(parseJson(text, where, ADVICE), root);
   const format = formatOf(json, where);
@@ -175,8 +178,9 @@ export function weightsOf(json: Record<string, unknown>, url: string): Pick<Mode
   return { weightSpecs, weightFiles: [...weightFiles] };
 }
 
+/** Without `./`, which `model.save("downloads://…")` writes. */
 function checkPath(value: unknown, before: Set<string>, at: At): string {
-  const path = text(value, at);
+  const path = text(value, at).replace(/^(\.\/)+/, "");
   const problem = pathProblem(path);
   if (problem) refuse(at, `is ${show(path)}, which ${problem}`);
   return before.has(path) ? refuse(at, `names ${show(path)} a second time`) : path;
@@ -217,7 +221,7 @@ export function weightBytes({ shape, dtype, quantization }: WeightSpec): number 
 }
 
 /** tfjs reads the files as one run of bytes: a byte more or less shifts every weight behind it, without an error. */
-function checkFiles(specs: WeightSpec[], paths: string[], manifest: Manifest, at: At): void {
+function checkFiles(specs: WeightSpec[], paths: string[], manifest: Declared, at: At): void {
   const listed = new Map(manifest.files.map(({ path, size }) => [path, size]));
   const sizes = paths.map((path) => {
     const size = listed.get(path);

@@ -3,7 +3,7 @@ import { asInsituError, InsituError } from "../../shared/errors.js";
 import { imageShape, type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
 import type { WireImage } from "../../shared/protocol.js";
 import type { ImageSpec, InputSpec } from "../../shared/types/manifest.js";
-import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
+import type { DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { giveBuffer, takeBuffer } from "./buffer-pool.js";
 import { fetchImage } from "./fetch-image.js";
 
@@ -46,14 +46,16 @@ export async function toImageFeed(
   const { image } = spec;
   if (!image) throw noImage(spec);
   const { drawable, ...size } = await open(given, signal);
-  const { width, height } = imageShape(spec);
-  const placement = letterbox(image.fit, size, { width, height });
-  if (keepOpen) return openFeed(drawable, placement, spec, image);
+  const { width, height, channels } = imageShape(spec);
+  const sides = width < 0 ? size : { width, height };
+  const target = { width: sides.width, height: sides.height, channels, dtype: spec.dtype, image };
+  const placement = letterbox(image.fit, size, target);
+  if (keepOpen) return openFeed(drawable, placement, target);
   let source: Drawable | undefined;
   try {
     source = await reduced(drawable, placement);
-    const data = pixelsToData(source, placement, spec, image);
-    const feed: ImageFeed = { shape: fixedShape(spec), dtype: spec.dtype, data };
+    const data = pixelsToData(source, placement, target);
+    const feed: ImageFeed = { shape: shapeOf(target), dtype: spec.dtype, data };
     return { feed, placement, recycle: () => recycle(data), close: () => undefined };
   } finally {
     source?.close();
@@ -61,14 +63,22 @@ export async function toImageFeed(
   }
 }
 
-function openFeed(drawable: Drawable, placement: Letterbox, spec: InputSpec, image: ImageSpec): PreparedImage {
+/** What an image becomes. */
+interface ImageTarget extends Size {
+  channels: number;
+  dtype: DType;
+  image: ImageSpec;
+}
+
+function openFeed(drawable: Drawable, placement: Letterbox, target: ImageTarget): PreparedImage {
+  const { dtype, image } = target;
   let source: Drawable | undefined = drawable;
   let data: TypedArray | undefined;
   const feed: ImageFeed = {
-    shape: fixedShape(spec),
-    dtype: spec.dtype,
+    shape: shapeOf(target),
+    dtype,
     get data() {
-      data ??= pixelsToData(source as Drawable, placement, spec, image);
+      data ??= pixelsToData(source as Drawable, placement, target);
       return data;
     },
     get placed() {
@@ -82,7 +92,8 @@ function openFeed(drawable: Drawable, placement: Letterbox, spec: InputSpec, ima
   return { feed, placement, recycle: () => data && recycle(data), close };
 }
 
-const fixedShape = ({ shape }: InputSpec): number[] => [1, ...shape.slice(1)];
+const shapeOf = ({ channels, height, width, image }: ImageTarget): number[] =>
+  image.layout === "nchw" ? [1, channels, height, width] : [1, height, width, channels];
 
 function noImage({ name, dtype, shape }: InputSpec): InsituError {
   return new InsituError(
@@ -135,12 +146,12 @@ async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawab
 
 // ---- pixels ------------------------------------------------------------------------------------------------------
 
-function pixelsToData(source: Drawable, placement: Letterbox, spec: InputSpec, image: ImageSpec): TypedArray {
-  const { width, height, channels } = imageShape(spec);
-  const pixels = draw(source, placement, image.border, { width, height }, channels === 4);
+function pixelsToData(source: Drawable, placement: Letterbox, target: ImageTarget): TypedArray {
+  const { width, height, channels, image } = target;
+  const pixels = draw(source, placement, image.border, target, channels === 4);
   const data = takeBuffer(width * height * channels);
   normalise(pixels, channels, image, data);
-  return spec.dtype === "int32" ? rounded(data) : data;
+  return target.dtype === "int32" ? rounded(data) : data;
 }
 
 /** In the same memory, so that one pool serves both types. */

@@ -2,8 +2,9 @@
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
 import type { WireImage, WireInput } from "../../shared/protocol.js";
-import type { InputSpec } from "../../shared/types/manifest.js";
+import type { InputSpec, TaskKind } from "../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
+import { sampleShape } from "../package/sample-shape.js";
 import { type ImageOptions, type PreparedImage, toImageFeed } from "./image.js";
 
 export interface Feeds {
@@ -17,8 +18,8 @@ export interface Feeds {
 }
 
 export interface FeedOptions extends ImageOptions {
-  /** A ranking: the number of items follows from the length of the numbers. */
-  isList?: boolean;
+  /** Of a ranking, and of a raw model where the batch is the only open size, the number of items follows from the length of the numbers. */
+  task?: TaskKind;
 }
 
 /** Throws `input_invalid` with the name, shape and dtype that are expected, and for an image as `toImageFeed` does. Closes the images then. */
@@ -58,13 +59,13 @@ function closeImage(value: Value): void {
 }
 
 async function prepare(values: Record<string, Value>, specs: InputSpec[], options: FeedOptions): Promise<Feeds> {
-  const { isList = false } = options;
+  const { task } = options;
   const feeds: Feeds["feeds"] = {};
   const images: PreparedImage[] = [];
   // Numbers first: they are checked without waiting. The feeds keep the manifest's order.
   for (const spec of specs) {
     const value = values[spec.name] as Value;
-    feeds[spec.name] = isNumbers(value) ? numbers(value, spec, isList) : PENDING;
+    feeds[spec.name] = isNumbers(value) ? numbers(value, spec, task) : PENDING;
   }
   for (const spec of specs) {
     if (feeds[spec.name] !== PENDING) continue;
@@ -72,7 +73,7 @@ async function prepare(values: Record<string, Value>, specs: InputSpec[], option
     images.push(image);
     feeds[spec.name] = image.feed;
   }
-  if (isList) assertEqualCounts(feeds, specs);
+  if (task === "ranking") assertEqualCounts(feeds, specs);
   return {
     feeds,
     placement: images[0]?.placement,
@@ -113,24 +114,45 @@ function describe(input: WireInput): string {
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-function numbers(data: TypedArray, spec: InputSpec, isList: boolean): TensorData {
+function numbers(data: TypedArray, spec: InputSpec, task: TaskKind | undefined): TensorData {
   const wanted = ARRAYS[spec.dtype];
-  // One call is one item: a dimension of any size (-1) is 1. One call of a ranking is a list of candidates.
-  const item = spec.shape.map((size) => (size === -1 ? 1 : size));
-  const length = item.reduce((product, size) => product * size, 1);
-  const listed = isList && spec.shape[0] === -1;
-  const fits = listed ? data.length > 0 && data.length % length === 0 : data.length === length;
-  if (!(data instanceof wanted) || !fits) {
+  const isList = task === "ranking" || (task === "raw" && !spec.shape.includes(-1, 1));
+  const { shape, length, isOpen, sizes } = sizesOf(spec.shape, data.length, isList);
+  if (!(data instanceof wanted) || !sizes) {
     const got = ArrayBuffer.isView(data) ? `${data.constructor.name} of length ${data.length}` : typeof data;
-    const shape = listed ? [-1, ...item.slice(1)] : item;
     throw new InsituError(
       "input_invalid",
-      `The input ${spec.name} takes a ${wanted.name} of length ${listed ? "n times " : ""}${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
+      `The input ${spec.name} takes a ${wanted.name} of length ${isOpen ? "n times " : ""}${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
       { input: spec.name, shape, dtype: spec.dtype, length, given: got },
     );
   }
   if (data instanceof Float32Array && !spec.allowNonFinite) assertFiniteInput(data, spec);
-  return { data, shape: listed ? [data.length / length, ...item.slice(1)] : item, dtype: spec.dtype };
+  return { data, shape: sizes, dtype: spec.dtype };
+}
+
+interface Sizes {
+  /** -1 where the size follows from the length of the numbers. */
+  shape: number[];
+  /** Of the numbers, without the open size. */
+  length: number;
+  isOpen: boolean;
+  /** Undefined where the numbers do not fit. */
+  sizes?: number[];
+}
+
+/** The length of the numbers tells one open size. The first is 1, one call is one item, unless the call is a list of items. */
+function sizesOf(given: number[], count: number, isList: boolean): Sizes {
+  const shape = given.map((size, axis) => (size === -1 && axis === 0 && !isList ? 1 : size));
+  const length = shape.reduce((product, size) => product * Math.abs(size), 1);
+  const open = shape.filter((size) => size === -1).length;
+  const rest = count / length;
+  const fits = open > 0 ? open === 1 && rest >= 1 && Number.isInteger(rest) : rest === 1;
+  return {
+    shape,
+    length,
+    isOpen: open > 0,
+    sizes: fits ? shape.map((size) => (size === -1 ? rest : size)) : undefined,
+  };
 }
 
 /** NaN often gives an answer that looks like any other: comparisons with it are false, and so a maximum ignores it. */
@@ -157,10 +179,10 @@ function assertEqualCounts(feeds: Record<string, TensorData>, specs: InputSpec[]
 /** Zeros for every input, for a warm-up run. */
 export function zeros(specs: InputSpec[]): Record<string, TensorData> {
   return Object.fromEntries(
-    specs.map((spec) => {
-      const shape = spec.shape.map((size) => (size === -1 ? 1 : size));
+    specs.map(({ name, dtype, shape: given }) => {
+      const shape = sampleShape(given);
       const length = shape.reduce((product, size) => product * size, 1);
-      return [spec.name, { data: new ARRAYS[spec.dtype](length), shape, dtype: spec.dtype }];
+      return [name, { data: new ARRAYS[dtype](length), shape, dtype }];
     }),
   );
 }

@@ -136,7 +136,7 @@ export class ModelRunner {
     const started = performance.now();
     const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, {
       keepOpen: this.#session.target.backend === "webgpu",
-      isList: manifest.task.kind === "ranking",
+      task: manifest.task.kind,
       signal: options.signal,
     }).catch((error: unknown) => {
       // The browser throws for pixels of another origin.
@@ -165,7 +165,7 @@ export class ModelRunner {
 
   #assertFinite(feeds: Feeds, { outputs, backend }: ResilientRun): void {
     try {
-      assertFinite(outputs, backend);
+      assertFinite(outputs, backend, this.#deps.manifest.outputs);
     } catch (error) {
       // NaN in the input gives NaN in the output on every backend.
       if (isInsituError(error) && !firstInvalid(feeds)) {

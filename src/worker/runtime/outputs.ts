@@ -1,7 +1,7 @@
 // Converts a model's raw outputs to the value of its task; pure functions.
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
-import type { ClassificationTask, DetectionTask, Manifest } from "../../shared/types/manifest.js";
+import type { ClassificationTask, DetectionTask, Manifest, OutputSpec } from "../../shared/types/manifest.js";
 import type { ClassScore, Detection, PredictionValues } from "../../shared/types/model.js";
 import type { TensorData } from "../../shared/types/tensor.js";
 import type { CallTask } from "./call-task.js";
@@ -38,17 +38,24 @@ export function toValue(
   }
 }
 
-/** The first NaN or infinity of the outputs. */
-export function firstInvalid(outputs: Outputs): { output: string; index: number } | undefined {
+/** The first value that no model means: NaN, and an infinite one where the output's spec does not allow it. */
+export function firstInvalid(
+  outputs: Outputs,
+  specs: OutputSpec[] = [],
+): { output: string; index: number } | undefined {
   for (const [output, { data }] of Object.entries(outputs)) {
-    for (let index = 0; index < data.length; index += 1) if (!Number.isFinite(data[index])) return { output, index };
+    const allows = specs.find(({ name }) => name === output)?.allowInfinite;
+    for (let index = 0; index < data.length; index += 1) {
+      const value = data[index] as number;
+      if (!Number.isFinite(value) && !(allows && !Number.isNaN(value))) return { output, index };
+    }
   }
   return undefined;
 }
 
-/** Throws `output_invalid` when an output holds NaN or infinity. */
-export function assertFinite(outputs: Outputs, backend: string): void {
-  const found = firstInvalid(outputs);
+/** Throws `output_invalid` when {@link firstInvalid} finds a value. */
+export function assertFinite(outputs: Outputs, backend: string, specs?: OutputSpec[]): void {
+  const found = firstInvalid(outputs, specs);
   if (!found) return;
   const { output, index } = found;
   throw new InsituError(
@@ -73,11 +80,24 @@ const DEFAULT_TOP = 5;
 
 /** The scores of all classes are computed first: `only` does not change a score. */
 export function classes(task: ClassificationTask, output: TensorData, only?: ReadonlySet<string>): ClassScore[] {
-  const scores = task.activation === "softmax" ? softmax(output.data) : Array.from(output.data);
-  const all = scores.map((score, index) => ({ label: task.labels[index] ?? String(index), index, score }));
+  const all = scoresOf(task, output).map((score, index) => ({
+    label: task.labels[index] ?? String(index),
+    index,
+    score,
+  }));
   return (only ? all.filter(({ label }) => only.has(label)) : all)
     .sort((a, b) => b.score - a.score)
     .slice(0, task.top ?? DEFAULT_TOP);
+}
+
+/** One unit for two labels is the score of the second; the first has the rest. */
+export function scoresOf({ activation, labels }: ClassificationTask, { data }: TensorData): number[] {
+  const scores =
+    activation === "softmax"
+      ? softmax(data)
+      : Array.from(data, (value) => (activation === "sigmoid" ? 1 / (1 + Math.exp(-value)) : value));
+  const [score = 0] = scores;
+  return scores.length === 1 && labels.length === 2 ? [1 - score, score] : scores;
 }
 
 /** Subtracts the largest logit first, so that no exponential overflows. */

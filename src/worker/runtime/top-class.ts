@@ -2,7 +2,7 @@
 import type { TopClass } from "../../shared/protocol.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { TensorData } from "../../shared/types/tensor.js";
-import { softmax } from "./outputs.js";
+import { scoresOf } from "./outputs.js";
 
 /** Undefined where the task has no classes. Scores are clamped to 0 to 1. */
 export function topClassOf(
@@ -12,7 +12,7 @@ export function topClassOf(
   if (task.kind !== "classification") return undefined;
   const output = outputs[task.output ?? specs[0]?.name ?? ""];
   if (!output || output.data.length === 0) return undefined;
-  const scores = task.activation === "softmax" ? softmax(output.data) : output.data;
+  const scores = scoresOf(task, output);
   let best = 0;
   let second = 0;
   let index = 0;

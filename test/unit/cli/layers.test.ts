@@ -1,11 +1,12 @@
 // Packs layers models as tfjs itself saves them: our computed shapes must equal those of tfjs.
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import "@tensorflow/tfjs-backend-cpu";
 import { io } from "@tensorflow/tfjs-core";
 import { input, type LayersModel, layers, model as layersModel, sequential } from "@tensorflow/tfjs-layers";
 import { describe, expect, it } from "vitest";
 import { packModel } from "../../../src/cli/pack.js";
+import type { TaskFile } from "../../../src/cli/task-file.js";
 import { verifyPackage } from "../../../src/cli/verify.js";
 import { useRooms } from "../../support/packages.js";
 
@@ -100,19 +101,35 @@ describe("a layers model", () => {
     await verifyPackage(rooms.folder);
   });
 
-  it("with a layer of unknown shape needs the shape from the task file", async () => {
+  it("whose layers were once unknown to pack needs no task file", async () => {
     const stack = sequential({ layers: [layers.upSampling2d({ inputShape: [2, 2, 1] })] });
-    const model = await save(stack, "up");
-    const options = { model, out: rooms.folder, name: "up", version: "1.0.0" };
-    await expect(packModel(options)).rejects.toMatchObject({
+    const manifest = await packModel({ model: await save(stack, "up"), out: rooms.folder });
+    expect(manifest).toMatchObject({ name: "up", version: "1.0.0", outputs: [{ shape: [-1, 4, 4, 1] }] });
+  });
+
+  it("with a layer that tfjs does not have is refused with the layer's name and the way out", async () => {
+    const path = await save(STACKS.digits?.() as LayersModel, "custom");
+    const text = readFileSync(path, "utf8").replace('"class_name":"Flatten"', '"class_name":"MyFlatten"');
+    const model = rooms.write("custom.json", text);
+    await expect(packModel({ model, out: rooms.folder })).rejects.toMatchObject({
       code: "model_format",
-      message: expect.stringContaining("no shape for the output"),
+      message: expect.stringMatching(/stops at the layer \S+ \(MyFlatten\).*tensorflowjs_converter/),
     });
-    const [name] = stack.layers.map((layer) => layer.name);
-    const manifest = await packModel({
-      ...options,
-      task: { outputs: [{ name: name as string, shape: [-1, 4, 4, 1] }] },
+    expect(existsSync(rooms.folder)).toBe(false);
+  });
+
+  it("lists the right names for a wrong one, and knows layers within", async () => {
+    const model = await save(branches(), "branches");
+    const pack = (task: TaskFile) => packModel({ model, out: rooms.folder, task, selfTest: false });
+    await expect(pack({ inputs: [{ name: "photo" }] })).rejects.toMatchObject({
+      code: "input_invalid",
+      message: expect.stringContaining('no input named "photo", which --task names. Its inputs are picture.'),
     });
-    expect(manifest.outputs[0]?.shape).toEqual([-1, 4, 4, 1]);
+    await expect(pack({ task: { kind: "regression", output: "six" } })).rejects.toMatchObject({
+      code: "input_invalid",
+      message: expect.stringContaining('no output named "six", which --task names. Its outputs are seven.'),
+    });
+    const { outputs } = await pack({ outputs: [{ name: "seven" }] });
+    expect(outputs).toEqual([{ name: "seven", dtype: "float32", shape: [-1, 7] }]);
   });
 });

@@ -1,10 +1,10 @@
 // Runs the command `insitu` as a process: its output and its exit codes 0, 1 (failure) and 2 (wrong usage).
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { packModel } from "../../../src/cli/pack.js";
-import { insitu } from "../../support/cli.js";
+import { insitu, insituIn } from "../../support/cli.js";
 import { republish } from "../../support/graphs.js";
 import { CENTERNET, DETECTIONS, flip, useRooms } from "../../support/packages.js";
 
@@ -70,6 +70,24 @@ describe("the command insitu", () => {
     expect(passed.stdout).toContain("passed   self-test 1 on cpu, largest error 0.0e+0");
   });
 
+  it("packs with defaults, and prints what it found before that", () => {
+    const packed = insituIn(rooms.root, "pack", DIGITS, "--no-self-test");
+    expect(packed).toMatchObject({ status: 0, stderr: "" });
+    const [draft, result] = packed.stdout.split("\n\n");
+    expect(draft).toMatch(
+      /^format {3}tfjs-graph-model.*\ninput .*\noutput .*\ntask {5}raw \(.*\)\nout {6}public\/models\/package$/,
+    );
+    expect(result).toContain("package 1.0.0, release 1");
+    expect(existsSync(join(rooms.root, "public/models/package/insitu.json"))).toBe(true);
+  });
+
+  it("exits with 1 and the commands for a model of another format", () => {
+    const model = rooms.write("model.onnx", "\x08\x08\x12\x07pytorch");
+    const failed = insitu("pack", model);
+    expect(failed).toMatchObject({ status: 1, stdout: "" });
+    expect(failed.stderr).toMatch(/^insitu: .*model\.onnx is an ONNX model\.\n(.*\n)* {2}onnx2tf -i model\.onnx/);
+  });
+
   it("exits with 1 for weights that fail the self-test", async () => {
     await packModel({ model: DIGITS, out: rooms.folder, name: "digits", version: "1.0.0" });
     // Changing its highest byte scales a weight of the first layer by a factor of 2^64 or more.
@@ -97,7 +115,7 @@ describe("the command insitu", () => {
     ["an unknown command", ["bake"]],
     ["an unknown option", ["verify", ".", "--fast"]],
     ["no folder", ["verify"]],
-    ["no --out", ["pack", CENTERNET, "--name", "x", "--version", "1.0.0"]],
+    ["no model", ["pack"]],
     [
       "a release that is not a number",
       ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--release", "two"],
@@ -127,7 +145,7 @@ describe("the command insitu", () => {
     for (const command of ["pack", "verify", "inspect"]) {
       expect(insitu(command, "--help")).toMatchObject({
         status: 0,
-        stdout: expect.stringContaining(`Example:\n  insitu ${command} `),
+        stdout: expect.stringMatching(new RegExp(`Examples?:\\n  insitu ${command} `)),
       });
     }
     const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {

@@ -90,11 +90,7 @@ describe("pack, verify and inspect", () => {
     const found = await inspect(model);
     expect(found.inputs).toEqual([{ name: "tower_0/images", dtype: "float32", shape: [1, 512, 512, 3] }]);
     expect(found.outputs.map(({ name }) => name)).toContain("tower_0/detections");
-    const unknown = packModel(centernet({ model, task: undefined }));
-    await expect(unknown).rejects.toMatchObject({
-      code: "model_format",
-      message: expect.stringContaining("no shape for the output"),
-    });
+    // Centernet takes seconds on cpu: a run would tell the shapes.
     const outputs = [{ name: "tower_0/detections", shape: [1, 100, 6], dtype: "float32" }];
     expect((await packModel(centernet({ model, task: { outputs } as PackOptions["task"] }))).outputs).toEqual(outputs);
   });
@@ -186,8 +182,8 @@ describe("pack refuses", () => {
     [
       "an output that is not in the graph",
       () => ({ task: { outputs: [{ name: "none", dtype: "float32", shape: [1] }] } }),
-      "model_format",
-      'has no node "none"',
+      "input_invalid",
+      'no output named "none", which --task names. Its outputs are tower_0/wh, tower_0/keypoints, tower_0/detections.',
     ],
     [
       "labels for a raw task",

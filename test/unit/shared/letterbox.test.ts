@@ -13,6 +13,12 @@ test("the size of an image input follows from its shape and layout", () => {
     width: 6,
     channels: 4,
   });
+  expect(imageShape({ shape: [-1, -1, -1, 3], image })).toEqual({ width: -1, height: -1, channels: 3 });
+  // An image keeps its size then.
+  for (const times of [undefined, 2])
+    expect(reducedSize(letterbox("contain", { width: 640, height: 480 }, { width: -1, height: -1 }), times)).toBe(
+      undefined,
+    );
 });
 
 test("contain keeps the whole picture, in the middle", () => {

@@ -5,7 +5,7 @@ import type { BatchingOptions } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { ResilientRun } from "../session/resilient-session.js";
 import type { BatchQueue } from "./scheduler.js";
-import { agree, isBatched, join, split } from "./tensor-batch.js";
+import { agree, areAlike, isBatched, join, split } from "./tensor-batch.js";
 
 type Feeds = Record<string, TensorData>;
 type Settled = PromiseSettledResult<ResilientRun>;
@@ -46,7 +46,7 @@ export function createBatchQueue(
   };
 
   const runItems = async (items: Feeds[]): Promise<Settled[]> => {
-    if (items.length === 1) return runEach(items);
+    if (items.length === 1 || !areAlike(items)) return runEach(items);
     try {
       const results = await runJoined(items);
       if (results) return results;

@@ -14,6 +14,15 @@ export function bucket(waiting: number, maxBatchSize: number): number {
   return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(waiting, maxBatchSize))));
 }
 
+/** Whether all items have the same shapes, of batch size 1: sequences may differ in length, images in size, and an item may be a batch itself. */
+export function areAlike(items: Tensors[]): boolean {
+  const shapes = (item: Tensors) => Object.entries(item).map(([name, { shape }]) => `${name} ${shape}`);
+  const first = shapes(items[0] ?? {}).join();
+  return items.every(
+    (item) => shapes(item).join() === first && Object.values(item).every(({ shape }) => shape[0] === 1),
+  );
+}
+
 /** Items of batch size 1 as one item of batch size `items.length`. */
 export function join(items: Tensors[]): Tensors {
   const [first = {}] = items;

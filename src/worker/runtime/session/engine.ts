@@ -1,6 +1,6 @@
 // The contract of an engine: what it must do to run models on a backend.
 import type { WorkerMemory } from "../../../shared/protocol.js";
-import type { EmbeddingSpec, TensorSpec } from "../../../shared/types/manifest.js";
+import type { EmbeddingSpec, OutputSpec, TensorSpec } from "../../../shared/types/manifest.js";
 import type { BackendReport } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import type { ModelJson } from "../../package/topology.js";
@@ -12,7 +12,7 @@ export interface ModelSource {
   weights: () => AsyncIterable<ArrayBuffer>;
   inputs: TensorSpec[];
   /** The only outputs that are computed and read back. */
-  outputs: TensorSpec[];
+  outputs: OutputSpec[];
   /** What `embed` computes. */
   embedding?: EmbeddingSpec;
   /** Present when the graph may be rewritten to be cheaper; stores the rewritten graph between loads. */

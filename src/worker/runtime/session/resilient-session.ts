@@ -154,7 +154,7 @@ export class ResilientSession {
       const next = await openFirst(this.deps, [target], []).catch(() => undefined);
       if (!next) continue;
       const { outputs } = await next.run(feeds).catch(() => ({ outputs: undefined }));
-      if (outputs && !firstInvalid(outputs)) {
+      if (outputs && !firstInvalid(outputs, this.deps.source.outputs)) {
         this.#start.refused.push({ backend, reason });
         this.#session.dispose();
         this.#moveTo(next, { from: backend, code: "output_invalid" });

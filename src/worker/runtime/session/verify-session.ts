@@ -19,8 +19,8 @@ export interface Comparison {
 
 /**
  * The error of a value is `|actual - expected| / max(1, scale)`, where scale is the largest `|expected|` of its output: absolute
- * for probabilities, relative to the output's scale for pixels and logits. NaN, infinity and another shape never agree. Values that the
- * recording marks as unstable are not compared.
+ * for probabilities, relative to the output's scale for pixels and logits. NaN and another shape never agree, infinity only where the
+ * recording has the same. Values that the recording marks as unstable are not compared.
  */
 export function compareOutputs(
   expected: Record<string, ExpectedOutput>,
@@ -44,7 +44,8 @@ function compareOutput(output: string, right: ExpectedOutput, found: TensorData 
     const shapes = `[${found.shape.join(", ")}] where [${right.shape.join(", ")}] is right`;
     return { ...failed, problem: `gave an output ${output} of shape ${shapes}` };
   }
-  const index = found.data.findIndex((value) => !Number.isFinite(value));
+  const allows = isInfinite(right);
+  const index = found.data.findIndex((value) => !Number.isFinite(value) && !(allows && !Number.isNaN(value)));
   if (index >= 0) {
     const value = found.data[index] as number;
     return { ...failed, index, actual: value, problem: `gave ${value} (output ${output}[${index}])` };
@@ -52,16 +53,20 @@ function compareOutput(output: string, right: ExpectedOutput, found: TensorData 
   return worstValue(output, right, found);
 }
 
+/** Whether infinite values are right in this output. */
+const isInfinite = ({ data }: ExpectedOutput): boolean => data.some((value) => !Number.isFinite(value));
+
 function worstValue(output: string, { data, stride, unstable }: ExpectedOutput, found: TensorData): Comparison {
   let scale = 1;
-  for (const value of data) scale = Math.max(scale, Math.abs(value));
+  for (const value of data) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
   const skipped = new Set(unstable);
   let worst: Comparison = { agrees: true, worst: -1, output, index: 0, expected: 0, actual: 0 };
   for (const [place, expected] of data.entries()) {
     if (skipped.has(place)) continue;
     const index = place * stride;
     const actual = found.data[index] as number;
-    const error = Math.abs(actual - expected) / scale;
+    // The difference of two infinities is NaN.
+    const error = actual === expected ? 0 : Math.abs(actual - expected) / scale;
     if (error > worst.worst) worst = { agrees: true, worst: error, output, index, expected, actual };
   }
   return worst;

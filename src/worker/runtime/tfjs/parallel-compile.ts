@@ -1,6 +1,7 @@
 // Compiles all of a model's WebGPU pipelines at once: one run that only collects them, then a wait for all.
 import { backend, dispose, env, type NamedTensorMap, type Tensor, zeros } from "@tensorflow/tfjs-core";
 import type { TensorSpec } from "../../../shared/types/manifest.js";
+import { sampleShape } from "../../package/sample-shape.js";
 
 const COMPILE_ONLY = "WEBGPU_ENGINE_COMPILE_ONLY";
 
@@ -14,11 +15,7 @@ export async function compileInParallel(
   execute: (feeds: NamedTensorMap) => Promise<Tensor[]>,
 ): Promise<void> {
   const feeds: NamedTensorMap = {};
-  for (const { name, shape, dtype } of inputs)
-    feeds[name] = zeros(
-      shape.map((size) => (size === -1 ? 1 : size)),
-      dtype,
-    );
+  for (const { name, shape, dtype } of inputs) feeds[name] = zeros(sampleShape(shape), dtype);
   env().set(COMPILE_ONLY, true);
   try {
     dispose(await execute(feeds));

@@ -83,8 +83,8 @@ describe("the inputs of a self-test", () => {
     ["another dtype", x({ dtype: "int32" }), "x.dtype", "is int32, the model has float32"],
     ["a batch", x({ shape: [2, 3] }), "x.shape", "is [2, 3], the model has [-1, 3]"],
     ["another rank", x({ shape: [3] }), "x.shape", "is [3]"],
-    ["both data and noise", x({ noise: INPUT.ids.noise }), "x", "either data or noise"],
-    ["neither", x({ data: undefined }), "x", "either data or noise"],
+    ["both data and noise", x({ noise: INPUT.ids.noise }), "x", "either data, noise or bytes"],
+    ["neither", x({ data: undefined }), "x", "either data, noise or bytes"],
     ["too few numbers", x({ data: base64(new Float32Array(2)) }), "x.data", "12 bytes"],
     ["white space in base64", x({ data: `${INPUT.x.data.slice(0, -1)} ` }), "x.data", "holds 11 bytes"],
     ["what is no base64", x({ data: "*".repeat(16) }), "x.data", "is not base64"],
@@ -120,6 +120,8 @@ describe("the outputs of a self-test", () => {
     expect(outputs(OUTPUT)).toEqual({
       scores: { dtype: "float32", shape: [1, 5], stride: 2, unstable: [1], data: new Float32Array([1, 2, 3]) },
     });
+    const infinite = { scores: { ...OUTPUT.scores, data: base64(new Float32Array([1, -1 / 0, 3])) } };
+    expect(outputs(infinite).scores?.data).toEqual(new Float32Array([1, -1 / 0, 3]));
     const plain = { other: { dtype: "float32", shape: [1], data: base64(new Float32Array([7])) } };
     expect(outputs(plain)).toMatchObject({ other: { stride: 1, unstable: [] } });
   });
@@ -139,7 +141,7 @@ describe("the outputs of a self-test", () => {
       "scores.shape",
       "stands for",
     ],
-    ["infinity", scores({ data: base64(new Float32Array([1, -1 / 0, 3])) }), "scores.data", "holds -Infinity at 1"],
+    ["NaN", scores({ data: base64(new Float32Array([1, Number.NaN, 3])) }), "scores.data", "holds NaN at 1"],
     ["a place that is not there", scores({ unstable: [3] }), "scores.unstable[0]", "there are 3 values"],
     ["places twice", scores({ unstable: [1, 1] }), "scores.unstable[1]", "at least 2"],
     ["nothing to compare", scores({ unstable: [0, 1, 2] }), "scores.unstable", "leaves nothing"],

@@ -1,6 +1,6 @@
 // Numbers that a caller passed as what a model reads: one item, and of a ranking a list of candidates.
 import { expect, test } from "vitest";
-import type { InputSpec } from "../../../../src/shared/types/manifest.js";
+import type { InputSpec, TaskKind } from "../../../../src/shared/types/manifest.js";
 import type { TypedArray } from "../../../../src/shared/types/tensor.js";
 import { toFeeds } from "../../../../src/worker/runtime/inputs.js";
 
@@ -8,9 +8,10 @@ const features: InputSpec = { name: "features", dtype: "float32", shape: [-1, 3]
 const ids: InputSpec = { name: "ids", dtype: "int32", shape: [-1] };
 const context: InputSpec = { name: "context", dtype: "float32", shape: [1, 2] };
 
-const one = (data: TypedArray, isList: boolean) => toFeeds({ kind: "tensor", data }, [features], { isList });
+const one = (data: TypedArray, isList: boolean) =>
+  toFeeds({ kind: "tensor", data }, [features], { task: isList ? "ranking" : "embedding" });
 const all = (data: Record<string, TypedArray>) =>
-  toFeeds({ kind: "tensors", data }, [features, ids, context], { isList: true });
+  toFeeds({ kind: "tensors", data }, [features, ids, context], { task: "ranking" });
 
 test("a ranking takes as many candidates as there are rows", async () => {
   for (const count of [1, 2, 3200]) {
@@ -63,4 +64,28 @@ test("NaN and infinity are refused with the tensor and the index, unless the man
   }
   const extremes = Float32Array.of(-3.4e38, 1e-45, -0);
   expect((await one(extremes, false)).feeds.features?.data).toBe(extremes);
+});
+
+test("the length of the numbers tells one open size beyond the batch", async () => {
+  const tokens: InputSpec = { name: "tokens", dtype: "int32", shape: [-1, -1] };
+  const frames: InputSpec = { name: "frames", dtype: "float32", shape: [1, -1, 4] };
+  const shapeOf = async (data: TypedArray, spec: InputSpec, task: TaskKind = "classification") =>
+    (await toFeeds({ kind: "tensor", data }, [spec], { task })).feeds[spec.name]?.shape;
+  expect(await shapeOf(new Int32Array(7), tokens)).toEqual([1, 7]);
+  expect(await shapeOf(new Int32Array(7), tokens, "raw")).toEqual([1, 7]);
+  expect(await shapeOf(new Float32Array(12), frames)).toEqual([1, 3, 4]);
+  await expect(shapeOf(new Float32Array(13), frames)).rejects.toMatchObject({
+    code: "input_invalid",
+    message: expect.stringContaining("length n times 4 (shape [1,-1,4], float32)"),
+  });
+  // Two open sizes do not follow from one length.
+  const map: InputSpec = { name: "map", dtype: "float32", shape: [-1, -1, -1, 2] };
+  await expect(shapeOf(new Float32Array(8), map)).rejects.toMatchObject({ code: "input_invalid" });
+});
+
+test("a raw model whose batch alone is open takes any number of items", async () => {
+  const shapeOf = async (length: number, task: TaskKind) =>
+    (await toFeeds({ kind: "tensor", data: new Float32Array(length) }, [features], { task })).feeds.features?.shape;
+  expect(await shapeOf(12, "raw")).toEqual([4, 3]);
+  await expect(shapeOf(12, "regression")).rejects.toMatchObject({ code: "input_invalid" });
 });
