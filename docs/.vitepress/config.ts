@@ -1,14 +1,14 @@
 // Configures the documentation site. `npm run docs` serves it, `npm run docs:build` writes it to docs/.vitepress/dist.
 import { existsSync, readFileSync } from "node:fs";
 import { type DefaultTheme, defineConfig } from "vitepress";
-import { SIDEBAR } from "./sidebar.js";
+import { sidebar } from "./sidebar.js";
 
 // Written by typedoc, which both commands run first.
 const API = new URL("../api/typedoc-sidebar.json", import.meta.url);
 
-function apiSidebar(): DefaultTheme.SidebarItem[] {
-  const items = existsSync(API) ? (JSON.parse(readFileSync(API, "utf8")) as DefaultTheme.SidebarItem[]) : [];
-  return [{ text: "API", link: "/api/", items }, ...SIDEBAR];
+function apiItems(): DefaultTheme.SidebarItem[] {
+  const groups = existsSync(API) ? (JSON.parse(readFileSync(API, "utf8")) as DefaultTheme.SidebarItem[]) : [];
+  return groups.map(({ text, items }) => ({ text, items }));
 }
 
 export default defineConfig({
@@ -24,7 +24,7 @@ export default defineConfig({
       { text: "API", link: "/api/" },
       { text: "Errors", link: "/errors" },
     ],
-    sidebar: { "/api/": apiSidebar(), "/": SIDEBAR },
+    sidebar: sidebar(apiItems()),
     outline: [2, 3],
     search: { provider: "local" },
   },

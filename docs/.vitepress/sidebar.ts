@@ -3,6 +3,7 @@ import type { DefaultTheme } from "vitepress";
 
 const page = (text: string, link: string) => ({ text, link });
 
+// No group is collapsible: VitePress puts a button into a button there, which assistive technology cannot tell apart.
 const DECISIONS = [
   page("001 Errors and calls", "/decisions/001-errors-and-calls"),
   page("002 Build", "/decisions/002-build"),
@@ -22,7 +23,7 @@ const DECISIONS = [
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 
-export const SIDEBAR: DefaultTheme.SidebarItem[] = [
+const PAGES: DefaultTheme.SidebarItem[] = [
   {
     text: "Begin",
     items: [
@@ -63,17 +64,25 @@ export const SIDEBAR: DefaultTheme.SidebarItem[] = [
   },
   {
     text: "Inside",
-    collapsed: true,
     items: [
       page("Architecture", "/architecture"),
       page("Style", "/style"),
       page("Faults found", "/faults"),
-      { text: "Decisions", collapsed: true, items: DECISIONS },
+      page("Decisions", "/decisions/"),
     ],
   },
 ];
 
-/** The addresses of all pages in the sidebar. */
-export function sidebarLinks(items = SIDEBAR): string[] {
+/** By the folder that a page is in; the API's items come from typedoc. */
+export function sidebar(api: DefaultTheme.SidebarItem[]): DefaultTheme.SidebarMulti {
+  return {
+    "/api/": [{ text: "API", link: "/api/", items: api }, ...PAGES],
+    "/decisions/": [{ text: "Decisions", link: "/decisions/", items: DECISIONS }, ...PAGES],
+    "/": PAGES,
+  };
+}
+
+/** The addresses of all pages that are in a sidebar. */
+export function sidebarLinks(items: DefaultTheme.SidebarItem[] = [...PAGES, ...DECISIONS]): string[] {
   return items.flatMap((item) => [...(item.link ? [item.link] : []), ...sidebarLinks(item.items ?? [])]);
 }

@@ -1,10 +1,12 @@
 // The documentation's own claims: every error code, every test that the table of complaints names, every page in the sidebar.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sidebarLinks } from "../../../docs/.vitepress/sidebar.js";
 import { linesOf, optionsOf, type Programs, problemsOf } from "../../../scripts/checks/docs/commands.js";
 import { docPages, snippetsOf } from "../../../scripts/checks/docs/pages.js";
+import { links } from "../../../scripts/checks/docs/site.js";
 import { codeOf } from "../../../scripts/checks/docs/snippets.js";
 import { ROOT } from "../../../scripts/checks/paths.js";
 import { ERROR_CODES } from "../../../src/shared/errors.js";
@@ -62,7 +64,7 @@ describe("the sidebar", () => {
     const pages = docPages()
       .map(({ path }) => path)
       .filter((path) => path.startsWith("docs/") && path !== "docs/index.md")
-      .map((path) => `/${path.slice("docs/".length, -".md".length)}`);
+      .map((path) => `/${path.slice("docs/".length, -".md".length).replace(/index$/, "")}`);
     expect(
       sidebarLinks()
         .filter((link) => !link.startsWith("/api/"))
@@ -141,5 +143,23 @@ describe("the commands of shell blocks", () => {
       "--help",
       "--no-self-test",
     ]);
+  });
+});
+
+describe("links", () => {
+  test("a dead page and a dead anchor are reported with the page that has them; other hosts are not asked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "insitu-links-"));
+    try {
+      const anchors = ["/b.html", "/b.html#there", "/b.html#gone", "/none.html", "https://nowhere.invalid/"];
+      writeFileSync(join(folder, "index.html"), anchors.map((href) => `<a href="${href}">x</a>`).join(""));
+      writeFileSync(join(folder, "b.html"), '<h2 id="there">b</h2>');
+      const said: string[] = [];
+      const count = await links(folder, "/", false, (text) => void said.push(text));
+      expect(count.failed).toBe(2);
+      expect(said.join("")).toMatch(/b\.html#gone leads nowhere/);
+      expect(said.join("")).toMatch(/none\.html leads nowhere/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
