@@ -4,8 +4,10 @@ import { parseArgs } from "node:util";
 import { ensureBrowser } from "../test/support/install-browser.js";
 import { type SharedBrowsers, shareBrowsers } from "../test/support/start-browsers.js";
 import { bundleChecks } from "./checks/bundle.js";
+import { docCommands } from "./checks/docs/commands.js";
+import { docSite } from "./checks/docs/site.js";
+import { docSnippets } from "./checks/docs/snippets.js";
 import { exists, ROOT } from "./checks/paths.js";
-import { readmeSnippets } from "./checks/readme.js";
 import { type Check, type Count, command, type Print, vitest } from "./checks/run.js";
 import { runChecks, tableOf } from "./checks/schedule.js";
 
@@ -107,7 +109,12 @@ const CHECKS: Check[] = [
     run: command("npx", "depcruise", "src", "collector/src", "--config", ".dependency-cruiser.cjs"),
   },
   { name: "measure", about: "long functions, repeated runs, unused exports", run: command("npm", "run", "measure") },
-  { name: "docs-api", about: "the API reference lacks no type", run: command("npx", "typedoc", "--emit", "none") },
+  {
+    name: "docs-api",
+    about: "the API reference lacks no type (typedoc)",
+    run: command("npx", "typedoc"),
+    writes: "docs/api/index.md",
+  },
   {
     name: "publint",
     about: "package.json against the files (publint --strict)",
@@ -121,7 +128,24 @@ const CHECKS: Check[] = [
     needs: ["build"],
   },
   ...bundleChecks,
-  { name: "readme", about: "the README's snippets (tsc)", run: readmeSnippets, needs: ["build"] },
+  {
+    name: "docs-code",
+    about: "the code blocks of README and docs/ (tsc, JSON)",
+    run: docSnippets,
+    needs: ["build", "build-collector"],
+  },
+  {
+    name: "docs-commands",
+    about: "the commands of README and docs/: names and options",
+    run: docCommands,
+    needs: ["build", "build-collector"],
+  },
+  {
+    name: "docs-site",
+    about: "the site builds, and its links and anchors lead somewhere",
+    run: docSite,
+    needs: ["docs-api"],
+  },
   {
     name: "load",
     about: "peaks of load in Chromium (vitest)",

@@ -1,9 +1,8 @@
-// The package's description, the bundle check and the README check: what keeps a broken package from being published.
+// The package's description and the bundle check: what keeps a broken package from being published.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { outsideReferences } from "../../../scripts/checks/bundle.js";
-import { snippetsOf } from "../../../scripts/checks/readme.js";
 
 const root = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const described = JSON.parse(readFileSync(root("package.json"), "utf8"));
@@ -54,16 +53,5 @@ describe("outsideReferences", () => {
     "const here = new URL('./worker.js', import.meta.url); export { here };",
   ])("finds none in %s", (source) => {
     expect(outsideReferences(source)).toEqual([]);
-  });
-});
-
-describe("snippetsOf", () => {
-  test("takes the ts blocks alone and knows their lines", () => {
-    const markdown =
-      "# Title\n\n```sh\nnpm install\n```\n\n```ts\nconst a = 1;\n```\n\n```tsx\nno\n```\n\n```ts\nconst b = 2;\n```\n";
-    expect(snippetsOf(markdown)).toEqual([
-      { line: 8, code: "const a = 1;\n" },
-      { line: 16, code: "const b = 2;\n" },
-    ]);
   });
 });
