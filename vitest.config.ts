@@ -64,6 +64,7 @@ export default defineConfig({
         test: {
           name: "consumers",
           include: ["test/consumers/**/*.test.ts"],
+          globalSetup: ["test/consumers/support/pack.ts"],
           fileParallelism: false,
           testTimeout: HANGS_AFTER,
           hookTimeout: HANGS_AFTER,

@@ -30,12 +30,12 @@ export function useModel<K extends TaskKind = TaskKind>(
   const provided = useProvidedClient();
   const address = url ? String(url) : undefined;
   const key = JSON.stringify([address, options]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: key holds the URL and the options by value.
   const subscribe = useCallback(
     (listener: () => void) =>
       address === undefined
         ? () => undefined
         : openModel(openClient(provided), key, address, options as UseModelOptions).use(listener),
-    // biome-ignore lint/correctness/useExhaustiveDependencies: key holds the URL and the options by value.
     [provided, key],
   );
   const first = address === undefined ? IDLE : LOADING;

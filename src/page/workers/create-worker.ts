@@ -3,7 +3,7 @@ import { InsituError } from "../../shared/errors.js";
 import { invalidOption } from "../../shared/invalid-option.js";
 import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
-import { createTrusted, needsTrust, trustError } from "./trusted-worker.js";
+import { createTrusted, mayTrust, trustError } from "./trusted-worker.js";
 
 export interface CreatedWorker {
   worker: Worker;
@@ -54,7 +54,14 @@ export function createWorker(source: WorkerSource | undefined): CreatedWorker {
 function start(source: WorkerSource | undefined): Started {
   try {
     if (typeof source === "function") return { worker: checked(source()) };
-    if (source === undefined) return needsTrust() ? trusted() : { worker: bundled() };
+    if (source === undefined) {
+      try {
+        if (mayTrust()) return trusted();
+      } catch {
+        // A page that does not allow the policy may not need it either.
+      }
+      return { worker: bundled() };
+    }
     const address = typeof source === "string" || source instanceof URL ? absolute(source) : undefined;
     if (address && isElsewhere(address)) return viaBlob(address);
     // The types of the constructor do not know trusted addresses.
