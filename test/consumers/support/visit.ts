@@ -14,12 +14,18 @@ interface Reading {
 
 type ReadDigit = (grey: number[]) => Promise<Reading>;
 
-/** The first held-out image of three digits, in the grey values of an image. */
-const DIGITS = ["2", "5", "7"].map((label) => {
+/** The first held-out image of a digit, as the model's input. */
+export function heldOutDigit(label: string): Float32Array {
   const image = heldOut().find((candidate) => String(candidate.label) === label);
   if (!image) throw new Error(`There is no held-out ${label}.`);
-  return { label, grey: Array.from(image.pixels, (value) => Math.round(255 * value)) };
-});
+  return Float32Array.from(image.pixels);
+}
+
+/** Three digits in the grey values of an image. */
+const DIGITS = ["2", "5", "7"].map((label) => ({
+  label,
+  grey: Array.from(heldOutDigit(label), (value) => Math.round(255 * value)),
+}));
 
 export interface VisitOptions {
   /** The backend that must answer. Default: wasm, since the tests' browser has no GPU; its binaries are what bundlers lose. */
