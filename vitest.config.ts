@@ -66,6 +66,7 @@ export default defineConfig({
           include: ["test/consumers/**/*.test.ts"],
           globalSetup: ["test/consumers/support/pack.ts"],
           fileParallelism: false,
+          expect: { poll: { timeout: 20_000 } },
           testTimeout: HANGS_AFTER,
           hookTimeout: HANGS_AFTER,
         },

@@ -10,7 +10,7 @@ interface PolicyFactory {
 }
 
 const POLICY = "insitu";
-const factory = () => (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
+const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
 /** Kept, since a page may create a policy of one name only once. */
 let trusted: unknown;
 
@@ -19,7 +19,7 @@ let trusted: unknown;
  * trusted is reported as a violation. A default policy of the page may allow the string.
  */
 export function mayTrust(): boolean {
-  return factory()?.defaultPolicy === null;
+  return factory?.defaultPolicy === null;
 }
 
 /** Throws `csp_blocked` where the page does not allow the policy. `address` is called once in the page's life. */
@@ -28,9 +28,7 @@ export function createTrusted(address: () => string): Worker {
     if (trusted === undefined) {
       const url = address();
       // It returns one address whatever it is given, so that nobody can use it for another.
-      trusted = factory()
-        ?.createPolicy(POLICY, { createScriptURL: () => url })
-        .createScriptURL(url);
+      trusted = factory?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
     }
     return new Worker(trusted as string, { type: "module" });
   } catch (error) {
