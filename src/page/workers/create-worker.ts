@@ -3,7 +3,7 @@ import { InsituError } from "../../shared/errors.js";
 import { invalidOption } from "../../shared/invalid-option.js";
 import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
-import { createTrusted, mayTrust, trustError } from "./trusted-worker.js";
+import { createTrusted, mayTrust, policyFactory, trustError } from "./trusted-worker.js";
 
 export interface CreatedWorker {
   worker: Worker;
@@ -71,7 +71,7 @@ function start(source: WorkerSource | undefined): Started {
     // A page may not start a worker from another origin: the library was loaded from a CDN.
     if (source === undefined && (error as DOMException).name === "SecurityError") return viaBlob(addressOf(bundled));
     // Any other reason to refuse an address has another type.
-    if (!(error instanceof TypeError) || !("trustedTypes" in globalThis)) throw notCreated(error);
+    if (!(error instanceof TypeError) || !policyFactory) throw notCreated(error);
     if (source) throw trustError("a TrustedScriptURL, or a function that creates the worker from one", error);
     return trusted();
   }

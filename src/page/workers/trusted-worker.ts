@@ -10,7 +10,8 @@ interface PolicyFactory {
 }
 
 const POLICY = "insitu";
-const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
+/** Undefined in browsers without Trusted Types. */
+export const policyFactory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
 /** Kept, since a page may create a policy of one name only once. */
 let trusted: unknown;
 
@@ -19,7 +20,7 @@ let trusted: unknown;
  * trusted is reported as a violation. A default policy of the page may allow the string.
  */
 export function mayTrust(): boolean {
-  return factory?.defaultPolicy === null;
+  return policyFactory?.defaultPolicy === null;
 }
 
 /** Throws `csp_blocked` where the page does not allow the policy. `address` is called once in the page's life. */
@@ -28,7 +29,7 @@ export function createTrusted(address: () => string): Worker {
     if (trusted === undefined) {
       const url = address();
       // It returns one address whatever it is given, so that nobody can use it for another.
-      trusted = factory?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
+      trusted = policyFactory?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
     }
     return new Worker(trusted as string, { type: "module" });
   } catch (error) {
