@@ -157,6 +157,12 @@ export const CONSUMERS: Consumer[] = [
   { name: "Strict CSP, Trusted Types", how: "Vite build", core: true, open: () => built("vite", "build", strict("")) },
   {
     name: "Strict CSP, Trusted Types",
+    how: "webpack, whose worker is a classic script",
+    core: true,
+    open: () => built("webpack", "build", strict("")),
+  },
+  {
+    name: "Strict CSP, Trusted Types",
     how: "no bundler",
     core: true,
     open: async () => {

@@ -80,10 +80,16 @@ function start(source: WorkerSource | undefined): Started {
 // Keep this expression whole: bundlers find the worker by its exact shape.
 const bundled = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 
+/** A bundler may have made a classic script of the worker, and then starts it as such. */
+let bundledOptions: WorkerOptions | undefined;
+
 function trusted(): Started {
   const address = addressOf(bundled);
   const imported = isElsewhere(address) ? address : undefined;
-  return { worker: createTrusted(() => (imported ? blobAddress(imported) : address)), imported };
+  const worker = imported
+    ? createTrusted(() => blobAddress(imported), { type: "module" })
+    : createTrusted(() => address, bundledOptions);
+  return { worker, imported };
 }
 
 /** A module of this page's own origin may be a worker, and may import a module of another origin that allows it by CORS. */
@@ -124,8 +130,9 @@ function addressOf(expression: () => Worker): string {
   let address = "";
   // Nothing else runs until it is put back.
   globalThis.Worker = class {
-    constructor(url: string | URL) {
+    constructor(url: string | URL, given?: WorkerOptions) {
       address = String(url);
+      bundledOptions = given;
     }
   } as unknown as typeof Worker;
   try {

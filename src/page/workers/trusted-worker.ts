@@ -24,14 +24,14 @@ export function mayTrust(): boolean {
 }
 
 /** Throws `csp_blocked` where the page does not allow the policy. `address` is called once in the page's life. */
-export function createTrusted(address: () => string): Worker {
+export function createTrusted(address: () => string, options: WorkerOptions | undefined): Worker {
   try {
     if (trusted === undefined) {
       const url = address();
       // It returns one address whatever it is given, so that nobody can use it for another.
       trusted = policyFactory?.createPolicy(POLICY, { createScriptURL: () => url }).createScriptURL(url);
     }
-    return new Worker(trusted as string, { type: "module" });
+    return new Worker(trusted as string, options);
   } catch (error) {
     throw trustError(
       `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`,
