@@ -303,6 +303,10 @@ export default defineConfig([
     // tfjs's builds for Node are CommonJS, which keeps all of each package.
     inputOptions: { resolve: { mainFields: ["module", "main"] } },
     // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load.
-    outputOptions: { chunkFileNames: "cli/[name].js", legalComments: "none" },
+    outputOptions: {
+      // What several of them share is named after one of its files otherwise, and which one depends on their order.
+      chunkFileNames: ({ isDynamicEntry }) => (isDynamicEntry ? "cli/[name].js" : "cli/shared.js"),
+      legalComments: "none",
+    },
   },
 ]);

@@ -61,7 +61,7 @@ const SHIPPED = [
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model, and what it shares with main.
   /^dist\/cli\/reference\.js$/,
-  /^dist\/cli\/sha256\.js$/,
+  /^dist\/cli\/shared\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/integrity\.json$/,

@@ -158,7 +158,6 @@ export const CONSUMERS: Consumer[] = [
   {
     name: "Strict CSP, Trusted Types",
     how: "webpack, whose worker is a classic script",
-    core: true,
     open: () => built("webpack", "build", strict("")),
   },
   {

@@ -147,14 +147,14 @@ const OWN_COPY = 'serve worker.js from your own origin and pass createClient({ w
 
 function notCreated(cause: unknown): InsituError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `The worker was not created: ${detail}. You may ${OWN_COPY}.`;
+  const message = `The worker was not created: ${detail}; ${OWN_COPY}.`;
   return new InsituError("worker_crashed", message, {}, { cause });
 }
 
 function noScript(imported: string | undefined): InsituError {
   const message = imported
     ? `The worker's script ${imported} could not be imported. Its host must send Access-Control-Allow-Origin, and worker-src allow it. Or ${OWN_COPY}.`
-    : "The worker's script could not be fetched, was blocked or is not a script. Check its address and the worker-src policy.";
+    : "The worker's script could not be fetched, was blocked or is not a script. Check its address and worker-src.";
   return new InsituError("worker_crashed", message, imported ? { url: imported } : {});
 }
 

@@ -33,10 +33,7 @@ export function createTrusted(address: () => string, options: WorkerOptions | un
     }
     return new Worker(trusted as string, options);
   } catch (error) {
-    throw trustError(
-      `a TrustedScriptURL. Or add trusted-types ${POLICY} to it, a policy for insitu's own worker`,
-      error,
-    );
+    throw trustError(`a TrustedScriptURL. Or add trusted-types ${POLICY} to it`, error);
   }
 }
 
