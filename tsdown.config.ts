@@ -1,5 +1,6 @@
 // How `dist/` is bundled: the page half and the worker half, each into one self-contained file, and the command line.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { minify } from "terser";
 import type { Rolldown, UserConfig } from "tsdown";
@@ -173,6 +174,26 @@ function moveColumns(map: string, code: string, index: number, by: number): stri
   return JSON.stringify({ ...parsed, mappings: encode(lines) });
 }
 
+/**
+ * The React entry takes everything else of the page's half from `index.js`, in its types too: a page has one copy of the library, and
+ * an `InsituError` of one entry is that of the other.
+ */
+function indexIsExternal(): Rolldown.Plugin {
+  return {
+    name: "insitu:index-is-external",
+    resolveId(source, importer) {
+      const inside = /src[\\/](react\.|page[\\/]react[\\/])/;
+      if (!importer || !inside.test(importer) || !source.startsWith(".")) return undefined;
+      return inside.test(join(dirname(importer), source)) ? undefined : { id: "./index.js", external: true };
+    },
+    // The types keep the addresses of their sources.
+    generateBundle(_options, bundle) {
+      const types = bundle["react.d.ts"];
+      if (types?.type === "chunk") types.code = types.code.replace(/ from "\.[^"]+"/g, ' from "./index.js"');
+    },
+  };
+}
+
 /** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
 function listModules(): Rolldown.Plugin {
   return {
@@ -242,6 +263,21 @@ export default defineConfig([
   },
   {
     ...shared,
+    name: "react",
+    tsconfig: "tsconfig.page.json",
+    entry: { react: "src/react.ts" },
+    platform: "browser",
+    target: browserTarget,
+    external: ["react"],
+    noExternal: undefined,
+    minify: true,
+    plugins: [indexIsExternal(), listModules()],
+    dts: true,
+    // React's server components may import it: what it exports is for the client.
+    banner: { js: '"use client";' },
+  },
+  {
+    ...shared,
     name: "worker",
     tsconfig: "tsconfig.worker.json",
     entry: { worker: "src/worker.ts" },
@@ -268,9 +304,10 @@ export default defineConfig([
     inputOptions: { resolve: { mainFields: ["module", "main"] } },
     // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load, and so are the decoders of images.
     outputOptions: {
-      chunkFileNames: "cli/[name].js",
+      chunkFileNames: ({ name, isDynamicEntry }) =>
+        isDynamicEntry || name === "rolldown-runtime" ? "cli/[name].js" : "cli/shared.js",
       legalComments: "none",
-      codeSplitting: { groups: [{ name: "common", test: /src[\\/]/, minShareCount: 2 }] },
+      codeSplitting: { groups: [{ name: "shared", test: /src[\\/]/, minShareCount: 2 }] },
     },
   },
 ]);

@@ -74,7 +74,9 @@ export default defineConfig({
         test: {
           name: "consumers",
           include: ["test/consumers/**/*.test.ts"],
+          globalSetup: ["test/consumers/support/pack.ts"],
           fileParallelism: false,
+          expect: { poll: { timeout: 20_000 } },
           testTimeout: HANGS_AFTER,
           hookTimeout: HANGS_AFTER,
         },

@@ -124,7 +124,16 @@ const CHECKS: Check[] = [
   {
     name: "attw",
     about: "types as a consumer resolves them",
-    run: command("npx", "attw", "--pack", ".", "--profile", "esm-only", "--exclude-entrypoints", "./wasm/*"),
+    run: command(
+      "npx",
+      "attw",
+      "--pack",
+      ".",
+      "--ignore-rules",
+      "cjs-resolves-to-esm",
+      "--exclude-entrypoints",
+      "./wasm/*",
+    ),
     needs: ["build"],
   },
   ...bundleChecks,

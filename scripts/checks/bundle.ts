@@ -10,6 +10,8 @@ import { type Check, type Count, outputOf, type Print } from "./run.js";
 /** Bytes after brotli: what a first visit pays. The page half delays the page, the worker half the first prediction. */
 const BUDGETS: Record<string, number> = {
   "dist/index.js": 12_000,
+  // Added to index.js by apps that use React.
+  "dist/react.js": 1_000,
   // Fetched only by pages that report.
   "dist/telemetry.js": 8_000,
   // Fetched only by pages that report with exponential histograms.
@@ -59,12 +61,19 @@ const SHIPPED = [
   /^package\.json$/,
   /^README\.md$/,
   /^LICENSE$/,
-  /^dist\/(index|worker)\.(js|d\.ts)$/,
+  // The pages that the README links to.
+  /^(CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
+  /^docs\/.+\.md$/,
+  /^docs\/recipes\//,
+  /^(collector|models|models\/\w+)\/README\.md$/,
+  // What `insitu init` writes.
+  /^templates\/(vanilla|react)\//,
+  /^dist\/(index|worker|react)\.(js|d\.ts)$/,
   /^dist\/(telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
   /^dist\/(index|telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model and to decode images, and what these share with main.
-  /^dist\/cli\/(reference|photo|common|rolldown-runtime)\.js$/,
+  /^dist\/cli\/(reference|photo|shared|rolldown-runtime)\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/integrity\.json$/,
@@ -138,6 +147,9 @@ async function pageHalf(print: Print): Promise<Count> {
   // It would be fetched with index.js, by pages that keep no rows.
   if (outsideReferences(source).some((what) => what.includes("idb-table")))
     problems.push("dist/index.js fetches idb-table.js at once");
+  for (const what of outsideReferences(read("dist/react.js")))
+    if (!/from[`"'](react|\.\/index\.js)[`"'];?$/.test(what))
+      problems.push(`dist/react.js refers outside itself: ${what}`);
   if (!source.includes(WORKER_LITERAL)) problems.push(`dist/index.js lacks the literal ${WORKER_LITERAL}`);
   if (/tensorflow/i.test(source)) problems.push("dist/index.js mentions tensorflow: tfjs leaked into the page half");
   if (/IDBDatabase|IDBObjectStore/.test(source)) problems.push("dist/index.js opens databases itself");
@@ -158,6 +170,14 @@ async function workerHalf(print: Print): Promise<Count> {
   );
 }
 
+/** Relative links of a README, which npm shows without the repository, to files or folders that are not packed. */
+export function missingLinks(markdown: string, files: string[]): string[] {
+  const links = [...markdown.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, link = ""]) =>
+    link.replace(/^\.\/|\/$/g, ""),
+  );
+  return links.filter((link) => !files.some((file) => file === link || file.startsWith(`${link}/`)));
+}
+
 async function tarball(print: Print): Promise<Count> {
   const output = await outputOf("npm", "pack", "--dry-run", "--json", "--ignore-scripts");
   const [packed] = JSON.parse(output) as { size: number; files: { path: string }[] }[];
@@ -169,6 +189,7 @@ async function tarball(print: Print): Promise<Count> {
     [
       ...extra.map((file) => `the tarball holds ${file}, which nobody listed`),
       ...missing.map((pattern) => `the tarball lacks ${pattern}`),
+      ...missingLinks(read("README.md"), files).map((link) => `README.md links to ${link}, which the tarball lacks`),
     ],
     print,
   );

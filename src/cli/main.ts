@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// The `insitu` command: creates, signs, verifies and inspects model packages.
+// The `insitu` command: starts apps, and creates, signs, verifies and inspects model packages.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { isInsituError } from "../shared/errors.js";
 import type { Manifest } from "../shared/types/manifest.js";
+import { addCopy, addGet, addInit } from "./app-commands.js";
 import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
 import { type PackOptions, packModel } from "./pack.js";
@@ -60,14 +61,16 @@ function createProgram(): Command {
     version: string;
   };
   const program = new Command("insitu")
-    .description("Create, sign and check model packages. A package is a folder with insitu.json, for any static host.")
+    .description(
+      "Start an app with a model; create, sign and check model packages. A package is a folder with insitu.json, for any static host.",
+    )
     .version(version)
     // Otherwise the program's own --version would take the one of `pack`.
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error: /, "insitu: ")) })
     .addHelpText("after", "\nExit codes: 0 success, 1 failure, 2 wrong usage.");
-  for (const add of [addPack, addVerify, addInspect, addKeygen, addSign]) add(program);
+  for (const add of [addInit, addGet, addCopy, addPack, addVerify, addInspect, addKeygen, addSign]) add(program);
   for (const command of program.commands)
     command.showHelpAfterError(`Run "insitu ${command.name()} --help" for its arguments and options.`);
   return program.showHelpAfterError('Run "insitu --help" for the commands.');

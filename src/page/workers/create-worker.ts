@@ -5,7 +5,7 @@ import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
 import { isInstanceOf, typeOf } from "../input/capture-image.js";
 import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
-import { createTrusted, needsTrust } from "./trusted-worker.js";
+import { createTrusted, mayTrust } from "./trusted-worker.js";
 
 /** The error of a failure; its text is fetched, since it is seldom needed. Never rejects. */
 export const workerError = (failure: WorkerFailure): Promise<InsituError> =>
@@ -65,7 +65,14 @@ function start(source: WorkerSource | undefined): Started {
   let url: string | undefined;
   try {
     if (typeof source === "function") return { worker: checked(source()) };
-    if (source === undefined) return needsTrust() ? trusted() : { worker: bundled() };
+    if (source === undefined) {
+      try {
+        if (mayTrust()) return trusted();
+      } catch {
+        // A page that does not allow the policy may not need it either.
+      }
+      return { worker: bundled() };
+    }
     url = absolute(source);
     // An address that the page trusts must stay what it is.
     if (isElsewhere(url) && !isInstanceOf(source, "TrustedScriptURL")) return viaBlob(url);
@@ -86,10 +93,16 @@ function start(source: WorkerSource | undefined): Started {
 // Keep this expression whole: bundlers find the worker by its exact shape.
 const bundled = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 
+/** A bundler may have made a classic script of the worker, and then starts it as such. */
+let bundledOptions: WorkerOptions | undefined;
+
 function trusted(): Started {
   const url = addressOf(bundled);
   const isImported = isElsewhere(url);
-  return { worker: createTrusted(() => (isImported ? blobAddress(url) : url)), isImported };
+  const worker = isImported
+    ? createTrusted(() => blobAddress(url), { type: "module" })
+    : createTrusted(() => url, bundledOptions);
+  return { worker, isImported };
 }
 
 /** A module of this page's own origin may be a worker, and may import a module of another origin that allows it by CORS. */
@@ -132,8 +145,9 @@ function addressOf(expression: () => Worker): string {
   let address = "";
   // Nothing else runs until it is put back.
   globalThis.Worker = class {
-    constructor(url: string | URL) {
+    constructor(url: string | URL, given?: WorkerOptions) {
       address = String(url);
+      bundledOptions = given;
     }
   } as unknown as typeof Worker;
   try {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { outsideReferences } from "../../../scripts/checks/bundle.js";
+import { missingLinks, outsideReferences } from "../../../scripts/checks/bundle.js";
 
 const root = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const described = JSON.parse(readFileSync(root("package.json"), "utf8"));
@@ -29,11 +29,25 @@ describe("package.json", () => {
     const built: string[] = [
       described.exports["."].default,
       described.exports["./worker"].default,
+      described.exports["./react"].default,
       described.bin.insitu,
     ];
     const sources = built.map((path) => path.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
     expect(sources.filter((path) => !existsSync(root(path)))).toEqual([]);
   });
+});
+
+test("the packages that are published together have the version of the changelog's top section", () => {
+  const [, version] = /^## (\d+\.\d+\.\d+)/m.exec(readFileSync(root("CHANGELOG.md"), "utf8")) ?? [];
+  const lock = JSON.parse(readFileSync(root("package-lock.json"), "utf8"));
+  const models = JSON.parse(readFileSync(root("models/package.json"), "utf8"));
+  expect([described.version, models.version, lock.version, lock.packages[""].version]).toEqual(Array(4).fill(version));
+});
+
+test("missingLinks finds relative links that are not packed", () => {
+  const readme =
+    "[a](docs/a.md) [b](docs/b.md#part) [all](docs) [web](https://a.example/c.md) [here](#part) [m](./models/)";
+  expect(missingLinks(readme, ["docs/a.md"])).toEqual(["docs/b.md", "models"]);
 });
 
 describe("outsideReferences", () => {

@@ -1,0 +1,2 @@
+// The app: what all apps share.
+import "./read-digit.js";

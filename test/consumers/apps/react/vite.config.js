@@ -1,0 +1,4 @@
+// React with its fast refresh.
+import react from "@vitejs/plugin-react";
+
+export default { plugins: [react()] };
