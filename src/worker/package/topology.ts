@@ -17,6 +17,7 @@ import {
   text,
   under,
 } from "./json-fields.js";
+import { checkLayerOrder } from "./layer-graph.js";
 import { pathProblem } from "./manifest.js";
 
 /** One weight, as `tf.io.WeightsManifestEntry` has it. */
@@ -141,6 +142,7 @@ function layers(model: Record<string, unknown> | undefined, at: At): Operation[]
     const name = isObject(config) ? own(config, "name") : undefined;
     const op = text(own(given, "class_name"), under(at, "class_name"));
     if (Array.isArray(inner)) {
+      if (op !== "Sequential") checkLayerOrder(inner, under(at, "layers"));
       for (const item of inner) open.push(item ?? null);
       seen += inner.length;
     } else {
