@@ -15,12 +15,14 @@ const MAX_WRITTEN = 200;
 /** Without the batch; an open size counts as 1, since there the caller chooses. */
 const sizeOf = ({ shape }: InputSpec): number => shape.slice(1).reduce((all, size) => all * Math.max(1, size), 1);
 
+const shapeText = ({ shape }: InputSpec): string => shape.map((size) => (size < 0 ? "any" : size)).join(" × ");
+
 /** `onPicture` is called when a picture is chosen. */
 export function inputField(spec: InputSpec, onPicture: () => void): InputField {
   return spec.image ? pictureField(spec, onPicture) : numbersField(spec);
 }
 
-function pictureField({ name, shape }: InputSpec, onPicture: () => void): InputField {
+function pictureField(spec: InputSpec, onPicture: () => void): InputField {
   let chosen: Blob | undefined;
   const list = make("select");
   list.append(...SAMPLES.map((sample) => make("option", "", sample)));
@@ -39,7 +41,7 @@ function pictureField({ name, shape }: InputSpec, onPicture: () => void): InputF
   const element = make(
     "fieldset",
     "input",
-    make("legend", "", `${name}: a picture, ${shape.join(" × ")}`),
+    make("legend", "", `${spec.name}: a picture, ${shapeText(spec)}`),
     make("label", "", "Sample ", list),
     make("label", "", "or a file ", file),
   );
@@ -59,7 +61,7 @@ function numbersField(spec: InputSpec): InputField {
   text.spellcheck = false;
   text.placeholder = `${size} zeros`;
   if (size <= MAX_WRITTEN) text.value = new Array(size).fill(0).join(" ");
-  const title = `${spec.name}: ${size} numbers of type ${spec.dtype}, shape ${spec.shape.join(" × ")}`;
+  const title = `${spec.name}: ${size} numbers of type ${spec.dtype}, shape ${shapeText(spec)}`;
   const element = make("label", "input", title, text);
   return {
     element,

@@ -14,6 +14,14 @@ import { askedModel } from "./address.js";
 import { type InputField, inputField } from "./inputs.js";
 import { boxesOf, showValue } from "./results.js";
 
+const CHECK_ADDRESS = "Check the address: it must be the folder of a package, or its insitu.json.";
+const WRONG_ADDRESS = {
+  input_invalid: CHECK_ADDRESS,
+  model_format: CHECK_ADDRESS,
+  http_4xx: CHECK_ADDRESS,
+  network: "Check the address, the connection, and that the host allows this page by CORS.",
+};
+
 const stage = createStage();
 const value = byId("value", HTMLElement);
 
@@ -25,7 +33,7 @@ try {
 } catch (error) {
   hideProgress();
   say("The model could not be loaded.");
-  showFailure(error);
+  showFailure(error, WRONG_ADDRESS);
 }
 
 async function open(url: URL): Promise<void> {
@@ -67,7 +75,7 @@ function connectRun(model: Model): void {
       clear();
       stage.clear();
       say("No result.");
-      showFailure(error);
+      showFailure(error, { input_invalid: "Change the input, then try again." });
     }
     run.disabled = false;
   };

@@ -18,7 +18,9 @@ function wordsOf(value: Prediction["value"]): string[] {
   const words = value.map((one) => {
     if (typeof one === "number") return String(one);
     if ("box" in one) return `${one.label}, ${percent(one.score)}, ${boxText(one)}`;
-    return "label" in one ? `${one.label}, ${percent(one.score)}` : `candidate ${one.index + 1}, score ${one.score}`;
+    return "label" in one
+      ? `${one.label}, ${percent(one.score)}`
+      : `candidate ${one.index + 1}, score ${Number(one.score.toPrecision(4))}`;
   });
   const rest = words.length - MAX_LISTED;
   return rest > 0 ? [...words.slice(0, MAX_LISTED), `and ${rest} more`] : words;
