@@ -2,7 +2,7 @@
 import { count } from "./format.js";
 
 /** Fewer values have no value above their p95. */
-export const FEW_SAMPLES = 20;
+const FEW_SAMPLES = 20;
 
 export const FEW_NOTE = `Few: fewer than ${FEW_SAMPLES} values, whose p95 and p99 are about the largest of them.`;
 

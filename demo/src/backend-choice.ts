@@ -25,16 +25,7 @@ export function connectBackendChoice(onChange: (choice: Choice) => void): Backen
   let previous: Choice = "auto";
   let followed: Promise<unknown> | undefined;
 
-  const disable = () => {
-    for (const [backend, reason] of reasons) {
-      const option = select.querySelector<HTMLOptionElement>(`option[value="${backend}"]`);
-      // The chosen one stays: the failure of its load is on the page.
-      if (option) option.disabled = backend !== current;
-      if (option) option.title = reason;
-    }
-    const why = [...reasons].map(([backend, reason]) => `${backend} cannot run here: ${reason}`);
-    byId("backend-why", HTMLElement).textContent = why.join(" ");
-  };
+  const disable = () => showReasons(select, current, reasons);
 
   const change = (next: Choice) => {
     previous = current === "cpu" ? previous : current;
@@ -79,6 +70,17 @@ export function connectBackendChoice(onChange: (choice: Choice) => void): Backen
       work.then(done, done);
     },
   };
+}
+
+/** Disables what cannot run, except the chosen one: the failure of its load is on the page. */
+function showReasons(select: HTMLSelectElement, current: Choice, reasons: ReadonlyMap<Backend, string>): void {
+  for (const [backend, reason] of reasons) {
+    const option = select.querySelector<HTMLOptionElement>(`option[value="${backend}"]`);
+    if (option) option.disabled = backend !== current;
+    if (option) option.title = reason;
+  }
+  const why = [...reasons].map(([backend, reason]) => `${backend} cannot run here: ${reason}.`);
+  byId("backend-why", HTMLElement).textContent = why.join(" ").replaceAll("..", ".");
 }
 
 function choiceOf(value: string): Choice {
