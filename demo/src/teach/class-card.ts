@@ -68,8 +68,7 @@ function addControls(label: string, actions: CardActions): HTMLElement[] {
     const text = `Add ${CROPS} crops`;
     controls.push(actionButton(text, `${text} of ${label}`, () => actions.addCrops(label)));
   }
-  if (!actions.preview)
-    controls.push(actionButton("Camera", `Use the camera for ${label}`, () => actions.startCamera(label)));
+  if (!actions.preview) controls.push(actionButton("Camera", `Camera for ${label}`, () => actions.startCamera(label)));
   if (actions.takePicture) controls.push(holdButton(label, actions.takePicture));
   return controls;
 }

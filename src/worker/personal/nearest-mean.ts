@@ -1,7 +1,7 @@
 // Fits the nearest-mean head: the class mean with the smallest cosine distance.
 import type { Head, Sample } from "./head.js";
 import { noveltyThresholds } from "./novelty.js";
-import { addTo, cosineDistance, dot, unit } from "./vector-math.js";
+import { addTo, dot, unit } from "./vector-math.js";
 
 // Where no class has two examples the temperature cannot be measured; this is in the middle of what the search below finds.
 const DEFAULT_TEMPERATURE = 0.1;
@@ -24,7 +24,7 @@ export function fitNearestMean(samples: Sample[], labels: string[], size: number
     weights: means.map((value) => value / temperature),
     bias: new Float32Array(labels.length),
     means,
-    limits: noveltyThresholds(leaveOneOut(samples, sums), labels.length, nearestOthers(samples, means, size)),
+    limits: noveltyThresholds(leaveOneOut(samples, sums), labels.length, nearestOthers(samples, sums)),
   };
 }
 
@@ -60,14 +60,13 @@ function leaveOneOut(samples: Sample[], sums: ClassSum[]): { class: number; dist
   });
 }
 
-/** For each class the distance of the nearest sample of another class to its mean; infinite where there is none. */
-function nearestOthers(samples: Sample[], means: Float32Array, size: number): number[] {
-  return Array.from({ length: means.length / size }, (_, index) =>
-    samples.reduce(
-      (least, one) => (one.class === index ? least : Math.min(least, cosineDistance(one.vector, means, index * size))),
-      Number.POSITIVE_INFINITY,
-    ),
-  );
+/** For each class the distance of the nearest sample of another class to its mean; 0 where there is none. */
+function nearestOthers(samples: Sample[], sums: ClassSum[]): number[] {
+  return sums.map(({ sum }, index) => {
+    const mean = unit(sum);
+    const others = samples.filter((one) => one.class !== index);
+    return others.length > 0 ? Math.min(...others.map(({ vector }) => 1 - dot(vector, mean))) : 0;
+  });
 }
 
 function calibrate(samples: Sample[], sums: ClassSum[]): number {

@@ -155,7 +155,7 @@ test("the camera teaches while a button is held, and is looked at frame by frame
 });
 
 test("the camera is started from a class's card, which shows its picture", async () => {
-  await press("Use the camera for rocket");
+  await press("Camera for rocket");
   await expect.poll(() => page.getByLabel("Camera picture for rocket").isVisible(), { timeout: SLOW_MS }).toBe(true);
   const count = () => page.getByRole("button", { name: /^Remove picture \d+ of rocket/ }).count();
   const before = await count();
