@@ -204,13 +204,15 @@ test("cpu is cancelled, and the backend before it is used again", async () => {
 });
 
 test("a backend that cannot run is disabled, with its reason", async () => {
-  const other = await chromium.context.newPage();
-  // A page without WebGPU, as in browsers that lack it.
-  await other.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));
-  await other.goto(demoUrl);
-  await expect.poll(() => other.locator("#backend option:disabled").allInnerTexts()).toEqual(["webgpu"]);
-  expect(await other.locator("#backend-why").textContent()).toMatch(/^webgpu cannot run here: .+/);
-  await other.close();
+  const without = await launchChromium({ args: ["--disable-blink-features=WebGPU"] });
+  try {
+    const other = await without.context.newPage();
+    await other.goto(demoUrl);
+    await expect.poll(() => other.locator("#backend option:disabled").allTextContents()).toEqual(["webgpu"]);
+    expect(await other.locator("#backend-why").textContent()).toMatch(/^webgpu cannot run here: .+/);
+  } finally {
+    await without.close();
+  }
 });
 
 test.each([
