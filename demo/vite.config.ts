@@ -26,7 +26,7 @@ export default defineConfig({
     outDir: here("dist"),
     emptyOutDir: true,
     target: "es2022",
-    rolldownOptions: { input: ["index", "teach", "for-you"].map((page) => here(`${page}.html`)) },
+    rolldownOptions: { input: ["index", "teach", "for-you", "model"].map((page) => here(`${page}.html`)) },
   },
   plugins: [
     site({ models: here("../models") }),
@@ -41,6 +41,8 @@ export default defineConfig({
         globPatterns: ["**/*.{html,js,css,wasm,svg,jpg}", "films/*"],
         maximumFileSizeToCacheInBytes: LARGEST_KEPT_BYTES,
         navigateFallback: null,
+        // The address of a model is for the page, which is the same for all.
+        ignoreURLParametersMatching: [/^model$/, /^base$/],
         runtimeCaching: [
           // Where the collector is may change with each start; without a network the last answer holds.
           { urlPattern: ({ url }) => url.pathname === "/config.json", handler: "NetworkFirst" },

@@ -3,17 +3,23 @@ import type { Report } from "../src/report-types.js";
 import { sum } from "./figures.js";
 import { bytes, count, duration, words } from "./format.js";
 import { createTablePanel } from "./panel.js";
+import { FEW_NOTE, samplesCell } from "./samples.js";
 import { frameSection, NOT_NARROWED, type Section } from "./section.js";
+
+const HIGHEST = "The highest is the bound of its bucket.";
 
 const figures = (...labels: string[]) => labels.map((label) => ({ label, figure: true }));
 
 export function createResources(): Section {
-  const loads = createTablePanel({ title: "Model loads", unit: "until the first prediction can start" }, [
-    ...[{ label: "Model" }, { label: "Version" }, { label: "Source" }],
-    { label: "p50 and p95", bars: true },
-    ...figures("p50", "p95", "Count"),
-  ]);
-  const memory = createTablePanel({ title: "Memory", unit: "while models are loaded" }, [
+  const loads = createTablePanel(
+    { title: "Model loads", unit: "until the first prediction can start", note: FEW_NOTE },
+    [
+      ...[{ label: "Model" }, { label: "Version" }, { label: "Source" }],
+      { label: "p50 and p95", bars: true },
+      ...figures("p50", "p95", "Count"),
+    ],
+  );
+  const memory = createTablePanel({ title: "Memory", unit: "while models are loaded", note: HIGHEST }, [
     ...[{ label: "Backend" }, { label: "Kind" }],
     { label: "Mean and highest", bars: true },
     ...figures("Mean", "Highest", "Samples"),
@@ -23,7 +29,7 @@ export function createResources(): Section {
     show({ report, filtered }) {
       loads.show(loadRows(report), "No model was loaded in this range.");
       memory.show(memoryRows(report), "No page reported its memory in this range.");
-      memory.note(filtered ? NOT_NARROWED : "");
+      memory.note(`${HIGHEST}${filtered ? ` ${NOT_NARROWED}` : ""}`);
     },
   };
 }
@@ -77,7 +83,7 @@ function loadRows({ loads }: Report) {
     { text: "", bar: one.p50 / max, tail: one.p95 / max },
     { text: duration(one.p50), value: one.p50 },
     { text: duration(one.p95), value: one.p95 },
-    counted(one.count),
+    samplesCell(one.count),
   ]);
 }
 
@@ -88,7 +94,7 @@ function memoryRows({ memory }: Report) {
     ...[one.backend, one.kind],
     { text: "", bar: one.mean / max, tail: one.max / max },
     { text: bytes(one.mean), value: one.mean },
-    { text: bytes(one.max), value: one.max },
+    { text: `${one.beyond ? ">" : "≤"} ${bytes(one.max)}`, value: one.max },
     counted(one.count),
   ]);
 }

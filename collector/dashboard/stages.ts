@@ -1,8 +1,9 @@
 // The panel of durations by stage: one model, its backends beside each other, in the order in which a prediction passes.
 import type { Report } from "../src/report-types.js";
 import { createChooser } from "./chooser.js";
-import { count, duration, words } from "./format.js";
+import { duration, words } from "./format.js";
 import { createTablePanel, type TablePanel } from "./panel.js";
+import { FEW_NOTE, samplesCell } from "./samples.js";
 import type { Cell } from "./table.js";
 
 type Latency = Report["latency"][number];
@@ -15,7 +16,7 @@ export function createStages(): { element: TablePanel["element"]; show(report: R
     {
       title: "Latency by stage",
       unit: "dark bar to p50, pale bar to p95",
-      note: "Stages are reported without a version.",
+      note: `Stages are reported without a version. ${FEW_NOTE}`,
       wide: true,
     },
     [
@@ -62,7 +63,7 @@ function stageRows({ latency }: Report, model: string | undefined): (Cell | stri
     { text: duration(one.p50), value: one.p50 },
     { text: duration(one.p95), value: one.p95 },
     { text: duration(one.p99), value: one.p99 },
-    { text: count(one.count), value: one.count },
+    samplesCell(one.count),
   ]);
 }
 

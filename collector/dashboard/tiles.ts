@@ -3,6 +3,7 @@ import { FEW_LABELS, interval } from "./accuracy.js";
 import { make, write } from "./dom.js";
 import { type Figures, figuresOf, nameOf } from "./figures.js";
 import { count, duration, NONE, percent } from "./format.js";
+import { isFew } from "./samples.js";
 import type { Scene } from "./section.js";
 
 interface Tile {
@@ -28,7 +29,9 @@ const TILES: readonly Tile[] = [
       if (!slowest) return { value: null, text: NONE, about: "nothing measured" };
       const several = report.latency.filter(({ stage }) => stage === "total").length > 1;
       const name = nameOf(slowest.model, slowest.version, slowest.backend);
-      return { value: slowest.p95, text: duration(slowest.p95), about: several ? `${name}\nthe slowest` : name };
+      const few = isFew(slowest.count) ? `\nof ${plural(slowest.count, "prediction")}, too few` : "";
+      const about = `${several ? `${name}\nthe slowest` : name}${few}`;
+      return { value: slowest.p95, text: duration(slowest.p95), about };
     },
   },
   {

@@ -100,6 +100,7 @@ export function memory(of: SeriesOf): Report["memory"] {
       count,
       mean: total(series, "sum") / count,
       max: bounds[Math.min(highest, bounds.length - 1)] ?? 0,
+      ...(highest >= bounds.length && { beyond: true as const }),
     };
   });
 }

@@ -38,7 +38,8 @@ export interface Report {
     estimate: { accuracy: number; standardError: number; n: number } | null;
     points: { time: number; labelled: number; correct: number; low: number; high: number }[];
   }[];
-  memory: { backend: string; kind: string; count: number; mean: number; max: number }[];
+  /** `max` is the upper bound of the highest bucket; with `beyond` the last bound, which the largest value exceeds. Bytes. */
+  memory: { backend: string; kind: string; count: number; mean: number; max: number; beyond?: true }[];
   telemetry: {
     dropped: { signal: string; reason: string; count: number }[];
     batches: number;

@@ -2,6 +2,7 @@
 import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { DARK, LIGHT } from "../dashboard/colours.js";
+import { samplesCell } from "../dashboard/samples.js";
 import { readView, windowOf, writeView } from "../dashboard/view.js";
 import { windowsOf } from "../dashboard/windows.js";
 import { dashboard } from "../src/dashboard.js";
@@ -99,4 +100,10 @@ test("a collector whose dashboard was not built says so and serves the rest", as
   const answer = await app.inject("/dashboard/");
   expect([answer.statusCode, answer.json().message]).toEqual([404, expect.stringContaining("build:collector")]);
   await app.close();
+});
+
+test("few values are shown as few", () => {
+  expect(samplesCell(19)).toEqual({ text: "19, few", value: 19 });
+  expect(samplesCell(20)).toEqual({ text: "20", value: 20 });
+  expect(samplesCell(1_234)).toEqual({ text: "1,234", value: 1_234 });
 });

@@ -59,6 +59,7 @@ export function connectCamera(stage: Stage, recogniser: Recogniser, onStart: () 
       await start();
     } catch (error) {
       stop();
+      recogniser.forget();
       showFailure(error);
       say("The camera is off.");
     } finally {

@@ -40,6 +40,7 @@ export function connectDigits(onPrediction: () => void): Digits {
       onPrediction();
     } catch (error) {
       if (isOutdated()) return;
+      showChart([]);
       output.textContent = "No result.";
       showFailure(error);
     }

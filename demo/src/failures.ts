@@ -51,8 +51,11 @@ export interface Failure {
   code: string;
 }
 
-function explain(error: unknown): Failure {
-  if (isInsituError(error)) return { what: error.message, advice: ADVICE[error.code] ?? RELOAD, code: error.code };
+type Advice = Partial<Record<InsituError["code"], string>>;
+
+function explain(error: unknown, own: Advice): Failure {
+  if (isInsituError(error))
+    return { what: error.message, advice: own[error.code] ?? ADVICE[error.code] ?? RELOAD, code: error.code };
   const name = error instanceof Error || error instanceof DOMException ? error.name : "Error";
   const camera = CAMERA[name];
   if (camera) return { what: camera[0], advice: camera[1], code: name };
@@ -61,8 +64,9 @@ function explain(error: unknown): Failure {
 
 const box = () => byId("failure", HTMLElement);
 
-export function showFailure(error: unknown): void {
-  const { what, advice, code } = explain(error);
+/** `own` replaces the advice where the page asked for something else than a picture. */
+export function showFailure(error: unknown, own: Advice = {}): void {
+  const { what, advice, code } = explain(error, own);
   const close = make("button", "button", "Close");
   close.type = "button";
   close.addEventListener("click", hideFailure);

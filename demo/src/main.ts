@@ -1,40 +1,50 @@
 // Starts the page Recognise: connects the models to the pictures, the camera, the digit pad and the panels.
-import type { Backend, LoadProgress, ModelInfo } from "insitu";
+import type { LoadProgress, ModelInfo } from "insitu";
+import { connectBackendChoice } from "./backend-choice.js";
 import { connectCamera } from "./camera.js";
 import { connectCheck } from "./check.js";
+import { connectCode } from "./code.js";
 import { readConfig } from "./config.js";
 import { connectDigits } from "./digits.js";
-import { byId } from "./dom.js";
 import { type Choice, type Engine, openEngine } from "./engine.js";
 import { showBackends, showModels } from "./facts.js";
 import { hideFailure, showFailure } from "./failures.js";
+import { redirectToModel } from "./model/address.js";
 import { keepForOffline } from "./offline.js";
 import { connectPictures } from "./pictures.js";
 import { Recogniser } from "./recogniser.js";
+import { connectScore } from "./score.js";
 import { createStage } from "./stage.js";
 import { hideProgress, say, showProgress } from "./status.js";
 import { createTelemetryPanel } from "./telemetry.js";
 
+redirectToModel();
 const config = await readConfig();
 const panel = createTelemetryPanel(config.collector);
 const stage = createStage();
-const recogniser = new Recogniser(stage, panel.refresh);
+const score = connectScore((minScore) => {
+  recogniser.setMinScore(minScore);
+  code.show(choice.current, minScore);
+});
+const recogniser = new Recogniser(stage, score.current, panel.refresh);
 const camera = connectCamera(stage, recogniser, () => pictures.none());
 const digits = connectDigits(panel.refresh);
 const check = connectCheck(panel.refresh);
 const pictures = connectPictures((picture) => {
   camera.stop();
-  void recogniser.recognise(picture);
+  choice.follow(recogniser.recognise(picture));
 });
+const code = connectCode();
+const choice = connectBackendChoice(open);
 
 let engine: Engine | undefined;
 
-function open(choice: Choice): void {
+function open(chosen: Choice): void {
   hideFailure();
   say("Loading the model.");
   const sizes = new Map<string, number>();
   const mine = openEngine({
-    choice,
+    choice: chosen,
     collector: config.collector,
     onProgress(model: string, progress: LoadProgress) {
       if (engine !== mine) return;
@@ -45,11 +55,12 @@ function open(choice: Choice): void {
   const previous = engine;
   engine = mine;
   // The new models are set before the old client is disposed, so that the current input is recognised again.
-  recogniser.use(mine.objects);
+  choice.follow(recogniser.use(mine.objects));
   digits.use(mine.digits);
   check.use(mine.digits);
   panel.use(mine.client);
   void previous?.client.dispose();
+  code.show(chosen, score.current);
   void follow(mine, sizes);
 }
 
@@ -67,6 +78,7 @@ async function follow(mine: Engine, sizes: ReadonlyMap<string, number>): Promise
       if (engine !== mine) return;
       // The status line is about the picture; the digit section shows its own state.
       if (loading === mine.objects) say("The model could not be loaded.");
+      choice.refuse(error);
       showFailure(error);
     }
   }
@@ -74,10 +86,7 @@ async function follow(mine: Engine, sizes: ReadonlyMap<string, number>): Promise
   panel.refresh();
 }
 
-const select = byId("backend", HTMLSelectElement);
-const isBackend = (value: string): value is Backend => ["webgpu", "wasm", "cpu"].includes(value);
-select.addEventListener("change", () => open(isBackend(select.value) ? select.value : "auto"));
-
-open(isBackend(select.value) ? select.value : "auto");
+open(choice.current);
 pictures.first();
 keepForOffline();
+if (engine) await choice.check(engine.client).catch(showFailure);

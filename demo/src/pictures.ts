@@ -5,6 +5,7 @@ import type { Picture } from "./recogniser.js";
 
 const SAMPLES = [
   { file: "chelsea", name: "Cat", title: "A cat" },
+  { file: "several", name: "Several", title: "A person, a cat and a cup" },
   { file: "coffee", name: "Coffee", title: "A cup of coffee" },
   { file: "astronaut", name: "Astronaut", title: "An astronaut" },
   { file: "rocket", name: "Rocket", title: "A rocket on its pad" },

@@ -7,10 +7,12 @@ import { percent } from "./words.js";
 // A longer list would push the timings out of view; the boxes on the picture show all objects.
 const MAX_LISTED = 8;
 
-export function listFound(found: Detection[]): void {
+/** `hidden` is the number of objects whose score is too low to be shown. */
+export function listFound(found: Detection[], hidden = 0): void {
   const list = byId("found", HTMLElement);
   if (found.length === 0) {
-    list.replaceChildren(make("li", "none", "No objects. The model knows 80 kinds of everyday objects."));
+    const less = hidden > 0 ? ` ${hidden} with a lower score.` : " The model knows 80 kinds of everyday objects.";
+    listNothing(`No objects.${less}`);
     return;
   }
   const rest = found.length - MAX_LISTED;
@@ -18,9 +20,9 @@ export function listFound(found: Detection[]): void {
   if (rest > 0) list.append(make("li", "none", `and ${rest} more on the picture`));
 }
 
-/** Shown until there is a result. */
-export function listWaiting(): void {
-  byId("found", HTMLElement).replaceChildren(make("li", "none", "No result yet."));
+/** Shown in place of a result. */
+export function listNothing(text: string): void {
+  byId("found", HTMLElement).replaceChildren(make("li", "none", text));
 }
 
 function line({ label, index, score }: Detection): HTMLLIElement {

@@ -9,6 +9,8 @@ export interface Stage {
   showPhoto(photo: Blob, caption: string): Promise<boolean>;
   showVideo(stream: MediaStream, caption: string): Promise<void>;
   hideVideo(): void;
+  /** Shows neither a photo nor the camera. */
+  clear(): void;
   /** Draws boxes, which are in pixels of the photo or video. */
   mark(found: Detection[]): void;
 }
@@ -29,6 +31,12 @@ export function createStage(): Stage {
   return {
     video,
     hideVideo,
+    clear() {
+      hideVideo();
+      image.hidden = true;
+      image.removeAttribute("src");
+      caption.textContent = "";
+    },
     async showPhoto(photo, text) {
       const next = new Image();
       const nextUrl = URL.createObjectURL(photo);

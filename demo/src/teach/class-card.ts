@@ -2,12 +2,16 @@
 import type { PersonalExample } from "insitu";
 import { make } from "../dom.js";
 import { showFailure } from "../failures.js";
-import { isSurface, type Surface } from "./surfaces.js";
+import { isSample, type Sample } from "./samples.js";
 
 export interface CardActions {
   addFiles(label: string, files: File[]): Promise<void>;
   /** Only for the sample classes. */
-  addCrops(surface: Surface): Promise<void>;
+  addCrops(sample: Sample): Promise<void>;
+  /** Starts the camera, and shows its picture in the card of the class. */
+  startCamera(label: string): Promise<void>;
+  /** The camera's picture, for the card that shows it. */
+  preview?: MediaStream | undefined;
   /** Takes one picture from the camera; undefined while the camera is off. */
   takePicture?: (label: string) => Promise<void>;
   removeExample(id: string): Promise<void>;
@@ -33,7 +37,20 @@ export function classCard(
   shown.append(...pictures.map((picture) => make("li", "", picture)));
   const remove = actionButton("Remove", `Remove the class ${label}`, () => actions.removeClass(label));
   const tools = make("div", "tools", ...addControls(label, actions), remove);
-  return make("li", "class", make("div", "heading", title, count), shown, tools);
+  const heading = make("div", "heading", title, count);
+  const preview = actions.preview ? [cameraPicture(label, actions.preview)] : [];
+  return make("li", "class", heading, ...preview, shown, tools);
+}
+
+function cameraPicture(label: string, stream: MediaStream): HTMLVideoElement {
+  const video = make("video", "preview");
+  video.muted = true;
+  video.playsInline = true;
+  video.setAttribute("aria-label", `Camera picture for ${label}`);
+  video.srcObject = stream;
+  // It rejects when the card is replaced first.
+  video.play().catch(() => undefined);
+  return video;
 }
 
 function addControls(label: string, actions: CardActions): HTMLElement[] {
@@ -47,10 +64,11 @@ function addControls(label: string, actions: CardActions): HTMLElement[] {
   const choose = make("label", "button", "Choose pictures");
   choose.htmlFor = file.id;
   const controls: HTMLElement[] = [file, choose];
-  if (isSurface(label)) {
+  if (isSample(label)) {
     const text = `Add ${CROPS} crops`;
     controls.push(actionButton(text, `${text} of ${label}`, () => actions.addCrops(label)));
   }
+  if (!actions.preview) controls.push(actionButton("Camera", `Camera for ${label}`, () => actions.startCamera(label)));
   if (actions.takePicture) controls.push(holdButton(label, actions.takePicture));
   return controls;
 }

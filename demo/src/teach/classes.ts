@@ -4,11 +4,12 @@ import { byId } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import { say } from "../status.js";
 import { type CardActions, CROPS, classCard } from "./class-card.js";
-import { cropOf, SURFACES, type Surface } from "./surfaces.js";
+import { readClassNames, writeClassNames } from "./class-names.js";
+import { cropOf, SAMPLES, type Sample } from "./samples.js";
 import { thumbnail } from "./thumbnails.js";
 
-/** Takes a picture from the camera; undefined while the camera is off. */
-export type CameraSource = (() => Promise<ImageBitmap>) | undefined;
+/** The camera that is on; undefined while it is off. */
+export type CameraSource = { stream: MediaStream; take(): Promise<ImageBitmap> } | undefined;
 
 /** The class is a list of cards; its thumbnails are of this visit, unless the example keeps its picture. */
 export class ClassList {
@@ -18,32 +19,37 @@ export class ClassList {
   readonly #keep = byId("keep", HTMLInputElement);
   readonly #name = byId("class-name", HTMLInputElement);
   /** Classes with or without pictures. */
-  readonly #labels = new Set<string>();
+  readonly #labels = new Set<string>(readClassNames());
   /** Data URLs by the example's id. */
   readonly #thumbnails = new Map<string, string>();
+  readonly #startCamera: () => Promise<void>;
   #camera: CameraSource;
+  /** The class that the camera was started for: its card shows the picture. */
+  #watched: string | undefined;
 
-  /** `onChange` is called after every change of classes or examples. */
-  constructor(model: () => PersonalModel, onChange: () => void) {
+  /** `onChange` is called after every change of classes or examples, `startCamera` when a card asks for the camera. */
+  constructor(model: () => PersonalModel, onChange: () => void, startCamera: () => Promise<void>) {
     this.#model = model;
     this.#onChange = onChange;
+    this.#startCamera = startCamera;
     byId("new-class", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#addClass(this.#name.value.trim());
     });
-    byId("surfaces", HTMLButtonElement).addEventListener("click", () => void this.#addSurfaces());
+    byId("samples", HTMLButtonElement).addEventListener("click", () => void this.#addSamples());
   }
 
   /** Shows the current classes and examples. */
   async show(): Promise<void> {
     const examples = await this.#model().examples();
     for (const { label } of examples) this.#labels.add(label);
+    writeClassNames(this.#labels);
     const actions = this.#actions();
     const cards: HTMLElement[] = [];
     for (const label of this.#labels) {
       const mine = examples.filter((example) => example.label === label);
       const thumbnails = await Promise.all(mine.map((example) => this.#thumbnailOf(example)));
-      cards.push(classCard(label, mine, thumbnails, actions));
+      cards.push(classCard(label, mine, thumbnails, { ...actions, preview: this.#previewOf(label) }));
     }
     const focused = document.activeElement?.getAttribute("aria-label");
     this.#list.replaceChildren(...cards);
@@ -57,20 +63,22 @@ export class ClassList {
   /** While `camera` is set, each card has a button that takes pictures. */
   setCamera(camera: CameraSource): void {
     this.#camera = camera;
+    if (!camera) this.#watched = undefined;
     this.#onChange();
   }
 
   clear(): void {
     this.#labels.clear();
+    writeClassNames([]);
     this.#thumbnails.clear();
   }
 
   #actions(): CardActions {
     const camera = this.#camera;
-    const takePicture = camera && (async (label: string) => this.#addExamples(label, [await camera()]));
+    const takePicture = camera && (async (label: string) => this.#addExamples(label, [await camera.take()]));
     return {
       addFiles: (label, files) => this.#addExamples(label, files),
-      addCrops: (surface) => this.#addCrops(surface),
+      addCrops: (sample) => this.#addCrops(sample),
       removeExample: async (id) => {
         await this.#model().remove(id);
         this.#onChange();
@@ -81,8 +89,17 @@ export class ClassList {
         this.#name.focus();
         this.#onChange();
       },
+      startCamera: async (label) => {
+        this.#watched = label;
+        if (camera) this.#onChange();
+        else await this.#startCamera();
+      },
       takePicture,
     };
+  }
+
+  #previewOf(label: string): MediaStream | undefined {
+    return label === this.#watched ? this.#camera?.stream : undefined;
   }
 
   async #addExamples(label: string, inputs: (ImageBitmap | Blob)[]): Promise<void> {
@@ -101,9 +118,9 @@ export class ClassList {
     }
   }
 
-  async #addCrops(surface: Surface): Promise<void> {
-    const crops = Array.from({ length: CROPS }, () => cropOf(surface, "left"));
-    await this.#addExamples(surface, await Promise.all(crops));
+  async #addCrops(sample: Sample): Promise<void> {
+    const crops = Array.from({ length: CROPS }, () => cropOf(sample, "example"));
+    await this.#addExamples(sample, await Promise.all(crops));
   }
 
   #addClass(label: string): void {
@@ -114,10 +131,10 @@ export class ClassList {
     say(`Class ${label} added. Now add pictures of it.`);
   }
 
-  async #addSurfaces(): Promise<void> {
-    for (const surface of SURFACES) this.#labels.add(surface);
+  async #addSamples(): Promise<void> {
+    for (const sample of SAMPLES) this.#labels.add(sample);
     try {
-      for (const surface of SURFACES) await this.#addCrops(surface);
+      for (const sample of SAMPLES) await this.#addCrops(sample);
     } catch (error) {
       showFailure(error);
     }

@@ -38,7 +38,11 @@ try {
     await trial.again();
   };
   const current = () => mine;
-  const classes = new ClassList(current, () => void refresh().catch(showFailure));
+  const classes = new ClassList(
+    current,
+    () => void refresh().catch(showFailure),
+    () => trial.startCamera(),
+  );
   const trial = new Trial(current, (camera) => classes.setCamera(camera));
   const training = connectTraining(current, () => void refresh().catch(showFailure));
   const privacy = connectPrivacy(client, current, () => {

@@ -12,7 +12,10 @@ export function showResult({ label, value, head, version, distance, timings, bac
     label === undefined ? "Unknown: it does not resemble the examples." : `${label}, ${probability}.`;
   byId("bars", HTMLOListElement).replaceChildren(...value.map((each) => bar(each, each.label === label)));
   const source = version === 0 ? "before the first training" : `version ${version}`;
-  const far = distance > 1 ? `, distance ${distance.toFixed(1)} times the limit for known classes` : "";
+  const far =
+    distance > 1
+      ? `, distance ${distance.toFixed(1)} times the limit for known classes. The bars only compare the known classes`
+      : "";
   byId("how", HTMLElement).textContent =
     `${HEADS[head]}, ${source}, in ${duration(timings.totalMs)} on ${backend}${far}.`;
 }

@@ -3,7 +3,7 @@ import { isInsituError, type PersonalModel } from "insitu";
 import { byId, make } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import type { CameraSource } from "./classes.js";
-import { cropOf, otherPhoto, SURFACES } from "./surfaces.js";
+import { cropOf, otherPhoto, SAMPLES } from "./samples.js";
 import { drawSquare } from "./thumbnails.js";
 import { showNoResult, showResult } from "./trial-result.js";
 
@@ -17,22 +17,22 @@ export class Trial {
   readonly #video = byId("video", HTMLVideoElement);
   readonly #caption = byId("shown-words", HTMLElement);
   readonly #cameraButton = actionButton("Use the camera", () =>
-    this.#stream ? this.#stopCamera() : this.#startCamera(),
+    this.#stream ? this.#stopCamera() : this.startCamera(),
   );
   #last: ImageBitmap | undefined;
   #stream: MediaStream | undefined;
 
-  /** `onCamera` receives a function that takes pictures when the camera starts, and undefined when it stops. */
+  /** `onCamera` receives the camera when it starts, and undefined when it stops. */
   constructor(model: () => PersonalModel, onCamera: (camera: CameraSource) => void) {
     this.#model = model;
     this.#onCamera = onCamera;
     this.#cameraButton.setAttribute("aria-pressed", "false");
-    const crops = SURFACES.map((surface) =>
-      actionButton(`New crop of ${surface}`, async () =>
-        this.#take(await cropOf(surface, "right"), `A crop of ${surface} that is not an example`),
+    const crops = SAMPLES.map((sample) =>
+      actionButton(`New crop of ${sample}`, async () =>
+        this.#take(await cropOf(sample, "trial"), `A mirrored crop of ${sample}, which is not an example`),
       ),
     );
-    const other = actionButton("Coffee (another object)", async () =>
+    const other = actionButton("Astronaut (another object)", async () =>
       this.#take(await otherPhoto(), "A photo of another object"),
     );
     byId("tries", HTMLElement).replaceChildren(...crops, other, ...this.#fileControls(), this.#cameraButton);
@@ -86,7 +86,8 @@ export class Trial {
     return [file, label];
   }
 
-  async #startCamera(): Promise<void> {
+  /** Starts the camera and classifies its picture until it is stopped. Rejects where there is none. */
+  async startCamera(): Promise<void> {
     if (!navigator.mediaDevices)
       throw new Error("The camera is not available on this page. It needs https or localhost.");
     const video = this.#video;
@@ -99,7 +100,7 @@ export class Trial {
     this.#caption.textContent = "Camera. The result updates with each frame.";
     this.#cameraButton.textContent = "Stop the camera";
     this.#cameraButton.setAttribute("aria-pressed", "true");
-    this.#onCamera(() => createImageBitmap(video));
+    this.#onCamera({ stream, take: () => createImageBitmap(video) });
     while (this.#stream === stream) {
       await new Promise((done) => requestAnimationFrame(done));
       const isReady = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;

@@ -24,7 +24,7 @@ export function fitNearestMean(samples: Sample[], labels: string[], size: number
     weights: means.map((value) => value / temperature),
     bias: new Float32Array(labels.length),
     means,
-    limits: noveltyThresholds(leaveOneOut(samples, sums), labels.length),
+    limits: noveltyThresholds(leaveOneOut(samples, sums), labels.length, nearestOthers(samples, sums)),
   };
 }
 
@@ -57,6 +57,15 @@ function leaveOneOut(samples: Sample[], sums: ClassSum[]): { class: number; dist
   return samples.flatMap((sample) => {
     const mean = othersMean(sample, sums);
     return mean ? [{ class: sample.class, distance: Math.max(0, 1 - dot(sample.vector, mean)) }] : [];
+  });
+}
+
+/** For each class the distance of the nearest sample of another class to its mean; 0 where there is none. */
+function nearestOthers(samples: Sample[], sums: ClassSum[]): number[] {
+  return sums.map(({ sum }, index) => {
+    const mean = unit(sum);
+    const others = samples.filter((one) => one.class !== index);
+    return others.length > 0 ? Math.min(...others.map(({ vector }) => 1 - dot(vector, mean))) : 0;
   });
 }
 

@@ -101,11 +101,33 @@ test("a file that is not an image is refused with a message, and the next one wo
   const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture at all") };
   await page.getByLabel("Choose a picture").setInputFiles(notes);
   await said(/No result for notes\.txt/);
+  // Nothing of the picture before is left.
+  expect(await found()).toBe("No result.");
+  expect(await text("#time")).toContain("Shown with the first result");
+  expect(await page.locator("#photo").isHidden()).toBe(true);
+  expect(await text("#caption")).toBe("");
   expect(await text("#failure")).toContain("input_invalid");
   expect(await text("#failure")).toContain("Choose another picture");
   await page.getByRole("button", { name: "Cat" }).click();
   await said(/A cat: cat/);
   expect(await page.locator("#failure").isHidden()).toBe(true);
+});
+
+test("the slider shows fewer and more objects at once, and the code has its score", async () => {
+  await page.getByRole("button", { name: "Several" }).click();
+  await said(/A person, a cat and a cup: .*in /);
+  const listed = () => page.locator("#found .swatch").count();
+  const atFirst = await listed();
+  expect(atFirst).toBeGreaterThanOrEqual(3);
+  const slider = page.getByLabel("Lowest score");
+  await slider.fill("0.95");
+  expect(await listed()).toBeLessThan(atFirst);
+  await slider.fill("0.1");
+  expect(await listed()).toBeGreaterThanOrEqual(atFirst);
+  await page.locator("#object-code summary").click();
+  expect(await text("#object-code code")).toContain("{ minScore: 0.1 }");
+  await page.locator("#object-code summary").click();
+  await slider.fill("0.3");
 });
 
 test("a pasted and a dropped image are recognised", async () => {
@@ -167,8 +189,30 @@ test("another backend is chosen, and gives the same answer", async () => {
   await expect.poll(() => text("#backends"), { timeout: SLOW_MS }).toMatch(/^cpu in use/);
   await expect.poll(() => text("#time"), { timeout: SLOW_MS }).toContain("total on cpu");
   expect(await found()).toContain("cat");
+  expect(await text("#slow")).toMatch(/^cpu is plain JavaScript/);
   await page.getByLabel("Backend", { exact: true }).selectOption("wasm");
   await expect.poll(() => text("#time"), { timeout: SLOW_MS }).toContain("total on wasm");
+  expect(await page.locator("#slow").isHidden()).toBe(true);
+});
+
+test("cpu is cancelled, and the backend before it is used again", async () => {
+  await page.getByLabel("Backend", { exact: true }).selectOption("cpu");
+  await page.getByRole("button", { name: "Cancel, and go back" }).click();
+  expect(await page.getByLabel("Backend", { exact: true }).inputValue()).toBe("wasm");
+  await expect.poll(() => text("#time"), { timeout: SLOW_MS }).toContain("total on wasm");
+  expect(await page.locator("#slow").isHidden()).toBe(true);
+});
+
+test("a backend that cannot run is disabled, with its reason", async () => {
+  const without = await launchChromium({ args: ["--disable-blink-features=WebGPU"] });
+  try {
+    const other = await without.context.newPage();
+    await other.goto(demoUrl);
+    await expect.poll(() => other.locator("#backend option:disabled").allTextContents()).toEqual(["webgpu"]);
+    expect(await other.locator("#backend-why").textContent()).toMatch(/^webgpu cannot run here: .+/);
+  } finally {
+    await without.close();
+  }
 });
 
 test.each([

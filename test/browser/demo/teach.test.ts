@@ -77,25 +77,25 @@ afterAll(async () => {
 test("an empty page says what to do, and a trial says that nothing is taught", async () => {
   await open();
   expect(await text("#empty")).toMatch(/^No classes yet/);
-  await press("New crop of brick");
+  await press("New crop of cat");
   await expect.poll(answer).toBe("Add examples first.");
   expect(await failure()).toBe(false);
 });
 
-test("three surfaces are taught from crops; crops of the other halves are told apart, and coffee is unknown; no task is long", async () => {
+test("three things are taught from crops; mirrored crops are told apart, and an astronaut is unknown; no task is long", async () => {
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.evaluate(() => void (window as unknown as { long: number[] }).long.splice(0));
   await press("Add sample classes");
   await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^15 pictures of 3 classes/);
   // It trains by itself; how it is found out by its version.
   await expect.poll(versions, { timeout: SLOW_MS }).not.toEqual([]);
-  await press("Add 5 crops of grass");
+  await press("Add 5 crops of coffee");
   await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^20 pictures/);
-  for (const surface of ["brick", "grass", "gravel"]) {
-    await press(`New crop of ${surface}`);
-    await expect.poll(answer, { timeout: SLOW_MS }).toMatch(new RegExp(`^(${surface},|Unknown)`));
+  for (const sample of ["cat", "coffee", "rocket"]) {
+    await press(`New crop of ${sample}`);
+    await expect.poll(answer, { timeout: SLOW_MS }).toMatch(new RegExp(`^(${sample},|Unknown)`));
   }
-  await press(/Coffee/);
+  await press(/Astronaut/);
   await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^Unknown/);
   expect(await text("#how")).toMatch(/version \d+, in [\d.]+ m?s on wasm, distance [\d.]+ times/);
   const long = await page.evaluate(() => (window as unknown as { long: number[] }).long);
@@ -118,23 +118,23 @@ test("training by hand makes a version, judged on what was held out; another can
 
 test("a class of one's own comes from files, by keyboard alone", async () => {
   await page.locator("#class-name").focus();
-  await page.keyboard.type("coffee");
+  await page.keyboard.type("mug");
   await page.keyboard.press("Enter");
-  await said(/Class coffee added/);
-  await page.getByLabel("Choose pictures of coffee").setInputFiles([join("demo/public/photos", "coffee.jpg")]);
-  await said(/1 picture of coffee added/);
-  const remove = page.getByRole("button", { name: "Remove picture 1 of coffee" });
+  await said(/Class mug added/);
+  await page.getByLabel("Choose pictures of mug").setInputFiles([join("demo/public/photos", "coffee.jpg")]);
+  await said(/1 picture of mug added/);
+  const remove = page.getByRole("button", { name: "Remove picture 1 of mug" });
   await expect.poll(() => remove.count()).toBe(1);
   await remove.focus();
   await page.keyboard.press("Enter");
   await expect.poll(() => remove.count()).toBe(0);
-  await page.getByRole("button", { name: "Remove the class coffee" }).press("Enter");
-  await expect.poll(() => page.getByRole("heading", { name: "coffee" }).count()).toBe(0);
+  await page.getByRole("button", { name: "Remove the class mug" }).press("Enter");
+  await expect.poll(() => page.getByRole("heading", { name: "mug" }).count()).toBe(0);
 });
 
 test("a file that is not an image is refused with a message", async () => {
   await page
-    .getByLabel("Choose pictures of brick")
+    .getByLabel("Choose pictures of cat")
     .setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await expect.poll(failure).toBe(true);
   expect(await text("#failure")).toMatch(/input_invalid/);
@@ -145,7 +145,7 @@ test("the camera teaches while a button is held, and is looked at frame by frame
   const before = Number((await text("#facts")).match(/^\d+/)?.[0]);
   await press("Use the camera");
   await expect.poll(answer, { timeout: SLOW_MS }).not.toBe("Add examples first.");
-  const hold = page.getByRole("button", { name: "Hold to take pictures of brick" });
+  const hold = page.getByRole("button", { name: "Hold to take pictures of cat" });
   await hold.press(" ");
   await expect
     .poll(async () => Number((await text("#facts")).match(/^\d+/)?.[0]), { timeout: SLOW_MS })
@@ -154,13 +154,37 @@ test("the camera teaches while a button is held, and is looked at frame by frame
   await expect.poll(() => page.locator("#video").isVisible()).toBe(false);
 });
 
+test("the camera is started from a class's card, which shows its picture", async () => {
+  await press("Camera for rocket");
+  await expect.poll(() => page.getByLabel("Camera picture for rocket").isVisible(), { timeout: SLOW_MS }).toBe(true);
+  const count = () => page.getByRole("button", { name: /^Remove picture \d+ of rocket/ }).count();
+  const before = await count();
+  await page.getByRole("button", { name: "Hold to take pictures of rocket" }).press(" ");
+  await expect.poll(count, { timeout: SLOW_MS }).toBe(before + 1);
+  await press("Stop the camera");
+  await expect.poll(() => page.getByLabel("Camera picture for rocket").count()).toBe(0);
+});
+
+test("a class without pictures is still there on the next visit", async () => {
+  await page.locator("#class-name").fill("kept for later");
+  await press("Add class");
+  await said(/Class kept for later added/);
+  await open();
+  const heading = page.getByRole("heading", { name: "kept for later" });
+  await expect.poll(() => heading.count(), { timeout: SLOW_MS }).toBe(1);
+  await press("Remove the class kept for later");
+  await expect.poll(() => heading.count()).toBe(0);
+  await open();
+  expect(await heading.count()).toBe(0);
+});
+
 test("the next visit has it all", async () => {
   const facts = await text("#facts");
   await open();
   expect(await text("#facts")).toBe(facts);
   expect((await versions()).length).toBeGreaterThan(1);
-  await press("New crop of gravel");
-  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^(gravel,|Unknown)/);
+  await press("New crop of rocket");
+  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^(rocket,|Unknown)/);
 });
 
 test.each([
@@ -181,7 +205,7 @@ test.each([
 
 test("consent that is taken back stops learning", async () => {
   await page.getByLabel("Allow this page to learn from my pictures").uncheck();
-  await press("Add 5 crops of grass");
+  await press("Add 5 crops of coffee");
   await expect.poll(() => text("#failure"), { timeout: SLOW_MS }).toMatch(/without consent/);
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByLabel("Allow this page to learn from my pictures").check();

@@ -122,18 +122,42 @@ describe("the softmax layer", () => {
 });
 
 describe("the novelty threshold", () => {
-  it("reports about 5 % of a class's own inputs as unknown, over many draws", () => {
-    let unknown = 0;
-    let all = 0;
-    for (let seed = 0; seed < 60; seed += 1) {
-      const head = fitNearestMean(samples([8, 8, 8], 0.3, 100 + seed), LABELS, SIZE);
-      for (const { vector } of samples([20, 20, 20], 0.3, 500 + seed)) {
-        all += 1;
-        if (applyHead(head, vector).distance > 1) unknown += 1;
-      }
-    }
-    expect(unknown / all).toBeGreaterThan(0.01);
-    expect(unknown / all).toBeLessThan(0.1);
+  /** Shares of a class's own inputs that are unknown, for each of 60 draws of the examples. */
+  const ownUnknown = (spread: number, each: number) =>
+    Array.from({ length: 60 }, (_, seed) => {
+      const head = fitNearestMean(samples([each, each, each], spread, 100 + seed), LABELS, SIZE);
+      const own = samples([20, 20, 20], spread, 500 + seed);
+      return own.filter(({ vector }) => applyHead(head, vector).distance > 1).length / own.length;
+    });
+  const mean = (shares: number[]) => shares.reduce((sum, share) => sum + share, 0) / shares.length;
+
+  it("reports about 5 % of a class's own inputs as unknown where classes overlap, over many draws", () => {
+    const share = mean(ownUnknown(1, 8));
+    expect(share).toBeGreaterThan(0.01);
+    expect(share).toBeLessThan(0.1);
+  });
+
+  it.each([4, 6, 8])(
+    "reports at most 2 % where classes are far apart, and at most a tenth in the worst of 60 draws: %i of each",
+    (each) => {
+      const shares = ownUnknown(0.3, each);
+      expect(mean(shares)).toBeLessThan(0.02);
+      expect(Math.max(...shares)).toBeLessThan(0.1);
+    },
+  );
+
+  it("reports inputs between two classes that are far apart as unknown", () => {
+    const [a, b] = [samples([8, 0, 0], 0.1, 21), samples([0, 8, 0], 0.1, 22)];
+    const head = fitNearestMean([...a, ...b], LABELS.slice(0, 2), SIZE);
+    const between = a.map(({ vector }, index) => unit(vector.map((value, at) => value + (b[index]?.vector[at] ?? 0))));
+    expect(between.filter((vector) => applyHead(head, vector).distance > 1).length).toBe(8);
+  });
+
+  it("keeps to 5 % where only one class is known, since nothing says how near strangers are", () => {
+    const one = samples([8, 0, 0], 0.3, 23);
+    const alone = fitNearestMean(one, ["a"], SIZE).limits[0] as number;
+    const both = fitNearestMean([...one, ...samples([0, 8, 0], 0.3, 24)], ["a", "b"], SIZE).limits[0] as number;
+    expect(alone).toBeLessThan(both);
   });
 
   it("reports inputs of another direction as unknown", () => {

@@ -1,0 +1,75 @@
+// The sample classes: crops of three photos that differ in colour and shape. Trials are crops of the mirrored photos.
+
+export const SAMPLES = ["cat", "coffee", "rocket"] as const;
+export type Sample = (typeof SAMPLES)[number];
+
+/** Where the thing is in its photo, as shares of the photo's width and height. */
+interface Place {
+  file: string;
+  x: number;
+  y: number;
+}
+
+const PLACES: Record<Sample, Place> = {
+  cat: { file: "chelsea", x: 0.45, y: 0.45 },
+  coffee: { file: "coffee", x: 0.48, y: 0.37 },
+  rocket: { file: "rocket", x: 0.5, y: 0.5 },
+};
+/** Sides of the crops, as shares of the photo's height. */
+const MIN_SIDE = 0.6;
+const MAX_SIDE = 0.95;
+/** How far the middle of a crop is from the thing at most, as a share of the photo's height. */
+const SHIFT = 0.12;
+
+const photos = new Map<string, Promise<ImageBitmap>>();
+
+async function fetchPhoto(name: string): Promise<ImageBitmap> {
+  const response = await fetch(`/photos/${name}.jpg`);
+  if (!response.ok) throw new Error(`The sample photo ${name}.jpg could not be loaded: HTTP ${response.status}.`);
+  return createImageBitmap(await response.blob());
+}
+
+function photo(name: string): Promise<ImageBitmap> {
+  const found = photos.get(name) ?? fetchPhoto(name);
+  photos.set(name, found);
+  // A failed photo is requested again next time.
+  found.catch(() => photos.delete(name));
+  return found;
+}
+
+/** A square of random size and position around the thing; for a trial it is mirrored, so that it is no example. The caller closes it. */
+export async function cropOf(sample: Sample, use: "example" | "trial"): Promise<ImageBitmap> {
+  const { file, x, y } = PLACES[sample];
+  const whole = await photo(file);
+  const { width, height } = whole;
+  const side = Math.floor(height * (MIN_SIDE + Math.random() * (MAX_SIDE - MIN_SIDE)));
+  const shift = () => (2 * Math.random() - 1) * SHIFT * height;
+  const within = (at: number, most: number) => Math.round(Math.min(Math.max(at - side / 2, 0), most - side));
+  const crop = await createImageBitmap(
+    whole,
+    within(x * width + shift(), width),
+    within(y * height + shift(), height),
+    side,
+    side,
+  );
+  if (use === "example") return crop;
+  try {
+    return mirrored(crop);
+  } finally {
+    crop.close();
+  }
+}
+
+function mirrored(picture: ImageBitmap): ImageBitmap {
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("This browser cannot draw a picture.");
+  context.setTransform(-1, 0, 0, 1, picture.width, 0);
+  context.drawImage(picture, 0, 0);
+  return canvas.transferToImageBitmap();
+}
+
+/** A photo that shows none of the things. The caller closes it. */
+export const otherPhoto = async (): Promise<ImageBitmap> => createImageBitmap(await photo("astronaut"));
+
+export const isSample = (name: string): name is Sample => SAMPLES.some((sample) => sample === name);
