@@ -39,7 +39,12 @@ const DUCKDB = {
   threads: "2",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
+  // What waits for a checkpoint is in memory too: with DuckDB's 16 MB the peak under load was 440 MB, with 2 MB 280 MB.
+  checkpoint_threshold: "2MB",
 };
+
+// A checkpoint writes the last row group of each table again. With DuckDB's 122,880 rows that blocked writes for 150 to 350 ms.
+const ROW_GROUP_SIZE = 16_384;
 
 // One transaction writes everything that waits, since its cost is the disk's, not the rows'; bounded, as a batch may have 256 KiB.
 const MAX_BATCHES_PER_TRANSACTION = 64;
@@ -49,6 +54,7 @@ export async function openStore(path: string): Promise<Store> {
   const { instance, connection, ledger, requests } = await open(path);
   // Its own connection: a query over a month must not delay writes.
   const reader = await instance.connect();
+  await useFile(reader, path);
   const note = path === IN_MEMORY ? null : await openNote(path);
   const lostRequests = Math.max(0, (note?.before ?? 0) - requests);
   if (lostRequests > 0)
@@ -99,13 +105,26 @@ export async function openStore(path: string): Promise<Store> {
 }
 
 const IN_MEMORY = ":memory:";
+/** The attached file's name in SQL. */
+const DATABASE = "telemetry";
+
+async function useFile(connection: DuckDBConnection, path: string): Promise<void> {
+  if (path !== IN_MEMORY) await connection.run(`USE ${DATABASE}`);
+}
 
 async function open(path: string) {
   try {
     if (path !== IN_MEMORY) checkLog(path);
-    const instance = await DuckDBInstance.create(path, DUCKDB);
+    // Attached, not opened: only an attached file can have row groups of another size.
+    const instance = await DuckDBInstance.create(IN_MEMORY, DUCKDB);
     const connection = await instance.connect();
     try {
+      if (path !== IN_MEMORY) {
+        await connection.run(
+          `ATTACH '${path.replaceAll("'", "''")}' AS ${DATABASE} (ROW_GROUP_SIZE ${ROW_GROUP_SIZE})`,
+        );
+        await useFile(connection, path);
+      }
       await migrate(connection);
       const ledger = await readLedger(connection);
       const progress = await connection.runAndReadAll("SELECT requests FROM progress");

@@ -102,7 +102,7 @@ function checkSupported({ name, unsupported }: Guess, kind: Kind, model: string)
   throw new InsituError("model_format", message, { url: model, field: kind, name, type });
 }
 
-export function missingSpec(model: string, kind: Kind, what: string): InsituError {
+function missingSpec(model: string, kind: Kind, what: string): InsituError {
   const example = `{ "${kind}": [{ "name": "…", "dtype": "float32", "shape": [-1, 10] }] }`;
   const message = `${model} declares ${what}. Declare it in the --task file: ${example}`;
   return new InsituError("model_format", message, { url: model, field: kind });
