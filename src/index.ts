@@ -68,6 +68,7 @@ export type {
   InputSpec,
   Manifest,
   ModelTask,
+  OutputSpec,
   RankingTask,
   RawTask,
   RegressionTask,

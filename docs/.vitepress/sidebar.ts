@@ -19,6 +19,8 @@ const DECISIONS = [
   page("012 Folders", "/decisions/012-layout"),
   page("013 TypeScript projects", "/decisions/013-typescript-projects"),
   page("014 Shared chunk", "/decisions/014-shared-chunk"),
+  page("015 Inputs of pack", "/decisions/015-pack-inputs"),
+  page("016 Apps", "/decisions/016-apps"),
   page("020 Demo", "/decisions/020-demo"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
@@ -59,6 +61,8 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Error codes", "/errors"),
       page("Comparison with peers", "/comparison"),
       page("25 complaints", "/complaints"),
+      page("Consumers tried", "/consumers"),
+      page("Browsers tried", "/browsers"),
       page("Performance", "/performance"),
     ],
   },
