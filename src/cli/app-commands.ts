@@ -28,7 +28,7 @@ export function addGet(program: Command): void {
     .command("get")
     .description("copy a ready model package out of the npm package insitu-models")
     .argument("<model>", "objects (photos to boxes), digits, features (photos to numbers to learn on) or ranker")
-    .requiredOption("--out <folder>", "the model is written to a folder of its name in it")
+    .option("--out <folder>", "the model is written to a folder of its name in it", "public/models")
     .option("--force", "replace a folder that holds something else")
     .addHelpText(
       "after",
@@ -49,9 +49,12 @@ export function addCopy(program: Command): void {
     .command("copy")
     .description("copy worker.js and the .wasm files, for bundlers that leave them behind (esbuild, Rollup)")
     .argument("<folder>", "the folder of the bundle")
+    .option("--force", "replace a worker.js that is not insitu's")
     .addHelpText(
       "after",
       "\nThe page looks for worker.js beside the script that insitu is in.\n\nExample:\n  insitu copy dist/assets",
     )
-    .action(async (folder: string) => print((await copyRuntime(folder)).join("\n")));
+    .action(async (folder: string, { force }: { force?: boolean }) =>
+      print((await copyRuntime(folder, force)).join("\n")),
+    );
 }

@@ -78,13 +78,16 @@ export async function fileProblem(path: string, spec: FileSpec): Promise<string 
 
 export async function fileSize(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined);
-  if (!found?.isFile()) throw unreadable(path);
+  if (!found) throw unreadable(path);
+  if (!found.isFile()) throw unreadable(path, { code: "not a regular file" });
   return found.size;
 }
 
 export async function readText(path: string): Promise<string> {
+  // A pipe would be waited for.
+  await fileSize(path);
   try {
-    return await readFile(path, "utf8");
+    return (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
   } catch (cause) {
     throw unreadable(path, cause);
   }

@@ -1,8 +1,9 @@
 // Writes a minimal app from a template of this package.
-import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InsituError } from "../shared/errors.js";
+import { makeFolder } from "./make-folder.js";
 
 // The same relative path from src/cli and from dist/cli.
 const PACKAGE = new URL("../../", import.meta.url);
@@ -37,7 +38,7 @@ export async function initApp(folder: string, template: Template): Promise<strin
     const message = `${folder} is not empty (${present.slice(0, 3).join(", ")}), and nothing was written. Name a new folder: insitu init my-app`;
     throw new InsituError("input_invalid", message, { folder });
   }
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await cp(fileURLToPath(new URL(`templates/${template}`, PACKAGE)), folder, { recursive: true });
   // npm leaves files of this name out of packages.
   await rename(join(folder, "gitignore"), join(folder, ".gitignore"));

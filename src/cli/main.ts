@@ -97,7 +97,7 @@ function addPack(program: Command): void {
     .command("pack")
     .description("create a package from a tfjs graph model or layers model")
     .argument("<model>", "model.json, with its weight files in the same folder, or that folder")
-    .option("--out <folder>", "folder to write the package to (default: public/models/<name>)")
+    .option("--out <folder>", "folder to write the package to (default: public/models/<name>)", nonEmpty)
     .option(
       "--name <name>",
       "letters, digits, dots, dashes, underscores (default: from the file or its folder)",

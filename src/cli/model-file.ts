@@ -32,6 +32,7 @@ export async function findModel(path: string): Promise<string> {
   if (!found?.isDirectory()) return path;
   const names = await readdir(path);
   if (names.includes("model.json")) return join(path, "model.json");
+  if (names.includes("saved_model.pb")) throw foreignFile(join(path, "saved_model.pb"), "savedModel");
   const foreign = names.map((name) => [join(path, name), formatOfFile(join(path, name))] as const);
   const [other, format] = foreign.find(([, known]) => known) ?? [];
   if (other && format) throw foreignFile(other, format);
