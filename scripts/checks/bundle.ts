@@ -67,7 +67,7 @@ const SHIPPED = [
   /^docs\/recipes\//,
   /^(collector|models|models\/\w+)\/README\.md$/,
   // What `insitu init` writes.
-  /^templates\/(vanilla|react)\//,
+  /^templates\/(shared|vanilla|react)\//,
   /^dist\/(index|worker|react)\.(js|d\.ts)$/,
   /^dist\/(telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
   /^dist\/(index|telemetry|telemetry-options|exponential-histogram|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,

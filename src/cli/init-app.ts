@@ -39,7 +39,8 @@ export async function initApp(folder: string, template: Template): Promise<strin
     throw new InsituError("input_invalid", message, { folder });
   }
   await makeFolder(folder);
-  await cp(fileURLToPath(new URL(`templates/${template}`, PACKAGE)), folder, { recursive: true });
+  for (const part of ["shared", template])
+    await cp(fileURLToPath(new URL(`templates/${part}`, PACKAGE)), folder, { recursive: true });
   // npm leaves files of this name out of packages.
   await rename(join(folder, "gitignore"), join(folder, ".gitignore"));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await describeApp(folder, template), null, 2)}\n`);

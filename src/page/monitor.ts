@@ -6,6 +6,7 @@ import type { RetrainEvent } from "../shared/types/personal.js";
 import type * as monitorModule from "./lazy/monitor/monitor.js";
 import type { Monitor } from "./lazy/monitor/monitor.js";
 import type { Feedback, FeedbackResult, MonitorSnapshot } from "./lazy/monitor/types.js";
+import { loadChunk } from "./lib/load-chunk.js";
 import type { TelemetryHandle } from "./telemetry.js";
 
 export type MonitorModule = typeof monitorModule;
@@ -19,7 +20,7 @@ export interface Monitoring {
 /** Never rejects: a model runs without its monitor. */
 export async function importMonitor(isEnabled: boolean): Promise<Monitoring> {
   try {
-    return isEnabled ? { module: await import("./lazy/monitor/monitor.js") } : {};
+    return isEnabled ? { module: await loadChunk(import("./lazy/monitor/monitor.js")) } : {};
   } catch (cause) {
     return { cause };
   }

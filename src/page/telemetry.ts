@@ -5,6 +5,7 @@ import type { FailedRecord, TelemetryRecord } from "./lazy/telemetry/records.js"
 import type { Telemetry } from "./lazy/telemetry/telemetry.js";
 import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./lazy/telemetry/types.js";
 import { checkOneOf } from "./lib/check-option.js";
+import { loadChunk } from "./lib/load-chunk.js";
 
 export interface TelemetryHandle {
   readonly isOn: boolean;
@@ -35,11 +36,13 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
   // Not when the client is created, which may be on a server.
   const load = () => {
     const isExponential = options.histogram === "exponential";
-    loading ??= Promise.all([
-      import("./lazy/telemetry/telemetry.js"),
-      import("./lazy/telemetry-options/telemetry-options.js"),
-      isExponential ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
-    ])
+    loading ??= loadChunk(
+      Promise.all([
+        import("./lazy/telemetry/telemetry.js"),
+        import("./lazy/telemetry-options/telemetry-options.js"),
+        isExponential ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
+      ]),
+    )
       .then(([{ createTelemetry }, { checkTelemetryOptions }, exponential]) => {
         telemetry = createTelemetry({ ...checkTelemetryOptions(options), consent }, storeName, fetch, exponential);
         for (const record of queue.splice(0)) telemetry.record(record);
@@ -48,7 +51,7 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
       // Blocked, or no network: the page works without.
       .catch((error: unknown) => {
         dropped += queue.splice(0).length;
-        return isInsituError(error) ? error : undefined;
+        return (error as InsituError).code === "input_invalid" ? (error as InsituError) : undefined;
       });
     return loading;
   };

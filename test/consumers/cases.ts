@@ -73,11 +73,12 @@ async function plain(options: ServerOptions = {}, before?: string): Promise<Site
   return serve(app, ".", options);
 }
 
-const STRICT =
-  "default-src 'none'; img-src data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types insitu; base-uri 'none'; form-action 'none'";
+/** @param policies Names of other policies than insitu's. */
+const strictRest = (policies = "") =>
+  `default-src 'none'; img-src data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types insitu${policies}; base-uri 'none'; form-action 'none'`;
 
-const strict = (scripts: string): ServerOptions => ({
-  headers: { "Content-Security-Policy": `script-src 'self' 'wasm-unsafe-eval'${scripts}; ${STRICT}` },
+const strict = (scripts: string, policies?: string): ServerOptions => ({
+  headers: { "Content-Security-Policy": `script-src 'self' 'wasm-unsafe-eval'${scripts}; ${strictRest(policies)}` },
 });
 
 async function otherOrigin(): Promise<Site> {
@@ -157,8 +158,8 @@ export const CONSUMERS: Consumer[] = [
   { name: "Strict CSP, Trusted Types", how: "Vite build", core: true, open: () => built("vite", "build", strict("")) },
   {
     name: "Strict CSP, Trusted Types",
-    how: "webpack, whose worker is a classic script",
-    open: () => built("webpack", "build", strict("")),
+    how: 'webpack with `output.trustedTypes: "webpack"`',
+    open: () => built("webpack", "build:trusted", strict("", " webpack")),
   },
   {
     name: "Strict CSP, Trusted Types",

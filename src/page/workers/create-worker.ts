@@ -5,11 +5,12 @@ import { parseUrl } from "../../shared/parse-url.js";
 import type { WorkerSource } from "../api-types.js";
 import { isInstanceOf, typeOf } from "../input/capture-image.js";
 import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
+import { loadChunk } from "../lib/load-chunk.js";
 import { createTrusted, mayTrust } from "./trusted-worker.js";
 
 /** The error of a failure; its text is fetched, since it is seldom needed. Never rejects. */
 export const workerError = (failure: WorkerFailure): Promise<InsituError> =>
-  import("../lazy/worker-failure/worker-failure.js").then(
+  loadChunk(import("../lazy/worker-failure/worker-failure.js")).then(
     ({ explainFailure }) => explainFailure(failure),
     () =>
       new InsituError("worker_crashed", `The worker ${failure.url ?? ""} did not start: ${failure.kind}.`, {

@@ -1,5 +1,5 @@
 // The demo in Chromium: the script of `npm start`, its built page and its collector.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Report } from "../../../collector/src/report-types.js";
 import digitsManifest from "../../../models/digits/package/insitu.json" with { type: "json" };
 import { type Chromium, launchChromium } from "../../support/chromium.js";
+import { startDemo } from "../../support/demo.js";
 
 // A first prediction compiles kernels, on a busy machine with two cores.
 const SLOW_MS = 60_000;
@@ -16,29 +17,10 @@ const SLOW_MS = 60_000;
 let folder: string;
 let server: ChildProcess;
 let demoUrl: string;
-let dashboardUrl: string;
+let dashboardUrl: string | undefined;
 let chromium: Chromium;
 let page: Page;
 const complaints: string[] = [];
-
-/** Starts the script and waits for the two addresses it prints. */
-function start(args: string[]): Promise<{ process: ChildProcess; demo: string; dashboard: string }> {
-  const child = spawn(process.execPath, ["--import", "tsx", "scripts/start.ts", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let printed = "";
-  return new Promise((done, refuse) => {
-    const read = (chunk: Buffer) => {
-      printed += chunk;
-      const demo = /Demo\s+(http\S+)/.exec(printed)?.[1];
-      const dashboard = /Collector\s+(http\S+)/.exec(printed)?.[1];
-      if (demo && dashboard) done({ process: child, demo, dashboard });
-    };
-    child.stdout.on("data", read);
-    child.stderr.on("data", read);
-    child.once("exit", (code) => refuse(new Error(`start.ts ended with ${code}:\n${printed}`)));
-  });
-}
 
 // biome-ignore lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
 const text = (selector: string) => page.locator(selector).innerText();
@@ -50,7 +32,7 @@ beforeAll(async () => {
   // The camera shows a cup of coffee: Chromium plays the file in a loop.
   const camera = join(folder, "camera.mjpeg");
   await writeFile(camera, await readFile("demo/public/photos/coffee.jpg"));
-  const started = await start(["--port", "0", "--collector-port", "0", "--data", join(folder, "telemetry.db")]);
+  const started = await startDemo("--port", "0", "--collector-port", "0", "--data", join(folder, "telemetry.db"));
   ({ process: server, demo: demoUrl, dashboard: dashboardUrl } = started);
   chromium = await launchChromium({
     args: [

@@ -1,6 +1,6 @@
 // The demo's page For you: choose films of a genre, see the order change with a reason, come back, and forget it.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Chromium, launchChromium } from "../../support/chromium.js";
+import { startDemo } from "../../support/demo.js";
 
 const SLOW_MS = 60_000;
 // What the platform counts as a long task, and issue 6 forbids.
@@ -21,24 +22,6 @@ let chromium: Chromium;
 let page: Page;
 const complaints: string[] = [];
 
-/** The demo's own script, without a collector. */
-function start(): Promise<string> {
-  server = spawn(process.execPath, ["--import", "tsx", "scripts/start.ts", "--port", "0", "--no-collector"], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let printed = "";
-  return new Promise((done, refuse) => {
-    const read = (chunk: Buffer) => {
-      printed += chunk;
-      const demo = /Demo\s+(http\S+)/.exec(printed)?.[1];
-      if (demo) done(demo);
-    };
-    server.stdout?.on("data", read);
-    server.stderr?.on("data", read);
-    server.once("exit", (code) => refuse(new Error(`start.ts ended with ${code}:\n${printed}`)));
-  });
-}
-
 const text = (selector: string) => page.locator(selector).innerText();
 const said = (pattern: RegExp) => expect.poll(() => text("#status"), { timeout: SLOW_MS }).toMatch(pattern);
 const cards = () => page.locator("#mine > li").allInnerTexts();
@@ -51,7 +34,7 @@ async function open(): Promise<void> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "insitu-for-you-"));
-  url = await start();
+  ({ process: server, demo: url } = await startDemo("--port", "0", "--no-collector"));
   // Two tabs of one profile.
   chromium = await launchChromium({ userDataDir: join(folder, "profile") });
   page = await chromium.context.newPage();

@@ -1,10 +1,11 @@
 // The demo's page Your model: any package by its address, with pictures or numbers, and typed errors for wrong addresses.
 // biome-ignore-all lint/performance/useDomNodeTextContent: a visitor sees the rendered text, hidden parts left out.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Chromium, launchChromium } from "../../support/chromium.js";
+import { startDemo } from "../../support/demo.js";
 
 const SLOW_MS = 60_000;
 
@@ -13,29 +14,12 @@ let url: string;
 let chromium: Chromium;
 let page: Page;
 
-function start(): Promise<string> {
-  server = spawn(process.execPath, ["--import", "tsx", "scripts/start.ts", "--port", "0", "--no-collector"], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let printed = "";
-  return new Promise((done, refuse) => {
-    const read = (chunk: Buffer) => {
-      printed += chunk;
-      const demo = /Demo\s+(http\S+)/.exec(printed)?.[1];
-      if (demo) done(demo);
-    };
-    server.stdout?.on("data", read);
-    server.stderr?.on("data", read);
-    server.once("exit", (code) => refuse(new Error(`start.ts ended with ${code}:\n${printed}`)));
-  });
-}
-
 const text = (selector: string) => page.locator(selector).innerText();
 const open = (model: string) => page.goto(`${new URL("/", url).href}?model=${encodeURIComponent(model)}`);
 const said = (pattern: RegExp) => expect.poll(() => text("#status"), { timeout: SLOW_MS }).toMatch(pattern);
 
 beforeAll(async () => {
-  url = await start();
+  ({ process: server, demo: url } = await startDemo("--port", "0", "--no-collector"));
   chromium = await launchChromium();
   page = await chromium.context.newPage();
 });
