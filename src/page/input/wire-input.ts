@@ -93,11 +93,9 @@ async function take(source: Drawable | VideoFrame, spec?: InputSpec): Promise<Ca
     if (isInstanceOf(source, "VideoFrame")) return { image: (source as VideoFrame).clone() };
     return await captureImage(source as Drawable, spec);
   } catch (error) {
-    throw asInsituError(
-      error,
-      "input_invalid",
-      `${describe(source)} is empty, broken, not loaded or closed. ${OTHER_ORIGIN}`,
-    );
+    const isTainted = (error as DOMException).name === "SecurityError";
+    const problem = isTainted ? OTHER_ORIGIN : `${describe(source)} is empty, broken or not loaded, or closed`;
+    throw asInsituError(error, "input_invalid", problem);
   }
 }
 

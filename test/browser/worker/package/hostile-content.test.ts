@@ -55,13 +55,14 @@ const PATHS = [
   "\thttp://localhost:9/secret.bin",
   "table_0.bin?secret",
   "table_0.bin#secret",
-  "./table_0.bin",
   "",
 ];
+/** The package's own folder, as `model.save("downloads://…")` writes it; a manifest does not. */
+const HERE = "./table_0.bin";
 
 describe("a path that leaves the package", () => {
   test("is refused in the manifest", async () => {
-    for (const path of PATHS) {
+    for (const path of [...PATHS, HERE]) {
       republish(delivery.folder, (manifest) => {
         manifest.files[1].path = path;
       });
@@ -73,13 +74,20 @@ describe("a path that leaves the package", () => {
   });
 
   test("is refused in the model's description", async () => {
-    for (const path of PATHS) {
+    for (const path of [...PATHS, "./../secret.bin", "./", ".//localhost:9/secret.bin"]) {
       republish(delivery.folder, (_, model) => {
         model.weightsManifest[0].paths[0] = path;
       });
       const { code, data } = await loadWithin();
       expect([path, code, data.field]).toEqual([path, "model_format", "weightsManifest[0].paths[0]"]);
     }
+  });
+
+  test("is not one that begins with ./ in the model's description", async () => {
+    republish(delivery.folder, (_, model) => {
+      model.weightsManifest[0].paths[0] = HERE;
+    });
+    expect(await loadThenDigits("cpu")).toMatchObject({ first: 1024, digits: 10 });
   });
 });
 
