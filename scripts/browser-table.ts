@@ -25,7 +25,7 @@ function tableOf(report: Report): string {
   };
   const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
   return [
-    row("", ...browsers),
+    row("what", ...browsers),
     row("---", ...browsers.map(() => "---")),
     ...[...new Set(results.map(({ title }) => title))].map((title) =>
       row(title, ...browsers.map((browser) => cell(title, browser))),
