@@ -10,10 +10,10 @@ import {
   openModel,
   predictOn,
   toldOn,
-  useChannelSite,
-} from "../../../../support/channel-site.js";
+  useCounterSite,
+} from "../../../../support/counter-site.js";
 
-const site = useChannelSite();
+const site = useCounterSite();
 
 const NEVER = { channel: { every: 0 } };
 const runs = (number: number, more: object = {}) => ({ code: "", version: `${number}.0.0`, computed: number, ...more });
@@ -303,7 +303,7 @@ test("name@alias is the channel file of that name in the model's folder", async 
     join(site.folder, "objects/champion.json"),
     JSON.stringify({ model: "counter", release: 1, salt: "s", arms: [{ ...arm(1), package: "./a/1.0.0/" }] }),
   );
-  const { packVersion } = await import("../../../../support/channel-site.js");
+  const { packVersion } = await import("../../../../support/counter-site.js");
   await packVersion(join(site.folder, "objects/a/1.0.0"), 1);
   const loaded = await openModel(site.page, { url: "/site/objects@champion", load: NEVER });
   expect(loaded).toMatchObject(runs(1));

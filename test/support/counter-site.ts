@@ -58,7 +58,7 @@ export const arm = (number: number, weight = 100, role: ChannelArm["role"] = "st
   role,
 });
 
-export interface ChannelSite {
+export interface CounterSite {
   library: LibraryPage;
   /** The visitor of the test: new in each, with an empty store. */
   visitor: BrowserContext;
@@ -80,7 +80,7 @@ export interface ChannelSite {
 export const CHANNEL = "/site/objects.json";
 
 /** Each test has a folder and a visitor of its own. */
-export function useChannelSite(serve: ServerOptions = {}): ChannelSite {
+export function useCounterSite(serve: ServerOptions = {}): CounterSite {
   const root = mkdtempSync(join(tmpdir(), "insitu-channel-"));
   const site = {
     folder: join(root, "site"),
@@ -96,7 +96,7 @@ export function useChannelSite(serve: ServerOptions = {}): ChannelSite {
     },
     asked: () => site.library.server.requests.filter(({ url }) => url.startsWith(CHANNEL)),
     goOffline: (offline) => site.visitor.setOffline(offline),
-  } as ChannelSite;
+  } as CounterSite;
   beforeAll(async () => {
     site.library = await openSharedLibrary({ ...serve, mounts: { "/site/": site.folder, ...serve.mounts } });
   });
