@@ -30,6 +30,8 @@ const BUDGETS: Record<string, number> = {
   "dist/worker-failure.js": 2_000,
   // Fetched only by pages that report.
   "dist/telemetry-options.js": 1_500,
+  // Fetched when a model is loaded from a channel.
+  "dist/rollout.js": 8_000,
   // Fetched with the parts that keep rows; the same layer as the worker's.
   "dist/idb-table.js": 1_400,
   // Fetched with index.js: the errors, and small functions that the parts use too.
@@ -47,6 +49,7 @@ const PARTS = [
   "personal-model",
   "predict-all",
   "ranker",
+  "rollout",
   "worker-failure",
 ];
 
@@ -72,8 +75,8 @@ const SHIPPED = [
   // What `insitu init` writes.
   /^templates\/(shared|vanilla|react)\//,
   /^dist\/(index|worker|react)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|telemetry-options|exponential-histogram|otel-bridge|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
-  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|otel-bridge|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
+  new RegExp(`^dist/(${[...PARTS, ...COMMON].join("|")})\\.js(\\.map)?$`),
+  /^dist\/index\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model and to decode images, and what these share with main.
   /^dist\/cli\/(reference|photo|shared|rolldown-runtime)\.js$/,

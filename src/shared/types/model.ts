@@ -72,7 +72,7 @@ export interface ModelRef {
   version: string;
   release: number;
   digest: string;
-  /** The arm of the rollout that it was loaded by; undefined for a package that was loaded by its own address. */
+  /** Its role in the channel that it was loaded from; absent for a package that was loaded by its own address. */
   arm?: ArmRole;
 }
 
