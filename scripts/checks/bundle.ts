@@ -78,8 +78,8 @@ const SHIPPED = [
   new RegExp(`^dist/(${[...PARTS, ...COMMON].join("|")})\\.js(\\.map)?$`),
   /^dist\/index\.js\.map$/,
   /^dist\/cli\/main\.js$/,
-  // What `pack` loads to run a model and to decode images, and what these share with main.
-  /^dist\/cli\/(reference|photo|shared|rolldown-runtime)\.js$/,
+  // What `pack` loads to run a model and to decode images, the store of s3: addresses, and what these share with main.
+  /^dist\/cli\/(reference|photo|s3-store|shared|rolldown-runtime)\.js$/,
   /^dist\/wasm\/tfjs-backend-wasm(-simd|-threaded-simd)?\.wasm$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/integrity\.json$/,
