@@ -87,6 +87,8 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
   memory: WorkerMemory;
   /** For tasks that have classes. */
   topClass?: TopClass;
+  /** How many predictions shared the run, where more than one did. */
+  items?: number;
   timings: WorkerTimings;
 }
 
@@ -195,6 +197,8 @@ export interface HostLoadOptions {
   request?: PackageRequest;
   /** Whether progress events are wanted. */
   progress: boolean;
+  /** A version during which this many pages crashed within a day is not opened. */
+  maxCrashes?: number;
 }
 
 export interface HostPredictOptions {

@@ -55,6 +55,8 @@ export interface WorkerPool {
 
 // Longer than a pause between two batches; a worker costs some 50 MB and its copies of the models.
 const IDLE_MS = 30_000;
+/** Of the workers of this page, which die together when it crashes. */
+const PAGE_ID = randomHex();
 
 export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
   const ended = new AbortController();
@@ -117,7 +119,7 @@ async function startWorker(
   end: AbortSignal,
 ): Promise<PooledWorker> {
   const { shutdownLog } = deps;
-  const workerId = `insitu:alive:${randomHex()}`;
+  const workerId = `insitu:alive:${PAGE_ID}/${randomHex()}`;
   const residences = createResidences(deps.onIncident);
   shutdownLog.open(workerId);
   const connection = await connectWorker({

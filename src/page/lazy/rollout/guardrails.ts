@@ -36,10 +36,15 @@ export class Guardrails {
     this.#latencies = new Float64Array(limits.latencyWindow ?? DEFAULTS.latencyWindow);
   }
 
-  /** @param latencyMs - Time of the prediction's own work, without the wait for others. */
-  predicted(latencyMs: number): Breach | undefined {
+  /** Whether an error is one that a version may cause. */
+  counts(code: ErrorCode): boolean {
+    return COUNTED.has(code);
+  }
+
+  /** @param latencyMs - Time of the prediction's own work, without the wait for others; undefined where it says nothing. */
+  predicted(latencyMs: number | undefined): Breach | undefined {
     this.#failed = 0;
-    if (this.#maxLatency === Number.POSITIVE_INFINITY) return undefined;
+    if (latencyMs === undefined || this.#maxLatency === Number.POSITIVE_INFINITY) return undefined;
     const size = this.#latencies.length;
     const at = this.#latencyCount % size;
     // The place of the value that leaves the window.
@@ -59,7 +64,7 @@ export class Guardrails {
    * @param startedAt - When the prediction was asked for; milliseconds of the clock of `now`.
    */
   failed(code: ErrorCode, startedAt?: number, now: number = performance.now()): Breach | undefined {
-    if (!COUNTED.has(code) || (startedAt ?? now) < this.#failedAt) return undefined;
+    if (!this.counts(code) || (startedAt ?? now) < this.#failedAt) return undefined;
     this.#failedAt = now;
     this.#failed += 1;
     if (this.#failed < this.#failures) return undefined;

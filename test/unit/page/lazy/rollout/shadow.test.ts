@@ -44,7 +44,6 @@ function setUp(changes: Partial<ShadowDeps<Copy>> = {}, predict?: ShadowModel<Co
     conditions: { problem: () => state.problem },
     free: (copy) => void freed.push(copy.input),
     record: (comparison) => void records.push(comparison),
-    onChange: () => undefined,
     ...changes,
   });
   /** One prediction of the main version, and time for the shadow. */
