@@ -1,11 +1,8 @@
 // A model on a channel as the page sees it, and what the parts of a rollout tell each other.
 import type { InsituError } from "../../../shared/errors.js";
 import type { ModelRef } from "../../../shared/types/model.js";
-import type { ArmRole, Channel, ChannelArm } from "../../../shared/types/rollout.js";
+import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
-
-/** Why a version was left by itself. */
-export type BreachReason = "failures" | "latency" | "crashes" | "self_test";
 
 /** A limit of the channel's guardrails that a version went beyond. */
 export interface Breach {
@@ -18,25 +15,10 @@ export interface Breach {
 }
 
 /**
- * Why a version runs. `weight`: this browser's share of the channel, when it was first assigned. `release`: the channel changed. `pin`: the
+ * Why a version runs. `weight`: this browser was assigned to it when the model was loaded. `release`: the channel changed. `pin`: the
  * page chose it. `load`: the assigned one could not be loaded. Others: the assigned one went beyond a guardrail.
  */
 export type RolloutReason = "weight" | "release" | "pin" | "load" | BreachReason;
-
-/** A version that this browser does not run any more. */
-export interface BlockedVersion {
-  /** Absolute address of its folder. */
-  package: string;
-  version: string;
-  /** SHA-256 of its manifest, where it was loaded. */
-  digest?: string;
-  reason: BreachReason | "load";
-  detail: string;
-  /** Release of the channel when it was blocked. With reason `load` a higher one ends the block. */
-  release: number;
-  /** Epoch milliseconds. */
-  at: number;
-}
 
 /** What a rollout knows now. */
 export interface RolloutSnapshot {
