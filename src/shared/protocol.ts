@@ -200,6 +200,8 @@ export interface HostLoadOptions {
   progress: boolean;
   /** A version during which this many pages crashed within a day is not opened. */
   maxCrashes?: number;
+  /** Digest of a version that is not opened either. */
+  not?: string;
 }
 
 export interface HostPredictOptions {

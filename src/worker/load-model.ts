@@ -1,5 +1,5 @@
 // Loads a package: takes its versions in order until one opens, or shares the model that is open already.
-import { InsituError } from "../shared/errors.js";
+import { InsituError, isInsituError } from "../shared/errors.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { HostLoadOptions, LoadCost, LoadedModel } from "../shared/protocol.js";
 import { createSerialQueue } from "../shared/serial-queue.js";
@@ -101,11 +101,16 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
         void accept();
         return { model: running, info: { ...running.info, fellBackFrom } };
       }
+      if (found.digest === options.not)
+        throw new InsituError("backend_unavailable", `${url} still holds what was left before.`, { left: true });
       const live = await openRunner(context, url, found, options, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;
       return { model: { url, manifest, ref: modelRef(info), info, live, kept: accept() }, info };
     } catch (error) {
+      // So that the page can say what it was, which it never opened.
+      if (isInsituError(error) && error.code === "backend_unavailable")
+        error.data.model = modelRef({ ...found.manifest, digest: found.digest });
       reject(error);
     }
   }

@@ -148,8 +148,8 @@ export interface Seen {
 export function follow(page: Page, site: ChannelSite, given: Opening = {}): Promise<Seen> {
   return page
     .evaluate(
-      async ({ url, backends = ["cpu"], trust, channel = { every: 0 } }) => {
-        window.client = window.insitu.createClient({ backends, trust });
+      async ({ url, backends, trust, channel = { every: 0 } }) => {
+        window.client = window.insitu.createClient({ backends: backends ?? ["cpu"], trust });
         window.model = (await window.client.load(url, { channel })) as typeof window.model;
         window.rolled = [];
         for (const type of ["swap", "rollback", "problem"] as const)

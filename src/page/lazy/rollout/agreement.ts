@@ -1,7 +1,8 @@
 // Compares what two versions of a model say about one input, by a fixed rule for each kind of task; pure functions.
 
+import type { WorkerTimings } from "../../../shared/protocol.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
-import type { ClassScore, Detection, Prediction, PredictionValues } from "../../../shared/types/model.js";
+import type { ClassScore, Detection, PredictionValues } from "../../../shared/types/model.js";
 
 export interface Agreement {
   agrees: boolean;
@@ -134,9 +135,6 @@ function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** Time of the work of one prediction, without the waits for others: what two versions are compared by. */
-export function workOf(
-  { preprocessMs, executeMs, readbackMs, postprocessMs }: Prediction["timings"],
-  items = 1,
-): number {
+export function workOf({ preprocessMs, executeMs, readbackMs, postprocessMs }: WorkerTimings, items = 1): number {
   return preprocessMs + (executeMs + readbackMs) / items + postprocessMs;
 }

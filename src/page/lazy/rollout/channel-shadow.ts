@@ -9,17 +9,13 @@ import type { TransferableInput } from "../../input/wire-input.js";
 import type { OnResult } from "../../version.js";
 import { workOf } from "./agreement.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
-import { createShadow, type Shadow, type ShadowCounts, type ShadowModel } from "./shadow.js";
-import type { RolloutControl } from "./types.js";
+import { createShadow, type Shadow, type ShadowModel } from "./shadow.js";
+import type { RolloutControl, ShadowCounts } from "./types.js";
 
 export interface ChannelShadow {
   /** The channel, or the arm that runs, may have changed. */
   renew(running: ChannelArm): void;
-  started(
-    copy: () => Promise<TransferableInput>,
-    options: PredictOptions,
-    task: TaskKind,
-  ): OnResult | undefined;
+  started(copy: () => Promise<TransferableInput>, options: PredictOptions, task: TaskKind): OnResult | undefined;
   ended(): void;
   giveUp(problem: string): void;
   counts(): ShadowCounts | undefined;
@@ -56,7 +52,9 @@ export function createChannelShadow(control: RolloutControl): ChannelShadow {
         ...(await copy()),
         task: Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]])),
       }));
-      return end && ((result) => end(result && { value: result.value, task, workMs: workOf(result.timings, result.items) }));
+      return (
+        end && ((result) => end(result && { value: result.value, task, workMs: workOf(result.timings, result.items) }))
+      );
     },
     ended: () => shadow?.ended(),
     giveUp: (problem) => shadow?.giveUp(problem),

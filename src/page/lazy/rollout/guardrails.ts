@@ -88,13 +88,7 @@ export class Guardrails {
   }
 }
 
-/** @param crashes - Times within a day that the page crashed while the version ran. */
-export function crashBreach(crashes: number, limits: ChannelGuardrails = {}): Breach | undefined {
-  const limit = limits.crashes ?? DEFAULTS.crashes;
-  if (crashes < limit) return undefined;
-  const detail = `the page crashed ${crashes} times within 24 hours while it ran`;
-  return { reason: "crashes", detail, count: crashes, limit };
-}
+export const crashLimit = (limits: ChannelGuardrails = {}): number => limits.crashes ?? DEFAULTS.crashes;
 
 interface Refusal {
   reason: string;
@@ -103,15 +97,20 @@ interface Refusal {
 }
 
 /**
- * The breach of a version whose load failed because its outputs are not those that its package promises. Other failures of a load may be
- * of the network, the device or the moment, and block nothing.
+ * The breach of a version that could not be opened: the page crashed too often while it ran, or its outputs are not those that its package
+ * promises. Other failures of a load may be of the network, the device or the moment.
  */
-export function selfTestBreach(error: unknown): Breach | undefined {
+export function loadBreach(error: unknown, limits?: ChannelGuardrails): Breach | undefined {
   if (!isInsituError(error) || error.code !== "backend_unavailable") return undefined;
-  const refused = Array.isArray(error.data.refused) ? (error.data.refused as Refusal[]) : [];
-  const wrong = refused.filter(({ isWrong }) => isWrong);
+  const { crashes: count, refused } = error.data;
+  if (typeof count === "number") {
+    const detail = `the page crashed ${count} times within 24 hours while it ran`;
+    return { reason: "crashes", detail, count, limit: crashLimit(limits) };
+  }
+  const refusals = Array.isArray(refused) ? (refused as Refusal[]) : [];
+  const wrong = refusals.filter(({ isWrong }) => isWrong);
   // Where another backend only could not be reached or had no memory, it may be the one that computes what is right.
-  if (!wrong[0] || refused.some(({ isPassing }) => isPassing)) return undefined;
+  if (!wrong[0] || refusals.some(({ isPassing }) => isPassing)) return undefined;
   return { reason: "self_test", detail: wrong[0].reason, count: wrong.length, limit: 0 };
 }
 
@@ -127,7 +126,7 @@ export function isStillBroken(
     case "failures":
       return count >= (limits.failures ?? DEFAULTS.failures);
     case "crashes":
-      return count >= (limits.crashes ?? DEFAULTS.crashes);
+      return count >= crashLimit(limits);
     case "latency":
       return count > (limits.maxLatency ?? Number.POSITIVE_INFINITY);
     case "self_test":

@@ -46,8 +46,7 @@ export function createGuards(control: RolloutControl): RolloutGuards {
       shadow.renew(arm);
       let good = 0;
       return {
-        started: (copy, options) =>
-          mine === watched ? shadow.started(copy, options, version.info.task) : undefined,
+        started: (copy, options) => (mine === watched ? shadow.started(copy, options, version.info.task) : undefined),
         predicted({ timings, items }) {
           good += 1;
           // Only a version that the channel calls stable is one to go back to.

@@ -5,6 +5,7 @@ import type { ModelRef, Prediction } from "../../../shared/types/model.js";
 import { compareValues } from "./agreement.js";
 import type { DeviceConditions } from "./device-conditions.js";
 import { createIdleWait } from "./idle-wait.js";
+import type { ShadowCounts } from "./types.js";
 
 /** The shadow version, loaded. `I` is a copied input. */
 export interface ShadowModel<I> {
@@ -38,18 +39,6 @@ export interface ShadowComparison {
   difference?: number;
   /** The shadow's time over the main version's. */
   slowdown?: number;
-}
-
-/** What a shadow has found since the page was opened. */
-export interface ShadowCounts {
-  /** `waiting`: for the first idle moment. `off`: given up, with the reason in `problem`. */
-  status: "waiting" | "loading" | "on" | "off";
-  agreed: number;
-  disagreed: number;
-  failed: number;
-  /** Inputs that were copied and never predicted again, since the page was not idle in time. */
-  dropped: number;
-  problem?: string;
 }
 
 /** The end of the main version's prediction: undefined where it failed. */

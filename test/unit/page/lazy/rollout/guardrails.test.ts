@@ -1,12 +1,7 @@
 // When a page leaves a version: failures in a row, the median of the latencies, crashes and self-tests.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  crashBreach,
-  Guardrails,
-  isStillBroken,
-  selfTestBreach,
-} from "../../../../../src/page/lazy/rollout/guardrails.js";
+import { Guardrails, isStillBroken, loadBreach } from "../../../../../src/page/lazy/rollout/guardrails.js";
 import { ERROR_CODES, type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
 
 const COUNTED: ErrorCode[] = [
@@ -124,19 +119,13 @@ describe("latency", () => {
   });
 });
 
-test("crashes: two within a day without a limit", () => {
-  expect(crashBreach(1)).toBeUndefined();
-  expect(crashBreach(2)).toMatchObject({ reason: "crashes", count: 2, limit: 2 });
-  expect(crashBreach(2, { crashes: 3 })).toBeUndefined();
-});
-
 describe("a load that failed", () => {
   const unavailable = (refused: unknown) => new InsituError("backend_unavailable", "None runs it.", { refused });
   const wrong = { backend: "wasm", reason: "the self-test failed: wasm gave 1", isWrong: true };
 
   test("is a breach where outputs are wrong", () => {
     const noKernel = { backend: "webgpu", reason: "no adapter" };
-    expect(selfTestBreach(unavailable([noKernel, wrong, { ...wrong, backend: "cpu" }]))).toEqual({
+    expect(loadBreach(unavailable([noKernel, wrong, { ...wrong, backend: "cpu" }]))).toEqual({
       reason: "self_test",
       detail: wrong.reason,
       count: 2,
@@ -144,13 +133,19 @@ describe("a load that failed", () => {
     });
   });
 
+  test("is a breach where the page crashed too often", () => {
+    const crashed = new InsituError("backend_unavailable", "Not opened.", { crashes: 3 });
+    expect(loadBreach(crashed)).toMatchObject({ reason: "crashes", count: 3, limit: 2 });
+    expect(loadBreach(crashed, { crashes: 3 })).toMatchObject({ limit: 3 });
+  });
+
   test("is none where another cause is possible", () => {
     const passing = { backend: "cpu", reason: "the file could not be fetched", isPassing: true };
-    expect(selfTestBreach(unavailable([wrong, passing]))).toBeUndefined();
-    expect(selfTestBreach(unavailable([{ backend: "wasm", reason: "no kernel for Foo" }]))).toBeUndefined();
-    expect(selfTestBreach(unavailable("not a list"))).toBeUndefined();
-    expect(selfTestBreach(new InsituError("network", "", { refused: [wrong] }))).toBeUndefined();
-    expect(selfTestBreach(new Error("other"))).toBeUndefined();
+    expect(loadBreach(unavailable([wrong, passing]))).toBeUndefined();
+    expect(loadBreach(unavailable([{ backend: "wasm", reason: "no kernel for Foo" }]))).toBeUndefined();
+    expect(loadBreach(unavailable("not a list"))).toBeUndefined();
+    expect(loadBreach(new InsituError("network", "", { refused: [wrong] }))).toBeUndefined();
+    expect(loadBreach(new Error("other"))).toBeUndefined();
   });
 });
 
