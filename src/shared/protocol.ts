@@ -88,6 +88,8 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
   memory: WorkerMemory;
   /** For tasks that have classes. */
   topClass?: TopClass;
+  /** How many predictions shared the run, where more than one did. */
+  items?: number;
   timings: WorkerTimings;
 }
 
@@ -196,6 +198,10 @@ export interface HostLoadOptions {
   request?: PackageRequest;
   /** Whether progress events are wanted. */
   progress: boolean;
+  /** A version during which this many pages crashed within a day is not opened. */
+  maxCrashes?: number;
+  /** Digest of a version that is not opened either. */
+  not?: string;
 }
 
 export interface HostPredictOptions {
