@@ -141,9 +141,15 @@ describe("a receiver that fails", () => {
 
   it("that answers what is not HTTP gets it again", async () => {
     await receiver.close();
-    const server = createServer((socket) => void socket.on("error", () => undefined).end("What do you want?\n"));
+    const server = createServer(
+      (socket) =>
+        void socket
+          .on("error", () => undefined)
+          .resume()
+          .end("What do you want?\n"),
+    );
     await new Promise<void>((resolve) => server.listen(receiver.port, "127.0.0.1", resolve));
-    await withCollector(options({}), async ({ url }) => {
+    await withCollector(options({ coolDown: "1h" }), async ({ url }) => {
       await sendOutcomes(url, { correct: 50 });
       const run = await inState(url, "dead");
       expect(run.attempts.map(({ result, status }) => [result, status])).toEqual(Array(4).fill(["retry", null]));

@@ -55,7 +55,6 @@ export async function openRetrain({ store, config, versionOf, now = Date.now }: 
   const deliveries = createDeliveries(runs, configOf, (result) => counts.attempts[result]++, now);
   const checks = new Map<string, Pick<RetrainStatus, "checkedAt" | "triggers">>();
   const names = Object.keys(config.models);
-  let lastNow = Number.POSITIVE_INFINITY;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -63,9 +62,7 @@ export async function openRetrain({ store, config, versionOf, now = Date.now }: 
   const checkAll = async () => {
     const time = now();
     const maxWait = Math.max(...Object.values(config.models).map(({ webhook }) => webhook.maxDelay));
-    // At the start as well: the clock may have been set while the collector was away.
-    if (time < lastNow) await runs.clamp(time, maxWait);
-    lastNow = time;
+    await runs.clamp(time, maxWait);
     for (const [model, settings] of Object.entries(config.models)) {
       if (isClosed) return;
       const checked = await checkModel({ store, runs, versionOf }, model, settings, time).catch((error) => {

@@ -14,7 +14,7 @@ export interface RunStore {
   start(run: Run, memory: ModelMemory): Promise<void>;
   /** `change` gets the run as it is when its turn comes; undefined changes nothing. Resolves with the run. */
   change(id: string, change: (run: Run) => Partial<Run> | undefined, attempt?: Attempt): Promise<Run | undefined>;
-  /** Times in the future become `now`: the clock was wrong, then or now. */
+  /** Times in the future become `now`, since the clock was wrong, then or now; deliveries wait for `maxWait` at most. */
   clamp(now: number, maxWait: number): Promise<void>;
 }
 
@@ -81,24 +81,33 @@ export async function openRunStore(database: Transactions): Promise<RunStore> {
       }),
     clamp: (now, maxWait) =>
       inTurn(async () => {
-        const past = (time: number) => Math.min(time, now);
-        const clamped = [...runs.values()].map((run) => ({
-          ...run,
-          firedAt: past(run.firedAt),
-          changedAt: past(run.changedAt),
-          nextAt: run.nextAt === null ? null : Math.min(run.nextAt, now + maxWait),
-        }));
-        const memories = [...models.values()].map((one) => ({
-          ...one,
-          seenAt: past(one.seenAt),
-          cronAt: past(one.cronAt),
-        }));
+        const late = [...runs.values()]
+          .filter((run) => isLate(run, now, maxWait))
+          .map((run) => inTime(run, now, maxWait));
+        const memories = [...models.values()]
+          .filter(({ seenAt, cronAt }) => seenAt > now || cronAt > now)
+          .map((one) => ({ ...one, seenAt: Math.min(one.seenAt, now), cronAt: Math.min(one.cronAt, now) }));
+        if (late.length + memories.length === 0) return;
         await database.write(async (connection) => {
-          for (const run of clamped) await updateRun(connection, run);
+          for (const run of late) await updateRun(connection, run);
           for (const memory of memories) await writeModel(connection, memory);
         });
-        for (const run of clamped) runs.set(run.id, run);
+        for (const run of late) runs.set(run.id, run);
         for (const memory of memories) models.set(memory.model, memory);
       }),
+  };
+}
+
+function isLate({ firedAt, changedAt, nextAt }: Run, now: number, maxWait: number): boolean {
+  return firedAt > now || changedAt > now || (nextAt ?? 0) > now + maxWait;
+}
+
+function inTime(run: Run, now: number, maxWait: number): Run {
+  const past = (time: number) => Math.min(time, now);
+  return {
+    ...run,
+    firedAt: past(run.firedAt),
+    changedAt: past(run.changedAt),
+    nextAt: run.nextAt === null ? null : Math.min(run.nextAt, now + maxWait),
   };
 }
