@@ -15,7 +15,7 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
   return [...cells].map(([key, attributes]) => {
     const labelledSeries = outcomesOf.get(key) ?? [];
     const squared = errors.get(key) ?? [];
-    const { labelled, correct, low, high } = share(labelledSeries);
+    const { labelled, correct, low, high } = outcomeShare(labelledSeries);
     return {
       model: attributes[MODEL] ?? "",
       version: attributes[VERSION] ?? "",
@@ -26,8 +26,8 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
       high,
       accuracy: labelled > 0 ? correct / labelled : null,
       brier: squared.length > 0 ? total(squared, "sum") / total(squared, "count") : null,
-      estimate: estimate(confidencesOf.get(key) ?? []),
-      points: steps(labelledSeries, span, share),
+      estimate: accuracyEstimate(confidencesOf.get(key) ?? []),
+      points: steps(labelledSeries, span, outcomeShare),
     };
   });
 }
@@ -44,7 +44,7 @@ interface Share {
 }
 
 /** The share of correct outcomes; randomised outcomes are corrected by their epsilon. */
-function share(series: GrownSeries[]): Share {
+export function outcomeShare(series: GrownSeries[]): Share {
   const parts = [...groupBy(series, ({ attributes }) => attributes["ml.privacy.epsilon"] ?? "")].map(
     ([epsilon, some]) => shareOfEpsilon(some, epsilon === "" ? undefined : Number(epsilon)),
   );
@@ -73,7 +73,7 @@ function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Sha
 }
 
 /** The mean confidence is exact; the spread within a bucket is not known, so the bucket's middle stands for its values. */
-function estimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
+export function accuracyEstimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
   const n = total(series, "count");
   if (n === 0) return null;
   const { bounds, buckets } = histogramOf(series);
