@@ -17,7 +17,7 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
   return [...cells].map(([key, attributes]) => {
     const labelledSeries = outcomesOf.get(key) ?? [];
     const squared = errors.get(key) ?? [];
-    const { labelled, correct, low, high } = share(labelledSeries);
+    const { labelled, correct, low, high } = outcomeShare(labelledSeries);
     return {
       model: attributes[MODEL] ?? "",
       version: attributes[VERSION] ?? "",
@@ -29,7 +29,7 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
       accuracy: labelled > 0 ? correct / labelled : null,
       brier: squared.length > 0 ? total(squared, "sum") / total(squared, "count") : null,
       estimate: estimate(confidencesOf.get(key) ?? []),
-      points: steps(labelledSeries, span, share),
+      points: steps(labelledSeries, span, outcomeShare),
     };
   });
 }
@@ -46,7 +46,7 @@ interface Share {
 }
 
 /** The share of correct outcomes; randomised outcomes are corrected by their epsilon. */
-function share(series: GrownSeries[]): Share {
+export function outcomeShare(series: GrownSeries[]): Share {
   const parts = [...groupBy(series, ({ attributes }) => attributes["ml.privacy.epsilon"] ?? "")].map(
     ([epsilon, some]) => shareOfEpsilon(some, epsilon === "" ? undefined : Number(epsilon)),
   );

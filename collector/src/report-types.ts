@@ -50,6 +50,38 @@ export interface Report {
   }[];
   /** Bytes. */
   memory: { backend: string; kind: string; count: number; mean: number; max: ValueRange }[];
+  /**
+   * One a model × version × arm, of all backends: predictions with those that failed, `share` of all of the model's, Wilson's 95 % intervals of
+   * errors and labelled outcomes, and of each percentile of the successful ones its 95 % interval beside the limits of its bucket.
+   */
+  arms: {
+    model: string;
+    version: string;
+    arm: string;
+    predictions: number;
+    share: number;
+    errors: { count: number; low: number; high: number };
+    latency: Spread & { intervals: Spread["ranges"] };
+    accuracy: { labelled: number; correct: number; low: number; high: number };
+    points: { time: number; predictions: number }[];
+  }[];
+  /** What pages did by themselves, and why: `rolled_back` for `latency`. */
+  decisions: { model: string; version: string; arm: string; action: string; reason: string; count: number }[];
+  /** A shadow beside the version that pages use. Wilson's interval is that of the agreement; `slowdown` is its time over the other's. */
+  shadows: {
+    model: string;
+    version: string;
+    agree: number;
+    disagree: number;
+    failed: number;
+    low: number;
+    high: number;
+    /** Mean absolute difference of confidences. */
+    difference: number | null;
+    slowdown: Spread | null;
+  }[];
+  /** What the detectors in the pages found. */
+  detections: { model: string; version: string; arm: string; detector: string; target: string; count: number }[];
   telemetry: {
     dropped: { signal: string; reason: string; count: number }[];
     batches: number;
