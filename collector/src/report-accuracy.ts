@@ -28,7 +28,7 @@ export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
       high,
       accuracy: labelled > 0 ? correct / labelled : null,
       brier: squared.length > 0 ? total(squared, "sum") / total(squared, "count") : null,
-      estimate: estimate(confidencesOf.get(key) ?? []),
+      estimate: accuracyEstimate(confidencesOf.get(key) ?? []),
       points: steps(labelledSeries, span, outcomeShare),
     };
   });
@@ -75,7 +75,7 @@ function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Sha
 }
 
 /** The mean confidence is exact; the spread within a bucket is not known, so the bucket's middle stands for its values. */
-function estimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
+export function accuracyEstimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
   const n = total(series, "count");
   if (n === 0) return null;
   const { bounds, buckets } = sumOf(histogramsIn(series));

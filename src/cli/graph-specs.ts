@@ -1,7 +1,7 @@
 // Reads the inputs and outputs of a tfjs graph model from its signature, or from its nodes if it has none.
 
+import { isObject, list, own } from "../shared/json-fields.js";
 import type { DType } from "../shared/types/tensor.js";
-import { isObject, list, own } from "../worker/package/json-fields.js";
 import { type Guess, type Guesses, guessesOf } from "./guess.js";
 
 type Json = Record<string, unknown>;

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { InsituError } from "../shared/errors.js";
+import { isObject } from "../shared/json-fields.js";
 import type { TrustedKey } from "../shared/types/model.js";
-import { isObject } from "../worker/package/json-fields.js";
 import { ALGORITHM } from "../worker/package/trust.js";
 import { readJsonFile } from "./files.js";
 

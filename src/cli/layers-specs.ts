@@ -1,8 +1,8 @@
 // Reads the inputs and outputs of a tfjs layers model: from its description, and with their shapes from tfjs itself.
 
 import { InsituError } from "../shared/errors.js";
+import { isObject, own } from "../shared/json-fields.js";
 import type { DType } from "../shared/types/tensor.js";
-import { isObject, own } from "../worker/package/json-fields.js";
 import { layerOutputNames } from "../worker/package/layer-outputs.js";
 import { layersConfig } from "../worker/package/topology.js";
 import { SAVED_MODEL_WAY } from "./conversions.js";

@@ -2,9 +2,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
+import { isObject, own, parseJson } from "../shared/json-fields.js";
+import { pathProblem } from "../shared/package-path.js";
 import type { FileSpec } from "../shared/types/manifest.js";
-import { isObject, own, parseJson } from "../worker/package/json-fields.js";
-import { pathProblem } from "../worker/package/manifest.js";
 import { formatOf, type ModelJson, parseModelJson, weightsOf } from "../worker/package/topology.js";
 import { foreignFile, formatOfFile } from "./file-format.js";
 import { describeFile, readText, weightChunks } from "./files.js";

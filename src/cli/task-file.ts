@@ -1,7 +1,7 @@
 // Reads the `--task` and `--labels` files: what the publisher states about a model beyond what the model itself says.
 import { InsituError } from "../shared/errors.js";
+import { isObject } from "../shared/json-fields.js";
 import type { EmbeddingSpec, ImageSpec, ModelTask, OutputSpec, TensorSpec } from "../shared/types/manifest.js";
-import { isObject } from "../worker/package/json-fields.js";
 import { readJsonFile, readText } from "./files.js";
 
 /** The content of a `--task` file. Its parts are validated together with the manifest. */

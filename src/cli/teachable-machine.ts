@@ -1,7 +1,7 @@
 // Reads the metadata.json that Teachable Machine exports beside model.json: labels, and how images become numbers.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isObject, own } from "../worker/package/json-fields.js";
+import { isObject, own } from "../shared/json-fields.js";
 import { readJsonFile } from "./files.js";
 import type { Guesses } from "./guess.js";
 import type { TaskFile } from "./task-file.js";

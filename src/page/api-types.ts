@@ -180,6 +180,22 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
    * ```
    */
   request?: PackageRequestOptions;
+  /** Of a model that is loaded from a channel; a package has none. */
+  channel?: ChannelOptions;
+}
+
+/** How a page follows a channel. */
+export interface ChannelOptions {
+  /**
+   * Milliseconds between two questions to the host whether the channel has changed; 0 asks only when `model.rollout.check()` is called.
+   * @defaultValue 300_000
+   */
+  every?: number;
+  /**
+   * The version of the channel to run, whatever it assigns to this browser.
+   * @defaultValue none: the assigned one
+   */
+  pin?: string;
 }
 
 /** An address that a Trusted Types policy of the page allows, as `policy.createScriptURL` returns it. */

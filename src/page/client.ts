@@ -117,6 +117,8 @@ export function createClient(given?: ClientOptions): Client {
   const { learning, personal } = createPersonalPrivacy(storeCall, storeName, options.personalization?.consent);
   const load = createLoader({
     slots,
+    rpc,
+    maxHeldBytes,
     telemetry,
     storeCall,
     storeName,

@@ -3,21 +3,24 @@
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
+import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
-import { withTimeout } from "./lib/with-timeout.js";
-import { createModel, type Model } from "./model.js";
+import { loadChunk } from "./lib/load-chunk.js";
+import { type CallLimits, withTimeout } from "./lib/with-timeout.js";
+import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { checkLoadOptions, packageUrl } from "./options.js";
+import { channelUrl, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
+import { type OpenVersion, openVersion } from "./version.js";
 import type { PooledWorker, WorkerPool } from "./workers/pool.js";
-import { useWorker } from "./workers/rpc.js";
+import { type Rpc, useWorker } from "./workers/rpc.js";
 
 export interface LoaderDeps {
   slots: WorkerPool["slots"];
+  rpc: Rpc;
   telemetry: TelemetryHandle;
   storeCall: StoreCall;
   storeName: string;
@@ -28,7 +31,22 @@ export interface LoaderDeps {
   onStored: () => void;
   /** Called when a model runs, and when it moves to another backend. */
   onMove: (info: ModelInfo) => void;
+  /** Bytes that the models of a worker should not exceed together. */
+  maxHeldBytes: number;
 }
+
+/** What one load of a package is asked for, beside the options of the call. */
+export interface PackageLoad {
+  signal?: AbortSignal;
+  /** Milliseconds. */
+  timeout?: number;
+  refresh?: boolean;
+  arm?: ModelRef["arm"];
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+/** Opens the package in a folder; reports it to telemetry. */
+export type OpenPackage = (folder: string, load: PackageLoad) => Promise<OpenVersion>;
 
 // Minutes for a first download on a slow line; a download without progress ends after 15 s.
 const LOAD_MS = 600_000;
@@ -43,54 +61,70 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    const folder = packageUrl(url);
+    const address = channelUrl(url);
     const options = checkLoadOptions(rest, url);
-    const started = performance.now();
     const reporting = telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
     const monitoring = importMonitor(monitors);
-    const loadInto = (into: PooledWorker, signal: AbortSignal, refresh?: boolean, onProgress?: OnProgress) =>
-      into.call("load", [folder, { ...options, refresh, progress: onProgress !== undefined }], { signal, onProgress });
-    const reload = (into: PooledWorker): Promise<LoadedModel> =>
-      // Without a request to the host: the version that ran is in the store.
-      withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
-    try {
-      return await useWorker(first, { signal: caller, timeout, what: `Loading ${folder}` }, async (worker, signal) => {
-        const problem = await reporting;
-        if (problem) throw problem;
-        const loaded = await loadInto(worker, signal, options.refresh, onProgress);
-        const { info, cost } = loaded;
-        telemetry.record({
-          kind: "loaded",
-          model: modelRef(info),
-          backend: info.backend,
-          source: info.source,
-          durationMs: performance.now() - started,
-          ...cost,
+
+    const open: OpenPackage = async (folder, { arm, refresh, ...limits }) => {
+      const started = performance.now();
+      const loadInto = (into: PooledWorker, signal: AbortSignal, wanted: Omit<PackageLoad, "signal"> = {}) => {
+        const { refresh, onProgress } = wanted;
+        const args = { ...options, refresh, progress: onProgress !== undefined };
+        return into.call("load", [folder, args], { signal, onProgress });
+      };
+      const reload = (into: PooledWorker): Promise<LoadedModel> =>
+        // Without a request to the host: the version that ran is in the store.
+        withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
+      try {
+        const what: CallLimits = { timeout: LOAD_MS, ...limits, what: `Loading ${folder}` };
+        return await useWorker(first, what, async (worker, signal) => {
+          const problem = await reporting;
+          if (problem) throw problem;
+          const loaded = await loadInto(worker, signal, { refresh, onProgress: limits.onProgress });
+          const { info, cost } = loaded;
+          if (arm) info.arm = arm;
+          telemetry.record({
+            kind: "loaded",
+            model: modelRef(info),
+            backend: info.backend,
+            source: info.source,
+            durationMs: performance.now() - started,
+            ...cost,
+          });
+          // Fetched by now, as a rule; a caller does not wait for it longer than for the model.
+          await monitoring;
+          return openVersion({ ...deps, loaded, worker, reload });
         });
-        const model = createModel<K>({
-          ...deps,
-          loaded,
-          worker,
-          reload,
-          monitoring: await monitoring,
-          batching: options.batching,
-        });
-        if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);
-        return model;
-      });
-    } catch (error) {
+      } catch (error) {
+        recordFailure(error, started);
+        throw error;
+      }
+    };
+    const recordFailure = (error: unknown, started: number) => {
       const durationMs = performance.now() - started;
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
-      throw error;
-    }
+    };
+    const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
+      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, batching: options.batching });
+
+    const limits = { signal: caller, timeout };
+    const asked = { ...limits, refresh: options.refresh, onProgress };
+    const { request } = options;
+    const model = address
+      ? await withTimeout({ ...limits, what: `Loading ${address}` }, async (signal) => {
+          const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
+          return openChannel({ ...deps, url: address, request, channel, asked: { ...asked, signal }, open, toModel });
+        })
+      : await toModel({ live: { current: await open(packageUrl(url), asked) } });
+    if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);
+    return model as Model<K>;
   };
   return <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> =>
     load(url, given).catch((error: unknown) => {
       throw unreadable(error);
     });
 }
-
-type OnProgress = (progress: LoadProgress) => void;

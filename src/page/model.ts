@@ -1,6 +1,4 @@
 // A loaded model as the page sees it.
-import { asInsituError, fromWire, type InsituError } from "../shared/errors.js";
-import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
@@ -8,16 +6,16 @@ import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptio
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
-import { withTimeout } from "./lib/with-timeout.js";
+import type { Rollout } from "./lazy/rollout/types.js";
 import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { createPersonalHandle } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import { createPredict, disposedError } from "./predict.js";
 import { predictAll } from "./predict-all.js";
 import type { TelemetryHandle } from "./telemetry.js";
+import type { LiveVersion } from "./version.js";
 import { watch } from "./watch.js";
-import { createModelRpc } from "./workers/model-rpc.js";
-import type { PooledWorker, WorkerSlot } from "./workers/pool.js";
+import type { WorkerSlot } from "./workers/pool.js";
 
 /** What a model of a task becomes when it learns from its user. */
 export type PersonalOf<K extends TaskKind = TaskKind> = [K] extends ["ranking"] ? PersonalRanker : PersonalModel;
@@ -27,7 +25,10 @@ export type PersonalOptionsOf<K extends TaskKind = TaskKind> = [K] extends ["ran
 
 /** A loaded model. Handles on the same package share its memory; it is freed with the last of them. */
 export interface Model<K extends TaskKind = TaskKind> {
-  /** Kept up to date: `backend` and `measured` change while the fastest backend is looked for, and when one fails. */
+  /**
+   * Kept up to date: `backend` and `measured` change while the fastest backend is looked for, and when one fails; all of it when another
+   * version of a channel takes over.
+   */
   readonly info: ModelInfo;
   /**
    * Resolves once the package is kept in this browser, or `info.storeError` says why it is not; `load` does not wait for it.
@@ -101,6 +102,8 @@ export interface Model<K extends TaskKind = TaskKind> {
   personalize(name: string, options?: PersonalOptionsOf<K>): Promise<PersonalOf<K>>;
   /** Figures of what the model predicted here, and how often it was right. */
   readonly monitor: ModelMonitor;
+  /** Which version runs, of a model that was loaded from a channel; undefined for a package. */
+  readonly rollout?: Rollout;
   /**
    * Frees the model; later predictions reject with `disposed`. Calling it twice is safe.
    * @example
@@ -113,56 +116,39 @@ export interface Model<K extends TaskKind = TaskKind> {
 }
 
 export interface ModelDeps {
-  loaded: LoadedModel;
-  /** The worker that loaded it. */
-  worker: PooledWorker;
+  live: LiveVersion;
   slots: WorkerSlot[];
-  reload(into: PooledWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
   monitoring: Monitoring;
   storeName: string;
-  /** Called when the package is stored. */
-  onStored: () => void;
-  /** Called when the model runs, and when it moves to another backend. */
-  onMove: (info: ModelInfo) => void;
   batching: Required<BatchingOptions>;
   learning: LearningConsent;
+  /** Of a model on a channel. */
+  control?: { rollout: Rollout; dispose(): void };
 }
 
-// As long as a load may take; it only ends what hangs.
-const STORED_MS = 600_000;
-
 export function createModel<K extends TaskKind>(deps: ModelDeps): Model<K> {
-  const { loaded, worker, slots, telemetry, onMove, storeName } = deps;
-  const info: ModelInfo = loaded.info;
-  onMove(info);
-  const rpc = createModelRpc({
-    slots,
-    first: { worker, handle: loaded.model },
-    load: deps.reload,
-    onResidence(residence) {
-      Object.assign(info, { threads: undefined }, residence);
-      onMove(info);
-    },
-    onReload: (now) => void Object.assign(info, now),
-  });
+  const { live, slots, telemetry, storeName, control } = deps;
+  const { info, stored, tuned } = live.current;
   const monitor = createMonitorHandle(deps.monitoring, info, storeName, telemetry);
   const max = deps.batching.maxBatchSize * deps.batching.maxEnqueuedBatches;
-  const { predict, isBusy, close } = createPredict<K>({ info, rpc, max, telemetry, monitor });
-  const personal = createPersonalHandle({ ...deps, info, rpc, predict, isBusy, retrain: monitor.retrain });
+  const { predict, isBusy, close } = createPredict<K>({ live, max, telemetry, monitor });
+  const personal = createPersonalHandle({ ...deps, info, predict, isBusy, retrain: monitor.retrain });
   let disposed = false;
 
   const dispose = async () => {
     if (disposed) return;
     disposed = true;
     close();
-    await Promise.all([personal.dispose(), rpc.dispose(), monitor.close()]);
+    control?.dispose();
+    await Promise.all([personal.dispose(), live.current.rpc.dispose(), monitor.close()]);
   };
 
   return {
     info,
-    stored: watchStoring(deps, info),
-    tuned: worker.call("tuned", [loaded.model]).catch(() => undefined),
+    rollout: control?.rollout,
+    stored,
+    tuned,
     predict: (input, options) => predict(input, options),
     predictAll: (inputs, options) =>
       predictAll(
@@ -180,16 +166,4 @@ export function createModel<K extends TaskKind>(deps: ModelDeps): Model<K> {
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-}
-
-async function watchStoring({ loaded, worker, onStored }: ModelDeps, info: ModelInfo): Promise<void> {
-  try {
-    const limits = { timeout: STORED_MS, what: `Storing ${info.name}` };
-    const problem = await withTimeout(limits, () => worker.call("stored", [loaded.model]));
-    if (problem) info.storeError = fromWire(problem) as InsituError;
-    else onStored();
-  } catch (error) {
-    // The worker ended before it was done.
-    info.storeError = asInsituError(error, "storage_unavailable", "Storing the package stopped");
-  }
 }

@@ -151,11 +151,24 @@ export function packageUrl(url: string | URL): string {
   return folderUrl(textOf(url), PACKAGE);
 }
 
+/**
+ * The address of the channel that `url` names, without query string, or undefined for a package: a `.json` file other than insitu.json, or
+ * `name@alias`, which is the file `name/alias.json`.
+ */
+export function channelUrl(url: string | URL): string | undefined {
+  const href = addressOf(textOf(url), PACKAGE, (path) => path.replace(/@([^/@]+)$/, "/$1.json"));
+  return /\.json$/.test(href) && !/\/insitu\.json$/.test(href) ? href : undefined;
+}
+
 function folderUrl(url: string, option: string): string {
+  return addressOf(url, option, (path) => path.replace(/\/insitu\.json$/, "/").replace(/[^/]$/, "$&/"));
+}
+
+function addressOf(url: string, option: string, change: (path: string) => string): string {
   const parsed = locate(url, option);
   parsed.search = "";
   parsed.hash = "";
-  parsed.pathname = parsed.pathname.replace(/\/insitu\.json$/, "/").replace(/[^/]$/, "$&/");
+  parsed.pathname = change(parsed.pathname);
   return parsed.href;
 }
 

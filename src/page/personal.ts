@@ -15,11 +15,12 @@ import { type Monitoring, monitorUnavailable } from "./monitor.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import { type Predict, withTotal } from "./predict.js";
 import type { TelemetryHandle } from "./telemetry.js";
-import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
+import type { LiveVersion } from "./version.js";
+import type { CallInput } from "./workers/model-rpc.js";
 
 export interface PersonalHandleDeps {
   info: ModelInfo;
-  rpc: ModelRpc;
+  live: LiveVersion;
   monitoring: Monitoring;
   storeName: string;
   telemetry: TelemetryHandle;
@@ -72,7 +73,7 @@ async function openRanker(deps: PersonalHandleDeps, name: string, options: Ranki
 }
 
 function send<M extends PersonalMethod>(
-  { rpc, info }: PersonalHandleDeps,
+  { live, info }: PersonalHandleDeps,
   name: string,
   method: M,
   given: PersonalCallArguments<M>,
@@ -84,7 +85,9 @@ function send<M extends PersonalMethod>(
     const request = { method, args: { ...given, ...(captured && { input: captured.input }) } } as PersonalRequest;
     return { args: [name, request], transfer: captured?.transfer };
   };
-  return rpc.call("personal", prepare, { ...limits, onProgress, ordered: method !== "predict" }) as Promise<
-    PersonalResult<M>
-  >;
+  return live.current.rpc.call("personal", prepare, {
+    ...limits,
+    onProgress,
+    ordered: method !== "predict",
+  }) as Promise<PersonalResult<M>>;
 }

@@ -4,23 +4,17 @@ import { randomHex } from "../shared/hex.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { HostPrediction, WorkerTimings } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import {
-  type ModelInfo,
-  type Prediction,
-  type PredictionTimings,
-  type PredictionValues,
-  TASK_OPTIONS,
-} from "../shared/types/model.js";
+import { type Prediction, type PredictionTimings, type PredictionValues, TASK_OPTIONS } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions } from "./api-types.js";
 import { toWireInput } from "./input/wire-input.js";
 import { unreadable } from "./lib/check-option.js";
 import type { MonitorHandle } from "./monitor.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import type { CallInput, ModelRpc } from "./workers/model-rpc.js";
+import type { LiveVersion, OpenVersion } from "./version.js";
+import type { CallInput } from "./workers/model-rpc.js";
 
 export interface PredictDeps {
-  info: ModelInfo;
-  rpc: ModelRpc;
+  live: LiveVersion;
   /** Maximum number of open predictions. */
   max: number;
   telemetry: TelemetryHandle;
@@ -40,7 +34,8 @@ export type Predict<K extends TaskKind = TaskKind> = (
 const PREDICT_MS = 60_000;
 
 export function createPredict<K extends TaskKind>(deps: PredictDeps) {
-  const { info, max, telemetry } = deps;
+  const { live, max, telemetry } = deps;
+  const { info } = live.current;
   let open = 0;
   let disposed = false;
 
@@ -53,16 +48,22 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
 
   const predict: Predict<K> = async (input, options, mode = "online") => {
     const started = performance.now();
+    // To the end: another version may take over meanwhile.
+    const version = live.current;
+    const { observer } = version;
     try {
       admit();
       const depth = ++open;
       try {
-        const result = await callWorker(deps, input, options ?? {});
+        const onPredicted = observer?.started?.(input, options ?? {});
+        const result = await callWorker(version, input, options ?? {});
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
-        const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(info) };
+        const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(version.info) };
         report(deps, result, prediction, mode, depth);
+        observer?.predicted(prediction);
+        onPredicted?.(prediction);
         return prediction;
       } finally {
         open -= 1;
@@ -70,9 +71,10 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     } catch (thrown) {
       const error = unreadable(thrown);
       const durationMs = performance.now() - started;
-      const model = modelRef(info);
-      const { backend } = info;
+      const model = modelRef(version.info);
+      const { backend } = version.info;
       telemetry.record({ kind: "failed", stage: "predict", model, backend, durationMs, ...describeFailure(error) });
+      observer?.failed(error.code);
       throw error;
     }
   };
@@ -97,7 +99,7 @@ function report(
   mode: PredictMode,
   depth: number,
 ): void {
-  const arm = "stable";
+  const { arm = "stable" } = model;
   monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
   const bytes = { tensor: memory.used, wasm: memory.held };
   telemetry.record({
@@ -114,7 +116,7 @@ function report(
   });
 }
 
-function callWorker({ rpc, info }: PredictDeps, input: PredictInput, options: PredictOptions) {
+function callWorker({ rpc, info }: OpenVersion, input: PredictInput, options: PredictOptions) {
   const { signal, timeout = PREDICT_MS, priority } = options;
   const task = Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]]));
   const prepare = async (): Promise<CallInput<"predict">> => {

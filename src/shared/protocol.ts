@@ -27,11 +27,12 @@ import type {
   TrainingProgress,
   TrainingTrigger,
 } from "./types/personal.js";
+import type { BlockedVersion, KnownGood } from "./types/rollout.js";
 import type { StoredPackage, StoreEvent, StoreUsage } from "./types/store.js";
 import type { Backend, TypedArray } from "./types/tensor.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 7;
+export const PROTOCOL = 8;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -203,6 +204,32 @@ export interface HostPredictOptions {
   task?: TaskOptions;
 }
 
+/** What the worker knows of a channel. */
+export interface ChannelState {
+  /** Of this browser. */
+  seed: string;
+  /** The file as it was accepted last. */
+  text?: string;
+  /** True where `text` has expired. */
+  isExpired?: boolean;
+  /** The file as the host has it now, where that is another one: the page checks it, and notes that it accepted it. */
+  offered?: string;
+  /** Why the host's answer is not used. */
+  problem?: WireError;
+  /** When the host answered last, in epoch milliseconds. */
+  checkedAt?: number;
+  blocked: BlockedVersion[];
+  lastGood?: KnownGood;
+}
+
+/** What the page found out about a channel, for this and other tabs and visits. */
+export type RolloutNote =
+  | { kind: "accepted"; text: string; name: string; release: number }
+  | { kind: "good"; version: KnownGood }
+  | { kind: "blocked"; version: BlockedVersion }
+  /** Ends a block. */
+  | { kind: "allowed"; version: { package: string } };
+
 /**
  * Methods of the worker that need no model. A new method is one entry here, one in the worker's table (`worker/host.ts`) and one in
  * the table of argument checks (`worker/validate-request.ts`); the compiler asks for both.
@@ -211,6 +238,11 @@ export interface ClientMethods {
   capabilities: { args: []; result: Capabilities };
   /** `url` is absolute and names the package's folder, with a trailing slash. */
   load: { args: [url: string, options: HostLoadOptions]; result: LoadedModel; progress: LoadProgress };
+  /** `url` is absolute. Rejects where neither the host nor the store has a channel. */
+  readChannel: { args: [url: string, options: { refresh: boolean; request?: PackageRequest }]; result: ChannelState };
+  noteRollout: { args: [url: string, note: RolloutNote]; result: undefined };
+  /** 64 hexadecimal digits; also in pages that have no `crypto.subtle`. */
+  sha256: { args: [bytes: Uint8Array<ArrayBuffer>]; result: string };
   /** Answers as soon as the worker's thread is free; a worker that hangs never does. */
   ping: { args: []; result: undefined };
   listPersonal: { args: []; result: StoredClassifier[] };

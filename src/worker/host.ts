@@ -3,8 +3,11 @@ import { InsituError, toWire } from "../shared/errors.js";
 import type { Host, HostArgs, HostConfig, HostMethod, HostResult, OnHostEvent } from "../shared/protocol.js";
 import type { StoredPackage } from "../shared/types/store.js";
 import type { HostCall, HostContext } from "./host-context.js";
+import { sha256 } from "./lib/sha256.js";
 import { loadModel } from "./load-model.js";
 import { OpenModels } from "./open-models.js";
+import { noteRollout, readChannel } from "./package/channel.js";
+import { withRequest } from "./package/download/with-request.js";
 import type { Platform } from "./package/platform.js";
 import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
@@ -41,6 +44,12 @@ const handlers: Handlers = {
     };
   },
   load: loadModel,
+  readChannel({ store, platform, config }, { signal }, url, { refresh, request }) {
+    const ports = request ? withRequest(platform, request) : platform;
+    return readChannel(url, refresh, { store, ports, trust: config.trust, signal });
+  },
+  noteRollout: ({ store }, _, url, note) => noteRollout(url, note, store),
+  sha256: (_, __, bytes) => sha256(bytes),
   async ping() {},
 
   predict: ({ models }, { signal }, model, input, options) =>

@@ -2,6 +2,7 @@
 
 import type { InsituError } from "../errors.js";
 import type { InputSpec, TaskKind, TensorSpec } from "./manifest.js";
+import type { ArmRole } from "./rollout.js";
 import type { Backend, TensorData } from "./tensor.js";
 
 export interface ClassScore {
@@ -71,6 +72,8 @@ export interface ModelRef {
   version: string;
   release: number;
   digest: string;
+  /** Its role in the channel that it was loaded from; absent for a package that was loaded by its own address. */
+  arm?: ArmRole;
 }
 
 export type LoadPhase = "download" | "verify" | "store" | "compile" | "warmup";

@@ -68,3 +68,31 @@ export interface Channel {
   expires?: string;
   signatures?: SignatureSpec[];
 }
+
+/** Why a version was left by itself. `self_test`: its package was opened, and its outputs on this device are not those that it says. */
+export type BreachReason = "failures" | "latency" | "crashes" | "self_test";
+
+/** A version that this browser does not run any more. */
+export interface BlockedVersion {
+  /** Absolute address of its folder. */
+  package: string;
+  version: string;
+  /** SHA-256 of its manifest, where it was loaded. */
+  digest?: string;
+  /** `load`: it could not be loaded, for a reason that does not pass by itself. */
+  reason: BreachReason | "load";
+  /** One sentence. */
+  detail: string;
+  /** Release of the channel when it was blocked. With reason `load` a higher one ends the block. */
+  release: number;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/** The version that a rollback goes to. */
+export interface KnownGood {
+  /** Absolute address of its folder. */
+  package: string;
+  version: string;
+  digest: string;
+}

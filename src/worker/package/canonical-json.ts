@@ -1,7 +1,7 @@
 // The canonical bytes of a manifest: what its digest hashes, and what its signatures sign.
 import { InsituError } from "../../shared/errors.js";
+import { isObject } from "../../shared/json-fields.js";
 import { sha256 } from "../lib/sha256.js";
-import { isObject } from "./json-fields.js";
 
 // Real manifests nest 6 deep; without a limit a hostile one would overflow the stack.
 const MAX_DEPTH = 64;

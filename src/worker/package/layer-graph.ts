@@ -1,5 +1,5 @@
 // Checks that the layers of a layers model can be called in some order: tfjs searches for one without end.
-import { type At, isObject, object, own, refuse, show, text, under } from "./json-fields.js";
+import { type At, isObject, object, own, refuse, show, text, under } from "../../shared/json-fields.js";
 
 /** A call of a layer: what it needs are the outputs of other calls, each by its layer's name and its number. */
 interface LayerCall {

@@ -1,15 +1,5 @@
 // Reads and checks `insitu.json`, the manifest of a model package, and resolves the paths that it names.
 import { InsituError } from "../../shared/errors.js";
-import type {
-  ChunkSpec,
-  EmbeddingSpec,
-  FileSpec,
-  InputSpec,
-  Manifest,
-  OutputSpec,
-  SignatureSpec,
-  TensorSpec,
-} from "../../shared/types/manifest.js";
 import {
   type At,
   compact,
@@ -17,7 +7,6 @@ import {
   finite,
   integer,
   keyName,
-  list,
   matching,
   object,
   oneOf,
@@ -30,7 +19,18 @@ import {
   text,
   under,
   unique,
-} from "./json-fields.js";
+} from "../../shared/json-fields.js";
+import { pathProblem } from "../../shared/package-path.js";
+import { isoTime, modelName, parseSignatures } from "../../shared/signed-fields.js";
+import type {
+  ChunkSpec,
+  EmbeddingSpec,
+  FileSpec,
+  InputSpec,
+  Manifest,
+  OutputSpec,
+  TensorSpec,
+} from "../../shared/types/manifest.js";
 import { parseSelfTestSpecs } from "./self-test-files.js";
 import { parseImage, parseTask } from "./task-spec.js";
 
@@ -41,13 +41,10 @@ const MAX_PACKAGE_BYTES = 2 ** 32;
 
 const FORMATS = ["tfjs-graph-model", "tfjs-layers-model"] as const;
 const DTYPES = ["float32", "int32", "bool"] as const;
-const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 // The expression that semver.org recommends, without its groups.
 const SEMVER =
   /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-z-][0-9a-z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-z-][0-9a-z-]*))*)?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/i;
 const HEX_SHA256 = /^[0-9a-f]{64}$/;
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const ADVICE = `Check the address and publish the folder as "insitu pack" wrote it.`;
 
 /**
@@ -86,7 +83,7 @@ function checkManifest(value: unknown, url: string): Manifest {
   const outputs = parseOutputs(get("outputs"), at("outputs"));
   return compact({
     insitu: 1,
-    name: matching(get("name"), NAME, "a name of letters, digits, dots, dashes and underscores", at("name")),
+    name: modelName(get("name"), at("name")),
     version: matching(get("version"), SEMVER, "a semantic version such as 1.0.0", at("version")),
     release: integer(get("release"), at("release"), 0),
     created: time("created"),
@@ -103,11 +100,6 @@ function checkManifest(value: unknown, url: string): Manifest {
     source: words("source"),
     metrics: optional(get("metrics"), (value) => parseMetrics(value, at("metrics"))),
   } satisfies Manifest);
-}
-
-function isoTime(value: unknown, at: At): string {
-  const time = matching(value, ISO_TIME, "an ISO 8601 time such as 2026-01-31T12:00:00Z", at);
-  return Number.isNaN(Date.parse(time)) ? refuse(at, `is not a date: ${show(value)}`) : time;
 }
 
 // ---- files -------------------------------------------------------------------------------------------------------
@@ -156,26 +148,6 @@ function parseChunk(value: unknown, at: At): ChunkSpec {
 
 const parseHash = (value: unknown, at: At): string =>
   matching(value, HEX_SHA256, "a SHA-256 of 64 lower-case hex digits", at);
-
-// Long enough for any real folder, too short to fill a message or a request line with.
-const MAX_PATH = 512;
-
-/** Why `path` may not stand in a package, or undefined. It is stricter than URLs are: what looks unusual is refused. */
-export function pathProblem(path: string): string | undefined {
-  if (path.length > MAX_PATH) return `is longer than ${MAX_PATH} characters`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for (URLs drop tabs and line ends).
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return "holds a control character";
-  if (/\p{Cs}/u.test(path)) return "holds half a character";
-  // A percent sign may hide a dot or a slash, and names another file for the server than for the disk.
-  const sign = /[\\:%?#]/.exec(path)?.[0];
-  if (sign) return `holds ${sign === "\\" ? "a backslash" : `"${sign}"`}`;
-  for (const segment of path.split("/")) {
-    if (segment === "") return "is empty, starts or ends with a slash, or has two in a row";
-    if (segment === "." || segment === "..") return `holds "${segment}" as a folder`;
-    if (segment !== segment.trim()) return "holds a name with a space at its start or end";
-  }
-  return path === "insitu.json" ? "is the manifest itself" : undefined;
-}
 
 /**
  * The absolute URL of a package's file, always inside `base`, the absolute URL of its folder. Throws `model_format` for a path
@@ -247,18 +219,6 @@ function parseEmbedding(value: unknown, at: At): EmbeddingSpec {
     node: keyName(own(given, "node"), under(at, "node")),
     pool: oneOf(own(given, "pool") ?? "mean", ["mean", "none"] as const, under(at, "pool")),
   };
-}
-
-function parseSignatures(value: unknown, at: At): SignatureSpec[] {
-  return list(value, at).map((item, index) => {
-    const here = under(at, index);
-    const given = object(item, here);
-    return {
-      keyId: text(own(given, "keyId"), under(here, "keyId")),
-      algorithm: text(own(given, "algorithm"), under(here, "algorithm")),
-      signature: matching(own(given, "signature"), BASE64, "base64", under(here, "signature")),
-    };
-  });
 }
 
 function parseMetrics(value: unknown, at: At): Record<string, number> {

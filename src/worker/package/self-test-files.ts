@@ -1,7 +1,5 @@
 // Reads self-tests: what the manifest says of each, and its two files, the inputs and the outputs that are right for them.
 
-import type { FileSpec, SelfTestSpec, TensorSpec } from "../../shared/types/manifest.js";
-import type { Backend, DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
 import {
   type At,
   finite,
@@ -17,7 +15,9 @@ import {
   show,
   text,
   under,
-} from "./json-fields.js";
+} from "../../shared/json-fields.js";
+import type { FileSpec, SelfTestSpec, TensorSpec } from "../../shared/types/manifest.js";
+import type { Backend, DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { seededNoise } from "./seeded-noise.js";
 
 /** An output as it was recorded. */

@@ -1,5 +1,5 @@
 // Checks the two parts of a manifest that give numbers a meaning: the task, and the conversion of an image to an input.
-import type { DetectionColumn, ImageSpec, ModelTask, TensorSpec } from "../../shared/types/manifest.js";
+
 import {
   type At,
   compact,
@@ -13,7 +13,8 @@ import {
   refuse,
   text,
   under,
-} from "./json-fields.js";
+} from "../../shared/json-fields.js";
+import type { DetectionColumn, ImageSpec, ModelTask, TensorSpec } from "../../shared/types/manifest.js";
 
 const KINDS = ["classification", "detection", "embedding", "regression", "ranking", "raw"] as const;
 const COLUMNS = ["left", "top", "right", "bottom", "score", "class"] as const satisfies readonly DetectionColumn[];

@@ -1,6 +1,5 @@
 // Reads and checks tfjs's `model.json` against the manifest, before any byte of weights is decoded.
 import { InsituError } from "../../shared/errors.js";
-import type { Manifest } from "../../shared/types/manifest.js";
 import {
   type At,
   finite,
@@ -16,9 +15,10 @@ import {
   show,
   text,
   under,
-} from "./json-fields.js";
+} from "../../shared/json-fields.js";
+import { pathProblem } from "../../shared/package-path.js";
+import type { Manifest } from "../../shared/types/manifest.js";
 import { checkLayerOrder } from "./layer-graph.js";
-import { pathProblem } from "./manifest.js";
 
 /** One weight, as `tf.io.WeightsManifestEntry` has it. */
 export interface WeightSpec {

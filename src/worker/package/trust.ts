@@ -14,7 +14,7 @@ export const ALGORITHM = "Ed25519";
  */
 export async function checkSignatures(
   text: string,
-  manifest: Manifest,
+  manifest: Pick<Manifest, "signatures">,
   trust: TrustOptions,
   url: string,
 ): Promise<void> {
@@ -76,7 +76,7 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Throws `model_expired` once the manifest's `expires` has passed; without the field it never does. `now` as `Date.now()`. */
-export function checkExpiry({ expires }: Manifest, now: number, url: string): void {
+export function checkExpiry({ expires }: Pick<Manifest, "expires">, now: number, url: string): void {
   if (expires === undefined || now < Date.parse(expires)) return;
   throw new InsituError(
     "model_expired",
@@ -100,7 +100,11 @@ const MAX_JUMP = 1e9;
  * Throws `model_rollback` for a release lower than one that was accepted before (an old manifest played again), for a jump of
  * more than a thousand million, and `model_integrity` where another model stands at the address now.
  */
-export function checkRelease({ name, release }: Manifest, floor: ReleaseFloor | undefined, url: string): void {
+export function checkRelease(
+  { name, release }: Pick<Manifest, "name" | "release">,
+  floor: ReleaseFloor | undefined,
+  url: string,
+): void {
   if (!floor) return;
   if (name !== floor.name) {
     throw new InsituError(

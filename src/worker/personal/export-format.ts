@@ -1,8 +1,8 @@
 // The file format of an exported personal model: a JSON header, the numbers after it, and a hash of both at the end.
 import { InsituError, isInsituError } from "../../shared/errors.js";
 import { toHex } from "../../shared/hex.js";
+import { type At, integer, list, object, own, refuse, text, under } from "../../shared/json-fields.js";
 import { sha256 } from "../../shared/sha256.js";
-import { type At, integer, list, object, own, refuse, text, under } from "../package/json-fields.js";
 import { bytesOf } from "./aes-gcm.js";
 import { type ExportedExample, type ExportedVersion, readExample, readVersion } from "./export-schema.js";
 

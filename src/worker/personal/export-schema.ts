@@ -12,7 +12,7 @@ import {
   refuse,
   text,
   under,
-} from "../package/json-fields.js";
+} from "../../shared/json-fields.js";
 import type { Head } from "./head.js";
 import { withCurrentNames } from "./legacy-rows.js";
 import type { StoredVersion } from "./record-cipher.js";

@@ -13,6 +13,8 @@ export interface RequestOptions {
   range?: { from: number; to: number };
   /** Strong validator of the answer before: the part is only wanted if the file is still that one. */
   ifRange?: string;
+  /** Default: `no-store`. */
+  cache?: "no-store" | "no-cache";
 }
 
 export interface HttpResponse {
@@ -38,7 +40,7 @@ export async function request(url: string, options: RequestOptions, ports: Platf
       signal: watch.signal,
       headers: headersOf(options),
       // The store is the cache: a second one would hold the model twice, and could hold an altered chunk for good.
-      cache: "no-store",
+      cache: options.cache ?? "no-store",
       credentials: "omit",
       // Wherever the bytes come from, their hashes are checked.
       redirect: "follow",

@@ -12,10 +12,13 @@ export function bytesOf(rows: Chunked[]): number {
   return sum;
 }
 
-/** Versions that may be removed for space, the one that was not used for the longest time first. */
-export function evictable(rows: PackageRow[], loading: string): PackageRow[] {
+/**
+ * Versions that may be removed for space, the one that was not used for the longest time first.
+ * @param known - Addresses of the packages that a rollback goes to.
+ */
+export function evictable(rows: PackageRow[], loading: string, known = new Set<string>()): PackageRow[] {
   return rows
-    .filter((row) => !row.pinned && row.url !== loading && !isLastKnownGood(row, rows))
+    .filter((row) => !row.pinned && row.url !== loading && !known.has(row.url) && !isLastKnownGood(row, rows))
     .sort((a, b) => a.usedAt - b.usedAt);
 }
 
@@ -25,8 +28,8 @@ function isLastKnownGood(row: PackageRow, rows: PackageRow[]): boolean {
 }
 
 /** What must go so that `incoming` fits into the budget beside the rest. Throws `storage_quota` when nothing can make it fit. */
-export function victims(rows: PackageRow[], incoming: NewRow, maxBytes: number): PackageRow[] {
-  const candidates = evictable(rows, incoming.url);
+export function victims(rows: PackageRow[], incoming: NewRow, maxBytes: number, known?: Set<string>): PackageRow[] {
+  const candidates = evictable(rows, incoming.url, known);
   const gone: PackageRow[] = [];
   // Older versions of the same address go as soon as the new one ran.
   let rest = rows.filter((row) => row.url !== incoming.url);

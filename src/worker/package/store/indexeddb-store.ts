@@ -5,10 +5,11 @@ import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
 import { createBytesWriter } from "./blob-or-bytes.js";
-import { bytesOf, evictable, victims } from "./eviction.js";
+import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
+import { bytesOf, evictable } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
-import { commitRow, removeRows, type Tx } from "./rows.js";
+import { commitRow, knownGood, removeRows, type Tx, victimsOf } from "./rows.js";
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 
@@ -72,7 +73,7 @@ class IndexedDbStore implements Store {
   begin(row: NewRow): Promise<void> {
     return this.#write("begin a download", "relaxed", async (tx) => {
       // Checked now: what cannot be committed need not be written.
-      victims(await tx.getAll("packages"), row, this.#maxBytes);
+      await victimsOf(tx, row, this.#maxBytes);
       await tx.put("pending", { url: row.url, chunks: row.chunks.map((chunk) => chunk.sha256), at: Date.now() });
     });
   }
@@ -80,9 +81,8 @@ class IndexedDbStore implements Store {
   commit(row: NewRow): Promise<void> {
     return this.#retryAfterEviction(row.url, row.bytes, async () => {
       const gone = await this.#write("store a package", "strict", async (tx) => {
-        const rows = await tx.getAll("packages");
-        const gone = victims(rows, row, this.#maxBytes);
-        await commitRow(tx, row, rows);
+        const gone = await victimsOf(tx, row, this.#maxBytes);
+        await commitRow(tx, row);
         await removeRows(tx, gone);
         return gone;
       });
@@ -138,6 +138,20 @@ class IndexedDbStore implements Store {
       const rows = (await tx.getAll("packages")).filter((row) => row.url === url);
       for (const row of rows) await tx.put("packages", { ...row, pinned });
       return rows.length > 0;
+    });
+  }
+
+  changeChannel(
+    url: string,
+    change: (row: ChannelRow) => ChannelRow,
+    accepted?: Omit<ReleaseFloor, "url">,
+  ): Promise<KeptChannel> {
+    return this.#database.transaction("keep a channel", ["channels", "releases"], "relaxed", async (tx) => {
+      const floor = accepted && (await tx.get("releases", url));
+      const isOld = accepted && floor && floor.release > accepted.release;
+      if (accepted && !isOld) await tx.put("releases", { url, ...accepted });
+      const rows = { get: (key: string) => tx.get("channels", key), put: (row: ChannelRow) => tx.put("channels", row) };
+      return changeRow(rows, url, isOld ? (row) => row : change);
     });
   }
 
@@ -230,7 +244,7 @@ class IndexedDbStore implements Store {
   async #makeRoom(url: string, bytes: number): Promise<boolean> {
     const gone = await this.#write("make room", "strict", async (tx) => {
       const rows: PackageRow[] = [];
-      for (const row of evictable(await tx.getAll("packages"), url)) {
+      for (const row of evictable(await tx.getAll("packages"), url, await knownGood(tx))) {
         if (bytesOf(rows) >= bytes) break;
         rows.push(row);
       }

@@ -2,6 +2,7 @@
 import { InsituError } from "../../../shared/errors.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
+import { type ChannelRow, changeRow } from "./channel-rows.js";
 import { bytesOf } from "./eviction.js";
 import type { PackageRow, Store } from "./store.js";
 
@@ -14,6 +15,7 @@ interface Memory {
   /** Hashes of the downloads that have begun, by URL. */
   pending: Map<string, Set<string>>;
   notes: Map<string, unknown>;
+  channels: Map<string, ChannelRow>;
 }
 
 /** Chunks are kept until their model runs. */
@@ -24,8 +26,15 @@ export function createMemoryStore(): Store {
     chunks: new Map(),
     pending: new Map(),
     notes: new Map(),
+    channels: new Map(),
   };
-  return { ...downloadsIn(memory), ...packagesIn(memory), ...notesIn(memory), close: () => undefined };
+  return {
+    ...downloadsIn(memory),
+    ...packagesIn(memory),
+    ...notesIn(memory),
+    ...channelsIn(memory),
+    close: () => undefined,
+  };
 }
 
 /** Frees the chunks that neither a package nor a download has. */
@@ -79,7 +88,7 @@ function downloadsIn(memory: Memory): Downloads {
 type Packages = Pick<Store, "versions" | "floor" | "list" | "bytes" | "delete" | "clear" | "pin">;
 
 function packagesIn(memory: Memory): Packages {
-  const { rows, floors, chunks, pending, notes } = memory;
+  const { rows, floors, chunks, pending, notes, channels } = memory;
   return {
     versions: async (url) => [...rows.values()].filter((row) => row.url === url),
     floor: async (url) => floors.get(url),
@@ -92,7 +101,7 @@ function packagesIn(memory: Memory): Packages {
       return found;
     },
     async clear() {
-      for (const each of [rows, pending, chunks, notes]) each.clear();
+      for (const each of [rows, pending, chunks, notes, channels]) each.clear();
     },
     pin: async () => false,
   };
@@ -111,5 +120,20 @@ function notesIn({ notes }: Memory): Notes {
     },
     readBinary: async () => undefined,
     putBinary: async () => undefined,
+  };
+}
+
+function channelsIn({ channels, floors }: Memory): Pick<Store, "changeChannel"> {
+  return {
+    async changeChannel(url, change, accepted) {
+      const floor = floors.get(url);
+      const isOld = accepted && floor && floor.release > accepted.release;
+      if (accepted && !isOld) floors.set(url, { url, ...accepted });
+      const rows = {
+        get: async (key: string) => channels.get(key),
+        put: async (row: ChannelRow) => channels.set(row.url, row),
+      };
+      return changeRow(rows, url, isOld ? (row) => row : change);
+    },
   };
 }

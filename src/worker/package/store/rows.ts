@@ -1,6 +1,7 @@
 // Writes and removes package rows within a transaction, together with the chunks and notes that belong to them.
 import { InsituError } from "../../../shared/errors.js";
 import type { Transaction } from "../../../shared/indexed-db.js";
+import { victims } from "./eviction.js";
 import type { PackageSchema } from "./schema.js";
 import type { NewRow, PackageRow } from "./store.js";
 
@@ -11,8 +12,19 @@ const PENDING_MS = 7 * 24 * 3600 * 1000;
 // A model runs before its package is stored, and crashes are remembered for a day.
 const NOTE_MS = 24 * 3600 * 1000;
 
+/** Addresses of the packages that a rollback goes to. */
+export async function knownGood(tx: Tx): Promise<Set<string>> {
+  const channels = await tx.getAll("channels");
+  return new Set(channels.flatMap(({ lastGood }) => (lastGood ? [lastGood.package] : [])));
+}
+
+/** What must go so that `incoming` fits into the budget. Throws `storage_quota` when nothing can make it fit. */
+export async function victimsOf(tx: Tx, incoming: NewRow, maxBytes: number): Promise<PackageRow[]> {
+  return victims(await tx.getAll("packages"), incoming, maxBytes, await knownGood(tx));
+}
+
 /** Throws `storage_corrupt` when a chunk is missing, so that a row never names what is not there. */
-export async function commitRow(tx: Tx, row: NewRow, rows: PackageRow[]): Promise<void> {
+export async function commitRow(tx: Tx, row: NewRow): Promise<void> {
   for (const { sha256: hash } of row.chunks) {
     if ((await tx.getKey("chunks", hash)) !== undefined) continue;
     const message = `The store was cleared while ${row.url} was loading. The model runs, and is fetched again at the next load.`;
@@ -21,7 +33,7 @@ export async function commitRow(tx: Tx, row: NewRow, rows: PackageRow[]): Promis
   const { url, name, release } = row;
   const floor = await tx.get("releases", url);
   await tx.put("releases", { url, name, release: Math.max(release, floor?.release ?? 0) });
-  const mine = rows.filter((other) => other.url === url);
+  const mine = (await tx.getAll("packages")).filter((other) => other.url === url);
   const pinned = mine.some((other) => other.pinned);
   // A version that never ran is nothing to go back to.
   for (const { digest, proved } of mine) if (!proved) await tx.delete("packages", [url, digest]);

@@ -1,6 +1,7 @@
 // The IndexedDB schema of the store of packages, and its upgrades.
 import type { ReleaseFloor } from "../trust.js";
 import type { StoredBytes } from "./blob-or-bytes.js";
+import type { ChannelRow } from "./channel-rows.js";
 import type { SealedNote } from "./note-format.js";
 import type { PackageRow } from "./store.js";
 
@@ -28,14 +29,15 @@ export type PackageSchema = {
   chunks: { key: string; value: StoredBytes };
   binaries: { key: string; value: StoredBytes };
   notes: { key: [digest: string, kind: string]; value: NoteRow };
+  channels: { key: string; value: ChannelRow };
 };
 
 export type StoreName = keyof PackageSchema;
-export const STORES: StoreName[] = ["packages", "pending", "releases", "chunks", "binaries", "notes"];
+export const STORES: StoreName[] = ["packages", "pending", "releases", "chunks", "binaries", "notes", "channels"];
 
-// 1 kept one version per URL, and no release floors: what it kept is fetched again. 2 had no notes. Older code that opens a newer
+// 1 kept one version per URL, and no release floors: what it kept is fetched again. 2 had no notes, 3 no channels. Older code that opens a newer
 // schema gets a VersionError, and keeps packages in memory.
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** `before` is the version on the disk, 0 for a new database. */
 export function upgradeSchema(db: IDBDatabase, before: number): void {
@@ -47,5 +49,6 @@ export function upgradeSchema(db: IDBDatabase, before: number): void {
     db.createObjectStore("chunks");
     db.createObjectStore("binaries");
   }
-  db.createObjectStore("notes", { keyPath: ["digest", "kind"] });
+  if (before < 3) db.createObjectStore("notes", { keyPath: ["digest", "kind"] });
+  db.createObjectStore("channels", { keyPath: "url" });
 }

@@ -2,6 +2,7 @@
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import type { StoredPackage, StoreEvent } from "../../../shared/types/store.js";
 import type { ReleaseFloor } from "../trust.js";
+import type { ChannelRow, KeptChannel } from "./channel-rows.js";
 
 /** One stored version of a package. */
 export interface PackageRow extends StoredPackage {
@@ -33,8 +34,21 @@ export interface NoteStore {
   writeNote(digest: string, kind: string, value: unknown): Promise<void>;
 }
 
+/** What is kept of channels. */
+export interface ChannelStore {
+  /**
+   * Changes the row of a channel in one transaction, with which two tabs cannot interfere; `change` is called once. `accepted` raises the
+   * release floor of the address; where a higher release was accepted meanwhile, nothing changes.
+   */
+  changeChannel(
+    url: string,
+    change: (row: ChannelRow) => ChannelRow,
+    accepted?: Omit<ReleaseFloor, "url">,
+  ): Promise<KeptChannel>;
+}
+
 /** Every method rejects with `storage_unavailable` when the store does not answer, and `storage_quota` where bytes find no room. */
-export interface Store extends BinaryStore, NoteStore {
+export interface Store extends BinaryStore, NoteStore, ChannelStore {
   /** The versions kept for an address, the newest release first. */
   versions(url: string): Promise<PackageRow[]>;
   /** The highest release ever committed for an address; outlives the package. */

@@ -1,5 +1,5 @@
 // Reads fields out of JSON that nobody has checked: each reader returns a value of its type or refuses with `model_format`.
-import { InsituError } from "../../shared/errors.js";
+import { InsituError } from "./errors.js";
 
 /** Where a value stands: the document's address and the path of the field in it. */
 export interface At {
@@ -20,11 +20,11 @@ export const under = (at: At, key: string | number): At => ({
 });
 
 /** Parses JSON; a host that answers unknown paths with its start page gets a message that says so. */
-export function parseJson(text: string, url: string, advice: string): unknown {
+export function parseJson(text: string, url: string, advice: string, what = "model"): unknown {
   if (text.trimStart().startsWith("<")) {
     throw new InsituError(
       "model_format",
-      `${url} is not a model: the host answered with an HTML page, as many do for a path that does not exist. ${advice}`,
+      `${url} is not a ${what}: the host answered with an HTML page, as many do for a path that does not exist. ${advice}`,
       { url, field: "" },
     );
   }

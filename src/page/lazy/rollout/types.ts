@@ -1,0 +1,177 @@
+// A model on a channel as the page sees it, and what the parts of a rollout tell each other.
+import type { InsituError } from "../../../shared/errors.js";
+import type { ModelRef } from "../../../shared/types/model.js";
+import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
+import type { OpenVersion, PredictionObserver } from "../../version.js";
+
+/** A limit of the channel's guardrails that a version went beyond. */
+export interface Breach {
+  reason: BreachReason;
+  /** One sentence: what was seen. */
+  detail: string;
+  /** What was counted or measured, in the unit of `limit`. */
+  count: number;
+  limit: number;
+}
+
+/**
+ * Why a version runs. `weight`: this browser was assigned to it when the model was loaded. `release`: the channel changed. `pin`: the
+ * page chose it. `load`: the assigned one could not be loaded. Others: the assigned one went beyond a guardrail.
+ */
+export type RolloutReason = "weight" | "release" | "pin" | "load" | BreachReason;
+
+/** What a rollout knows now. */
+export interface RolloutSnapshot {
+  /** Address of the channel file. */
+  channel: string;
+  /** Of the channel that was accepted last. */
+  release: number;
+  /** What runs. */
+  running: { version: string; arm: ArmRole; model: ModelRef; reason: RolloutReason };
+  /** Set while the page pinned a version. */
+  pinned?: string;
+  /** All arms of the channel, shadow included. */
+  arms: readonly ChannelArm[];
+  /** The version that a rollback goes to; undefined until one has run. */
+  lastKnownGood?: string;
+  blocked: readonly BlockedVersion[];
+  /** `swapping` while another version is being loaded or the one before still ends its predictions. */
+  status: "idle" | "checking" | "swapping" | "disposed";
+  /** Epoch milliseconds of the last answer of the host, also of one that said that nothing changed. */
+  checkedAt?: number;
+  /** The problem of the last check, if it had one. */
+  problem?: InsituError;
+}
+
+/** Another version has taken over. Predictions that were open end on the one before. */
+export interface SwapEvent {
+  from: ModelRef;
+  to: ModelRef;
+  reason: RolloutReason;
+  /** Of the channel. */
+  release: number;
+}
+
+/** A version was left by itself and is blocked in this browser. Fired after the version to go back to has taken over. */
+export interface RollbackEvent {
+  from: ModelRef;
+  to: ModelRef;
+  reason: BreachReason | "load";
+  detail: string;
+  count?: number;
+  limit?: number;
+  release: number;
+}
+
+/** Something did not work; the version that runs goes on. */
+export interface ProblemEvent {
+  error: InsituError;
+  /** `channel`: reading or checking the channel. `swap`: loading a version. `rollback`: going back. */
+  stage: "channel" | "swap" | "rollback";
+  /** The version that could not be loaded. */
+  version?: string;
+}
+
+export interface RolloutEvents {
+  swap: SwapEvent;
+  rollback: RollbackEvent;
+  problem: ProblemEvent;
+}
+
+/** Which version of a model runs, for a model that was loaded from a channel. */
+export interface Rollout {
+  /** Address of the channel file. */
+  readonly channel: string;
+  /** Release of the channel that was accepted last. */
+  readonly release: number;
+  /** Role of the version that runs. */
+  readonly arm: ArmRole;
+  /** Version that runs. */
+  readonly version: string;
+  /** The version that the page pinned, if it did. */
+  readonly pinned?: string;
+  /**
+   * What is known now: arms, blocked versions, the last check.
+   * @example
+   * ```ts
+   * const { running, blocked } = model.rollout!.state();
+   * ```
+   */
+  state(): RolloutSnapshot;
+  /**
+   * Asks the host for the channel now, and resolves once the version that it assigns runs or could not be loaded. Never rejects for a host
+   * or a channel that does not help: that is a `problem` event.
+   * @throws `disposed` after `dispose`.
+   * @example
+   * ```ts
+   * await model.rollout?.check();
+   * ```
+   */
+  check(): Promise<void>;
+  /**
+   * Runs this version of the channel until `pin()` without one. Only for this model object: pass `channel.pin` to `load` at the next visit.
+   * @throws `input_invalid` for a version that the channel does not have, what loading it rejects with (then what ran goes on), and
+   * `disposed` after `dispose`.
+   * @example
+   * ```ts
+   * await model.rollout?.pin("1.0.0");
+   * ```
+   */
+  pin(version?: string): Promise<void>;
+  /**
+   * Listens for `swap` (another version has taken over), `rollback` (a version was left by itself) and `problem` (what did not work; the version
+   * that runs goes on).
+   * @example
+   * ```ts
+   * model.rollout?.addEventListener("swap", ({ detail }) => console.log(detail.from.version, detail.to.version));
+   * ```
+   */
+  addEventListener<T extends keyof RolloutEvents>(
+    type: T,
+    listener: (event: CustomEvent<RolloutEvents[T]>) => void,
+  ): void;
+  /** Removes a listener that `addEventListener` added. */
+  removeEventListener<T extends keyof RolloutEvents>(
+    type: T,
+    listener: (event: CustomEvent<RolloutEvents[T]>) => void,
+  ): void;
+}
+
+/**
+ * What the guardrails and the shadow are given: the controller that owns the running version. `rollout.ts` implements it.
+ *
+ * `guards.ts` exports `createGuards(control: RolloutControl): RolloutGuards`, which the controller calls once, before the first prediction.
+ */
+export interface RolloutControl {
+  /** The channel that was accepted last. */
+  channel(): Channel;
+  /** The version that runs, and its arm. */
+  running(): { version: OpenVersion; arm: ChannelArm };
+  /**
+   * Goes to the last known good version (else the stable arm) at once, also offline, blocks the running one, remembers that, fires `rollback`
+   * and records telemetry. Resolves once the other one runs, or it turned out that there is none (a `problem` event). A second call meanwhile
+   * does nothing. Never rejects.
+   */
+  rollBack(breach: Breach): Promise<void>;
+  /** Notes that the running version is good: it is what a later rollback goes to. Guards call it once, when they are convinced. */
+  proved(): void;
+  /**
+   * Opens the package of another arm beside the one that runs: for the shadow. End it with `version.rpc.dispose()`. Rejects as `client.load`
+   * does.
+   */
+  open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion>;
+  /** True while predictions of the running version are open. */
+  isBusy(): boolean;
+  /** Aborted when the model is disposed. */
+  readonly signal: AbortSignal;
+}
+
+/** The guardrails and the shadow of a rollout, for the controller. */
+export interface RolloutGuards {
+  /** What watches the predictions of a version that takes over now, in this arm. That of the version before still gets its last predictions. */
+  watch(version: OpenVersion, arm: ChannelArm): PredictionObserver;
+  /** The channel has changed, and the version that runs has not: other limits, another shadow. */
+  changed(): void;
+  /** Stops timers and frees the shadow. */
+  dispose(): void;
+}
