@@ -113,7 +113,7 @@ export function decodeText(bytes: Buffer, path: string): string {
 const LFS_POINTER = "version https://git-lfs.github.com/spec/";
 
 /** Throws `input_invalid` for a pointer of Git LFS in place of the file itself. */
-export function checkContent(head: Buffer, path: string): void {
+function checkContent(head: Buffer, path: string): void {
   if (head.toString("latin1", 0, LFS_POINTER.length) !== LFS_POINTER) return;
   const message = `${path} is a Git LFS pointer, not the file itself. Run "git lfs install && git lfs pull" in its repository; on a website, download the file instead of its pointer.`;
   throw new InsituError("input_invalid", message, { path, format: "git-lfs-pointer" });

@@ -25,6 +25,8 @@ export async function recordTasks(page: Page): Promise<() => Promise<number[]>> 
   const includedCategories = ["disabled-by-default-devtools.timeline"];
   await session.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories } });
   return async () => {
+    // A task is recorded when it has ended: the one that answered the test may not have yet.
+    await page.evaluate(() => new Promise<void>((resolve) => setTimeout(resolve, 0)));
     const complete = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve));
     await session.send("Tracing.end");
     await complete;
