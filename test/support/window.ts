@@ -36,6 +36,8 @@ declare global {
     told: string[];
     /** Kept while the page is in the back/forward cache. */
     kept: { client: Insitu.Client; model: Insitu.Model<"classification"> };
+    /** Events of the model's rollout (support/channel-site.ts). */
+    rolled: { type: string; detail: Record<string, unknown> }[];
     /** Calls of the page's own wrapper of `fetch`. */
     calls?: number;
     /** Calls of `navigator.storage.persist`. */

@@ -83,6 +83,10 @@ export interface BlockedVersion {
   reason: BreachReason | "load";
   /** One sentence. */
   detail: string;
+  /** What was counted or measured: a channel that allows more ends the block. */
+  count?: number;
+  /** The limit then, in the same unit. */
+  limit?: number;
   /** Release of the channel when it was blocked. With reason `load` a higher one ends the block. */
   release: number;
   /** Epoch milliseconds. */
