@@ -1,5 +1,5 @@
 // Loads a model from a channel: reads the channel, opens the version that it assigns to this browser, and follows it from then on.
-import { asInsituError, type InsituError } from "../../../shared/errors.js";
+import { asInsituError, InsituError } from "../../../shared/errors.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
@@ -51,6 +51,11 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
   };
   const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
   const { running, failures } = await openFirst(rollout, known, pin, asked);
+  // Nobody has the model any more: without this it would ask for ever.
+  if (asked.signal.aborted) {
+    await running.version.rpc.dispose();
+    throw new InsituError("aborted", `Loading ${deps.url} was aborted.`);
+  }
   const reason = reasonOf(known, running, failures, pin);
   const controller = new RolloutController(rollout, { known, running, reason, pinned: pin });
   const { versions, events } = controller;
