@@ -42,7 +42,8 @@ export function compareMeans(days: readonly ArmRuns[]): { log: number; error: nu
 export const durations = ({ total }: Moments): number[] => total.slice(0, DURATION_BUCKETS);
 
 /** One value for each bucket, and none for failures and seconds. */
-const counted = (value: number) => Array.from({ length: SECONDS_SUM + 1 }, (_, i) => (i < DURATION_BUCKETS ? value : 0));
+const counted = (value: number) =>
+  Array.from({ length: SECONDS_SUM + 1 }, (_, i) => (i < DURATION_BUCKETS ? value : 0));
 
 /** Mean scores of durations. */
 function part(moments: Moments, scores: readonly number[]) {
@@ -71,7 +72,10 @@ function scaling(bounds: readonly number[], factor: number): number[][] {
     if (high === undefined) row[last] = 1;
     else
       for (let to = from; to <= last; to += 1) {
-        const [start, end] = [Math.max(low * factor, bounds[to - 1] ?? 0), Math.min(high * factor, bounds[to] ?? Number.POSITIVE_INFINITY)];
+        const [start, end] = [
+          Math.max(low * factor, bounds[to - 1] ?? 0),
+          Math.min(high * factor, bounds[to] ?? Number.POSITIVE_INFINITY),
+        ];
         if (end > start) row[to] = Math.log(end / start) / Math.log(high / low);
       }
     return row;
