@@ -31,7 +31,7 @@ function isLoopback(host: string): boolean {
 async function main(): Promise<void> {
   const given = readArguments();
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
-  const { allowMetric: allowMetrics } = given;
+  const { allowMetric: allowMetrics, trustedKey: trustedKeys, reference: references } = given;
   const collector = await startCollector({
     ...options,
     allowOrigins,
@@ -39,6 +39,12 @@ async function main(): Promise<void> {
     allowAttributes,
     allowMetrics,
     writeKeys,
+    trustedKeys,
+    references,
+    margins: {
+      ...(given.marginAccuracy !== undefined && { accuracy: given.marginAccuracy }),
+      ...(given.marginLatency !== undefined && { latency: given.marginLatency }),
+    },
     sinks: sinksOf(given),
   });
   let isEnding = false;

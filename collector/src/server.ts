@@ -13,6 +13,9 @@ import type { OwnMetric } from "./prometheus.js";
 import { type TrustProxy, toFastify } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
 import { addReadRoutes } from "./read-routes.js";
+import { channelRoutes } from "./rollout/channel-routes.js";
+import { addDecisionRoutes } from "./rollout/decision-routes.js";
+import type { Rollouts } from "./rollout/rollouts.js";
 import { AJV_OPTIONS, parameterError } from "./schemas.js";
 import type { SinkBatch } from "./sinks/sink.js";
 import type { Store } from "./store.js";
@@ -25,8 +28,12 @@ export interface ServerOptions {
   readCache: number;
   allowList: AllowList;
   catalogue: Catalogue;
-  /** Of requests that write, by address and by key, and of those that read, by address. */
-  limits: { address: RateLimit; key: RateLimit; read: RateLimit };
+  /** Of requests that write, by address and by key, and of those that read, and that read a channel, by address. */
+  limits: { address: RateLimit; key: RateLimit; read: RateLimit; channel: RateLimit };
+  /** Channels, decisions and drift. */
+  rollouts: Rollouts;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
   /** Metrics of the sinks, for `GET /metrics`. */
@@ -38,6 +45,7 @@ export interface ServerOptions {
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
   const { minBatches, readCache, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { rollouts, now } = options;
   const app = Fastify({
     trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
@@ -54,9 +62,21 @@ export function createServer(store: Store, access: Access, options: ServerOption
   );
   const counts = createOwnCounts(store.lostRequests);
   const admission = createAdmission();
-  const metrics = () => [...admission.metrics(), ...sinkMetrics()];
-  const ingests = createIngests({ store, allowList, catalogue, counts, passOn });
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, readCache, limit: limits.read, metrics });
+  const metrics = () => [...admission.metrics(), ...sinkMetrics(), ...rollouts.metrics()];
+  const ingests = createIngests({ store, allowList, catalogue, counts, passOn, now });
+  const read = addReadRoutes(app, {
+    store,
+    access,
+    allowList,
+    counts,
+    minBatches,
+    readCache,
+    limit: limits.read,
+    metrics,
+    now,
+  });
+  addDecisionRoutes(app, { rollouts, read, readCache });
+  app.register(channelRoutes, { rollouts, access, counts, limits, read });
   app.register(dashboard);
   app.register(writeRoutes, { access, admission, counts, limits, ingests });
   return app;
