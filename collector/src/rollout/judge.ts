@@ -145,7 +145,7 @@ function latency(days: readonly Day[], bounds: readonly number[], { latency: mar
   const runs = days.flatMap(({ runs: one }) => (one ? [one] : []));
   const ranks = compareRanks(runs, bounds, margin);
   if (ranks.control.size === 0) return [];
-  const means = compareMeans(runs);
+  const means = compareMeans(runs, bounds);
   const limit = Math.log(1 + margin);
   const p = Math.max(
     sequentialP({ difference: -ranks.difference, error: ranks.error }, 0, EFFECT.rank),
@@ -213,7 +213,9 @@ function verdictOf(isWorse: boolean, isBetter: boolean, isEquivalent: boolean): 
 /** With Wilson's interval of as many independent values as say the same. */
 function shareOf({ value, error, size }: Side, n: number): Value {
   const inside = Math.min(1, Math.max(0, value));
-  const effective = error > 0 && Number.isFinite(error) ? Math.min(size, (inside * (1 - inside)) / error ** 2) : 0;
+  // As in the error: with one success and one failure more, since none of 50 would be no variance.
+  const inner = (inside * size + 1) / (size + 2);
+  const effective = error > 0 && Number.isFinite(error) ? Math.min(size, (inner * (1 - inner)) / error ** 2) : 0;
   const [low, high] = wilson(inside * effective, effective);
   return { n, value: inside, low: Math.min(low, inside), high: Math.max(high, inside) };
 }
