@@ -7,6 +7,7 @@ import {
   finite,
   integer,
   keyName,
+  list,
   matching,
   object,
   oneOf,
