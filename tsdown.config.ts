@@ -299,6 +299,8 @@ export default defineConfig([
     target: "node20",
     minify: true,
     dts: false,
+    // Installed by those who use s3: addresses.
+    external: ["@aws-sdk/client-s3"],
     plugins: [withoutNodeFetch(), listModules()],
     // tfjs's builds for Node are CommonJS, which keeps all of each package.
     inputOptions: { resolve: { mainFields: ["module", "main"] } },

@@ -13,6 +13,8 @@ export interface AccessOptions {
   writeKey?: string;
   writeKeys?: readonly WriteKey[];
   readToken?: string;
+  /** For what changes what pages run or starts work: reports of retraining, for example. Without it nobody may. */
+  operatorToken?: string;
   allowOrigins?: readonly string[];
   /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
   allowHosts?: readonly string[];
@@ -42,6 +44,8 @@ export interface Access {
   senderOf(caller: Caller): string | undefined;
   /** Returns null when the caller may read. */
   read(caller: Caller): Denial | null;
+  /** Returns null when the caller is the operator. */
+  operate(caller: Caller): Denial | null;
 }
 
 // Ten minutes: Chromium would cache a preflight for up to two hours, too long for a mistake.
@@ -49,17 +53,28 @@ const PREFLIGHT_SECONDS = 600;
 
 /** Throws when a key, a token, an origin or a host is not valid. Without any key, token or origin everything is open. */
 export function createAccess(options: AccessOptions): Access {
-  const { writeKey, writeKeys = [], readToken, allowOrigins = [], allowHosts = [], host = "localhost" } = options;
+  const {
+    writeKey,
+    writeKeys = [],
+    readToken,
+    operatorToken,
+    allowOrigins = [],
+    allowHosts = [],
+    host = "localhost",
+  } = options;
   const given: WriteKey[] = [...(writeKey === undefined ? [] : [{ key: writeKey }]), ...writeKeys];
   // As of a variable of the environment that is not set: nobody means to open everything by it.
-  if (readToken === "" || given.some(({ key }) => key === ""))
-    throw new Error("A write key or a read token is empty. Pass one that is not, or leave the option out.");
+  if (readToken === "" || operatorToken === "" || given.some(({ key }) => key === ""))
+    throw new Error(
+      "A write key, a read token or an operator token is empty. Pass one that is not, or leave the option out.",
+    );
   const keys = given.map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
     hash: hashOf(key),
     origins: (own ?? allowOrigins).map(toOrigin),
   }));
   const token = readToken ? hashOf(readToken) : null;
+  const operator = operatorToken ? hashOf(operatorToken) : null;
   const isExpectedHost = createHosts(host, allowHosts);
   const shared = allowOrigins.map(toOrigin);
   // A preflight has no key: it is allowed for every origin that some key allows.
@@ -99,6 +114,12 @@ export function createAccess(options: AccessOptions): Access {
       const given = bearer(authorization);
       if (given !== undefined && timingSafeEqual(hashOf(given), token)) return null;
       return { status: 401, message: 'The read token is missing or wrong; send it as "authorization: Bearer …".' };
+    },
+    operate: ({ authorization }) => {
+      if (!operator) return { status: 403, message: "Nobody may do this: start the collector with --operator-token." };
+      const given = bearer(authorization);
+      if (given !== undefined && timingSafeEqual(hashOf(given), operator)) return null;
+      return { status: 401, message: 'The operator token is missing or wrong; send it as "authorization: Bearer …".' };
     },
   };
 }

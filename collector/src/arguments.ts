@@ -26,6 +26,8 @@ export interface Arguments {
   elasticsearchKey?: string;
   splunk?: string;
   splunkToken?: string;
+  operatorToken?: string;
+  retrain?: string;
 }
 
 function readPort(text: string): number {
@@ -77,7 +79,7 @@ export function readArguments(): Arguments {
     .option("--port <number>", "port to listen on; 0 takes a free one", readPort, 4318)
     .option("--host <address>", "address to listen on; 0.0.0.0 is all", "127.0.0.1")
     .option("--data <file>", "the database file, created when it is missing", "./telemetry.db");
-  for (const add of [addAccess, addLimits, addSinks]) add(command);
+  for (const add of [addAccess, addLimits, addSinks, addRetrain]) add(command);
   return command.parse().opts<Arguments>();
 }
 
@@ -157,4 +159,14 @@ function addSinks(command: Command): void {
     .option("--elasticsearch-key <key>", "an API key for it")
     .option("--splunk <url>", "also sends everything to this HTTP Event Collector")
     .option("--splunk-token <token>", "its token");
+}
+
+/** When a model is trained again, and who says so. */
+function addRetrain(command: Command): void {
+  command
+    .option("--operator-token <token>", "POST /v1/retrain/:id and its retry need this as a bearer token")
+    .option(
+      "--retrain <file>",
+      "JSON with the triggers of retraining and the webhook that they call, by model: age, cron, accuracy, drift, estimate, labels; see docs/guides/retraining.md",
+    );
 }

@@ -6,8 +6,11 @@ import { createCatalogue } from "./catalogue.js";
 import { openLastingStore } from "./lasting-store.js";
 import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
+import { parseRetrain, type RetrainOptions } from "./retrain/config.js";
+import { openRetrain } from "./retrain/retrain.js";
 import { createServer } from "./server.js";
 import { createSinks, type SinkOptions } from "./sinks/sinks.js";
+import type { Store } from "./store.js";
 
 export interface CollectorOptions extends AccessOptions {
   /**
@@ -31,6 +34,8 @@ export interface CollectorOptions extends AccessOptions {
   writeKeys?: readonly WriteKey[];
   /** When set, `GET /metrics` and `GET /v1/report` need it as a bearer token. Without it everyone who reaches the port may read. */
   readToken?: string;
+  /** When set, `POST /v1/retrain/:id` and `POST /v1/retrain/:id/retry` need it as a bearer token; without it nobody may call them. */
+  operatorToken?: string;
   /** Origins (`https://shop.example`) whose pages may write. Without any every origin may, without credentials. */
   allowOrigins?: readonly string[];
   /**
@@ -76,6 +81,8 @@ export interface CollectorOptions extends AccessOptions {
    * @defaultValue 30
    */
   keepDays?: number;
+  /** Triggers and webhooks of retraining, by model. */
+  retrain?: RetrainOptions;
 }
 
 export interface Collector {
@@ -125,8 +132,10 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
     );
   const access = createAccess({ ...options, host });
+  const retrainConfig = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
   const store = await openLastingStore(data);
+  const retrain = retrainConfig && (await openRetrain({ store, config: retrainConfig }).catch(closeAnd(store)));
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
@@ -137,17 +146,20 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     limits: { address: limit(rate), key: limit(keyRate), read: limit(READ_RATE) },
     passOn: sinks.offer,
     sinkMetrics: sinks.metrics,
+    retrain,
   });
   try {
     await store.forget(Date.now() - keepDays * DAY_MS);
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
+    await retrain?.close();
     await store.close();
     const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
     throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
   }
   sinks.resume();
+  retrain?.start();
   const timer = setInterval(() => {
     store
       .forget(Date.now() - keepDays * DAY_MS)
@@ -160,6 +172,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const close = async () => {
     clearInterval(timer);
     await app.close();
+    await retrain?.close();
     await sinks.close();
     await store.close();
   };
@@ -170,6 +183,14 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       closing ??= close();
       return closing;
     },
+  };
+}
+
+/** Of a promise that rejects: nothing stays open. */
+function closeAnd(store: Store): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await store.close();
+    throw error;
   };
 }
 

@@ -63,6 +63,11 @@ export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES): 
     batchCounts: (ids) => use((store) => store.batchCounts(ids)),
     check,
     forget: (time) => use((store) => store.forget(time)),
+    async write(work) {
+      await checkRoom();
+      return use((store) => store.write(work));
+    },
+    read: (work) => use((store) => store.read(work)),
     async close() {
       await opening?.catch(() => undefined);
       await inner.close();

@@ -2,6 +2,7 @@
 // The command `insitu-collector`: reads its arguments, runs until it receives a signal, shuts down cleanly.
 import { type Arguments, readArguments } from "./arguments.js";
 import { startCollector } from "./collector.js";
+import { readRetrainFile } from "./retrain/config.js";
 import type { SinkOptions } from "./sinks/sinks.js";
 
 function sinksOf(given: Arguments): SinkOptions {
@@ -32,6 +33,8 @@ async function main(): Promise<void> {
   const given = readArguments();
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
   const { allowMetric: allowMetrics } = given;
+  if (given.retrain !== undefined && given.operatorToken === undefined)
+    console.warn("--retrain without --operator-token: no run can be reported as done, so each ends by its time limit.");
   const collector = await startCollector({
     ...options,
     allowOrigins,
@@ -40,6 +43,7 @@ async function main(): Promise<void> {
     allowMetrics,
     writeKeys,
     sinks: sinksOf(given),
+    retrain: given.retrain === undefined ? undefined : readRetrainFile(given.retrain),
   });
   let isEnding = false;
   const end = async () => {

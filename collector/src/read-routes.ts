@@ -33,7 +33,8 @@ export interface ReadRoutesDeps {
 // Each holds a second of the event loop's time at worst; what they ask of the database runs beside the writes.
 const PARALLEL_REPORTS = 2;
 
-export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void {
+/** Returns the hooks of requests that read, for the other routes that do. */
+export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps) {
   const { access, counts, limit } = deps;
   const onLimited = () => {
     counts.limited += 1;
@@ -62,6 +63,7 @@ export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void 
     const pieces = await reports(JSON.stringify(query), () => writeReport(asked, deps));
     return reply.type("application/json; charset=utf-8").send(Readable.from(pieces));
   });
+  return onRequest;
 }
 
 /** Pauses after each piece; the pieces are sent to everybody who asks within a second. */

@@ -27,6 +27,10 @@ export interface Store {
    * left, series retire after two silent days.
    */
   forget(time: number): Promise<void>;
+  /** Runs a transaction in turn with the requests that are stored. */
+  write(work: (connection: DuckDBConnection) => Promise<void>): Promise<void>;
+  /** Reads beside the writes. */
+  read(work: (connection: DuckDBConnection) => Promise<void>): Promise<void>;
   /** How many requests that were stored the database had lost when it was opened. */
   lostRequests: number;
   /** Waits for pending writes, then closes the file. */
@@ -94,6 +98,8 @@ export async function openStore(path: string): Promise<Store> {
     batchCounts: (ids) => readBatchCounts(reader, ids),
     check: () => enqueue(() => probeWrite(connection)),
     forget: (time) => enqueue(() => forget(connection, ledger, time)),
+    write: (work) => enqueue(() => transaction(connection, () => work(connection))),
+    read: (work) => work(reader),
     close: () =>
       enqueue(async () => {
         reader.closeSync();

@@ -3,8 +3,7 @@ import { type Command, Option } from "commander";
 import { copyRuntime } from "./copy-runtime.js";
 import { getModel } from "./get-model.js";
 import { initApp, TEMPLATES, type Template } from "./init-app.js";
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
+import { print } from "./option-parsers.js";
 
 export function addInit(program: Command): void {
   program

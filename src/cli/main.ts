@@ -1,42 +1,22 @@
 #!/usr/bin/env node
 // The `insitu` command: starts apps, and creates, signs, verifies and inspects model packages.
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError } from "commander";
 import { isInsituError } from "../shared/errors.js";
 import type { Manifest } from "../shared/types/manifest.js";
 import { addCopy, addGet, addInit } from "./app-commands.js";
+import { addChannel } from "./channel/channel-commands.js";
 import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
+import { collect, nonEmpty, positiveInteger, print, releaseNumber } from "./option-parsers.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { addRegistry } from "./registry/registry-commands.js";
 import { runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
 import { readPackage, verifyPackage, verifyTrust } from "./verify.js";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-
-// ---- option parsers ----------------------------------------------------------------------------------------------
-
-function integer(value: string, min: number): number {
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < min)
-    throw new InvalidArgumentError(`It must be an integer of at least ${min}.`);
-  return number;
-}
-
-const releaseNumber = (value: string): number => integer(value, 0);
-
-const thresholdNumber = (value: string): number => integer(value, 1);
-
-function nonEmpty(value: string): string {
-  if (value === "") throw new InvalidArgumentError("It is empty. Pass a value, or omit the option.");
-  return value;
-}
-
-/** For an option that may be given several times. */
-const collect = (value: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), value];
 
 /**
  * Runs `work`. If it refuses a manifest field whose value is one of the options, such as the version, that is wrong usage. The manifest's
@@ -70,10 +50,30 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error: /, "insitu: ")) })
     .addHelpText("after", "\nExit codes: 0 success, 1 failure, 2 wrong usage.");
-  for (const add of [addInit, addGet, addCopy, addPack, addVerify, addInspect, addKeygen, addSign]) add(program);
-  for (const command of program.commands)
-    command.showHelpAfterError(`Run "insitu ${command.name()} --help" for its arguments and options.`);
+  for (const add of [
+    addInit,
+    addGet,
+    addCopy,
+    addPack,
+    addVerify,
+    addInspect,
+    addKeygen,
+    addSign,
+    addChannel,
+    addRegistry,
+  ])
+    add(program);
+  adviseOn(program, "insitu");
   return program.showHelpAfterError('Run "insitu --help" for the commands.');
+}
+
+/** Wrong usage of a command is answered with where its help is. */
+function adviseOn(parent: Command, path: string): void {
+  for (const command of parent.commands) {
+    const name = `${path} ${command.name()}`;
+    command.showHelpAfterError(`Run "${name} --help" for its arguments and options.`);
+    adviseOn(command, name);
+  }
 }
 
 const PACK_HELP = `
@@ -131,7 +131,15 @@ function addPack(program: Command): void {
     const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress, onDraft }));
     const { digest } = await readPackage(folder);
     print(manifestText(manifest, digest));
+    if (options.expires !== undefined) warnIfExpired(manifest);
   });
+}
+
+/** Not a failure: a package is withdrawn like this, and an old one packed again. */
+function warnIfExpired({ expires }: Manifest): void {
+  if (expires === undefined || Date.parse(expires) > Date.now()) return;
+  const text = `insitu: warning: the package expired on ${expires}: pages refuse it with model_expired. Pass an --expires in the future unless you withdraw it.`;
+  process.stderr.write(`${text}\n`);
 }
 
 interface VerifyOptions {
@@ -146,7 +154,7 @@ function addVerify(program: Command): void {
     .description("check a package: manifest, file sizes, hashes, model, and signatures if keys are given")
     .argument("<folder>", "the package")
     .option("--key <key.json>", "a key whose signature is accepted, public or private; repeatable", collect)
-    .option("--threshold <n>", "number of these keys that must have signed (default: 1)", thresholdNumber)
+    .option("--threshold <n>", "number of these keys that must have signed (default: 1)", positiveInteger)
     .option("--self-test", "also run the package's self-tests on cpu")
     .addHelpText("after", "\nExample:\n  insitu verify public/models/objects --key key.public.json --self-test");
   command.action(async (folder: string, { key = [], threshold, selfTest }: VerifyOptions) => {
@@ -222,6 +230,7 @@ function addSign(program: Command): void {
         ? `\nThe manifest changed, so the signatures of ${dropped.join(", ")} were removed. Sign again with these keys.`
         : "";
     print(`${manifestText(manifest, digest)}\n${folder} is signed by ${keyId}.${removed}`);
+    warnIfExpired(manifest);
   });
 }
 

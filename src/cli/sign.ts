@@ -46,8 +46,15 @@ export async function signPackage(folder: string, options: SignOptions): Promise
   };
 }
 
-/** Returns the manifest's text with the key's signature added; `where` is its path, for messages. */
-export async function signedText(json: Record<string, unknown>, key: KeyFile, where: string): Promise<string> {
+/**
+ * Returns the text of a manifest, or of what else `parse` reads, with the key's signature added; `where` is its path, for messages.
+ */
+export async function signedText(
+  json: Record<string, unknown>,
+  key: KeyFile,
+  where: string,
+  parse: (text: string, where: string) => { signatures?: SignatureSpec[] } = parseManifest,
+): Promise<string> {
   if (key.privateKey === undefined) {
     const message = `The key ${key.id} is a public key, which cannot sign. Pass the private key file, which "insitu keygen" wrote to --out.`;
     throw new InsituError("input_invalid", message, { keyId: key.id });
@@ -57,9 +64,9 @@ export async function signedText(json: Record<string, unknown>, key: KeyFile, wh
   const signature = { keyId: key.id, algorithm: ALGORITHM, signature: Buffer.from(bytes).toString("base64") };
   const signatures = [...((json.signatures ?? []) as SignatureSpec[]), signature];
   const text = `${JSON.stringify({ ...json, signatures }, null, 2)}\n`;
-  const manifest = parseManifest(text, where);
+  const signed = parse(text, where);
   try {
-    await checkSignatures(text, manifest, { keys: [key] }, where);
+    await checkSignatures(text, signed as Manifest, { keys: [key] }, where);
   } catch (cause) {
     // No client would accept the signature.
     const message = `The private and the public key of ${key.id} do not belong together. Use the file as "insitu keygen" wrote it.`;

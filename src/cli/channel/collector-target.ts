@@ -1,0 +1,110 @@
+// A channel that a collector serves: read and replaced over HTTP, under the condition that nobody else changed it.
+import { InsituError } from "../../shared/errors.js";
+import { isObject } from "../../shared/json-fields.js";
+import { MAX_CHANNEL_BYTES, parseChannel } from "../../shared/rollout/parse-channel.js";
+import type { Change, ChangeRecord } from "../store/records.js";
+import { bearer, type HttpAnswer, request, statusError } from "./http.js";
+import type { PackageSource } from "./package-source.js";
+import type { ChannelState, ChannelTarget } from "./target.js";
+
+/** `https://collector.example/v1/channels/objects`. */
+export const isCollectorAddress = (text: string): boolean => /^https?:\/\//i.test(text);
+
+export function collectorTarget(address: string, token: string | undefined, packages: PackageSource): ChannelTarget {
+  const url = new URL(address);
+  if (!/\/v1\/channels\/[^/]+$/.test(url.pathname)) {
+    const message = `${address} is not the address of a channel at a collector. It ends in /v1/channels/<model>.`;
+    throw new InsituError("input_invalid", message, { url: address });
+  }
+  const where = url.href;
+  return {
+    where,
+    packages,
+    read: () => readState(where),
+    commit: (before, record) => put(where, token, before, record),
+    history: () => readHistory(where, token),
+    after: async () => [],
+    earlier: async () => [],
+  };
+}
+
+async function readState(where: string): Promise<ChannelState | undefined> {
+  const answer = await request(where, { maxBytes: MAX_CHANNEL_BYTES });
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw statusError(where, answer);
+  const channel = parseChannel(answer.text, where);
+  const etag = answer.headers.get("etag") ?? undefined;
+  if (etag === undefined) {
+    const message = `${where} sends no ETag, so that two publishers could overwrite each other. Check that no proxy removes it.`;
+    throw new InsituError("http_4xx", message, { url: where });
+  }
+  return { channel, text: answer.text, highest: channel.release, etag };
+}
+
+async function put(
+  where: string,
+  token: string | undefined,
+  before: ChannelState | undefined,
+  { text, by, why, action }: ChangeRecord,
+): Promise<boolean> {
+  const condition: Record<string, string> =
+    before?.etag === undefined ? { "if-none-match": "*" } : { "if-match": strong(before.etag) };
+  const headers = {
+    ...bearer(token),
+    ...condition,
+    "content-type": "application/json",
+    "x-insitu-by": headerText(by),
+    // The collector keeps no action: it is the first word of the reason.
+    "x-insitu-why": headerText(why ? `${action}: ${why}` : action),
+  };
+  const answer: HttpAnswer = await request(where, { method: "PUT", headers, body: text });
+  if (answer.status === 409 || answer.status === 412) return false;
+  if (answer.status < 200 || answer.status > 299) throw statusError(where, answer);
+  return true;
+}
+
+/** A proxy that compresses makes an ETag weak, which a condition must not be. */
+const strong = (etag: string): string => etag.replace(/^W\//, "");
+
+/** Headers hold ASCII: the rest is percent-encoded as UTF-8, and the percent sign with it. */
+const headerText = (text: string): string => text.replace(/[^\x20-\x24\x26-\x7e]+/gu, encodeURIComponent);
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+async function readHistory(where: string, token: string | undefined): Promise<Change[]> {
+  const answer = await request(`${where}/history`, { headers: bearer(token) });
+  if (answer.status === 404) return [];
+  if (answer.status !== 200) throw statusError(where, answer);
+  let value: unknown;
+  try {
+    value = JSON.parse(answer.text);
+  } catch (cause) {
+    const message = `${where}/history did not send JSON. Check that the address is a collector's.`;
+    throw new InsituError("network", message, { url: where }, { cause });
+  }
+  const list = Array.isArray(value) ? value : isObject(value) && Array.isArray(value.changes) ? value.changes : [];
+  return list.flatMap((entry) => changeOf(entry) ?? []).sort((a, b) => a.release - b.release);
+}
+
+function changeOf(entry: unknown): Change | undefined {
+  if (!isObject(entry) || typeof entry.release !== "number") return undefined;
+  const time = new Date(entry.at as string | number);
+  if (Number.isNaN(time.getTime())) return undefined;
+  const why = decoded(String(entry.why ?? ""));
+  const [, action = "change", rest = why] = /^([a-z]+)(?:: (.*))?$/s.exec(why) ?? [];
+  const isAction = ["start", "raise", "hold", "promote", "rollback"].includes(action);
+  return {
+    release: entry.release,
+    action: isAction ? action : "change",
+    at: time.toISOString(),
+    by: decoded(String(entry.by ?? "")),
+    why: isAction ? (rest === action ? "" : rest) : why,
+    summary: "",
+  };
+}

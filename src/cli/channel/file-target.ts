@@ -1,0 +1,37 @@
+// A channel file in a folder or a bucket, with the records of its releases beside it.
+import { parseChannel } from "../../shared/rollout/parse-channel.js";
+import { folderOf, type ObjectStore } from "../store/object-store.js";
+import { commitRecord, readFile, readRecords, recordsOf, writeNewest } from "../store/records.js";
+import { StorePackages } from "./package-source.js";
+import type { ChannelState, ChannelTarget } from "./target.js";
+
+/** `key` is the channel file in `store`. */
+export function fileTarget(store: ObjectStore, key: string): ChannelTarget {
+  const where = store.where(key);
+  return {
+    where,
+    packages: new StorePackages(store, key),
+    read: () => readState(store, key, where),
+    // The number of the record is the condition; the text is for those who write the file by hand.
+    commit: async (before, record) =>
+      (await readState(store, key, where))?.text === before?.text && commitRecord(store, key, record),
+    after: async () => [],
+    history: async () => (await readRecords(store, key)).records,
+    earlier: async () => (await readRecords(store, key)).records.map(({ text }) => text).toReversed(),
+  };
+}
+
+/** The newest record, unless the file is newer: then somebody wrote it by hand. */
+async function readState(store: ObjectStore, key: string, where: string): Promise<ChannelState | undefined> {
+  await store.sweep(folderOf(key));
+  await store.sweep(recordsOf(key));
+  const [file, { records, highest }] = [await readFile(store, key), await readRecords(store, key, "newest")];
+  const newest = records.at(-1);
+  if (newest && newest.release > file.release) {
+    // A writer was killed between the record and the file.
+    await writeNewest(store, key);
+    return { channel: parseChannel(newest.text, where), text: newest.text, highest };
+  }
+  if (file.text === undefined) return undefined;
+  return { channel: parseChannel(file.text, where), text: file.text, highest: Math.max(highest, file.release) };
+}

@@ -1,0 +1,118 @@
+// Publishes the next release of a channel: plans it from what is in force, signs it, and commits it unless somebody was faster.
+import { InsituError } from "../../shared/errors.js";
+import { parseChannel } from "../../shared/rollout/parse-channel.js";
+import type { Channel } from "../../shared/types/rollout.js";
+import { type KeyFile, readKey } from "../keys.js";
+import { signedText } from "../sign.js";
+import { whoAndWhy } from "../who.js";
+import { type Plan, summaryOf } from "./plan.js";
+import type { ChannelAction, PublishOptions } from "./release-options.js";
+import type { ChannelState, ChannelTarget } from "./target.js";
+
+export interface Published {
+  channel: Channel;
+  action: ChannelAction;
+  summary: string;
+  where: string;
+  /** What followed, in lines. */
+  followed: string[];
+}
+
+// With 20 publishers at once, the unluckiest loses 19 times.
+const MAX_TRIES = 60;
+const RETRY_PAUSE = 20;
+
+/**
+ * `plan` returns the next arms out of the state that is in force, or throws what is wrong. When another publisher is faster, it is called
+ * again with the new state: a command that does not fit any more is refused, none is lost. Throws `input_invalid`, `model_rollback`
+ * for a release that is not higher, and what `plan` throws.
+ */
+export async function publish(
+  target: ChannelTarget,
+  action: ChannelAction,
+  plan: (before: ChannelState | undefined) => Promise<Plan>,
+  options: PublishOptions,
+): Promise<Published> {
+  const keys: KeyFile[] = [];
+  for (const path of options.sign ?? []) keys.push(await readKey(path));
+  const { by, why } = await whoAndWhy(options);
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
+    const before = await target.read();
+    checkState(before, options, keys, target.where);
+    const next = await plan(before);
+    const release = nextRelease(before, options.release, target.where);
+    const text = await channelText(next, release, expiryOf(before, options, target.where), keys, target.where);
+    const channel = parseChannel(text, target.where);
+    const summary = summaryOf(channel);
+    const at = channel.created as string;
+    if (await target.commit(before, { release, action, at, by, why, summary, text })) {
+      const followed = await follow(target, channel, action, options);
+      return { channel, action, summary, where: target.where, followed };
+    }
+    await new Promise((done) => setTimeout(done, Math.random() * RETRY_PAUSE * Math.min(attempt, 10)));
+  }
+  const message = `${target.where} was changed by others each time. Look at it with "insitu channel status", and try again.`;
+  throw new InsituError("input_invalid", message, { where: target.where });
+}
+
+async function follow(target: ChannelTarget, channel: Channel, action: ChannelAction, options: PublishOptions) {
+  try {
+    return await target.after(channel, action, options);
+  } catch (cause) {
+    const message = `Release ${channel.release} of ${target.where} is published, but what follows from it failed: ${(cause as Error).message}`;
+    throw new InsituError("input_invalid", message, { where: target.where, release: channel.release }, { cause });
+  }
+}
+
+function checkState(
+  before: ChannelState | undefined,
+  { ifRelease, unsigned }: PublishOptions,
+  keys: KeyFile[],
+  where: string,
+): void {
+  if (ifRelease !== undefined && before?.channel.release !== ifRelease) {
+    const found = before ? `is release ${before.channel.release}` : "does not exist";
+    const message = `${where} ${found}, and --if-release is ${ifRelease}. Look at what changed with "insitu channel status".`;
+    throw new InsituError("input_invalid", message, { where, ifRelease });
+  }
+  const signers = (before?.channel.signatures ?? []).map(({ keyId }) => keyId);
+  if (signers.length > 0 && keys.length === 0 && !unsigned) {
+    const message = `${where} is signed by ${signers.join(", ")}: pages that ask for a signature would refuse the next release without. Pass --sign, or --unsigned.`;
+    throw new InsituError("input_invalid", message, { where, signers });
+  }
+}
+
+function nextRelease(before: ChannelState | undefined, given: number | undefined, where: string): number {
+  const highest = before?.highest ?? 0;
+  if (given === undefined || given > highest) return given ?? highest + 1;
+  const message = `${where} has had release ${highest}, and browsers refuse what is not higher: --release is ${given}. Leave --release out.`;
+  throw new InsituError("model_rollback", message, { where, release: given, accepted: highest });
+}
+
+function expiryOf(before: ChannelState | undefined, { expires }: PublishOptions, where: string): string | undefined {
+  const next = expires === "never" ? undefined : (expires ?? before?.channel.expires);
+  if (next === undefined || Date.parse(next) > Date.now()) return next;
+  const message = `${where} would expire on ${next}, which has passed. Pass --expires with a later time, or --expires never.`;
+  throw new InsituError("model_expired", message, { where, expires: next });
+}
+
+async function channelText(
+  { model, arms, salt, guardrails }: Plan,
+  release: number,
+  expires: string | undefined,
+  keys: KeyFile[],
+  where: string,
+): Promise<string> {
+  const channel = {
+    model,
+    release,
+    created: new Date().toISOString(),
+    ...(expires !== undefined && { expires }),
+    arms,
+    salt,
+    ...(guardrails && { guardrails }),
+  };
+  let text = `${JSON.stringify(channel, null, 2)}\n`;
+  for (const key of keys) text = await signedText(JSON.parse(text), key, where, parseChannel);
+  return text;
+}

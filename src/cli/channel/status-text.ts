@@ -1,0 +1,96 @@
+// A channel and the collector's decision on it as tables for a terminal.
+import type { Channel } from "../../shared/types/rollout.js";
+import type { Change } from "../store/records.js";
+import { textTable } from "../text-table.js";
+import type { Decision, Evidence, Figure } from "./decision.js";
+import { percentOf, shown, versionOf } from "./plan.js";
+
+const MAX_CHANGES = 10;
+/** Metrics that are shares; the others are milliseconds. */
+const SHARES = ["accuracy", "errors", "shadow_agreement"];
+
+export interface ChannelStatus {
+  where: string;
+  channel: Channel;
+  history: Change[];
+  decision?: Decision;
+  /** Why there is no decision though a collector was named. */
+  problem?: string;
+}
+
+export function statusText({ where, channel, history, decision, problem }: ChannelStatus): string {
+  const signers = (channel.signatures ?? []).map(({ keyId }) => keyId).join(", ");
+  const about = [
+    `${channel.model}, release ${channel.release}, ${where}`,
+    [
+      channel.created && `created ${channel.created}`,
+      channel.expires && `expires ${channel.expires}`,
+      signers ? `signed by ${signers}, not verified` : "unsigned",
+    ]
+      .filter(Boolean)
+      .join(", "),
+  ].join("\n");
+  const parts = [about, armsTable(channel)];
+  if (decision) parts.push(decisionText(decision));
+  if (problem) parts.push(`No decision: ${problem}`);
+  if (history.length > 0) parts.push(historyTable(history.slice(-MAX_CHANGES)));
+  return parts.join("\n\n");
+}
+
+function armsTable(channel: Channel): string {
+  const rows = channel.arms.map((arm) => [
+    arm.role,
+    versionOf(arm),
+    arm.role === "shadow" ? "" : `${shown(percentOf(channel, arm))} %`,
+    arm.role === "shadow" ? `${arm.package}, ${shown(100 * (arm.share ?? 0.1))} % of the inputs` : arm.package,
+  ]);
+  return textTable(["arm", "version", "share", "package"], rows);
+}
+
+export function historyTable(changes: Change[]): string {
+  const rows = changes.map(({ release, at, action, by, why, summary }) => [
+    String(release),
+    at.replace(/\.\d+Z$/, "Z"),
+    action,
+    by,
+    [why, summary && `(${summary})`].filter(Boolean).join(" "),
+  ]);
+  return textTable(["release", "at", "action", "by", "why"], rows);
+}
+
+/** The decision in a line, and its evidence as a table. */
+export function decisionText(decision: Decision): string {
+  return [decisionLine(decision), evidenceTable(decision.evidence)].filter(Boolean).join("\n");
+}
+
+export function decisionLine({ action, reason, control, candidate }: Decision): string {
+  const sides = candidate
+    ? `, ${candidate.version} (n ${candidate.n}) against ${control.version} (n ${control.n})`
+    : `, ${control.version} (n ${control.n}) alone`;
+  return `decision ${action} (${reason.replace("_", " ")})${sides}`;
+}
+
+function evidenceTable(evidence: Evidence[]): string {
+  if (evidence.length === 0) return "";
+  const rows = evidence.map((one) => [
+    one.metric.replace("_", " "),
+    one.trusted ? "trusted" : "pages",
+    figureText(one.control, one.metric),
+    figureText(one.candidate, one.metric),
+    intervalText(one.difference, one.low, one.high, one.metric),
+    one.p === undefined ? "" : one.p.toPrecision(2),
+    one.verdict,
+  ]);
+  return textTable(["metric", "data", "control", "candidate", "difference", "p", "verdict"], rows);
+}
+
+const figureText = ({ n, value, low, high }: Figure, metric: string): string =>
+  n === 0 ? "none" : `${intervalText(value, low, high, metric)} (n ${n})`;
+
+function intervalText(value?: number, low?: number, high?: number, metric = ""): string {
+  if (value === undefined) return "unknown";
+  const isShare = SHARES.includes(metric);
+  const text = (number: number) => (isShare ? (100 * number).toFixed(1) : number.toFixed(1));
+  const interval = low === undefined || high === undefined ? "" : ` [${text(low)}, ${text(high)}]`;
+  return `${text(value)}${interval} ${isShare ? "%" : metric === "latency" ? "ms" : ""}`.trimEnd();
+}
