@@ -33,7 +33,7 @@ export interface RolloutDeps extends ReadDeps {
   open: OpenPackage;
   every: number;
   maxBytes: number;
-  record(record: object): void;
+  record(record: TelemetryRecord): void;
 }
 
 // Design default.
@@ -47,7 +47,7 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
     ...deps,
     every,
     maxBytes: Math.min(deps.maxHeldBytes, deviceBytes()),
-    record: (record) => telemetry.record(record as TelemetryRecord),
+    record: (record) => telemetry.record(record),
   };
   const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
   const { running, failures } = await openFirst(rollout, known, pin, asked);
