@@ -20,6 +20,8 @@ const BUDGETS: Record<string, number> = {
   "dist/otel-bridge.js": 400,
   // Fetched while the first model loads.
   "dist/monitor.js": 2_500,
+  // Fetched while the first model loads.
+  "dist/drift.js": 5_000,
   // Fetched when a ranking model is made personal.
   "dist/ranker.js": 6_600,
   // Fetched when a model is made personal.
@@ -43,6 +45,7 @@ const PARTS = [
   "telemetry-options",
   "exponential-histogram",
   "otel-bridge",
+  "drift",
   "monitor",
   "personal-model",
   "predict-all",
@@ -72,8 +75,8 @@ const SHIPPED = [
   // What `insitu init` writes.
   /^templates\/(shared|vanilla|react)\//,
   /^dist\/(index|worker|react)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|telemetry-options|exponential-histogram|otel-bridge|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
-  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|otel-bridge|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
+  /^dist\/(telemetry|telemetry-options|exponential-histogram|otel-bridge|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
+  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|otel-bridge|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model and to decode images, and what these share with main.
   /^dist\/cli\/(reference|photo|shared|rolldown-runtime)\.js$/,
