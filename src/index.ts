@@ -4,6 +4,7 @@ export type {
   ClientOptions,
   ImageInput,
   LoadOptions,
+  NumbersInput,
   PersonalConsent,
   PredictAllOptions,
   PredictAllProgress,
@@ -121,4 +122,4 @@ export type {
   TriggerOutcome,
 } from "./shared/types/personal.js";
 export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
-export type { Backend, DType, TensorData, TypedArray } from "./shared/types/tensor.js";
+export type { Backend, DType, ShapedNumbers, TensorData, TypedArray } from "./shared/types/tensor.js";

@@ -13,7 +13,11 @@ export interface AccessOptions {
   writeKey?: string;
   writeKeys?: readonly WriteKey[];
   readToken?: string;
+  /** For what changes what pages run or starts work: reports of retraining, for example. Without it nobody may. */
+  operatorToken?: string;
   allowOrigins?: readonly string[];
+  /** Keys of the site's own servers: outcomes that they send are trusted, and can promote a version. */
+  trustedKeys?: readonly string[];
   /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
   allowHosts?: readonly string[];
   /** The address to listen on. */
@@ -40,8 +44,12 @@ export interface Access {
   write(caller: Caller): Denial | null;
   /** The valid key that a caller sends, for its rate limit. */
   senderOf(caller: Caller): string | undefined;
+  /** Whether the caller has sent a trusted key. */
+  isTrusted(caller: Caller): boolean;
   /** Returns null when the caller may read. */
   read(caller: Caller): Denial | null;
+  /** Returns null when the caller is the operator. */
+  operate(caller: Caller): Denial | null;
 }
 
 // Ten minutes: Chromium would cache a preflight for up to two hours, too long for a mistake.
@@ -49,17 +57,29 @@ const PREFLIGHT_SECONDS = 600;
 
 /** Throws when a key, a token, an origin or a host is not valid. Without any key, token or origin everything is open. */
 export function createAccess(options: AccessOptions): Access {
-  const { writeKey, writeKeys = [], readToken, allowOrigins = [], allowHosts = [], host = "localhost" } = options;
+  const {
+    writeKey,
+    writeKeys = [],
+    readToken,
+    operatorToken,
+    trustedKeys = [],
+    allowOrigins = [],
+    allowHosts = [],
+    host = "localhost",
+  } = options;
   const given: WriteKey[] = [...(writeKey === undefined ? [] : [{ key: writeKey }]), ...writeKeys];
   // As of a variable of the environment that is not set: nobody means to open everything by it.
-  if (readToken === "" || given.some(({ key }) => key === ""))
-    throw new Error("A write key or a read token is empty. Pass one that is not, or leave the option out.");
+  if ([readToken, operatorToken, ...trustedKeys, ...given.map(({ key }) => key)].includes(""))
+    throw new Error("A key or a token is empty. Pass one that is not, or leave the option out.");
+  const known = given.find(({ key }) => trustedKeys.includes(key));
+  if (known) throw new Error("A trusted key is a write key too, which pages contain. Use a key of its own.");
   const keys = given.map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
     hash: hashOf(key),
     origins: (own ?? allowOrigins).map(toOrigin),
   }));
   const token = readToken ? hashOf(readToken) : null;
+  const operator = operatorToken ? hashOf(operatorToken) : null;
   const isExpectedHost = createHosts(host, allowHosts);
   const shared = allowOrigins.map(toOrigin);
   // A preflight has no key: it is allowed for every origin that some key allows.
@@ -70,6 +90,13 @@ export function createAccess(options: AccessOptions): Access {
     const sent = [bearer(authorization), insituKey, key].flatMap((one) => (one === undefined ? [] : [hashOf(one)]));
     return keys.find(({ hash }) => sent.some((one) => timingSafeEqual(one, hash)));
   };
+  const trusted = trustedKeys.map(hashOf);
+  // Not from the address: it is written into the logs of proxies.
+  const isTrusted = ({ authorization, insituKey }: Caller) =>
+    [bearer(authorization), insituKey].some((one) => {
+      const hash = one === undefined ? undefined : hashOf(one);
+      return hash !== undefined && trusted.some((other) => timingSafeEqual(hash, other));
+    });
   return {
     // sendBeacon always sends credentials, so named origins are allowed one by one with credentials; "any origin" is
     // allowed without them, since there may be a login in front of this server.
@@ -84,6 +111,7 @@ export function createAccess(options: AccessOptions): Access {
     senderOf: (caller) => sentKey(caller)?.key,
     write: (caller) => {
       const { origin } = caller;
+      if (isTrusted(caller)) return origin === undefined ? null : { status: 403, message: TRUSTED_IN_PAGE };
       const found = sentKey(caller);
       const allowed = found ? found.origins : origins;
       // CORS keeps a page from reading the response, not from sending. A caller without Origin is not a browser.
@@ -93,6 +121,7 @@ export function createAccess(options: AccessOptions): Access {
       const ways = '"authorization: Bearer …", "x-insitu-key: …" or "?key=…"';
       return { status: 401, message: `The write key is missing or wrong; send it as ${ways}.` };
     },
+    isTrusted,
     read: ({ authorization, host: asked }) => {
       // A page that points its own name at this address (DNS rebinding) has no token; without a token the name must tell it.
       if (!token) return isExpectedHost(asked) ? null : { status: 403, message: unexpectedHost(asked) };
@@ -100,8 +129,17 @@ export function createAccess(options: AccessOptions): Access {
       if (given !== undefined && timingSafeEqual(hashOf(given), token)) return null;
       return { status: 401, message: 'The read token is missing or wrong; send it as "authorization: Bearer …".' };
     },
+    operate: ({ authorization }) => {
+      if (!operator) return { status: 403, message: "Nobody may do this: start the collector with --operator-token." };
+      const given = bearer(authorization);
+      if (given !== undefined && timingSafeEqual(hashOf(given), operator)) return null;
+      return { status: 401, message: 'The operator token is missing or wrong; send it as "authorization: Bearer …".' };
+    },
   };
 }
+
+const TRUSTED_IN_PAGE =
+  "A page has sent a trusted key, which belongs to your own servers: whoever reads the page can promote a version with it. Replace the key.";
 
 function toOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -10,6 +10,7 @@ const SHARES = Array.from({ length: 19 }, (_, i) => Math.round(5 * (i + 1)) / 10
 const BYTES = [1e5, 1e6, 1e7, 3e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9];
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const DELAYS = [1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800];
+const RATIOS = [0.25, 0.5, 0.71, 1, 1.41, 2, 4, 8];
 const EXAMPLES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
 // The largest single value that is plausible; what is above cannot have been measured.
@@ -21,7 +22,7 @@ const YEAR = 366 * 86_400;
 const SHARE = 2;
 /** Bytes: no browser gives an origin a terabyte. */
 const TERABYTE = 1e12;
-/** Requests that wait, and examples of a person. */
+/** Requests that wait, examples of a person, and how many times as slow a shadow is. */
 const MILLION = 1e6;
 
 /** The library's own metrics: a histogram has bounds and a largest value, a counter none. */
@@ -48,6 +49,14 @@ export const CATALOGUE: Readonly<Record<string, readonly [unit: string, bounds?:
   "ml.personal.examples": ["{example}", EXAMPLES, MILLION],
   "ml.personal.accuracy": ["1", SHARES, SHARE],
   "ml.personal.outcomes": ["{prediction}"],
+  "ml.prediction.classes": ["{prediction}"],
+  "ml.input.quantile": ["1", SHARES, SHARE],
+  "ml.input.missing": ["{value}"],
+  "ml.drift.detections": ["{detection}"],
+  "ml.rollout.decisions": ["{decision}"],
+  "ml.shadow.comparisons": ["{prediction}"],
+  "ml.shadow.difference": ["1", SHARES, SHARE],
+  "ml.shadow.slowdown": ["1", RATIOS, MILLION],
   "ml.telemetry.dropped": ["{record}"],
 };
 
@@ -64,21 +73,28 @@ export const POWERS: readonly number[] = Array.from({ length: 41 }, (_, i) => 2 
 const OWN_ATTRIBUTES = new Set([
   "error.type",
   "ml.cache.result",
+  "ml.drift.detector",
+  "ml.drift.target",
   "ml.fallback.from",
   "ml.fallback.to",
   "ml.inference.mode",
   "ml.inference.stage",
+  "ml.input.feature",
   "ml.memory.kind",
   "ml.model.name",
   "ml.model.source",
   "ml.model.version",
+  "ml.prediction.class",
   "ml.prediction.outcome",
   "ml.privacy.epsilon",
   "ml.restart.reason",
   "ml.retrain.outcome",
   "ml.retrain.trigger",
+  "ml.rollout.action",
   "ml.rollout.arm",
+  "ml.rollout.reason",
   "ml.runtime.backend",
+  "ml.shadow.result",
   "ml.telemetry.drop_reason",
   "ml.telemetry.signal",
   "otel.metric.overflow",
@@ -88,6 +104,9 @@ const OWN_ATTRIBUTES = new Set([
 export const isOwnAttribute = (key: string): boolean => OWN_ATTRIBUTES.has(key);
 
 export const isOwn = (name: string): boolean => Object.hasOwn(CATALOGUE, name);
+
+/** The bounds of an own histogram, not of its exponential layout. */
+export const ownBounds = (name: string): readonly number[] => CATALOGUE[name]?.[1] ?? [];
 
 /** The largest single value of a histogram. */
 export function maxValue({ name }: Pick<Metric, "name">): number {

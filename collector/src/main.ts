@@ -2,6 +2,7 @@
 // The command `insitu-collector`: reads its arguments, runs until it receives a signal, shuts down cleanly.
 import { type Arguments, readArguments } from "./arguments.js";
 import { startCollector } from "./collector.js";
+import { readRetrainFile } from "./retrain/config.js";
 import type { SinkOptions } from "./sinks/sinks.js";
 
 function sinksOf(given: Arguments): SinkOptions {
@@ -31,7 +32,9 @@ function isLoopback(host: string): boolean {
 async function main(): Promise<void> {
   const given = readArguments();
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
-  const { allowMetric: allowMetrics } = given;
+  const { allowMetric: allowMetrics, trustedKey: trustedKeys, reference: references } = given;
+  if (given.retrain !== undefined && given.operatorToken === undefined)
+    console.warn("--retrain without --operator-token: no run can be reported as done, so each ends by its time limit.");
   const collector = await startCollector({
     ...options,
     allowOrigins,
@@ -39,7 +42,14 @@ async function main(): Promise<void> {
     allowAttributes,
     allowMetrics,
     writeKeys,
+    trustedKeys,
+    references,
+    margins: {
+      ...(given.marginAccuracy !== undefined && { accuracy: given.marginAccuracy }),
+      ...(given.marginLatency !== undefined && { latency: given.marginLatency }),
+    },
     sinks: sinksOf(given),
+    retrain: given.retrain === undefined ? undefined : readRetrainFile(given.retrain),
   });
   let isEnding = false;
   const end = async () => {

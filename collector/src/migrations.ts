@@ -39,6 +39,44 @@ const MIGRATIONS: readonly string[][] = [
     "CREATE TABLE progress (id INTEGER PRIMARY KEY, requests BIGINT NOT NULL)",
     "INSERT INTO progress VALUES (1, 0)",
   ],
+  [
+    // What senders reported about versions, hour by hour. `cell` is a JSON array: model, version, arm, subject, detail, trusted. `part` is the
+    // process that writes the row: it writes it again until the hour is over.
+    `CREATE TABLE evidence (
+       hour TIMESTAMP NOT NULL, part BIGINT NOT NULL, model VARCHAR NOT NULL, subject VARCHAR NOT NULL, cell VARCHAR NOT NULL,
+       sums DOUBLE[] NOT NULL)`,
+    // Every channel file that was published; the newest of a model is served.
+    `CREATE TABLE channels (
+       model VARCHAR NOT NULL, time TIMESTAMP NOT NULL, release BIGINT NOT NULL, etag VARCHAR NOT NULL, body VARCHAR NOT NULL,
+       who VARCHAR NOT NULL, why VARCHAR NOT NULL)`,
+    // What was decided, each time it changed or had much more evidence. `judged` is JSON.
+    `CREATE TABLE decisions (
+       model VARCHAR NOT NULL, time TIMESTAMP NOT NULL, since TIMESTAMP NOT NULL, control VARCHAR NOT NULL, candidate VARCHAR NOT NULL,
+       action VARCHAR NOT NULL, reason VARCHAR NOT NULL, n DOUBLE NOT NULL, judged VARCHAR NOT NULL)`,
+    // The reference profiles of packages, for drift. `profile` is JSON.
+    `CREATE TABLE reference_profiles (
+       model VARCHAR NOT NULL, version VARCHAR NOT NULL, time TIMESTAMP NOT NULL, profile VARCHAR NOT NULL)`,
+  ],
+  [
+    // Retraining: see retrain/run.ts. Times are epoch milliseconds. `evidence` is the JSON of the webhook, byte for byte.
+    `CREATE TABLE retrain_runs (
+       id VARCHAR NOT NULL, model VARCHAR NOT NULL, version VARCHAR NOT NULL, trigger VARCHAR NOT NULL, evidence VARCHAR NOT NULL,
+       fired_at BIGINT, state VARCHAR, changed_at BIGINT, next_at BIGINT, tries INTEGER, new_version VARCHAR, detail VARCHAR)`,
+    `CREATE TABLE retrain_attempts (
+       run VARCHAR NOT NULL, number INTEGER NOT NULL, sent_at BIGINT NOT NULL, result VARCHAR NOT NULL, status INTEGER,
+       detail VARCHAR NOT NULL, duration_ms INTEGER NOT NULL)`,
+    `CREATE TABLE retrain_models (
+       model VARCHAR NOT NULL, version VARCHAR NOT NULL, seen_at BIGINT NOT NULL, cron_at BIGINT NOT NULL,
+       disarmed VARCHAR NOT NULL)`,
+  ],
+  // Version 7: the fine buckets of exponential histograms, and extremes; both are missing where the sender did not tell them.
+  ["points", "streams"].flatMap((table) => [
+    `ALTER TABLE ${table} ADD COLUMN fine_scale TINYINT`,
+    `ALTER TABLE ${table} ADD COLUMN fine_offset INTEGER`,
+    `ALTER TABLE ${table} ADD COLUMN fine_buckets BIGINT[]`,
+    `ALTER TABLE ${table} ADD COLUMN min_value DOUBLE`,
+    `ALTER TABLE ${table} ADD COLUMN max_value DOUBLE`,
+  ]),
 ];
 
 /** Migrates the database to the newest version, with a transaction per version. Throws when a newer collector wrote it. */

@@ -26,6 +26,8 @@ export interface ReadRoutesDeps {
   limit: RateLimit;
   /** Milliseconds for which a response is sent again. */
   readCache: number;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Metrics of the other parts. */
   metrics(): OwnMetric[];
 }
@@ -33,7 +35,8 @@ export interface ReadRoutesDeps {
 // Each holds a second of the event loop's time at worst; what they ask of the database runs beside the writes.
 const PARALLEL_REPORTS = 2;
 
-export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void {
+/** Returns the hooks of requests that read, for the other routes that do. */
+export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps) {
   const { access, counts, limit } = deps;
   const onLimited = () => {
     counts.limited += 1;
@@ -57,11 +60,12 @@ export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps): void 
   const schema = { querystring: REPORT_QUERY };
   const reports = createSharedReads<Buffer[]>(PARALLEL_REPORTS, deps.readCache);
   app.get<{ Querystring: ReportParameters }>("/v1/report", { onRequest, schema }, async ({ query }, reply) => {
-    const asked = toReportQuery(query, Date.now());
+    const asked = toReportQuery(query, deps.now());
     // By what was sent: without "to" the report ends now, which is another time for each request.
     const pieces = await reports(JSON.stringify(query), () => writeReport(asked, deps));
     return reply.type("application/json; charset=utf-8").send(Readable.from(pieces));
   });
+  return onRequest;
 }
 
 /** Pauses after each piece; the pieces are sent to everybody who asks within a second. */

@@ -3,16 +3,22 @@ import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { Access } from "./access.js";
 import { createAdmission } from "./admission.js";
 import type { AllowList } from "./allow-list.js";
+import { guard, limitByAddress } from "./caller.js";
 import type { Catalogue } from "./catalogue.js";
 import { dashboard } from "./dashboard.js";
 import { HttpError, sendError } from "./errors.js";
 import { createIngests } from "./ingest.js";
 import { MAX_BODY_BYTES, REQUEST_TIMEOUT_MS, TIMEOUT_CHECK_MS } from "./limits.js";
-import { createOwnCounts } from "./own-metrics.js";
+import { createOwnCounts, type OwnCounts } from "./own-metrics.js";
 import type { OwnMetric } from "./prometheus.js";
 import { type TrustProxy, toFastify } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
 import { addReadRoutes } from "./read-routes.js";
+import type { Retrain } from "./retrain/retrain.js";
+import { addRetrainRoutes } from "./retrain/routes.js";
+import { channelRoutes } from "./rollout/channel-routes.js";
+import { addDecisionRoutes } from "./rollout/decision-routes.js";
+import type { Rollouts } from "./rollout/rollouts.js";
 import { AJV_OPTIONS, parameterError } from "./schemas.js";
 import type { SinkBatch } from "./sinks/sink.js";
 import type { Store } from "./store.js";
@@ -25,19 +31,26 @@ export interface ServerOptions {
   readCache: number;
   allowList: AllowList;
   catalogue: Catalogue;
-  /** Of requests that write, by address and by key, and of those that read, by address. */
-  limits: { address: RateLimit; key: RateLimit; read: RateLimit };
+  /** Of requests that write, by address and by key, and of those that read, and that read a channel, by address. */
+  limits: { address: RateLimit; key: RateLimit; read: RateLimit; channel: RateLimit };
+  /** Channels, decisions and drift. */
+  rollouts: Rollouts;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
   /** Metrics of the sinks, for `GET /metrics`. */
   sinkMetrics(): OwnMetric[];
   /** Whose `X-Forwarded-For` names the sender's address. */
   trustProxy?: TrustProxy;
+  /** Absent without `--retrain`. */
+  retrain?: Retrain;
 }
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
   const { minBatches, readCache, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { rollouts, retrain, now } = options;
   const app = Fastify({
     trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
@@ -54,12 +67,38 @@ export function createServer(store: Store, access: Access, options: ServerOption
   );
   const counts = createOwnCounts(store.lostRequests);
   const admission = createAdmission();
-  const metrics = () => [...admission.metrics(), ...sinkMetrics()];
-  const ingests = createIngests({ store, allowList, catalogue, counts, passOn });
-  addReadRoutes(app, { store, access, allowList, counts, minBatches, readCache, limit: limits.read, metrics });
+  const metrics = () => [
+    ...admission.metrics(),
+    ...sinkMetrics(),
+    ...rollouts.metrics(),
+    ...(retrain?.metrics() ?? []),
+  ];
+  const ingests = createIngests({ store, allowList, catalogue, counts, passOn, now });
+  const read = addReadRoutes(app, {
+    store,
+    access,
+    allowList,
+    counts,
+    minBatches,
+    readCache,
+    limit: limits.read,
+    metrics,
+    now,
+  });
+  addDecisionRoutes(app, { rollouts, read, readCache });
+  app.register(channelRoutes, { rollouts, access, counts, limits, read });
+  if (retrain) addRetrainRoutes(app, { retrain, read, operate: operatorHooks(access, limits.address, counts) });
   app.register(dashboard);
   app.register(writeRoutes, { access, admission, counts, limits, ingests });
   return app;
+}
+
+/** For routes of the operator. Who tries tokens is limited as well. */
+function operatorHooks(access: Access, limit: RateLimit, counts: OwnCounts) {
+  const onLimited = () => {
+    counts.limited += 1;
+  };
+  return [limitByAddress(limit, onLimited), guard((caller) => access.operate(caller))];
 }
 
 // How often a closing server looks for connections that have become idle.

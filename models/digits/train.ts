@@ -12,7 +12,7 @@ const SEED = 20261123;
 // These four were chosen on 1,000 training images, so that the training takes minutes on two cores. The size of the network was
 // chosen on the held-out images, see README.md.
 const EPOCHS = 20;
-const BATCH = 32;
+export const BATCH = 32;
 // Twice Adam's default of 0.001, since it decays to 0.
 const RATE = 2e-3;
 const DROP = 0.2;
@@ -40,9 +40,8 @@ export async function train(folder: string, log: (line: string) => void): Promis
     shuffle(digits, random);
     let sum = 0;
     for (let step = 0; step < steps; step += 1) {
-      // Cosine decay from RATE to 0 (Loshchilov and Hutter 2017), without restarts.
       const done = (epoch * steps + step) / (EPOCHS * steps);
-      (optimizer as unknown as { learningRate: number }).learningRate = (RATE / 2) * (1 + Math.cos(Math.PI * done));
+      (optimizer as unknown as { learningRate: number }).learningRate = decayed(RATE, done);
       sum += trainStep(digits.slice(step * BATCH, (step + 1) * BATCH), weights, optimizer, random);
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -53,7 +52,12 @@ export async function train(folder: string, log: (line: string) => void): Promis
   return { model, accuracy: await measure(model, held), trainingImages: digits.length, heldOutImages: held.length };
 }
 
-function trainStep(batch: Digit[], weights: Weights, optimizer: tf.Optimizer, random: () => number): number {
+/** Cosine decay from `rate` to 0 (Loshchilov and Hutter 2017), without restarts; `done` is 0 to 1. */
+export function decayed(rate: number, done: number): number {
+  return (rate / 2) * (1 + Math.cos(Math.PI * done));
+}
+
+export function trainStep(batch: Digit[], weights: Weights, optimizer: tf.Optimizer, random: () => number): number {
   const pixels = new Float32Array(batch.length * PIXELS);
   for (const [index, digit] of batch.entries()) augment(digit.pixels, random, pixels, index * PIXELS);
   const seed = Math.floor(random() * 2 ** 31);
@@ -70,7 +74,7 @@ function trainStep(batch: Digit[], weights: Weights, optimizer: tf.Optimizer, ra
   });
 }
 
-function shuffle(items: unknown[], random: () => number): void {
+export function shuffle(items: unknown[], random: () => number): void {
   for (let last = items.length - 1; last > 0; last -= 1) {
     const other = Math.floor(random() * (last + 1));
     [items[last], items[other]] = [items[other], items[last]];

@@ -118,7 +118,7 @@ export function inspectionText(found: Inspection): string {
     row("format", found.format),
     ...found.inputs.map(inputRow),
     ...found.outputs.map((output) => row("output", tensorText(output))),
-    ...(found.task ? [row("task", taskText(found.task))] : []),
+    ...(found.task ? [row("task", taskText(found.task, found.outputs))] : []),
     ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
@@ -141,7 +141,7 @@ export function draftText({ format, inputs, outputs, task, files }: Manifest, ab
     row("format", `${format}, ${files.length} files, ${sum(files)} bytes`),
     ...inputs.map(inputRow),
     ...outputs.map((output) => row("output", tensorText(output))),
-    row("task", `${taskText(task)} (${about})`),
+    row("task", `${taskText(task, outputs)} (${about})`),
     row("out", out),
   ].join("\n");
 }
@@ -154,7 +154,7 @@ export function manifestText(manifest: Manifest, digest: string): string {
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
     row("inputs", inputs.map(tensorText).join(", ")),
     row("outputs", outputs.map(tensorText).join(", ")),
-    row("task", taskText(task)),
+    row("task", taskText(task, outputs)),
     ...selfTest.map((test) => row("selftest", selfTestText(test))),
     ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
@@ -179,6 +179,11 @@ export function passedText(number: number, worst: number): string {
   return row("passed", `self-test ${number} on cpu, largest error ${worst.toExponential(1)}`);
 }
 
-function taskText(task: ModelTask): string {
-  return "labels" in task ? `${task.kind}, ${task.labels.length} labels` : task.kind;
+/** Of several outputs a task reads one, by default the first. */
+function taskText(task: ModelTask, outputs: Guess[]): string {
+  const labels = "labels" in task ? `, ${task.labels.length} labels` : "";
+  if (outputs.length < 2 || task.kind === "raw") return task.kind + labels;
+  const read = task.output ?? outputs[0]?.name;
+  const others = outputs.map(({ name }) => name).filter((name) => name !== read);
+  return `${task.kind}${labels}, of the output ${read} (not ${others.join(", ")}: "output" in the task chooses)`;
 }

@@ -131,7 +131,15 @@ function addPack(program: Command): void {
     const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress, onDraft }));
     const { digest } = await readPackage(folder);
     print(manifestText(manifest, digest));
+    if (options.expires !== undefined) warnIfExpired(manifest);
   });
+}
+
+/** Not a failure: a package is withdrawn like this, and an old one packed again. */
+function warnIfExpired({ expires }: Manifest): void {
+  if (expires === undefined || Date.parse(expires) > Date.now()) return;
+  const text = `insitu: warning: the package expired on ${expires}: pages refuse it with model_expired. Pass an --expires in the future unless you withdraw it.`;
+  process.stderr.write(`${text}\n`);
 }
 
 interface VerifyOptions {
@@ -222,6 +230,7 @@ function addSign(program: Command): void {
         ? `\nThe manifest changed, so the signatures of ${dropped.join(", ")} were removed. Sign again with these keys.`
         : "";
     print(`${manifestText(manifest, digest)}\n${folder} is signed by ${keyId}.${removed}`);
+    warnIfExpired(manifest);
   });
 }
 

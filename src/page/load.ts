@@ -7,7 +7,7 @@ import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
-import { type CallLimits, withTimeout } from "./lib/with-timeout.js";
+import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
 import { channelUrl, checkLoadOptions, packageUrl } from "./options.js";
@@ -15,11 +15,12 @@ import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
 import { type OpenVersion, openVersion } from "./version.js";
-import type { PooledWorker, WorkerPool } from "./workers/pool.js";
+import type { PooledWorker, WorkerPool, WorkerSlot } from "./workers/pool.js";
 import { type Rpc, useWorker } from "./workers/rpc.js";
 
 export interface LoaderDeps {
   slots: WorkerPool["slots"];
+  spare: WorkerPool["spare"];
   rpc: Rpc;
   telemetry: TelemetryHandle;
   storeCall: StoreCall;
@@ -43,6 +44,10 @@ export interface PackageLoad {
   refresh?: boolean;
   arm?: ModelRef["arm"];
   onProgress?: (progress: LoadProgress) => void;
+  /** In a worker of its own, which ends when it has been idle. */
+  isApart?: boolean;
+  maxCrashes?: number;
+  not?: string;
 }
 
 /** Opens the package in a folder; reports it to telemetry. */
@@ -53,7 +58,6 @@ const LOAD_MS = 600_000;
 
 export function createLoader(deps: LoaderDeps) {
   const { slots, telemetry, storeCall, monitors } = deps;
-  const [first] = slots;
 
   const reportStoreUsage = async () => {
     const { bytes } = await storeCall("storeUsage", [], "Measuring the store");
@@ -69,22 +73,22 @@ export function createLoader(deps: LoaderDeps) {
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
     const monitoring = importMonitor(monitors);
 
-    const open: OpenPackage = async (folder, { arm, refresh, ...limits }) => {
+    const open: OpenPackage = async (folder, { arm, isApart, signal, timeout = LOAD_MS, onProgress, ...asked }) => {
       const started = performance.now();
-      const loadInto = (into: PooledWorker, signal: AbortSignal, wanted: Omit<PackageLoad, "signal"> = {}) => {
-        const { refresh, onProgress } = wanted;
-        const args = { ...options, refresh, progress: onProgress !== undefined };
+      const places = isApart ? [deps.spare()] : slots;
+      const loadInto = (into: PooledWorker, signal: AbortSignal, asked?: object, onProgress?: OnProgress) => {
+        const args = { ...options, refresh: undefined, ...asked, progress: onProgress !== undefined };
         return into.call("load", [folder, args], { signal, onProgress });
       };
       const reload = (into: PooledWorker): Promise<LoadedModel> =>
         // Without a request to the host: the version that ran is in the store.
         withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
       try {
-        const what: CallLimits = { timeout: LOAD_MS, ...limits, what: `Loading ${folder}` };
-        return await useWorker(first, what, async (worker, signal) => {
+        const limits = { signal, timeout, what: `Loading ${folder}` };
+        return await useWorker(places[0] as WorkerSlot, limits, async (worker, signal) => {
           const problem = await reporting;
           if (problem) throw problem;
-          const loaded = await loadInto(worker, signal, { refresh, onProgress: limits.onProgress });
+          const loaded = await loadInto(worker, signal, asked, onProgress);
           const { info, cost } = loaded;
           if (arm) info.arm = arm;
           telemetry.record({
@@ -97,7 +101,7 @@ export function createLoader(deps: LoaderDeps) {
           });
           // Fetched by now, as a rule; a caller does not wait for it longer than for the model.
           await monitoring;
-          return openVersion({ ...deps, loaded, worker, reload });
+          return openVersion({ ...deps, slots: places, loaded, worker, reload });
         });
       } catch (error) {
         recordFailure(error, started);
@@ -128,3 +132,5 @@ export function createLoader(deps: LoaderDeps) {
       throw unreadable(error);
     });
 }
+
+type OnProgress = (progress: LoadProgress) => void;

@@ -10,7 +10,7 @@ import { toWireInput } from "./input/wire-input.js";
 import { unreadable } from "./lib/check-option.js";
 import type { MonitorHandle } from "./monitor.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import type { LiveVersion, OpenVersion } from "./version.js";
+import type { LiveVersion, OnResult, OpenVersion } from "./version.js";
 import type { CallInput } from "./workers/model-rpc.js";
 
 export interface PredictDeps {
@@ -51,19 +51,20 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     // To the end: another version may take over meanwhile.
     const version = live.current;
     const { observer } = version;
+    let onResult: OnResult | undefined;
     try {
       admit();
       const depth = ++open;
       try {
-        const onPredicted = observer?.started?.(input, options ?? {});
+        onResult = observer?.started(() => toWireInput(input, version.info.inputs), options ?? {});
         const result = await callWorker(version, input, options ?? {});
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
         const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(version.info) };
         report(deps, result, prediction, mode, depth);
-        observer?.predicted(prediction);
-        onPredicted?.(prediction);
+        observer?.predicted(result);
+        onResult?.(result);
         return prediction;
       } finally {
         open -= 1;
@@ -74,7 +75,8 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
       const model = modelRef(version.info);
       const { backend } = version.info;
       telemetry.record({ kind: "failed", stage: "predict", model, backend, durationMs, ...describeFailure(error) });
-      observer?.failed(error.code);
+      observer?.failed(error.code, started);
+      onResult?.();
       throw error;
     }
   };

@@ -70,6 +70,12 @@ export interface InputSpec extends TensorSpec {
    * @defaultValue false
    */
   allowNonFinite?: boolean;
+  /**
+   * The lowest and the highest number that the model takes, such as 0 and the last row of the table in which it looks up tokens. Others are
+   * refused with `input_invalid`. `insitu pack` finds it for int32 inputs and embedding layers; for others the publisher may declare it.
+   * @defaultValue any number
+   */
+  range?: [low: number, high: number];
 }
 
 /** One score per class. */

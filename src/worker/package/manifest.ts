@@ -7,6 +7,7 @@ import {
   finite,
   integer,
   keyName,
+  list,
   matching,
   object,
   oneOf,
@@ -185,6 +186,7 @@ function parseInputs(value: unknown, at: At): InputSpec[] {
       ...input,
       ...(image !== undefined && { image: parseImage(image, input, under(here, "image")) }),
       ...flag(given, "allowNonFinite", here),
+      ...parseRange(own(given, "range"), under(here, "range")),
     };
   });
   unique(
@@ -192,6 +194,14 @@ function parseInputs(value: unknown, at: At): InputSpec[] {
     at,
   );
   return inputs;
+}
+
+function parseRange(value: unknown, at: At): Pick<InputSpec, "range"> {
+  if (value === undefined) return {};
+  const [low, high, ...more] = list(value, at).map((item) => finite(item, at));
+  if (low === undefined || high === undefined || low > high || more.length > 0)
+    refuse(at, "must be the lowest and the highest number");
+  return { range: [low, high] };
 }
 
 /** A field that is true, or absent. */

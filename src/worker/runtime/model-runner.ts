@@ -103,7 +103,7 @@ export class ModelRunner {
     const { manifest, engine } = this.#deps;
     const call = callTask(manifest.task, options.task);
     const { result, placement, timings, endedAt } = await this.#process(this.#predictions, input, options);
-    const { backend } = result;
+    const { backend, items } = result;
     // An output that is a constant is a view of all weights, which would be copied to the page.
     const outputs = Object.fromEntries(
       Object.entries(result.outputs).map(([name, tensor]) => [name, { ...tensor, data: withOwnBuffer(tensor.data) }]),
@@ -111,7 +111,7 @@ export class ModelRunner {
     const value = toValue(manifest, outputs, placement, call);
     const topClass = topClassOf(manifest, outputs);
     timings.postprocessMs = performance.now() - endedAt;
-    return { value, outputs, backend, timings, ...(topClass && { topClass }), memory: engine.memory() };
+    return { value, outputs, backend, timings, ...(topClass && { topClass }), items, memory: engine.memory() };
   }
 
   /** The features that a personal model learns on. Rejects with `model_format` where the manifest names no embedding; otherwise as `predict`. */
