@@ -66,7 +66,7 @@ export async function signedText(
   const text = `${JSON.stringify({ ...json, signatures }, null, 2)}\n`;
   const signed = parse(text, where);
   try {
-    await checkSignatures(text, signed as Manifest, { keys: [key] }, where);
+    await checkSignatures(text, signed, { keys: [key] }, where);
   } catch (cause) {
     // No client would accept the signature.
     const message = `The private and the public key of ${key.id} do not belong together. Use the file as "insitu keygen" wrote it.`;
