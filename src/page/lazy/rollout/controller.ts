@@ -7,6 +7,7 @@ import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { BlockedVersion, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion } from "../../version.js";
+import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, isBlocked, repairedTarget, rollbackTargets, type Target, targetOf } from "./choose-version.js";
 import { createEvents } from "./events.js";
 import { crashLimit, loadBreach } from "./guardrails.js";
@@ -86,7 +87,7 @@ export class RolloutController implements RolloutControl {
     return arm && !isBlocked(targetOf(base, arm).package, this.#known) ? arm : undefined;
   }
 
-  record = (record: object) => this.#deps.record(record);
+  record = (record: TelemetryRecord) => this.#deps.record(record);
 
   proved(): void {
     const { version, target } = this.versions.running;

@@ -24,6 +24,8 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
   channel: ChannelOptions | undefined;
   asked: PackageLoad & { signal: AbortSignal };
   open: OpenPackage;
+  /** Reports a load that failed to telemetry; `started` in milliseconds of `performance.now()`. */
+  recordFailure(error: unknown, started: number): void;
   toModel(parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>>;
 }
 
@@ -33,7 +35,7 @@ export interface RolloutDeps extends ReadDeps {
   open: OpenPackage;
   every: number;
   maxBytes: number;
-  record(record: object): void;
+  record(record: TelemetryRecord): void;
 }
 
 // Design default.
@@ -47,9 +49,13 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
     ...deps,
     every,
     maxBytes: Math.min(deps.maxHeldBytes, deviceBytes()),
-    record: (record) => telemetry.record(record as TelemetryRecord),
+    record: (record) => telemetry.record(record),
   };
-  const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
+  const started = performance.now();
+  const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal).catch((error: unknown) => {
+    deps.recordFailure(error, started);
+    throw error;
+  });
   const { running, failures } = await openFirst(rollout, known, pin, asked);
   // Nobody has the model any more: without this it would ask for ever.
   if (asked.signal.aborted) {

@@ -3,6 +3,7 @@ import type { InsituError } from "../../../shared/errors.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type { TelemetryRecord } from "../telemetry/records.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
 export interface Breach {
@@ -180,7 +181,7 @@ export interface RolloutControl {
   /** The shadow of the channel, unless it is blocked. */
   shadowArm(): ChannelArm | undefined;
   /** Records to telemetry. */
-  record(record: object): void;
+  record(record: TelemetryRecord): void;
   /** Aborted when the model is disposed. */
   readonly signal: AbortSignal;
 }
