@@ -192,7 +192,7 @@ function retraining(now: number): Retraining[] {
       checkedAt: now - MINUTE,
       triggers: [
         { trigger: "accuracy", isMet: false, isArmed: true, heldBack: null },
-        { trigger: "drift", isMet: true, isArmed: true, heldBack: "cooling_down" },
+        { trigger: "drift", isMet: true, isArmed: true, heldBack: "cool_down" },
         { trigger: "labels", isMet: true, isArmed: false, heldBack: "not_recovered" },
       ],
       runs: [
