@@ -62,13 +62,13 @@ export function chooseTargets(choice: Choice): Target[] {
 
 /**
  * The assigned version, where it is blocked and a higher release still names its folder: it may hold other bytes by now, which a request to
- * the host tells.
+ * the host tells. Empty otherwise, and where it is what runs.
  */
-export function repairedTarget({ url, channel, assigned, blocked }: Choice): Target | undefined {
+export function repairedTarget({ url, channel, assigned, blocked }: Choice, running: string): Target[] {
   const target = targetOf(url, assigned);
   const block = blocked.find((each) => each.package === target.package);
-  if (!block?.digest || block.release >= channel.release) return undefined;
-  return { ...target, not: block.digest };
+  if (!block?.digest || block.release >= channel.release || target.package === running) return [];
+  return [{ ...target, not: block.digest }];
 }
 
 /** Where to go from a version that went beyond a limit: what ran well here, before what others run. */
