@@ -42,6 +42,7 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Load and cache", "/guides/load-and-cache"),
       page("Inputs and tasks", "/guides/inputs-and-tasks"),
       page("Model packages", "/guides/packages"),
+      page("Roll out new versions", "/guides/rollout"),
       page("Backends", "/guides/backends"),
       page("Batch and video", "/guides/batch-and-video"),
       page("Feedback and monitoring", "/guides/feedback"),

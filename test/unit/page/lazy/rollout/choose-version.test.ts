@@ -38,7 +38,7 @@ const block = (version: string, changes: Partial<BlockedVersion> = {}): BlockedV
   ...changes,
 });
 const choice = (changes: Partial<Choice> = {}): Choice => ({
-  url: URL_,
+  base: URL_,
   channel: channel(),
   assigned: CANARY,
   blocked: [],
