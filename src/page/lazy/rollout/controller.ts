@@ -72,7 +72,8 @@ export class RolloutController implements RolloutControl {
     return { version, arm: target.arm };
   }
 
-  isBusy = () => this.versions.running.version.rpc.isBusy();
+  // Of all models of the client: they share the processor.
+  isBusy = () => this.#deps.slots.some((slot) => slot.calls() > 0);
 
   async open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion> {
     const { base, channel } = this.#known;
@@ -212,8 +213,8 @@ export class RolloutController implements RolloutControl {
     if (this.#pinned !== undefined || this.signal.aborted) return;
     const { running } = this.versions;
     const mustLeave = isBlocked(running.target.package, this.#known);
-    const repaired = repairedTarget(this.#known);
-    for (const target of [...(repaired ? [repaired] : []), ...chooseTargets(this.#known)]) {
+    const repaired = repairedTarget(this.#known, running.target.package);
+    for (const target of [...repaired, ...chooseTargets(this.#known)]) {
       const isSame = target.package === running.target.package;
       if (isSame) return this.versions.rename(target);
       if (this.#backoff.isResting(target.package)) {

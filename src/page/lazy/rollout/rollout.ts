@@ -8,6 +8,7 @@ import { checkNumber, checkType } from "../../lib/check-option.js";
 import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { Model, ModelDeps } from "../../model.js";
 import type { TelemetryHandle } from "../../telemetry.js";
+import type { WorkerSlot } from "../../workers/pool.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-version.js";
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
@@ -16,7 +17,7 @@ import { blockOf } from "./load-failures.js";
 import type { RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
-export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
+export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots"> {
   storeName: string;
   telemetry: TelemetryHandle;
   /** Bytes that the models of a worker should not exceed together. */
@@ -31,6 +32,7 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
 
 /** What a rollout needs of its client. */
 export interface RolloutDeps extends ReadDeps {
+  slots: readonly Pick<WorkerSlot, "calls">[];
   storeName: string;
   open: OpenPackage;
   every: number;
