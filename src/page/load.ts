@@ -10,7 +10,7 @@ import { loadChunk } from "./lib/load-chunk.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { channelUrl, checkLoadOptions, packageUrl } from "./options.js";
+import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
@@ -67,7 +67,7 @@ export function createLoader(deps: LoaderDeps) {
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
     const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    const address = channelUrl(url);
+    const address = channelOf(url, channel?.file);
     const options = checkLoadOptions(rest, url);
     const reporting = telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
@@ -119,9 +119,9 @@ export function createLoader(deps: LoaderDeps) {
     const asked = { ...limits, refresh: options.refresh, onProgress };
     const { request } = options;
     const model = address
-      ? await withTimeout({ ...limits, what: `Loading ${address}` }, async (signal) => {
+      ? await withTimeout({ ...limits, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          return openChannel({ ...deps, url: address, request, channel, asked: { ...asked, signal }, open, toModel });
+          return openChannel({ ...deps, ...address, request, channel, asked: { ...asked, signal }, open, toModel });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });
     if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);

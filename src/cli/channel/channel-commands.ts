@@ -110,7 +110,11 @@ function addStart(channel: Command): void {
     )
     .option("--share <percent>", "share of the inputs that the shadow predicts (default: 10)", percent)
     .option("--several", "allow a second canary")
-    .option("--salt <text>", "of a new channel: decides which browsers are on which arm (default: random)", nonEmpty)
+    .option(
+      "--salt <text>",
+      "decides which browsers are on which arm; another one only without a canary (default: as before, or random)",
+      nonEmpty,
+    )
     .option("--failures <n>", "guardrail: failed predictions in a row", positiveInteger)
     .option("--max-latency <ms>", "guardrail: the median of the last predictions", positiveInteger)
     .option("--latency-window <n>", "guardrail: number of predictions for that median", positiveInteger)
@@ -136,6 +140,7 @@ function addStart(channel: Command): void {
           ...(flags.several && { several: true }),
           ...guardrailsOf(flags, before?.channel),
           salt: flags.salt ?? randomHex(8),
+          ...(flags.salt !== undefined && { newSalt: flags.salt }),
         },
         target.where,
       );

@@ -75,16 +75,16 @@ export class RolloutController implements RolloutControl {
   isBusy = () => this.versions.running.version.rpc.isBusy();
 
   async open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion> {
-    const { url, channel } = this.#known;
+    const { base, channel } = this.#known;
     const { model, guardrails } = channel;
-    const target = { ...targetOf(url, arm), maxCrashes: crashLimit(guardrails) };
+    const target = { ...targetOf(base, arm), maxCrashes: crashLimit(guardrails) };
     return (await loadTarget({ ...this.#deps, model }, target, signal, 0, { isApart: true })).version;
   }
 
   shadowArm(): ChannelArm | undefined {
-    const { url, channel } = this.#known;
+    const { base, channel } = this.#known;
     const arm = channel.arms.find(({ role }) => role === "shadow");
-    return arm && !isBlocked(targetOf(url, arm).package, this.#known) ? arm : undefined;
+    return arm && !isBlocked(targetOf(base, arm).package, this.#known) ? arm : undefined;
   }
 
   record = (record: TelemetryRecord) => this.#deps.record(record);
@@ -146,11 +146,11 @@ export class RolloutController implements RolloutControl {
   }
 
   #state(): RolloutSnapshot {
-    const { url, channel, blocked, lastGood, checkedAt, problem } = this.#known;
+    const { channel, blocked, lastGood, checkedAt, problem } = this.#known;
     const { version, target } = this.versions.running;
     const running = { version: target.version, arm: target.role, model: modelRef(version.info), reason: this.#reason };
     return {
-      channel: url,
+      channel: this.#deps.url,
       release: channel.release,
       running,
       pinned: this.#pinned,
@@ -324,7 +324,7 @@ export class RolloutController implements RolloutControl {
   async #pin(version?: string): Promise<void> {
     this.#assertOpen();
     await this.#inOrder(async () => {
-      const { url, channel } = this.#known;
+      const { base, channel } = this.#known;
       const before = this.#pinned;
       if (version === undefined) {
         this.#pinned = undefined;
@@ -335,7 +335,7 @@ export class RolloutController implements RolloutControl {
       this.#pinned = version;
       const { running } = this.versions;
       try {
-        const target = targetOf(url, arm);
+        const target = targetOf(base, arm);
         await this.#changeTo(target);
         if (isBlocked(target.package, this.#known)) await this.#allow(target);
         if (running.target.package !== target.package) this.#swapped(modelRef(running.version.info), "pin");

@@ -136,7 +136,7 @@ async function keepBlocks(deps: RolloutDeps, known: KnownChannel, first: First, 
 
 /** An expired channel assigns nothing: only what ran here before goes on. */
 function firstTargets(known: KnownChannel, pin: string | undefined): Target[] {
-  const { url, channel } = known;
+  const { base, channel } = known;
   if (known.isExpired) {
     const good = knownGoodTarget(known);
     if (!good) throw known.problem;
@@ -145,7 +145,7 @@ function firstTargets(known: KnownChannel, pin: string | undefined): Target[] {
   if (pin !== undefined) {
     const arm = channel.arms.find(({ version }) => version === pin);
     if (!arm) throw unknownVersion("channel.pin", pin, channel.arms);
-    return [targetOf(url, arm)];
+    return [targetOf(base, arm)];
   }
   const targets = chooseTargets(known);
   // Where all are blocked the page has nothing better.
@@ -160,8 +160,8 @@ function reasonOf(
 ): RolloutReason {
   if (pin !== undefined) return "pin";
   if (failures[0]) return failures[0].block?.reason ?? "load";
-  const { url, assigned, blocked } = known;
-  const wanted = targetOf(url, assigned).package;
+  const { base, assigned, blocked } = known;
+  const wanted = targetOf(base, assigned).package;
   if (wanted === target.package) return "weight";
   return blocked.find((each) => each.package === wanted)?.reason ?? "load";
 }

@@ -2,6 +2,7 @@
 import { onAbort } from "../../../shared/abort.js";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { LoadProgress, ModelInfo } from "../../../shared/types/model.js";
+import { keepLabels } from "../../lib/earlier-labels.js";
 import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { LiveVersion, OpenVersion } from "../../version.js";
 import type { Target } from "./choose-version.js";
@@ -156,6 +157,7 @@ export class Versions {
   #takeOver(next: Running, before: OpenVersion = this.#running.version): void {
     const info = before.info as unknown as Record<string, unknown>;
     before.info = { ...info } as unknown as ModelInfo;
+    keepLabels(info, before.info.version, before.info.labels);
     for (const key of Object.keys(info)) delete info[key];
     Object.assign(info, next.version.info);
     next.version.info = info as unknown as ModelInfo;
