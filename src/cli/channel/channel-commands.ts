@@ -42,7 +42,7 @@ export function addChannel(program: Command): void {
 }
 
 /** The options of every command that writes a release. */
-export function addPublishing(command: Command): Command {
+function addPublishing(command: Command): Command {
   addWho(command.argument("<channel>", CHANNEL));
   return command
     .option("--sign <key.json>", "sign with a private key from keygen; repeatable", collect)
@@ -66,7 +66,7 @@ export function addPublishing(command: Command): Command {
 }
 
 /** Publishes and prints the release. */
-export async function publishAndPrint(
+async function publishAndPrint(
   argument: string,
   action: ChannelAction,
   flags: PublishFlags,
@@ -158,7 +158,7 @@ function guardrailsOf(flags: StartFlags, before: Channel | undefined): { guardra
 }
 
 /** The channel that a command changes. */
-export function existing(before: ChannelState | undefined, where: string): Channel {
+function existing(before: ChannelState | undefined, where: string): Channel {
   if (before) return before.channel;
   throw new InsituError("input_invalid", `${where} does not exist. Begin with "insitu channel start".`, { where });
 }
