@@ -162,11 +162,15 @@ describe("a decision", () => {
     });
   });
 
-  it("needs the read token", async () => {
-    await withCollector({ readToken: "secret" }, async ({ url }) => {
+  it("needs the read token, or the operator's", async () => {
+    await withCollector({ readToken: "secret", operatorToken: "operator" }, async ({ url }) => {
       for (const path of ["/v1/rollouts/digits", "/v1/drift?model=digits", "/v1/channels/digits/history"]) {
         expect((await fetch(url + path)).status, path).toBe(401);
-        expect((await fetch(url + path, { headers: { authorization: "Bearer secret" } })).status, path).not.toBe(401);
+        // `insitu channel --auto` has one token for both.
+        for (const token of ["secret", "operator"])
+          expect((await fetch(url + path, { headers: { authorization: `Bearer ${token}` } })).status, path).not.toBe(
+            401,
+          );
       }
     });
   });
