@@ -4,6 +4,7 @@ import { contingency } from "../statistics/chi-square.js";
 import { chiSquareQuantile } from "../statistics/distributions.js";
 import { jensenShannon, psi, sharesOf } from "../statistics/divergence.js";
 import { binnedKsDistance, ksAsymptotic } from "../statistics/kolmogorov-smirnov.js";
+import { binnedWasserstein } from "../statistics/wasserstein.js";
 
 export interface Reference {
   /** Shares of the bins. */
@@ -15,6 +16,7 @@ export interface Reference {
 export interface Measured {
   psi: number;
   js: number;
+  wasserstein: number;
   chi2: { statistic: number; p: number };
   ks: { statistic: number; p: number };
   threshold: number;
@@ -45,6 +47,7 @@ export function measure(current: Spread, reference: Reference): Measured | null 
   return {
     psi: psi(expected, found),
     js: jensenShannon(expected, found),
+    wasserstein: binnedWasserstein(sharesOf(current.total), sharesOf(reference.shares)),
     chi2: { statistic, p },
     ks: { statistic: distance, p: ksAsymptotic(distance, size, reference.size) },
     threshold: psiThreshold(size, reference.size, bins.length),
