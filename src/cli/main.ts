@@ -8,6 +8,7 @@ import { addCopy, addGet, addInit } from "./app-commands.js";
 import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { addReference } from "./profile-command.js";
 import { runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
 import { readPackage, verifyPackage, verifyTrust } from "./verify.js";
@@ -70,7 +71,9 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error: /, "insitu: ")) })
     .addHelpText("after", "\nExit codes: 0 success, 1 failure, 2 wrong usage.");
-  for (const add of [addInit, addGet, addCopy, addPack, addVerify, addInspect, addKeygen, addSign]) add(program);
+  const addProfile = (to: Command) => addReference(to, thresholdNumber, releaseNumber, withOptions);
+  for (const add of [addInit, addGet, addCopy, addPack, addProfile, addVerify, addInspect, addKeygen, addSign])
+    add(program);
   for (const command of program.commands)
     command.showHelpAfterError(`Run "insitu ${command.name()} --help" for its arguments and options.`);
   return program.showHelpAfterError('Run "insitu --help" for the commands.');

@@ -10,6 +10,7 @@ import type {
   TrustOptions,
 } from "../shared/types/model.js";
 import type { Backend, TypedArray } from "../shared/types/tensor.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import type { TelemetryOptions } from "./lazy/telemetry/types.js";
 
 /**
@@ -180,6 +181,11 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
    * ```
    */
   request?: PackageRequestOptions;
+  /**
+   * When the model counts as degraded, which `model.monitor` tells by the event `degraded`.
+   * @defaultValue by the manifest's `metrics` and `reference`
+   */
+  monitor?: MonitorLimits;
 }
 
 /** An address that a Trusted Types policy of the page allows, as `policy.createScriptURL` returns it. */
@@ -256,8 +262,8 @@ export interface ClientOptions {
    */
   personalization?: { consent?: PersonalConsent };
   /**
-   * With true, class, confidence and time of predictions are kept in this browser for 7 days. With false nothing is kept, and `feedback` is
-   * refused.
+   * With true, class, confidence and time of predictions are kept in this browser for 7 days, and the state of the drift detectors for 90.
+   * With false nothing is kept, and `feedback` is refused.
    * @defaultValue true
    */
   monitor?: boolean;

@@ -5,6 +5,7 @@ import type { TaskKind } from "../shared/types/manifest.js";
 import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
@@ -120,6 +121,7 @@ export interface ModelDeps {
   reload(into: PooledWorker): Promise<LoadedModel>;
   telemetry: TelemetryHandle;
   monitoring: Monitoring;
+  limits?: MonitorLimits;
   storeName: string;
   /** Called when the package is stored. */
   onStored: () => void;
@@ -146,7 +148,7 @@ export function createModel<K extends TaskKind>(deps: ModelDeps): Model<K> {
     },
     onReload: (now) => void Object.assign(info, now),
   });
-  const monitor = createMonitorHandle(deps.monitoring, info, storeName, telemetry);
+  const monitor = createMonitorHandle(deps.monitoring, info, storeName, telemetry, deps.limits);
   const max = deps.batching.maxBatchSize * deps.batching.maxEnqueuedBatches;
   const { predict, isBusy, close } = createPredict<K>({ info, rpc, max, telemetry, monitor });
   const personal = createPersonalHandle({ ...deps, info, rpc, predict, isBusy, retrain: monitor.retrain });

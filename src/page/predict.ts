@@ -92,13 +92,13 @@ export const disposedError = (model: string): InsituError =>
 
 function report(
   { monitor, telemetry }: PredictDeps,
-  { memory, topClass }: HostPrediction,
+  { memory, topClass, summaries }: HostPrediction,
   { id, model, backend, timings }: Prediction,
   mode: PredictMode,
   depth: number,
 ): void {
   const arm = "stable";
-  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass }, summaries);
   const bytes = { tensor: memory.used, wasm: memory.held };
   telemetry.record({
     kind: "predicted",
@@ -114,12 +114,12 @@ function report(
   });
 }
 
-function callWorker({ rpc, info }: PredictDeps, input: PredictInput, options: PredictOptions) {
+function callWorker({ rpc, info, monitor }: PredictDeps, input: PredictInput, options: PredictOptions) {
   const { signal, timeout = PREDICT_MS, priority } = options;
   const task = Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]]));
   const prepare = async (): Promise<CallInput<"predict">> => {
     const { input: wire, transfer } = await toWireInput(input, info.inputs);
-    return { args: [wire, { priority, task }], transfer };
+    return { args: [wire, { priority, task, summarise: monitor.wantsInput() }], transfer };
   };
   return rpc.call("predict", prepare, { signal, timeout, what: `The prediction of ${info.name}` });
 }

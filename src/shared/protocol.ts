@@ -87,6 +87,8 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
   memory: WorkerMemory;
   /** For tasks that have classes. */
   topClass?: TopClass;
+  /** Of each input, where the page asked for it (`shared/summarise-input.ts`). */
+  summaries?: Record<string, number[]>;
   timings: WorkerTimings;
 }
 
@@ -201,6 +203,8 @@ export interface HostPredictOptions {
   priority?: PredictPriority;
   /** What the caller overrides of the manifest's task. */
   task?: TaskOptions;
+  /** Whether the inputs are summarised, for the statistics of the monitor. */
+  summarise?: boolean;
 }
 
 /**

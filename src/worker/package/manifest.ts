@@ -31,6 +31,7 @@ import {
   under,
   unique,
 } from "./json-fields.js";
+import { parseReference } from "./reference-profile.js";
 import { parseSelfTestSpecs } from "./self-test-files.js";
 import { parseImage, parseTask } from "./task-spec.js";
 
@@ -83,7 +84,9 @@ function checkManifest(value: unknown, url: string): Manifest {
     );
   }
   const files = parseFiles(get("files"), at("files"));
+  const inputs = parseInputs(get("inputs"), at("inputs"));
   const outputs = parseOutputs(get("outputs"), at("outputs"));
+  const task = parseTask(get("task"), outputs, at("task"));
   return compact({
     insitu: 1,
     name: matching(get("name"), NAME, "a name of letters, digits, dots, dashes and underscores", at("name")),
@@ -93,11 +96,12 @@ function checkManifest(value: unknown, url: string): Manifest {
     expires: time("expires"),
     format: oneOf(get("format"), FORMATS, at("format")),
     files,
-    inputs: parseInputs(get("inputs"), at("inputs")),
+    inputs,
     outputs,
-    task: parseTask(get("task"), outputs, at("task")),
+    task,
     embedding: optional(get("embedding"), (value) => parseEmbedding(value, at("embedding"))),
     selfTest: optional(get("selfTest"), (value) => parseSelfTestSpecs(value, files, at("selfTest"))),
+    reference: optional(get("reference"), (value) => parseReference(value, inputs, task, at("reference"))),
     signatures: optional(get("signatures"), (value) => parseSignatures(value, at("signatures"))),
     license: words("license"),
     source: words("source"),
