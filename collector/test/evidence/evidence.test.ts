@@ -58,7 +58,7 @@ describe("contributions", () => {
   });
 
   it("of predictions count buckets, failures and seconds, and not what the caller caused", () => {
-    const buckets = BOUNDS.map((_, i) => (i === 4 ? 2 : 0)).concat(1);
+    const buckets: number[] = [...BOUNDS.map((_, i) => (i === 4 ? 2 : 0)), 1];
     const run = (attributes: Record<string, string>, amount = { count: 3, sum: 500_000.03, buckets }) =>
       point("ml.inference.duration", amount, attributes, BOUNDS);
     const [ok] = contributionsOf([run({})], false);
