@@ -146,10 +146,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
   const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
-  if (!(keepDays >= MIN_KEEP_DAYS))
-    throw new Error(
-      `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
-    );
+  checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
   const retrainConfig = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
@@ -219,6 +216,13 @@ function closeAnd(store: Store): (error: unknown) => Promise<never> {
     await store.close();
     throw error;
   };
+}
+
+function checkKeepDays(days: number): void {
+  if (!(days >= MIN_KEEP_DAYS))
+    throw new Error(
+      `keepDays is ${days}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
+    );
 }
 
 function checkMargins(margins: Margins): Margins {
