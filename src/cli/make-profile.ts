@@ -13,6 +13,16 @@ export interface ReferenceInput {
   path: string;
 }
 
+/** Where the inputs of a reference come from. */
+export interface InputSource {
+  /** Names of the columns, of a table. */
+  columns?: string[];
+  /** One input each; it throws `input_invalid` or `model_format` for one that cannot be used. */
+  inputs: { path: string; read(): Promise<ReferenceInput> }[];
+  /** What is not an input, with the reason. */
+  skipped: string[];
+}
+
 /** What the model decided for one input. */
 export interface ReferenceResult {
   class: number;
