@@ -9,7 +9,7 @@ import { checkType, unreadable } from "./lib/check-option.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { checkLimits, checkLoadOptions, packageUrl } from "./options.js";
+import { checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
@@ -43,9 +43,8 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, monitor: limits, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    checkLimits(limits);
     const folder = packageUrl(url);
     const options = checkLoadOptions(rest, url);
     const started = performance.now();
@@ -77,7 +76,7 @@ export function createLoader(deps: LoaderDeps) {
           worker,
           reload,
           monitoring: await monitoring,
-          limits,
+          limits: rest.monitor,
           batching: options.batching,
         });
         if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);
