@@ -10,7 +10,7 @@ import { loadChunk } from "./lib/load-chunk.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { channelOf, checkLimits, checkLoadOptions, packageUrl } from "./options.js";
+import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
@@ -65,9 +65,8 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, channel, monitor: limits, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    checkLimits(limits);
     const address = channelOf(url, channel?.file);
     const options = checkLoadOptions(rest, url);
     const reporting = telemetry.begin();
@@ -114,7 +113,7 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits, batching: options.batching });
+      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits: rest.monitor, batching: options.batching });
 
     const until = { signal: caller, timeout };
     const asked = { ...until, refresh: options.refresh, onProgress };
