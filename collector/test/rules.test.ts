@@ -8,6 +8,15 @@ import { post, withCollector } from "./support/run.js";
 
 const FOLDER = fileURLToPath(new URL("../deploy/prometheus/", import.meta.url));
 
+const RETRAIN = {
+  models: {
+    digits: {
+      webhook: { url: "http://127.0.0.1:9/", secret: "0123456789abcdef" },
+      triggers: { labels: { count: 1e6 } },
+    },
+  },
+};
+
 it.each([
   ["check", "rules", "rules.yml"],
   ["check", "config", "prometheus.yml"],
@@ -34,7 +43,7 @@ it("name only metrics that the collector serves for what the library sends", asy
   ].map(([name, unit]) => histogram([histogramPoint([0.01], {})], { name, unit }));
   const confidence = histogramPoint([0.01], {}, {}, SHARES);
   histograms.push(histogram([confidence], { name: "ml.prediction.confidence", unit: "1" }));
-  await withCollector({}, async ({ url }) => {
+  await withCollector({ retrain: RETRAIN }, async ({ url }) => {
     expect(await (await post(`${url}/v1/metrics`, metricsBody([...counters, ...histograms]))).json()).toEqual({});
     const served = await (await fetch(`${url}/metrics`)).text();
     const rules = readFileSync(`${FOLDER}rules.yml`, "utf8");

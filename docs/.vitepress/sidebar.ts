@@ -22,6 +22,7 @@ const DECISIONS = [
   page("015 Inputs of pack", "/decisions/015-pack-inputs"),
   page("016 Apps", "/decisions/016-apps"),
   page("020 Demo", "/decisions/020-demo"),
+  page("022 Retraining", "/decisions/022-retraining"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 
@@ -48,6 +49,7 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Personalisation", "/guides/personalisation"),
       page("Telemetry", "/guides/telemetry"),
       page("The collector", "/guides/collector"),
+      page("Retraining", "/guides/retraining"),
       page("Offline", "/guides/offline"),
       page("Hosting models", "/guides/hosting"),
       page("Security", "/guides/security"),

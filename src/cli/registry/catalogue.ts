@@ -87,9 +87,7 @@ async function readModel(registry: ObjectStore, name: string, problems: string[]
     if (!isInsituError(error)) throw error;
     problems.push(error.message);
   };
-  const folders = (await registry.folders(`${name}/`)).filter(
-    (folder) => valid(folder) === folder,
-  );
+  const folders = (await registry.folders(`${name}/`)).filter((folder) => valid(folder) === folder);
   const versions = await inParallel(folders, (version) => readVersion(registry, name, version).catch(tell));
   const keys = (await registry.list(`${name}/`)).map(({ key }) => key.slice(name.length + 1));
   const files = keys.flatMap((key) => FILE.exec(key)?.[1] ?? []);
