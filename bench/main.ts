@@ -13,6 +13,7 @@ import { benchPredict } from "./predict.js";
 import { benchPreprocess } from "./preprocess.js";
 import { benchRanking } from "./ranking.js";
 import { createReport } from "./report.js";
+import { benchRollout } from "./rollout.js";
 import { benchStart } from "./start.js";
 import { benchTelemetry } from "./telemetry.js";
 import { benchThroughput } from "./throughput.js";
@@ -28,6 +29,7 @@ const PARTS = [
   "loads",
   "memory",
   "ranking",
+  "rollout",
   "versions",
 ] as const;
 type Part = (typeof PARTS)[number];
@@ -56,7 +58,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry, and accuracy and cost of personal models and ranking.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, and accuracy and cost of personal models and ranking.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
@@ -103,6 +105,7 @@ if (wanted.includes("start")) browser = await benchStart(given, report);
 if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 if (wanted.includes("ranking")) await benchRanking({}, report);
+if (wanted.includes("rollout")) browser = await benchRollout(given, report);
 if (wanted.includes("versions"))
   browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 

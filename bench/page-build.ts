@@ -16,6 +16,7 @@ const SCRIPTS = [
   "throughput",
   "telemetry",
   "personal",
+  "rollout",
   "start-insitu",
   "start-plain",
 ];

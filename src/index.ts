@@ -4,6 +4,7 @@ export type {
   ClientOptions,
   ImageInput,
   LoadOptions,
+  NumbersInput,
   PersonalConsent,
   PredictAllOptions,
   PredictAllProgress,
@@ -17,6 +18,17 @@ export type {
   WorkerSource,
 } from "./page/api-types.js";
 export { type Client, createClient } from "./page/client.js";
+export type {
+  DegradedEvent,
+  DriftDetector,
+  DriftEvent,
+  DriftLevels,
+  DriftState,
+  DriftTarget,
+  DriftTargetState,
+  InputFeatureState,
+  MonitorLimits,
+} from "./page/lazy/drift/types.js";
 export type {
   ConfusionCount,
   Feedback,
@@ -52,7 +64,7 @@ export type {
   TelemetryStats,
 } from "./page/lazy/telemetry/types.js";
 export type { Model, PersonalOf, PersonalOptionsOf } from "./page/model.js";
-export type { ModelMonitor } from "./page/monitor.js";
+export type { ModelMonitor, MonitorEvents } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
@@ -71,6 +83,8 @@ export type {
   OutputSpec,
   RankingTask,
   RawTask,
+  ReferenceFeature,
+  ReferenceProfile,
   RegressionTask,
   SelfTestSpec,
   SignatureSpec,
@@ -121,4 +135,4 @@ export type {
   TriggerOutcome,
 } from "./shared/types/personal.js";
 export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
-export type { Backend, DType, TensorData, TypedArray } from "./shared/types/tensor.js";
+export type { Backend, DType, ShapedNumbers, TensorData, TypedArray } from "./shared/types/tensor.js";

@@ -50,13 +50,22 @@ export function percent(share: number, digits = 1): string {
 const SIZES = ["B", "kB", "MB", "GB", "TB"];
 
 export function bytes(value: number): string {
+  return sized(value, even);
+}
+
+/** The same for limits, where `5 MB` is enough. */
+export function bytesTick(value: number): string {
+  return sized(value, three);
+}
+
+function sized(value: number, { format }: Intl.NumberFormat): string {
   let index = 0;
   let rest = value;
   while (rest >= 1000 && index < SIZES.length - 1) {
     rest /= 1000;
     index += 1;
   }
-  return `${index === 0 ? whole.format(rest) : even.format(rest)} ${SIZES[index]}`;
+  return `${index === 0 ? whole.format(rest) : format(rest)} ${SIZES[index]}`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

@@ -1,11 +1,12 @@
 // The section of durations: whole predictions over time, versions and backends beside each other, stages.
 import type { Report } from "../src/report-types.js";
-import { type Chart, look, MOST_LINES } from "./chart.js";
+import { type Chart, type Line, look, MOST_LINES } from "./chart.js";
 import { createChooser } from "./chooser.js";
 import { nameOf, totalsOf } from "./figures.js";
 import { duration, durationTick } from "./format.js";
 import { gridOf, spread } from "./grid.js";
 import { createChartPanel } from "./panel.js";
+import { percentileOf } from "./ranges.js";
 import { frameSection, type Scene, type Section } from "./section.js";
 import { createStages } from "./stages.js";
 
@@ -19,7 +20,7 @@ export function createLatency(): Section {
   const one = createChartPanel({
     title: "Latency over time",
     unit: "p50, p95, p99 of whole predictions",
-    note: "Percentiles are interpolated within the buckets of the pages' histograms.",
+    note: "Lines are interpolated within the buckets of the pages' histograms; the band is the bucket of p95, within which it lies for certain.",
   });
   const chooser = createChooser("Model, version and backend");
   one.tools.prepend(chooser.element);
@@ -31,11 +32,11 @@ export function createLatency(): Section {
   let scene: Scene | null = null;
   const draw = () => {
     if (!scene) return;
-    const { report, palette } = scene;
+    const { report } = scene;
     const totals = totalsOf(report);
     const chosen = totals[chooser.choose(totals.map(streamName))];
-    one.show(chosen ? quantileChart(report, chosen) : null, palette, NOTHING);
-    beside.show(totals.length > 0 ? besideChart(report, totals) : null, palette, NOTHING);
+    one.show(chosen ? quantileChart(report, chosen) : null, scene, NOTHING);
+    beside.show(totals.length > 0 ? besideChart(report, totals) : null, scene, NOTHING);
     beside.note(
       totals.length > MOST_LINES ? `The ${MOST_LINES} busiest of ${totals.length}; choose a model for the rest.` : "",
     );
@@ -59,19 +60,36 @@ function base(report: Report): Pick<Chart, "from" | "to" | "step" | "format" | "
   return { from: report.from, to: report.to, step: report.step, format: duration, axis: durationTick };
 }
 
-function quantileChart(report: Report, { points }: Latency): Chart {
+function quantileChart(report: Report, { model, points }: Latency): Chart {
   const grid = gridOf(report, [points]);
-  return {
-    ...base(report),
-    times: grid.times,
-    lines: QUANTILES.map((name, ramp) => ({
+  const byIndex = new Map(points.map((point) => [grid.at(point.time), point]));
+  const lines = QUANTILES.map(
+    (name, ramp): Line => ({
       key: name,
       label: name,
       paint: { ramp },
       kind: "line",
       dash: QUANTILE_DASH[name],
       values: spread(grid, points, (point) => point[name], null),
-    })),
+      tell: (index) => {
+        const point = byIndex.get(index);
+        return point ? percentileOf(point, name) : null;
+      },
+    }),
+  );
+  const edge = (key: string, side: 0 | 1): Line => ({
+    key,
+    label: key,
+    paint: { quiet: true },
+    kind: "edge",
+    values: spread(grid, points, ({ ranges }) => ranges.p95[side], null),
+  });
+  return {
+    ...base(report),
+    model,
+    times: grid.times,
+    lines: [edge("p95 at most", 1), edge("p95 at least", 0), ...lines],
+    bands: [{ upper: 0, lower: 1, quiet: true }],
   };
 }
 

@@ -1,12 +1,13 @@
 // The sections of what models cost a page, and of what the telemetry itself lost.
 import type { Report } from "../src/report-types.js";
 import { sum } from "./figures.js";
-import { bytes, count, duration, words } from "./format.js";
+import { bytes, count, words } from "./format.js";
 import { createTablePanel } from "./panel.js";
+import { bytesText, longest, maxCell, percentileCell } from "./ranges.js";
 import { FEW_NOTE, samplesCell } from "./samples.js";
 import { frameSection, NOT_NARROWED, type Section } from "./section.js";
 
-const HIGHEST = "The highest is the bound of its bucket.";
+const HIGHEST = "Where pages do not tell their highest value, it lies within its bucket.";
 
 const figures = (...labels: string[]) => labels.map((label) => ({ label, figure: true }));
 
@@ -16,7 +17,7 @@ export function createResources(): Section {
     [
       ...[{ label: "Model" }, { label: "Version" }, { label: "Source" }],
       { label: "p50 and p95", bars: true },
-      ...figures("p50", "p95", "Count"),
+      ...figures("p50", "p95", "Longest", "Count"),
     ],
   );
   const memory = createTablePanel({ title: "Memory", unit: "while models are loaded", note: HIGHEST }, [
@@ -76,25 +77,27 @@ function counted(value: number) {
 }
 
 function loadRows({ loads }: Report) {
-  const max = Math.max(...loads.map(({ p95 }) => p95), Number.MIN_VALUE);
+  const max = longest(loads);
   const sorted = [...loads].sort((a, b) => b.count - a.count);
   return sorted.map((one) => [
     ...[one.model, one.version, words(one.source)],
     { text: "", bar: one.p50 / max, tail: one.p95 / max },
-    { text: duration(one.p50), value: one.p50 },
-    { text: duration(one.p95), value: one.p95 },
+    percentileCell(one, "p50"),
+    percentileCell(one, "p95"),
+    maxCell(one),
     samplesCell(one.count),
   ]);
 }
 
 function memoryRows({ memory }: Report) {
-  const max = Math.max(...memory.map(({ max }) => max), Number.MIN_VALUE);
-  const sorted = [...memory].sort((a, b) => b.max - a.max);
+  const highest = ({ max: [low, high] }: Report["memory"][number]) => high ?? low;
+  const longest = Math.max(...memory.map(highest), Number.MIN_VALUE);
+  const sorted = [...memory].sort((a, b) => highest(b) - highest(a));
   return sorted.map((one) => [
     ...[one.backend, one.kind],
-    { text: "", bar: one.mean / max, tail: one.max / max },
+    { text: "", bar: one.mean / longest, tail: highest(one) / longest },
     { text: bytes(one.mean), value: one.mean },
-    { text: `${one.beyond ? ">" : "≤"} ${bytes(one.max)}`, value: one.max },
+    { text: bytesText(one.max, bytes), value: highest(one) },
     counted(one.count),
   ]);
 }

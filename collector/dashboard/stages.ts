@@ -1,15 +1,16 @@
 // The panel of durations by stage: one model, its backends beside each other, in the order in which a prediction passes.
 import type { Report } from "../src/report-types.js";
 import { createChooser } from "./chooser.js";
-import { duration, words } from "./format.js";
+import { words } from "./format.js";
 import { createTablePanel, type TablePanel } from "./panel.js";
+import { longest, maxCell, percentileCell } from "./ranges.js";
 import { FEW_NOTE, samplesCell } from "./samples.js";
 import type { Cell } from "./table.js";
 
 type Latency = Report["latency"][number];
 
 const ORDER = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess", "total"];
-const FIGURES = ["p50", "p95", "p99", "Count"];
+const FIGURES = ["p50", "p95", "p99", "Largest", "Count"];
 
 export function createStages(): { element: TablePanel["element"]; show(report: Report): void } {
   const panel = createTablePanel(
@@ -55,14 +56,15 @@ function modelsOf({ latency }: Report): string[] {
 
 function stageRows({ latency }: Report, model: string | undefined): (Cell | string)[][] {
   const rows = latency.filter((one) => one.model === model).sort(before);
-  const max = Math.max(...rows.map(({ p95 }) => p95), Number.MIN_VALUE);
+  const max = longest(rows);
   return rows.map((one) => [
     one.stage === "total" ? `total${one.version ? `, ${one.version}` : ""}` : words(one.stage),
     one.backend,
     { text: "", bar: one.p50 / max, tail: one.p95 / max },
-    { text: duration(one.p50), value: one.p50 },
-    { text: duration(one.p95), value: one.p95 },
-    { text: duration(one.p99), value: one.p99 },
+    percentileCell(one, "p50"),
+    percentileCell(one, "p95"),
+    percentileCell(one, "p99"),
+    maxCell(one),
     samplesCell(one.count),
   ]);
 }

@@ -2,7 +2,8 @@
 import { FEW_LABELS, interval } from "./accuracy.js";
 import { make, write } from "./dom.js";
 import { type Figures, figuresOf, nameOf } from "./figures.js";
-import { count, duration, NONE, percent } from "./format.js";
+import { count, NONE, percent } from "./format.js";
+import { percentileText } from "./ranges.js";
 import { isFew } from "./samples.js";
 import type { Scene } from "./section.js";
 
@@ -31,7 +32,7 @@ const TILES: readonly Tile[] = [
       const name = nameOf(slowest.model, slowest.version, slowest.backend);
       const few = isFew(slowest.count) ? `\nof ${plural(slowest.count, "prediction")}, too few` : "";
       const about = `${several ? `${name}\nthe slowest` : name}${few}`;
-      return { value: slowest.p95, text: duration(slowest.p95), about };
+      return { value: slowest.p95, text: percentileText(slowest, "p95"), about };
     },
   },
   {

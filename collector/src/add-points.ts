@@ -1,7 +1,8 @@
 // Adds points to one sum per series: what a batch would change of the ledger, and what of it is rejected; pure.
+import { add, growth, zeroOf } from "./amounts.js";
 import { isOwn, metricKey, sameBounds } from "./catalogue.js";
 import { isFull, refusalOf } from "./clamps.js";
-import { addMetric, type Change, type Entry, entryKey, type LastPoint, type Ledger } from "./ledger.js";
+import { addMetric, type Change, type Entry, entryKey, type Ledger } from "./ledger.js";
 import { MAX_SERIES, MAX_STREAMS } from "./limits.js";
 import { sampleNames } from "./names.js";
 import type { Amount, Attributes, Cumulative, Metric, Point, Rejected } from "./records.js";
@@ -55,7 +56,7 @@ function addPoint(context: Context, point: Point): boolean {
   if (!known) addMetric(change, metric);
   if (!ledger.entries.has(key)) change.added.add(entry.id);
   const grown = add(entry.total, amount);
-  const total = isFull(metric, grown) ? amount : grown;
+  const total = isFull(metric, grown) ? add(zeroOf(metric), amount) : grown;
   change.entries.set(key, { ...entry, total, lastAt: Math.max(entry.lastAt, point.time) });
   change.points.push({ id: entry.id, time: point.time, amount, metric, attributes: entry.attributes });
   return isOverflow;
@@ -98,7 +99,7 @@ function findEntry({ ledger, change, mayBegin }: Context, metric: Metric, attrib
       metricKey: metricKey(metric),
       metric,
       attributes: wanted,
-      total: zero(metric),
+      total: zeroOf(metric),
       lastAt: 0,
     };
     return { key, entry, isNew: known === undefined };
@@ -126,27 +127,9 @@ function difference({ ledger, change, mayBegin }: Context, point: Point, cumulat
   if (!last && (isFull || !mayBegin("stream")))
     throw new Unusable("There is no place for more cumulative streams; send delta temporality", "limit");
   change.streams.set(stream, { ...cumulative, amount });
-  const grown = last && !hasFallen(last, amount) ? add(amount, last.amount, -1) : amount;
+  // A sender without a start time has restarted when its sums fall; Prometheus reads them the same way.
+  const grown = (last && growth(amount, last.amount)) ?? amount;
   const reason = refusalOf(metric, grown, amount.sum);
   if (reason) throw new Unusable(reason, "amount");
   return grown;
-}
-
-/** A sender without a start time has restarted when its sums fall; Prometheus reads them the same way. */
-function hasFallen(last: LastPoint, { count, sum, buckets }: Amount): boolean {
-  return (
-    count < last.amount.count || sum < last.amount.sum || buckets.some((one, i) => one < (last.amount.buckets[i] ?? 0))
-  );
-}
-
-function zero({ kind, bounds }: Metric): Amount {
-  return { count: 0, sum: 0, buckets: kind === "counter" ? [] : new Array<number>(bounds.length + 1).fill(0) };
-}
-
-function add(to: Amount, what: Amount, sign: 1 | -1 = 1): Amount {
-  return {
-    count: to.count + sign * what.count,
-    sum: to.sum + sign * what.sum,
-    buckets: to.buckets.map((count, i) => count + sign * (what.buckets[i] ?? 0)),
-  };
 }

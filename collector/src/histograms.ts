@@ -6,6 +6,22 @@ export interface Histogram {
   buckets: readonly number[];
 }
 
+/** So many values lie above `low`, which the first bucket includes, and up to `high`. */
+export interface Cell {
+  low: number;
+  high: number;
+  count: number;
+}
+
+/** The buckets that hold values; the last of a histogram has no upper bound. */
+export function cellsOf(histograms: readonly Histogram[]): Cell[] {
+  return histograms.flatMap(({ bounds, buckets }) =>
+    buckets.flatMap((count, i) =>
+      count > 0 ? [{ low: Math.max(0, bounds[i - 1] ?? 0), high: Math.max(0, bounds[i] ?? Infinity), count }] : [],
+    ),
+  );
+}
+
 /**
  * The sum of histograms. Where bounds differ (a metric with both layouts), it has the bounds of all, and a bucket between some of them is
  * divided as quantiles are: as if its values were spread evenly.

@@ -69,6 +69,14 @@ const MIGRATIONS: readonly string[][] = [
        model VARCHAR NOT NULL, version VARCHAR NOT NULL, seen_at BIGINT NOT NULL, cron_at BIGINT NOT NULL,
        disarmed VARCHAR NOT NULL)`,
   ],
+  // Version 7: the fine buckets of exponential histograms, and extremes; both are missing where the sender did not tell them.
+  ["points", "streams"].flatMap((table) => [
+    `ALTER TABLE ${table} ADD COLUMN fine_scale TINYINT`,
+    `ALTER TABLE ${table} ADD COLUMN fine_offset INTEGER`,
+    `ALTER TABLE ${table} ADD COLUMN fine_buckets BIGINT[]`,
+    `ALTER TABLE ${table} ADD COLUMN min_value DOUBLE`,
+    `ALTER TABLE ${table} ADD COLUMN max_value DOUBLE`,
+  ]),
 ];
 
 /** Migrates the database to the newest version, with a transaction per version. Throws when a newer collector wrote it. */

@@ -1,7 +1,7 @@
 // Turns the JSON body of `POST /v1/metrics` (OTLP/HTTP) into points, and reports what it rejects; pure.
 import { createHash } from "node:crypto";
 import { type Catalogue, isExponential } from "./catalogue.js";
-import { refusalOf } from "./clamps.js";
+import { refusalOf, refusalOfExtremes } from "./clamps.js";
 import { MAX_CLOCK_SKEW_MS, MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, MAX_UNIT_CHARS } from "./limits.js";
 import { attempt, type Parsed, readResource, toMilliseconds, topEntries } from "./otlp.js";
 import { type AmountReader, readCount, readExponential, readHistogram } from "./otlp-points.js";
@@ -116,10 +116,13 @@ function readPoint(value: Fields, common: Omit<Metric, "bounds">, read: AmountRe
   const { name } = common;
   const { amount, bounds } = read(value, name);
   const own = attributes(value.attributes, `${name}: attributes`, MAX_LABEL_CHARS);
+  const metric = catalogue.admit({ ...common, bounds });
+  const reason = refusalOfExtremes(metric, amount);
+  if (reason) throw new Unusable(reason, "amount");
   // Two apps may share one collector; every other resource attribute would only multiply the series.
   const service = sender.filter(([key]) => key === "service.name" && !own.some(([known]) => known === key));
   return {
-    metric: catalogue.admit({ ...common, bounds }),
+    metric,
     attributes: service.length === 0 ? own : [...own, ...service].sort(([a], [b]) => (a < b ? -1 : 1)),
     time: toMilliseconds(nanos(value.timeUnixNano, `${name}: timeUnixNano`), now),
     amount,

@@ -1,5 +1,6 @@
 // Reads the amount of one OTLP data point, of a counter or a histogram; pure.
 import { POWERS } from "./catalogue.js";
+import { coarseOf, fineOf } from "./exponential.js";
 import { MAX_BUCKETS } from "./limits.js";
 import { count, double, type Fields, fields, list } from "./otlp-values.js";
 import type { Amount } from "./records.js";
@@ -39,11 +40,18 @@ export const readHistogram: AmountReader = (point, name) => {
   // OTLP leaves the sum out for instruments that may record negative values; Prometheus needs one.
   const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
   if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`, "amount");
-  return { amount: { count: total, sum, buckets }, bounds };
+  return { amount: { count: total, sum, buckets, ...extremesOf(point, name, total) }, bounds };
 };
 
-// The exponent of the first of `POWERS`.
-const MIN_POWER = -20;
+/** OTLP's optional `min` and `max`; without values there are none. */
+function extremesOf(point: Fields, name: string, total: number): Pick<Amount, "min" | "max"> {
+  const extreme = (field: "min" | "max") => {
+    const isKnown = total > 0 && point[field] !== undefined && point[field] !== null;
+    return isKnown ? { [field]: double(point[field], `${name}: ${field}`) } : {};
+  };
+  return { ...extreme("min"), ...extreme("max") };
+}
+
 const MAX_SCALE = 20;
 
 /** A point of an exponential histogram, of values that cannot be negative. */
@@ -64,17 +72,12 @@ export const readExponential: AmountReader = (point, name) => {
   if (list(negative.bucketCounts, `${name}: negative`).some((one) => count(one, `${name}: a bucket's count`) > 0))
     throw new Unusable(`${name}: values must be 0 or more`, "amount");
 
-  const buckets = new Array<number>(POWERS.length + 1).fill(0);
-  buckets[0] = count(point.zeroCount ?? 0, `${name}: zeroCount`);
-  for (const [i, one] of given.entries()) {
-    // The bucket (2^power, 2^(power + 1)] at scale 0.
-    const power = Math.floor((offset + i) / 2 ** scale);
-    const at = Math.min(POWERS.length, Math.max(0, power + 1 - MIN_POWER));
-    buckets[at] = (buckets[at] ?? 0) + one;
-  }
+  const buckets = coarseOf({ scale, offset, buckets: given });
+  buckets[0] = (buckets[0] ?? 0) + count(point.zeroCount ?? 0, `${name}: zeroCount`);
   if (buckets.reduce((all, one) => all + one, 0) !== total)
     throw new Unusable(`${name}: the buckets do not add up to count (${total})`, "amount");
   const sum = total === 0 ? 0 : double(point.sum, `${name}: sum`);
   if (sum < 0) throw new Unusable(`${name}: the sum ${sum} is negative; values must be 0 or more`, "amount");
-  return { amount: { count: total, sum, buckets }, bounds: POWERS };
+  const fine = fineOf({ scale, offset, buckets: given });
+  return { amount: { count: total, sum, buckets, fine, ...extremesOf(point, name, total) }, bounds: POWERS };
 };

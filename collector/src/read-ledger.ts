@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { metricKey, storedMetric } from "./catalogue.js";
 import { addMetric, emptyLedger, entryKey, type Ledger } from "./ledger.js";
-import type { Attributes, Metric } from "./records.js";
+import type { Amount, Attributes, Metric } from "./records.js";
 
 type Row = Record<string, unknown>;
 
@@ -78,8 +78,16 @@ async function rename(connection: DuckDBConnection, from: string, metric: Metric
   await connection.run("COMMIT");
 }
 
-function amountOf(row: Row) {
+function amountOf(row: Row): Amount {
   // DuckDB's 64-bit integers come as bigints; what was written was a safe integer.
   const buckets = (row.buckets as bigint[]).map(Number);
-  return { count: Number(row.count), sum: Number(row.sum), buckets };
+  const { fine_scale: scale, fine_offset: offset, fine_buckets: fine, min_value: min, max_value: max } = row;
+  return {
+    count: Number(row.count),
+    sum: Number(row.sum),
+    buckets,
+    ...(Array.isArray(fine) && { fine: { scale: Number(scale), offset: Number(offset), buckets: fine.map(Number) } }),
+    ...(typeof min === "number" && { min }),
+    ...(typeof max === "number" && { max }),
+  };
 }

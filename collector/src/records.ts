@@ -16,11 +16,27 @@ export interface Metric {
   bounds: readonly number[];
 }
 
+/**
+ * Buckets of an exponential histogram, as narrow as they are kept: bucket i counts values in (base^(offset + i), base^(offset + i + 1)], with
+ * base = 2^(2^-scale).
+ */
+export interface Fine {
+  /** 0 to 3. */
+  scale: number;
+  offset: number;
+  buckets: readonly number[];
+}
+
 /** An amount: of a counter (`count` 0, no buckets) or of a histogram (one bucket more than there are bounds). */
 export interface Amount {
   count: number;
   sum: number;
   buckets: readonly number[];
+  /** Of an exponential histogram: the same values in narrower buckets, without those of 0. */
+  fine?: Fine;
+  /** The smallest and the largest value, where the sender knows them. */
+  min?: number;
+  max?: number;
 }
 
 /** A cumulative point holds the total since `start`; the stream identifies its sender. */

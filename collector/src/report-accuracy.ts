@@ -1,7 +1,9 @@
 // The report's accuracy by model, version and arm: labelled outcomes with their interval, and an estimate without labels; pure.
-import { type Group, type GrownSeries, groupBy, grouped, histogramOf, steps, total } from "./report-groups.js";
+import { sumOf } from "./histograms.js";
+import { type Group, type GrownSeries, groupBy, grouped, steps, total } from "./report-groups.js";
 import { ARM, MODEL, type SeriesOf, VERSION } from "./report-sections.js";
 import type { Report } from "./report-types.js";
+import { histogramsIn } from "./report-values.js";
 import type { Span } from "./slots.js";
 import { truthOf, wilson } from "./statistics.js";
 
@@ -76,7 +78,7 @@ function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Sha
 export function accuracyEstimate(series: GrownSeries[]): Report["accuracy"][number]["estimate"] {
   const n = total(series, "count");
   if (n === 0) return null;
-  const { bounds, buckets } = histogramOf(series);
+  const { bounds, buckets } = sumOf(histogramsIn(series));
   const variance = buckets.reduce((sum, count, i) => {
     const middle = ((i === 0 ? 0 : (bounds[i - 1] as number)) + (bounds[i] ?? 1)) / 2;
     return sum + count * Math.max(0, middle * (1 - middle));

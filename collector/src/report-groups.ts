@@ -1,8 +1,6 @@
 // Groups series by attributes, and sums them step by step; pure.
-import { type Histogram, sumOf } from "./histograms.js";
 import type { Attributes } from "./records.js";
 import type { Slot, Span } from "./slots.js";
-import { quantile } from "./statistics.js";
 
 /** Attributes by name. */
 export type NamedAttributes = Record<string, string>;
@@ -67,17 +65,6 @@ export function steps<T>(
 
 export function total(series: GrownSeries[], field: "count" | "sum"): number {
   return series.reduce((sum, { slots }) => sum + slots.reduce((all, slot) => all + slot[field], 0), 0);
-}
-
-/** What all of them grew by, as one histogram. */
-export function histogramOf(series: GrownSeries[]): Histogram {
-  return sumOf(series.flatMap(({ bounds, slots }) => slots.map(({ buckets }) => ({ bounds, buckets }))));
-}
-
-export function spread(series: GrownSeries[]): { count: number; p50: number; p95: number; p99: number } {
-  const { bounds, buckets } = histogramOf(series);
-  const at = (q: number) => quantile(q, bounds, buckets);
-  return { count: total(series, "count"), p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
 export function named(attributes: Attributes): NamedAttributes {

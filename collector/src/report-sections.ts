@@ -1,15 +1,7 @@
 // The sections of the dashboard's report, each from the series of one metric; pure.
-import {
-  counts,
-  type GrownSeries,
-  grouped,
-  histogramOf,
-  type NamedAttributes,
-  spread,
-  steps,
-  total,
-} from "./report-groups.js";
+import { counts, type GrownSeries, grouped, type NamedAttributes, steps, total } from "./report-groups.js";
 import type { Report } from "./report-types.js";
+import { spread } from "./report-values.js";
 import type { Span } from "./slots.js";
 
 export const MODEL = "ml.model.name";
@@ -76,31 +68,23 @@ export function cache(of: SeriesOf): Report["cache"] {
 }
 
 export function loads(of: SeriesOf): Report["loads"] {
-  return grouped(of("ml.model.load.duration"), [MODEL, VERSION, "ml.model.source"]).map(({ attributes, series }) => {
-    const { count, p50, p95 } = spread(series);
-    return {
-      model: attributeOf(attributes, MODEL),
-      version: attributeOf(attributes, VERSION),
-      source: attributeOf(attributes, "ml.model.source"),
-      count,
-      p50,
-      p95,
-    };
-  });
+  return grouped(of("ml.model.load.duration"), [MODEL, VERSION, "ml.model.source"]).map(({ attributes, series }) => ({
+    model: attributeOf(attributes, MODEL),
+    version: attributeOf(attributes, VERSION),
+    source: attributeOf(attributes, "ml.model.source"),
+    ...spread(series),
+  }));
 }
 
 export function memory(of: SeriesOf): Report["memory"] {
   return grouped(of("ml.runtime.memory.usage"), [BACKEND, "ml.memory.kind"]).map(({ attributes, series }) => {
-    const count = total(series, "count");
-    const { bounds, buckets } = histogramOf(series);
-    const highest = buckets.findLastIndex((bucket) => bucket > 0);
+    const { count, max } = spread(series);
     return {
       backend: attributeOf(attributes, BACKEND),
       kind: attributeOf(attributes, "ml.memory.kind"),
       count,
-      mean: total(series, "sum") / count,
-      max: bounds[Math.min(highest, bounds.length - 1)] ?? 0,
-      ...(highest >= bounds.length && { beyond: true as const }),
+      mean: count > 0 ? total(series, "sum") / count : 0,
+      max,
     };
   });
 }

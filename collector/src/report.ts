@@ -2,6 +2,7 @@
 import type { Metric, Series } from "./records.js";
 import { accuracy } from "./report-accuracy.js";
 import { groupBy, type NamedAttributes, named } from "./report-groups.js";
+import { arms, decisions, detections, shadows } from "./report-rollout.js";
 import {
   ARM,
   BACKEND,
@@ -52,7 +53,7 @@ export async function makeReport(query: ReportQuery, deps: ReportDeps): Promise<
   const wanted: NamedSeries[] = [];
   for (const [i, one] of all.entries()) {
     if (i % SERIES_IN_TURN === 0) await pause();
-    if (isAsked(one.attributes, query) && isShown(one.attributes)) wanted.push(one);
+    if (isAsked(one.attributes, query) && isShown(one)) wanted.push(one);
   }
   const of = await seriesIn(query, wanted, deps);
   /** Requests that write have their turn between two sections. */
@@ -76,6 +77,10 @@ export async function makeReport(query: ReportQuery, deps: ReportDeps): Promise<
     loads: await section(loads),
     accuracy: await section(accuracy),
     memory: await section(memory),
+    arms: await section(arms),
+    decisions: await section(decisions),
+    shadows: await section(shadows),
+    detections: await section(detections),
     telemetry: { dropped: await section(droppedRecords), batches, duplicates },
     hidden: cells.hidden,
     minBatches,
@@ -105,11 +110,16 @@ function isAsked(attributes: NamedAttributes, { model, version, backend }: Repor
 
 const CELL = [MODEL, VERSION, ARM, BACKEND];
 
+/** What pages did of a version that they left before it predicted anything: from a closed set, it tells of no person. */
+const ALWAYS = new Set(["ml.rollout.decisions"]);
+/** A shadow predicts nothing that a page uses, so it has no items: its comparisons stand for them. */
+const PREDICTIONS = new Set(["ml.inference.items", "ml.shadow.comparisons"]);
+
 /** A series is shown when it fits a cell that is shown, or belongs to no model. */
-function shownBy(cells: NamedAttributes[]): (attributes: NamedAttributes) => boolean {
+function shownBy(cells: NamedAttributes[]): (series: NamedSeries) => boolean {
   const known = new Map<string, boolean>();
-  return (attributes) => {
-    if (attributes[MODEL] === undefined) return true;
+  return ({ metric, attributes }) => {
+    if (attributes[MODEL] === undefined || ALWAYS.has(metric.name)) return true;
     // Many series have the same four values.
     const values = JSON.stringify(CELL.map((key) => attributes[key]));
     const shown =
@@ -121,7 +131,7 @@ function shownBy(cells: NamedAttributes[]): (attributes: NamedAttributes) => boo
 }
 
 async function cellsOf(all: NamedSeries[], { batchCounts, minBatches }: ReportDeps) {
-  const items = all.filter(({ metric }) => metric.name === "ml.inference.items");
+  const items = all.filter(({ metric }) => PREDICTIONS.has(metric.name));
   const batches = await batchCounts(items.map(({ id }) => id));
   const cells = [...groupBy(items, ({ attributes }) => JSON.stringify(CELL.map((key) => attributes[key]))).values()];
   // Series of a cell differ in their mode; one batch may have a point in each.

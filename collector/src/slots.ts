@@ -1,5 +1,6 @@
 // Queries what was received in a range of time, series by series and step by step.
 import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Fine } from "./records.js";
 
 export interface Span {
   /** Epoch milliseconds; `to` is exclusive. */
@@ -17,25 +18,54 @@ export interface Slot {
   count: number;
   sum: number;
   buckets: number[];
+  /** The fine buckets of those of its points that have some, one for each scale. */
+  fine: Fine[];
+  /** The extremes that senders told; null when none did. */
+  min: number | null;
+  max: number | null;
+  /** Of the points whose sender told no minimum, the first bucket that holds values; null when all told it. And so for the maximum the last. */
+  firstUntold: number | null;
+  lastUntold: number | null;
 }
 
 /** DuckDB has no sum of lists: they are unnested, summed by index, and collected again. */
 const SLOTS = `
   WITH within AS (
-    SELECT id, ((epoch_ms(time) - $from::BIGINT) // $step::BIGINT)::INTEGER AS slot, count, sum, buckets
+    SELECT *, ((epoch_ms(time) - $from::BIGINT) // $step::BIGINT)::INTEGER AS slot
     FROM points
     WHERE time >= epoch_ms($from::BIGINT) AND time < epoch_ms($to::BIGINT) AND list_contains(from_json($ids::JSON, '["INTEGER"]'), id)
   ),
   places AS (
-    SELECT id, slot, place, sum(value) AS value
-    FROM (SELECT id, slot, unnest(buckets) AS value, generate_subscripts(buckets, 1) AS place FROM within)
+    SELECT id, slot, place, sum(value) AS value, bool_or(value > 0 AND untold_min) AS untold_min, bool_or(value > 0 AND untold_max) AS untold_max
+    FROM (
+      SELECT id, slot, min_value IS NULL AS untold_min, max_value IS NULL AS untold_max, unnest(buckets) AS value,
+        generate_subscripts(buckets, 1) AS place
+      FROM within)
+    GROUP BY id, slot, place
+  ),
+  lists AS (
+    SELECT id, slot, list(value::DOUBLE ORDER BY place) AS buckets, min(place) FILTER (WHERE untold_min) AS first_untold,
+      max(place) FILTER (WHERE untold_max) AS last_untold
+    FROM places GROUP BY id, slot
+  ),
+  fine_places AS (
+    SELECT id, slot, fine_scale AS scale, place, sum(value)::DOUBLE AS value
+    FROM (
+      SELECT id, slot, fine_scale, unnest(fine_buckets) AS value, fine_offset + generate_subscripts(fine_buckets, 1) - 1 AS place
+      FROM within WHERE fine_scale IS NOT NULL)
     GROUP BY ALL
   ),
-  lists AS (SELECT id, slot, list(value::DOUBLE ORDER BY place) AS buckets FROM places GROUP BY ALL)
-  SELECT w.id, w.slot, sum(w.count)::DOUBLE AS count, sum(w.sum) AS sum, any_value(l.buckets) AS buckets
-  FROM within w LEFT JOIN lists l USING (id, slot)
-  GROUP BY ALL
-  ORDER BY w.id, w.slot`;
+  fine_lists AS (
+    SELECT id, slot, list({scale: scale, place: place::INTEGER, value: value} ORDER BY scale, place) AS fine
+    FROM fine_places WHERE value > 0 GROUP BY id, slot
+  ),
+  sums AS (
+    SELECT id, slot, sum(count)::DOUBLE AS count, sum(sum) AS sum, min(min_value) AS min, max(max_value) AS max
+    FROM within GROUP BY id, slot
+  )
+  SELECT s.*, l.buckets, l.first_untold, l.last_untold, f.fine
+  FROM sums s LEFT JOIN lists l USING (id, slot) LEFT JOIN fine_lists f USING (id, slot)
+  ORDER BY s.id, s.slot`;
 
 export async function readSlots(connection: DuckDBConnection, ids: readonly number[], span: Span): Promise<Slot[]> {
   if (ids.length === 0) return [];
@@ -51,8 +81,36 @@ export async function readSlots(connection: DuckDBConnection, ids: readonly numb
         count: Number(row.count),
         sum: Number(row.sum),
         buckets: ((row.buckets as number[] | null) ?? []).map(Number),
+        fine: fineOfRow((row.fine as Place[] | null) ?? []),
+        min: row.min as number | null,
+        max: row.max as number | null,
+        firstUntold: indexOf(row.first_untold),
+        lastUntold: indexOf(row.last_untold),
       });
   return found;
+}
+
+/** SQL counts from 1. */
+function indexOf(place: unknown): number | null {
+  return place === null || place === undefined ? null : Number(place) - 1;
+}
+
+interface Place {
+  scale: number;
+  place: number;
+  value: number;
+}
+
+/** The rows come in the order of scales and places. */
+function fineOfRow(places: readonly Place[]): Fine[] {
+  const byScale = new Map<number, { scale: number; offset: number; buckets: number[] }>();
+  for (const { scale, place, value } of places) {
+    const fine = byScale.get(scale) ?? { scale, offset: place, buckets: [] };
+    byScale.set(scale, fine);
+    while (fine.buckets.length < place - fine.offset) fine.buckets.push(0);
+    fine.buckets.push(value);
+  }
+  return [...byScale.values()];
 }
 
 /** How many batches hold data of each series: each has one point. */

@@ -19,6 +19,31 @@ export function quantile(q: number, bounds: readonly number[], buckets: readonly
   return 0;
 }
 
+/** The rank of the quantile `q` of `n` values, from 1: that of the smallest value up to which a share of `q` lies. */
+export function ceilRank(q: number, n: number): number {
+  return Math.min(n, Math.max(1, Math.ceil(q * n)));
+}
+
+/** The value of a rank, of values in their order, each of which occurs `count` times. 0 without values. */
+export function valueAt(values: readonly { value: number; count: number }[], rank: number): number {
+  let below = 0;
+  for (const { value, count } of values) {
+    below += count;
+    if (below >= rank) return value;
+  }
+  return values.at(-1)?.value ?? 0;
+}
+
+/**
+ * The ranks between which the quantile `q` of what the `n` values were drawn from lies with 95 %, whatever their distribution: the number of
+ * values below it is binomial (order statistics; here by the normal approximation, rounded outwards). The first is below 1, or the
+ * second above `n`, when there are too few values to limit it.
+ */
+export function ranksAround(q: number, n: number): [low: number, high: number] {
+  const half = Z * Math.sqrt(n * q * (1 - q));
+  return [Math.floor(n * q - half), Math.ceil(n * q + half) + 1];
+}
+
 const Z = 1.959963984540054;
 
 /** Wilson's 95 % score interval for `successes` of `n` (Wilson 1927); [0, 1] when n is 0. */

@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { appendEvents } from "./append-events.js";
 import type { Change } from "./ledger.js";
-import type { Event } from "./records.js";
+import type { Amount, Event } from "./records.js";
 
 /** DuckDB takes any number of rows as one JSON parameter: one statement per table, not one per row. */
 function insert(into: string, columns: string, shape: Record<string, unknown>): string {
@@ -12,6 +12,18 @@ function insert(into: string, columns: string, shape: Record<string, unknown>): 
 
 const AMOUNT = { count: "BIGINT", sum: "DOUBLE", buckets: ["BIGINT"] };
 const AMOUNT_COLUMNS = "r.count, r.sum, r.buckets";
+/** Columns that a point may lack. */
+const DETAIL = {
+  fine_scale: "TINYINT",
+  fine_offset: "INTEGER",
+  fine_buckets: ["BIGINT"],
+  min_value: "DOUBLE",
+  max_value: "DOUBLE",
+};
+const DETAIL_NAMES = Object.keys(DETAIL).join(", ");
+const DETAIL_COLUMNS = Object.keys(DETAIL)
+  .map((name) => `r.${name}`)
+  .join(", ");
 
 const INSERT = {
   metrics: insert("INTO metrics", "r.id, r.name, r.kind, r.unit, r.description, r.bounds", {
@@ -28,19 +40,30 @@ const INSERT = {
     attributes: "VARCHAR",
   }),
   totals: insert("OR REPLACE INTO totals", `r.id, ${AMOUNT_COLUMNS}`, { id: "INTEGER", ...AMOUNT }),
-  streams: insert("OR REPLACE INTO streams", `r.stream, r.start::UBIGINT, r.time::UBIGINT, ${AMOUNT_COLUMNS}`, {
-    stream: "VARCHAR",
-    start: "VARCHAR",
-    time: "VARCHAR",
-    ...AMOUNT,
-  }),
-  points: insert("INTO points", `r.id, epoch_ms(r.time), ${AMOUNT_COLUMNS}`, {
-    id: "INTEGER",
-    time: "BIGINT",
-    ...AMOUNT,
-  }),
+  streams: insert(
+    `OR REPLACE INTO streams (stream, start, time, count, sum, buckets, ${DETAIL_NAMES})`,
+    `r.stream, r.start::UBIGINT, r.time::UBIGINT, ${AMOUNT_COLUMNS}, ${DETAIL_COLUMNS}`,
+    { stream: "VARCHAR", start: "VARCHAR", time: "VARCHAR", ...AMOUNT, ...DETAIL },
+  ),
+  points: insert(
+    `INTO points (id, time, count, sum, buckets, ${DETAIL_NAMES})`,
+    `r.id, epoch_ms(r.time), ${AMOUNT_COLUMNS}, ${DETAIL_COLUMNS}`,
+    { id: "INTEGER", time: "BIGINT", ...AMOUNT, ...DETAIL },
+  ),
   batches: insert("INTO batches", "r.id, epoch_ms(r.time)", { id: "VARCHAR", time: "BIGINT" }),
 };
+
+/** An amount as columns. */
+function columnsOf({ count, sum, buckets, fine, min, max }: Amount): object {
+  return {
+    count,
+    sum,
+    buckets,
+    min_value: min,
+    max_value: max,
+    ...(fine && { fine_scale: fine.scale, fine_offset: fine.offset, fine_buckets: fine.buckets }),
+  };
+}
 
 export interface Rows {
   change: Change;
@@ -71,15 +94,20 @@ export async function writeRows(
   );
   await run(
     INSERT.totals,
-    entries.map(({ id, total }) => ({ id, ...total })),
+    entries.map(({ id, total: { count, sum, buckets } }) => ({ id, count, sum, buckets })),
   );
   await run(
     INSERT.streams,
-    [...change.streams.values()].map(({ stream, start, time, amount }) => ({ stream, start, time, ...amount })),
+    [...change.streams.values()].map(({ stream, start, time, amount }) => ({
+      stream,
+      start,
+      time,
+      ...columnsOf(amount),
+    })),
   );
   await run(
     INSERT.points,
-    change.points.map(({ id, time, amount }) => ({ id, time, ...amount })),
+    change.points.map(({ id, time, amount }) => ({ id, time, ...columnsOf(amount) })),
   );
   await appendEvents(connection, events);
   await run(

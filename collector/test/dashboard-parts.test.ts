@@ -2,10 +2,12 @@
 import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { DARK, LIGHT } from "../dashboard/colours.js";
-import { samplesCell } from "../dashboard/samples.js";
+import { percentileCell, percentileText } from "../dashboard/ranges.js";
+import { isFew, samplesCell } from "../dashboard/samples.js";
 import { readView, windowOf, writeView } from "../dashboard/view.js";
 import { windowsOf } from "../dashboard/windows.js";
 import { dashboard } from "../src/dashboard.js";
+import type { Spread } from "../src/report-types.js";
 import { apart, contrast } from "./support/colours.js";
 import { reportFor, wilson } from "./support/dashboard-report.js";
 
@@ -102,8 +104,31 @@ test("a collector whose dashboard was not built says so and serves the rest", as
   await app.close();
 });
 
-test("few values are shown as few", () => {
-  expect(samplesCell(19)).toEqual({ text: "19, few", value: 19 });
-  expect(samplesCell(20)).toEqual({ text: "20", value: 20 });
+test("few values are shown as few: as many as leave more than 5 % chance that all are below the percentile", () => {
+  expect(samplesCell(58)).toEqual({ text: "58, few", value: 58 });
+  expect(samplesCell(59)).toEqual({ text: "59", value: 59 });
   expect(samplesCell(1_234)).toEqual({ text: "1,234", value: 1_234 });
+  expect([isFew(298, 0.99), isFew(299, 0.99), isFew(4, 0.5), isFew(5, 0.5)]).toEqual([true, false, true, false]);
+});
+
+test("a percentile is as sharp as its bucket, and never sharper", () => {
+  const spread = (low: number, high: number | null, count = 400): Spread => ({
+    count,
+    p50: 0.0123,
+    p95: 0.0123,
+    p99: 0.0123,
+    ranges: { p50: [low, high], p95: [low, high], p99: [low, high] },
+    max: [low, high],
+  });
+  const texts = [
+    spread(0.0121, 0.0127),
+    spread(0.005, 0.01),
+    spread(0.0008, 0.0012),
+    spread(0, 0.001),
+    spread(10.24, null),
+    spread(0.64, 1.28),
+  ].map((one) => percentileText(one, "p95"));
+  expect(texts).toEqual(["12.3 ms", "5 to 10 ms", "800 µs to 1.2 ms", "0 to 1 ms", "over 10.2 s", "640 ms to 1.28 s"]);
+  expect(percentileCell(spread(0.005, 0.01, 100), "p99")).toEqual({ text: "5 to 10 ms, few", value: 0.0123 });
+  expect(percentileCell(spread(0.005, 0.01, 100), "p95")).toEqual({ text: "5 to 10 ms", value: 0.0123 });
 });

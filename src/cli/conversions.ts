@@ -19,8 +19,9 @@ export interface ForeignFormat {
 const fromSavedModel = ["  pip install tensorflowjs", `  ${CONVERT}`, `  ${PACK}`];
 
 const fromOnnx = (file: string) => [
-  "  pip install onnx2tf",
-  `  onnx2tf -i ${file} -o saved_model -osd`,
+  // Version 2.4 made another backend the default, which writes no SavedModel.
+  '  pip install "onnx2tf[tensorflow]>=2.4"',
+  `  onnx2tf -i ${file} -o saved_model -osd --tflite_backend tf_converter`,
   ...fromSavedModel,
 ];
 
@@ -79,15 +80,17 @@ export const FORMATS = {
     what: "a PyTorch file",
     way: [
       "Export it in Python, from the model in memory (weights alone need the class that they belong to):",
-      "  python -c 'import torch; torch.onnx.export(model, torch.zeros(1, 3, 224, 224), \"model.onnx\")'",
+      '  torch.onnx.export(model, (torch.zeros(1, 3, 224, 224),), "model.onnx")',
+      "then",
       ...fromOnnx("model.onnx"),
     ],
   },
   pickle: {
     what: "a Python pickle, as older PyTorch files and scikit-learn models are",
     way: [
-      "Unpickling runs code, so only Python should read it. PyTorch: load it there, then",
-      "  python -c 'import torch; torch.onnx.export(model, torch.zeros(1, 3, 224, 224), \"model.onnx\")'",
+      "Unpickling runs code, so only Python should read it. PyTorch: load it there, export it with",
+      '  torch.onnx.export(model, (torch.zeros(1, 3, 224, 224),), "model.onnx")',
+      "then",
       ...fromOnnx("model.onnx"),
       "scikit-learn: not yet. skl2onnx writes ONNX, but most of its operators have no TensorFlow.js counterpart.",
     ],
@@ -96,7 +99,7 @@ export const FORMATS = {
     what: "a safetensors file: weights without the model that they belong to",
     way: [
       "Load it in Python with its model class. For a folder of Hugging Face:",
-      "  pip install optimum[exporters]",
+      '  pip install "optimum-onnx[onnxruntime]"',
       "  optimum-cli export onnx --model FOLDER onnx",
       ...fromOnnx("onnx/model.onnx"),
       "Large language models: not yet. insitu has no text generation.",

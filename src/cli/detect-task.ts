@@ -19,7 +19,11 @@ export function detectTask(
   const output = outputs.find((candidate) => fits(candidate, labels.length));
   if (!output) {
     const shapes = outputs.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join(", ");
-    const message = `No output has one number for each of the ${labels.length} labels: ${shapes}. Without a --task of kind classification or detection, the task is raw, which has no labels. List one label for each class.`;
+    const single = outputs.find((candidate) => classesOf(candidate) === 1);
+    const way = single
+      ? oneUnit(single.name)
+      : "Without a --task of kind classification or detection, the task is raw, which has no labels. List one label for each class.";
+    const message = `No output has one number for each of the ${labels.length} labels: ${shapes}. ${way}`;
     throw new InsituError("input_invalid", message, { labels: labels.length });
   }
   const found = activationOf(run?.[output.name]);
@@ -32,6 +36,9 @@ export function detectTask(
   const scores = found ? `its values are not scores yet, so ${found} is applied` : "its values are taken as scores";
   return { task, about: `${output.name} has a number for each label; ${scores}` };
 }
+
+const oneUnit = (name: string): string =>
+  `The one number of ${name} can be the score of the second of two classes: list two labels, the first for low and the second for high scores. If it is a measured value, omit --labels and pass --task with { "kind": "regression" }.`;
 
 /** The number of classes of an output. */
 function classesOf({ shape }: OutputSpec): number {
@@ -62,6 +69,9 @@ export function checkLabels({ task, outputs }: Manifest): void {
     throw new InsituError("input_invalid", message, { output: output.name });
   }
   if (fits(output, labels)) return;
-  const message = `There are ${labels} labels for the ${classes} classes of the output ${output.name}. List one label for each class.`;
+  const message =
+    classes === 1
+      ? `There are ${labels} labels, but the output ${output.name} is one number. ${oneUnit(output.name)}`
+      : `There are ${labels} labels for the ${classes} classes of the output ${output.name}. List one label for each class.`;
   throw new InsituError("input_invalid", message, { labels, classes });
 }

@@ -50,7 +50,11 @@ export function describeText(text: string, name: string): FileSpec {
 /** The manifest's entry for a file: one hash up to 4 MiB, above that a hash for each 4 MiB. */
 export async function describeFile(path: string, name: string): Promise<FileSpec> {
   const size = await fileSize(path);
-  if (size <= CHUNK_BYTES) return { path: name, size, sha256: sha256(await readFile(path)) };
+  if (size <= CHUNK_BYTES) {
+    const bytes = await readFile(path);
+    checkContent(bytes, path);
+    return { path: name, size, sha256: sha256(bytes) };
+  }
   const chunks: ChunkSpec[] = [];
   for await (const bytes of readPieces(path, chunkSizes(size)))
     chunks.push({ size: bytes.length, sha256: sha256(bytes) });
@@ -86,11 +90,42 @@ export async function fileSize(path: string): Promise<number> {
 export async function readText(path: string): Promise<string> {
   // A pipe would be waited for.
   await fileSize(path);
+  let bytes: Buffer;
   try {
-    return (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
+    bytes = await readFile(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }
+  return decodeText(bytes, path);
+}
+
+/** Throws `input_invalid` for a file that only stands for another one, or that is not UTF-8. */
+export function decodeText(bytes: Buffer, path: string): string {
+  checkContent(bytes, path);
+  if (isUtf16(bytes)) {
+    const message = `${path} is text in UTF-16, as Windows PowerShell writes it with ">". Save it as UTF-8 (PowerShell: Out-File -Encoding utf8).`;
+    throw new InsituError("input_invalid", message, { path, encoding: "utf-16" });
+  }
+  return bytes.toString("utf8").replace(/^\uFEFF/, "");
+}
+
+// What git stores, and a clone without Git LFS holds, in place of a large file.
+const LFS_POINTER = "version https://git-lfs.github.com/spec/";
+
+/** Throws `input_invalid` for a pointer of Git LFS in place of the file itself. */
+function checkContent(head: Buffer, path: string): void {
+  if (head.toString("latin1", 0, LFS_POINTER.length) !== LFS_POINTER) return;
+  const message = `${path} is a Git LFS pointer, not the file itself. Run "git lfs install && git lfs pull" in its repository; on a website, download the file instead of its pointer.`;
+  throw new InsituError("input_invalid", message, { path, format: "git-lfs-pointer" });
+}
+
+/** A mark at the start; without one, every second byte of JSON and of most labels is zero. */
+function isUtf16(bytes: Buffer): boolean {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
+  const head = [...bytes.subarray(0, 64)];
+  const isZeroAt = (parity: number) => head.every((byte, index) => index % 2 !== parity || byte === 0);
+  return head.length > 3 && isZeroAt(0) !== isZeroAt(1);
 }
 
 export async function readJsonFile(path: string): Promise<unknown> {

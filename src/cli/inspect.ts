@@ -2,7 +2,14 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, InputSpec, Manifest, ModelTask, SelfTestSpec } from "../shared/types/manifest.js";
+import type {
+  EmbeddingSpec,
+  InputSpec,
+  Manifest,
+  ModelTask,
+  ReferenceProfile,
+  SelfTestSpec,
+} from "../shared/types/manifest.js";
 import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize } from "./files.js";
 import type { Guess } from "./guess.js";
@@ -23,6 +30,7 @@ export interface Inspection {
   task?: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
+  reference?: ReferenceProfile;
   metrics?: Record<string, number>;
   license?: string;
   source?: string;
@@ -54,7 +62,7 @@ export async function inspect(target: string): Promise<Inspection> {
 async function inspectPackage(folder: string): Promise<Inspection> {
   const { manifest, digest, model } = await readPackage(folder);
   const { name, version, release, format, inputs, outputs, task, selfTest, metrics } = manifest;
-  const { license, source, expires, embedding } = manifest;
+  const { license, source, expires, embedding, reference } = manifest;
   const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
@@ -68,6 +76,7 @@ async function inspectPackage(folder: string): Promise<Inspection> {
     task,
     embedding,
     selfTest,
+    reference,
     metrics,
     license,
     source,
@@ -118,9 +127,10 @@ export function inspectionText(found: Inspection): string {
     row("format", found.format),
     ...found.inputs.map(inputRow),
     ...found.outputs.map((output) => row("output", tensorText(output))),
-    ...(found.task ? [row("task", taskText(found.task))] : []),
+    ...(found.task ? [row("task", taskText(found.task, found.outputs))] : []),
     ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
+    ...(found.reference ? [row("profile", profileText(found.reference))] : []),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
     ...(found.signedBy ? [row("signed", signedText(found.signedBy))] : []),
@@ -141,21 +151,22 @@ export function draftText({ format, inputs, outputs, task, files }: Manifest, ab
     row("format", `${format}, ${files.length} files, ${sum(files)} bytes`),
     ...inputs.map(inputRow),
     ...outputs.map((output) => row("output", tensorText(output))),
-    row("task", `${taskText(task)} (${about})`),
+    row("task", `${taskText(task, outputs)} (${about})`),
     row("out", out),
   ].join("\n");
 }
 
 /** The summary that `pack`, `verify` and `sign` print. */
 export function manifestText(manifest: Manifest, digest: string): string {
-  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires } = manifest;
+  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires, reference } = manifest;
   return [
     row("package", `${name} ${version}, release ${release}`),
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
     row("inputs", inputs.map(tensorText).join(", ")),
     row("outputs", outputs.map(tensorText).join(", ")),
-    row("task", taskText(task)),
+    row("task", taskText(task, outputs)),
     ...selfTest.map((test) => row("selftest", selfTestText(test))),
+    ...(reference ? [row("profile", profileText(reference))] : []),
     ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
   ].join("\n");
@@ -174,11 +185,21 @@ function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
   return `${input}, ${outputs}, tolerance ${limits.join(", ")}`;
 }
 
+function profileText({ samples, features, confidence }: ReferenceProfile): string {
+  const names = features.map(({ name }) => name).join(", ");
+  return `of ${samples} inputs: ${[names, confidence && "confidence"].filter(Boolean).join(", ")}`;
+}
+
 /** The line that `verify` prints for a self-test that passed. */
 export function passedText(number: number, worst: number): string {
   return row("passed", `self-test ${number} on cpu, largest error ${worst.toExponential(1)}`);
 }
 
-function taskText(task: ModelTask): string {
-  return "labels" in task ? `${task.kind}, ${task.labels.length} labels` : task.kind;
+/** Of several outputs a task reads one, by default the first. */
+function taskText(task: ModelTask, outputs: Guess[]): string {
+  const labels = "labels" in task ? `, ${task.labels.length} labels` : "";
+  if (outputs.length < 2 || task.kind === "raw") return task.kind + labels;
+  const read = task.output ?? outputs[0]?.name;
+  const others = outputs.map(({ name }) => name).filter((name) => name !== read);
+  return `${task.kind}${labels}, of the output ${read} (not ${others.join(", ")}: "output" in the task chooses)`;
 }

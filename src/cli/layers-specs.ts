@@ -88,9 +88,17 @@ export function unloadable(json: Json, path: string, cause: unknown): InsituErro
   const layer = named && `${named.name} (${named.className})`;
   const what = keras3
     ? `Keras 3 wrote this model.json, and TensorFlow.js 4.22 reads the format of Keras 2 only: it stops at the layer ${layer}. ${SAVED_MODEL_WAY}`
-    : `TensorFlow.js 4.22 stops ${layer ? `at the layer ${layer}` : "while it loads the layers"}: ${detail.replace(/\.$/, "")}. If it is a layer of your own, or one that TensorFlow.js does not have, convert the model as a graph: ${SAVED_MODEL_WAY}`;
+    : `TensorFlow.js 4.22 stops ${layer ? `at the layer ${layer}` : "while it loads the layers"}: ${detail.replace(/\.$/, "")}. ${wayOut(detail)}`;
   const message = `${path} cannot be used: ${what}`;
   return new InsituError("model_format", message, { url: path, field: "modelTopology", layer: named?.name }, { cause });
+}
+
+/** A class that tfjs does not have is there in another format; anything else is wrong in every format. */
+function wayOut(detail: string): string {
+  // generic_utils.js, deserializeKerasObject.
+  return /^Unknown /.test(detail)
+    ? `If it is a layer of your own, or one that TensorFlow.js does not have, convert the model as a graph: ${SAVED_MODEL_WAY}`
+    : "The file describes a model that cannot exist: it is damaged, was edited, or its weights belong to another model. Save or convert the model again, and copy all of its files.";
 }
 
 const mentions = (text: string, word: string): boolean => word !== "" && text.includes(word);

@@ -10,6 +10,7 @@ import { inspect, inspectionText, manifestText, passedText } from "./inspect.js"
 import { makeKey } from "./keys.js";
 import { collect, nonEmpty, positiveInteger, print, releaseNumber } from "./option-parsers.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { addReference } from "./profile-command.js";
 import { addRegistry } from "./registry/registry-commands.js";
 import { runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
@@ -50,11 +51,13 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error: /, "insitu: ")) })
     .addHelpText("after", "\nExit codes: 0 success, 1 failure, 2 wrong usage.");
+  const addProfile = (to: Command) => addReference(to, positiveInteger, releaseNumber, withOptions);
   for (const add of [
     addInit,
     addGet,
     addCopy,
     addPack,
+    addProfile,
     addVerify,
     addInspect,
     addKeygen,
@@ -131,7 +134,15 @@ function addPack(program: Command): void {
     const manifest = await withOptions(command, options, () => packModel({ ...options, model, onProgress, onDraft }));
     const { digest } = await readPackage(folder);
     print(manifestText(manifest, digest));
+    if (options.expires !== undefined) warnIfExpired(manifest);
   });
+}
+
+/** Not a failure: a package is withdrawn like this, and an old one packed again. */
+function warnIfExpired({ expires }: Manifest): void {
+  if (expires === undefined || Date.parse(expires) > Date.now()) return;
+  const text = `insitu: warning: the package expired on ${expires}: pages refuse it with model_expired. Pass an --expires in the future unless you withdraw it.`;
+  process.stderr.write(`${text}\n`);
 }
 
 interface VerifyOptions {
@@ -222,6 +233,7 @@ function addSign(program: Command): void {
         ? `\nThe manifest changed, so the signatures of ${dropped.join(", ")} were removed. Sign again with these keys.`
         : "";
     print(`${manifestText(manifest, digest)}\n${folder} is signed by ${keyId}.${removed}`);
+    warnIfExpired(manifest);
   });
 }
 

@@ -85,7 +85,10 @@ export async function modelSpecs({ json, path, folder, model }: ParsedModel): Pr
   if (model.format === "tfjs-graph-model") return declaredSpecs(json, path);
   const { describeLayers } = await import("./reference.js");
   try {
-    return await describeLayers(model, weightChunks(model.weightFiles.map((file) => join(folder, file))));
+    const described = await describeLayers(model, weightChunks(model.weightFiles.map((file) => join(folder, file))));
+    for (const { name, shape } of [...described.inputs, ...described.outputs])
+      if (!shape?.every(Number.isInteger)) throw new Error(`${name} has the shape [${shape}]`);
+    return described;
   } catch (error) {
     throw unloadable(json, path, error);
   }

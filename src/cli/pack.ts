@@ -1,18 +1,17 @@
 // Turns a tfjs model into a model package: reads the model's inputs and outputs, hashes its files and writes the manifest.
 import { basename, dirname, join, resolve } from "node:path";
-import { InsituError } from "../shared/errors.js";
 import type { FileSpec, InputSpec, Manifest, ModelTask, OutputSpec } from "../shared/types/manifest.js";
 import { parseManifest } from "../worker/package/manifest.js";
 import { parseModelJson } from "../worker/package/topology.js";
 import type { Session } from "../worker/runtime/session/engine.js";
 import { checkLabels, type DetectedTask, detectTask } from "./detect-task.js";
+import { checkEmbedding } from "./embedding-node.js";
 import { describeText } from "./files.js";
-import { nodeNames } from "./graph-specs.js";
+import { withRanges } from "./index-range.js";
 import { draftText } from "./inspect.js";
 import { type KeyFile, readKey } from "./keys.js";
-import { layerNames } from "./layers-specs.js";
 import { findModel, modelSpecs, type ParsedModel, readModel } from "./model-file.js";
-import { checkOpenSizes, needsProbe, type Probed, probe } from "./probe.js";
+import { needsProbe, type Probed, probe } from "./probe.js";
 import { recordSelfTests, type SelfTestRecording } from "./record.js";
 import { openOnCpu } from "./self-tests.js";
 import { signedText } from "./sign.js";
@@ -131,7 +130,8 @@ async function describeModel(source: ParsedModel, reference: Reference, options:
   const named = withModelNames(file, declared, source.json, source.path);
   const given = teachable ? merge(teachable.given, named, labels) : named;
   const specs = mergeSpecs(declared, given, source.path);
-  checkOpenSizes(specs.inputs, source.path);
+  if (options.selfTest !== false)
+    specs.inputs = await withRanges(specs.inputs, source, () => openSpecs(reference, specs));
   const isDetected = given.task === undefined;
   const probed = await runOnce(source.path, reference, specs, isDetected && labels !== undefined);
   const outputs = probed?.outputs ?? (specs.outputs as OutputSpec[]);
@@ -161,14 +161,17 @@ async function runOnce(
 ): Promise<Probed | undefined> {
   const isNeeded = needsProbe(specs);
   if (!isNeeded && !isWanted) return undefined;
-  // For a run their names are enough.
-  const outputs = specs.outputs.map(({ name }): OutputSpec => ({ name, dtype: "float32", shape: [] }));
   try {
-    return await probe(await reference.open({ inputs: specs.inputs, outputs }), specs, path);
+    return await probe(await openSpecs(reference, specs), specs, path);
   } catch (error) {
     if (isNeeded) throw error;
     return undefined;
   }
+}
+
+/** For a run the names of the outputs are enough. */
+function openSpecs(reference: Reference, { inputs, outputs }: MergedSpecs): Promise<Session> {
+  return reference.open({ inputs, outputs: outputs.map(({ name }) => ({ name, dtype: "float32", shape: [] })) });
 }
 
 function defaultName(path: string, teachable: TeachableMachine | undefined): string {
@@ -220,14 +223,4 @@ function manifestFields({ source, given, inputs, outputs, detected, name }: Desc
     source: given.source,
     metrics: given.metrics,
   };
-}
-
-/** Without this check, a misspelt node would only fail when a user adds the first example. */
-function checkEmbedding({ embedding, format }: Manifest, json: Record<string, unknown>, model: string): void {
-  if (!embedding) return;
-  const names = format === "tfjs-graph-model" ? nodeNames(json) : layerNames(json);
-  if (names.includes(embedding.node)) return;
-  const kind = format === "tfjs-graph-model" ? "node" : "layer";
-  const message = `${model} has no ${kind} named ${embedding.node}, the "embedding" of the --task file. Correct the name.`;
-  throw new InsituError("input_invalid", message, { node: embedding.node });
 }

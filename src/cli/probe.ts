@@ -101,18 +101,6 @@ async function attempt(session: Session, inputs: InputSpec[], shapes: Shapes): P
 
 // ---- refusals ----------------------------------------------------------------------------------------------------
 
-/** Throws for numbers whose length does not tell all open sizes. Images bring their own. */
-export function checkOpenSizes(inputs: InputSpec[], model: string): void {
-  const found = inputs.find((input) => openSizes(input) > 1 && !input.image);
-  if (!found) return;
-  const { name, shape } = found;
-  const isImage = shape.length === 4 && [shape[1], shape[3]].some((size) => size === 1 || size === 3 || size === 4);
-  const image = `{ "inputs": [{ "name": "${name}", "image": { "scale": 0.00392157 } }] }`;
-  const fixed = `{ "inputs": [{ "name": "${name}", "shape": [${sampleShape(shape).join(", ")}] }] }`;
-  const message = `${model}: the input "${name}" has the shape [${shape.join(", ")}], but the length of an array tells only one open size. ${isImage ? `If it takes images, declare that in the --task file: ${image}. Otherwise fix` : "Fix"} the sizes there: ${fixed}`;
-  throw new InsituError("model_format", message, { url: model, field: "inputs", name });
-}
-
 function notAnySize(
   model: string,
   { name, shape }: InputSpec,

@@ -11,7 +11,7 @@ import {
   parseSelfTestOutputs,
 } from "../worker/package/self-test-files.js";
 import type { Session } from "../worker/runtime/session/engine.js";
-import { fileSize } from "./files.js";
+import { decodeText, fileSize } from "./files.js";
 import { type Goldens, goldens, type Outputs, type ReferenceOutputs } from "./goldens.js";
 import { defaultInputs, type InputText, imageFileInput, isImageFile } from "./self-test-inputs.js";
 
@@ -50,7 +50,8 @@ export async function recordSelfTests(options: RecordOptions): Promise<SelfTestR
   const recorded: SelfTestRecording[] = [];
   for (const [index, candidates] of tests.entries()) {
     const name = `self-test ${index + 1} of ${tests.length}`;
-    const { text, found } = await firstTelling(session, candidates, (line) => onProgress(`${name}: ${line}`));
+    const { text, found, about } = await firstTelling(session, candidates, (line) => onProgress(`${name}: ${line}`));
+    onProgress(`${name}: recorded with ${about}`);
     const input = `self-test-${index + 1}.input.json`;
     const outputs = `self-test-${index + 1}.outputs.json`;
     // Parsed as a page does, so that no file is written that a page would refuse.
@@ -70,6 +71,7 @@ interface Candidate extends InputText {
 
 interface Recorded {
   text: string;
+  about: string;
   found: Goldens;
 }
 
@@ -93,8 +95,8 @@ async function firstTelling(
     if (index > 0) onProgress(`trying ${about}`);
     try {
       const found = goldens(await runReference(session, feed, onProgress));
-      if (found.isTelling) return { text, found };
-      constant ??= { text, found };
+      if (found.isTelling) return { text, about, found };
+      constant ??= { text, about, found };
       onProgress("its outputs do not depend on the input");
     } catch (error) {
       // It does not run at all, whatever the input.
@@ -121,9 +123,31 @@ async function readInputs(paths: string[], specs: InputSpec[]): Promise<InputTex
     }
     const bytes = await readFile(path);
     if (isImageFile(bytes)) texts.push(await imageFileInput(specs, bytes, path));
-    else texts.push({ text: bytes.toString("utf8"), path, about: path });
+    else texts.push({ text: jsonOf(bytes, path), path, about: path });
   }
   return texts;
+}
+
+/** Throws `input_invalid` for a file of another kind: what a JSON parser says of its first byte helps nobody. */
+function jsonOf(bytes: Buffer, path: string): string {
+  const text = decodeText(bytes, path);
+  if (text.trimStart().startsWith("{")) return text;
+  const message = `${path} is not an input for a self-test. --self-test takes a JPEG or PNG image, or a JSON file with one tensor for each input (see "insitu pack --help").${otherImage(bytes)}`;
+  throw new InsituError("input_invalid", message, { path });
+}
+
+/** Images that a browser shows and this program does not decode. */
+const OTHER_IMAGES: [name: string, offset: number, bytes: string][] = [
+  ["WebP", 8, "WEBP"],
+  ["GIF", 0, "GIF8"],
+  ["AVIF or HEIC", 4, "ftyp"],
+  ["BMP", 0, "BM"],
+  ["TIFF", 0, "II*"],
+];
+
+function otherImage(bytes: Buffer): string {
+  const found = OTHER_IMAGES.find(([, at, mark]) => bytes.toString("latin1", at, at + mark.length) === mark);
+  return found ? ` It looks like a ${found[0]} image: save it as PNG.` : "";
 }
 
 /** Adds to an error that packing works without the self-test. */

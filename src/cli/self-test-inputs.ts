@@ -20,7 +20,7 @@ type Range = Pick<Noise, "low" | "high">;
  */
 export function defaultInputs(inputs: InputSpec[]): (() => Promise<InputText>)[] {
   const noise = (seed: number, factor = 1) => {
-    const about = `noise (seed ${seed}${factor === 1 ? "" : `, ${factor} times as strong`})`;
+    const about = `noise (seed ${seed}${factor === 1 ? "" : `, ${factor} times as strong`}${tokensText(inputs)})`;
     return async () => ({ text: noiseText(inputs, seed, factor), path: "the default self-test input", about });
   };
   const photo = inputs.some(isImageLike) ? [() => photoInput(inputs)] : [];
@@ -28,10 +28,23 @@ export function defaultInputs(inputs: InputSpec[]): (() => Promise<InputText>)[]
 }
 
 /** Images get pixels as the manifest normalizes them; other inputs get small numbers, which are valid as indices too. */
-export function noiseRange({ dtype, shape, image }: InputSpec): Range {
+export function noiseRange({ dtype, shape, image, range }: InputSpec): Range {
   if (image) return pixelRange(image);
+  // Whole numbers are rounded down.
+  if (range) return { low: range[0], high: range[1] + (dtype === "float32" ? 0 : 1) };
   if (dtype !== "float32") return { low: 0, high: 2 };
   return { low: shape.length === 4 ? 0 : -1, high: 1 };
+}
+
+/** What the noise is for tokens and the like, which a reader cannot guess. */
+function tokensText(inputs: InputSpec[]): string {
+  const found = inputs.filter(({ dtype, image, range }) => (dtype === "int32" || range) && !image);
+  return found
+    .map((input) => {
+      const { low, high } = noiseRange(input);
+      return `, ${input.name}: numbers from ${low} to ${input.dtype === "float32" ? high : high - 1}`;
+    })
+    .join("");
 }
 
 function pixelRange({ scale = 1, mean = [], std = [] }: Partial<ImageSpec>): Range {
@@ -52,7 +65,7 @@ function noiseTensor(input: InputSpec, seed: number, factor = 1): object {
   const { low, high } = noiseRange(input);
   const { dtype, shape } = input;
   // Images keep to valid pixels.
-  const most = input.image ? Math.min(factor, 1) : factor;
+  const most = input.image || input.range ? Math.min(factor, 1) : factor;
   const range = dtype === "float32" ? { low: low * most, high: high * most } : { low, high };
   return { dtype, shape: sampleShape(shape), noise: { seed, ...range } };
 }

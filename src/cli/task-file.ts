@@ -8,7 +8,12 @@ import { readJsonFile, readText } from "./files.js";
 export interface TaskFile {
   task?: ModelTask;
   /** Matched by name; each field overrides what the model says. */
-  inputs?: (Partial<TensorSpec> & { name: string; image?: Partial<ImageSpec>; allowNonFinite?: boolean })[];
+  inputs?: (Partial<TensorSpec> & {
+    name: string;
+    image?: Partial<ImageSpec>;
+    allowNonFinite?: boolean;
+    range?: [number, number];
+  })[];
   /** Matched by name. When given, the package has only these outputs, and only they are computed. */
   outputs?: (Partial<OutputSpec> & { name: string })[];
   /** The features that personal models learn from. The node must exist in the model. */

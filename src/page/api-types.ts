@@ -9,7 +9,8 @@ import type {
   PredictPriority,
   TrustOptions,
 } from "../shared/types/model.js";
-import type { Backend, TypedArray } from "../shared/types/tensor.js";
+import type { Backend, ShapedNumbers, TypedArray } from "../shared/types/tensor.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import type { TelemetryOptions } from "./lazy/telemetry/types.js";
 
 /**
@@ -30,17 +31,21 @@ export type ImageInput =
 
 /**
  * One item, not a batch: an image or the numbers of the only input, or an object with an image or numbers for each input by name. Numbers
- * are row-major, as long as the product of the input's shape, in an array of its dtype. For a ranking one item is a list: the rows of
- * all candidates, joined.
+ * are row-major, as long as the product of the input's shape, in an array of its dtype. They come with a shape where the model leaves more
+ * than one size open besides the batch. For a ranking one item is a list: the rows of all candidates, joined.
  *
  * @example
  * ```ts
  * await model.predict(document.querySelector("img")!);
  * await model.predict("/photos/cat.jpg");
  * await model.predict({ content: canvas, style: new Float32Array(8 * 8 * 3) });
+ * await model.predict({ data: new Float32Array(40 * 30 * 3), shape: [1, 40, 30, 3] });
  * ```
  */
-export type PredictInput = ImageInput | TypedArray | Record<string, TypedArray | ImageInput>;
+export type PredictInput = ImageInput | NumbersInput | Record<string, NumbersInput | ImageInput>;
+
+/** Numbers, with their shape or without. */
+export type NumbersInput = TypedArray | ShapedNumbers;
 
 /**
  * Options of one prediction that override the manifest's task. A call rejects with `input_invalid`, with the option's name in
@@ -182,6 +187,11 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
   request?: PackageRequestOptions;
   /** Of a model that is loaded from a channel; a package has none. */
   channel?: ChannelOptions;
+  /**
+   * When the model counts as degraded, which `model.monitor` tells by the event `degraded`.
+   * @defaultValue by the manifest's `metrics` and `reference`
+   */
+  monitor?: MonitorLimits;
 }
 
 /** How a page follows a channel. */
@@ -272,8 +282,8 @@ export interface ClientOptions {
    */
   personalization?: { consent?: PersonalConsent };
   /**
-   * With true, class, confidence and time of predictions are kept in this browser for 7 days. With false nothing is kept, and `feedback` is
-   * refused.
+   * With true, class, confidence and time of predictions are kept in this browser for 7 days, and the state of the drift detectors for 90.
+   * With false nothing is kept, and `feedback` is refused.
    * @defaultValue true
    */
   monitor?: boolean;

@@ -102,7 +102,7 @@ export function createClient(given?: ClientOptions): Client {
     if (event.type !== "reset") telemetry.record({ kind: "cache", result: event.type });
     storeHandle.dispatch(event);
   };
-  const { slots, end } = createWorkerPool({
+  const { slots, spare, end } = createWorkerPool({
     source: options.worker,
     config: () => ({ ...config, storage: { ...config.storage, expected: storeFlag.isSet() }, hint: hint.get() }),
     pool,
@@ -117,6 +117,7 @@ export function createClient(given?: ClientOptions): Client {
   const { learning, personal } = createPersonalPrivacy(storeCall, storeName, options.personalization?.consent);
   const load = createLoader({
     slots,
+    spare,
     rpc,
     maxHeldBytes,
     telemetry,

@@ -7,19 +7,20 @@ import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
-import { type CallLimits, withTimeout } from "./lib/with-timeout.js";
+import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { channelUrl, checkLoadOptions, packageUrl } from "./options.js";
+import { channelUrl, checkLimits, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
 import { type OpenVersion, openVersion } from "./version.js";
-import type { PooledWorker, WorkerPool } from "./workers/pool.js";
+import type { PooledWorker, WorkerPool, WorkerSlot } from "./workers/pool.js";
 import { type Rpc, useWorker } from "./workers/rpc.js";
 
 export interface LoaderDeps {
   slots: WorkerPool["slots"];
+  spare: WorkerPool["spare"];
   rpc: Rpc;
   telemetry: TelemetryHandle;
   storeCall: StoreCall;
@@ -43,6 +44,10 @@ export interface PackageLoad {
   refresh?: boolean;
   arm?: ModelRef["arm"];
   onProgress?: (progress: LoadProgress) => void;
+  /** In a worker of its own, which ends when it has been idle. */
+  isApart?: boolean;
+  maxCrashes?: number;
+  not?: string;
 }
 
 /** Opens the package in a folder; reports it to telemetry. */
@@ -53,7 +58,6 @@ const LOAD_MS = 600_000;
 
 export function createLoader(deps: LoaderDeps) {
   const { slots, telemetry, storeCall, monitors } = deps;
-  const [first] = slots;
 
   const reportStoreUsage = async () => {
     const { bytes } = await storeCall("storeUsage", [], "Measuring the store");
@@ -61,30 +65,31 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel, monitor: limits, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
+    checkLimits(limits);
     const address = channelUrl(url);
     const options = checkLoadOptions(rest, url);
     const reporting = telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
     const monitoring = importMonitor(monitors);
 
-    const open: OpenPackage = async (folder, { arm, refresh, ...limits }) => {
+    const open: OpenPackage = async (folder, { arm, isApart, signal, timeout = LOAD_MS, onProgress, ...asked }) => {
       const started = performance.now();
-      const loadInto = (into: PooledWorker, signal: AbortSignal, wanted: Omit<PackageLoad, "signal"> = {}) => {
-        const { refresh, onProgress } = wanted;
-        const args = { ...options, refresh, progress: onProgress !== undefined };
+      const places = isApart ? [deps.spare()] : slots;
+      const loadInto = (into: PooledWorker, signal: AbortSignal, asked?: object, onProgress?: OnProgress) => {
+        const args = { ...options, refresh: undefined, ...asked, progress: onProgress !== undefined };
         return into.call("load", [folder, args], { signal, onProgress });
       };
       const reload = (into: PooledWorker): Promise<LoadedModel> =>
         // Without a request to the host: the version that ran is in the store.
         withTimeout({ timeout: LOAD_MS, what: `Loading ${folder} again` }, (signal) => loadInto(into, signal));
       try {
-        const what: CallLimits = { timeout: LOAD_MS, ...limits, what: `Loading ${folder}` };
-        return await useWorker(first, what, async (worker, signal) => {
+        const limits = { signal, timeout, what: `Loading ${folder}` };
+        return await useWorker(places[0] as WorkerSlot, limits, async (worker, signal) => {
           const problem = await reporting;
           if (problem) throw problem;
-          const loaded = await loadInto(worker, signal, { refresh, onProgress: limits.onProgress });
+          const loaded = await loadInto(worker, signal, asked, onProgress);
           const { info, cost } = loaded;
           if (arm) info.arm = arm;
           telemetry.record({
@@ -97,7 +102,7 @@ export function createLoader(deps: LoaderDeps) {
           });
           // Fetched by now, as a rule; a caller does not wait for it longer than for the model.
           await monitoring;
-          return openVersion({ ...deps, loaded, worker, reload });
+          return openVersion({ ...deps, slots: places, loaded, worker, reload });
         });
       } catch (error) {
         recordFailure(error, started);
@@ -109,13 +114,13 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, batching: options.batching });
+      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits, batching: options.batching });
 
-    const limits = { signal: caller, timeout };
-    const asked = { ...limits, refresh: options.refresh, onProgress };
+    const until = { signal: caller, timeout };
+    const asked = { ...until, refresh: options.refresh, onProgress };
     const { request } = options;
     const model = address
-      ? await withTimeout({ ...limits, what: `Loading ${address}` }, async (signal) => {
+      ? await withTimeout({ ...until, what: `Loading ${address}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
           return openChannel({ ...deps, url: address, request, channel, asked: { ...asked, signal }, open, toModel });
         })
@@ -128,3 +133,5 @@ export function createLoader(deps: LoaderDeps) {
       throw unreadable(error);
     });
 }
+
+type OnProgress = (progress: LoadProgress) => void;

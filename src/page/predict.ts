@@ -10,7 +10,7 @@ import { toWireInput } from "./input/wire-input.js";
 import { unreadable } from "./lib/check-option.js";
 import type { MonitorHandle } from "./monitor.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import type { LiveVersion, OpenVersion } from "./version.js";
+import type { LiveVersion, OnResult, OpenVersion } from "./version.js";
 import type { CallInput } from "./workers/model-rpc.js";
 
 export interface PredictDeps {
@@ -51,19 +51,20 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     // To the end: another version may take over meanwhile.
     const version = live.current;
     const { observer } = version;
+    let onResult: OnResult | undefined;
     try {
       admit();
       const depth = ++open;
       try {
-        const onPredicted = observer?.started?.(input, options ?? {});
-        const result = await callWorker(version, input, options ?? {});
+        onResult = observer?.started(() => toWireInput(input, version.info.inputs), options ?? {});
+        const result = await callWorker(deps, version, input, options ?? {});
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
         const prediction = { id: randomHex(), value, outputs, backend, timings, model: modelRef(version.info) };
         report(deps, result, prediction, mode, depth);
-        observer?.predicted(prediction);
-        onPredicted?.(prediction);
+        observer?.predicted(result);
+        onResult?.(result);
         return prediction;
       } finally {
         open -= 1;
@@ -74,7 +75,8 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
       const model = modelRef(version.info);
       const { backend } = version.info;
       telemetry.record({ kind: "failed", stage: "predict", model, backend, durationMs, ...describeFailure(error) });
-      observer?.failed(error.code);
+      observer?.failed(error.code, started);
+      onResult?.();
       throw error;
     }
   };
@@ -94,13 +96,13 @@ export const disposedError = (model: string): InsituError =>
 
 function report(
   { monitor, telemetry }: PredictDeps,
-  { memory, topClass }: HostPrediction,
+  { memory, topClass, summaries }: HostPrediction,
   { id, model, backend, timings }: Prediction,
   mode: PredictMode,
   depth: number,
 ): void {
   const { arm = "stable" } = model;
-  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass }, summaries);
   const bytes = { tensor: memory.used, wasm: memory.held };
   telemetry.record({
     kind: "predicted",
@@ -116,12 +118,17 @@ function report(
   });
 }
 
-function callWorker({ rpc, info }: OpenVersion, input: PredictInput, options: PredictOptions) {
+function callWorker(
+  { monitor }: PredictDeps,
+  { rpc, info }: OpenVersion,
+  input: PredictInput,
+  options: PredictOptions,
+) {
   const { signal, timeout = PREDICT_MS, priority } = options;
   const task = Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]]));
   const prepare = async (): Promise<CallInput<"predict">> => {
     const { input: wire, transfer } = await toWireInput(input, info.inputs);
-    return { args: [wire, { priority, task }], transfer };
+    return { args: [wire, { priority, task, summarise: monitor.wantsInput() }], transfer };
   };
   return rpc.call("predict", prepare, { signal, timeout, what: `The prediction of ${info.name}` });
 }

@@ -35,16 +35,19 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
 
   // Not when the client is created, which may be on a server.
   const load = () => {
-    const isExponential = options.histogram === "exponential";
     loading ??= loadChunk(
       Promise.all([
         import("./lazy/telemetry/telemetry.js"),
         import("./lazy/telemetry-options/telemetry-options.js"),
-        isExponential ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
+        options.histogram === "exponential" ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
+        options.otel && import("./lazy/telemetry/otel-bridge.js"),
       ]),
     )
-      .then(([{ createTelemetry }, { checkTelemetryOptions }, exponential]) => {
-        telemetry = createTelemetry({ ...checkTelemetryOptions(options), consent }, storeName, fetch, exponential);
+      .then(([{ createTelemetry }, { checkTelemetryOptions }, exponential, otel]) => {
+        telemetry = createTelemetry({ ...checkTelemetryOptions(options), consent }, storeName, fetch, {
+          exponential,
+          otel,
+        });
         for (const record of queue.splice(0)) telemetry.record(record);
         return undefined;
       })

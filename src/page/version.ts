@@ -1,8 +1,9 @@
 // One version of a model that is open in the workers: what a prediction needs of it, from its start to its end.
 import { asInsituError, type ErrorCode, fromWire, type InsituError } from "../shared/errors.js";
-import type { LoadedModel } from "../shared/protocol.js";
-import type { ModelInfo, Prediction } from "../shared/types/model.js";
-import type { PredictInput, PredictOptions } from "./api-types.js";
+import type { HostPrediction, LoadedModel } from "../shared/protocol.js";
+import type { ModelInfo } from "../shared/types/model.js";
+import type { PredictOptions } from "./api-types.js";
+import type { TransferableInput } from "./input/wire-input.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModelRpc, type ModelRpc } from "./workers/model-rpc.js";
 import type { PooledWorker, WorkerSlot } from "./workers/pool.js";
@@ -29,11 +30,15 @@ export interface LiveVersion {
 
 /** Learns of each prediction of a version. Called synchronously; must be cheap and must not throw. */
 export interface PredictionObserver {
-  /** A prediction begins: nothing was awaited since the caller passed `input`, which may change after this returns. */
-  started?(input: PredictInput, options: PredictOptions): ((prediction: Prediction) => void) | undefined;
-  predicted(prediction: Prediction): void;
-  failed(code: ErrorCode): void;
+  /** A prediction begins. `copy` copies its input, which may change after this returns. The function that is returned is called at its end. */
+  started(copy: () => Promise<TransferableInput>, options: PredictOptions): OnResult | undefined;
+  predicted(result: HostPrediction): void;
+  /** `startedAt` in milliseconds of `performance.now()`. */
+  failed(code: ErrorCode, startedAt: number): void;
 }
+
+/** Without a result the prediction failed. */
+export type OnResult = (result?: HostPrediction) => void;
 
 export interface VersionDeps {
   loaded: LoadedModel;

@@ -29,7 +29,7 @@ import type {
 } from "./types/personal.js";
 import type { BlockedVersion, KnownGood } from "./types/rollout.js";
 import type { StoredPackage, StoreEvent, StoreUsage } from "./types/store.js";
-import type { Backend, TypedArray } from "./types/tensor.js";
+import type { Backend, ShapedNumbers, TypedArray } from "./types/tensor.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
 export const PROTOCOL = 8;
@@ -78,8 +78,11 @@ export interface WireImage {
 /** The input of a prediction: the page replaces elements that only a document has. */
 export type WireInput =
   | ({ kind: "image" } & WireImage)
-  | { kind: "tensor"; data: TypedArray }
-  | { kind: "tensors"; data: Record<string, TypedArray | WireImage> };
+  | { kind: "tensor"; data: WireNumbers }
+  | { kind: "tensors"; data: Record<string, WireNumbers | WireImage> };
+
+/** The shape comes with the numbers where the caller gave it. */
+export type WireNumbers = TypedArray | ShapedNumbers;
 
 /** Durations that the worker measured, in milliseconds; time stamps never cross, the two clocks differ. */
 export type WorkerTimings = Omit<PredictionTimings, "transferMs" | "totalMs">;
@@ -88,6 +91,10 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
   memory: WorkerMemory;
   /** For tasks that have classes. */
   topClass?: TopClass;
+  /** How many predictions shared the run, where more than one did. */
+  items?: number;
+  /** Of each input, where the page asked for it (`shared/summarise-input.ts`). */
+  summaries?: Record<string, number[]>;
   timings: WorkerTimings;
 }
 
@@ -196,12 +203,18 @@ export interface HostLoadOptions {
   request?: PackageRequest;
   /** Whether progress events are wanted. */
   progress: boolean;
+  /** A version during which this many pages crashed within a day is not opened. */
+  maxCrashes?: number;
+  /** Digest of a version that is not opened either. */
+  not?: string;
 }
 
 export interface HostPredictOptions {
   priority?: PredictPriority;
   /** What the caller overrides of the manifest's task. */
   task?: TaskOptions;
+  /** Whether the inputs are summarised, for the statistics of the monitor. */
+  summarise?: boolean;
 }
 
 /** What the worker knows of a channel. */

@@ -1,5 +1,5 @@
 // Loads a package: takes its versions in order until one opens, or shares the model that is open already.
-import { InsituError } from "../shared/errors.js";
+import { InsituError, isInsituError } from "../shared/errors.js";
 import { modelRef } from "../shared/model-ref.js";
 import type { HostLoadOptions, LoadCost, LoadedModel } from "../shared/protocol.js";
 import { createSerialQueue } from "../shared/serial-queue.js";
@@ -11,7 +11,7 @@ import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
-import { createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
+import { type CrashSentinel, createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
 import type { TuningCache } from "./runtime/tuning/tuning-cache.js";
 
 /** What the steps of one load report. */
@@ -101,11 +101,16 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
         void accept();
         return { model: running, info: { ...running.info, fellBackFrom } };
       }
-      const live = await openRunner(context, url, found, options.batching, load);
+      if (found.digest === options.not)
+        throw new InsituError("backend_unavailable", `${url} still holds what was left before.`, { left: true });
+      const live = await openRunner(context, url, found, options, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;
       return { model: { url, manifest, ref: modelRef(info), info, live, kept: accept() }, info };
     } catch (error) {
+      // So that the page can say what it was, which it never opened.
+      if (isInsituError(error) && error.code === "backend_unavailable")
+        error.data.model = modelRef({ ...found.manifest, digest: found.digest });
       reject(error);
     }
   }
@@ -116,7 +121,7 @@ function openRunner(
   { store, engine, scheduler, config, models, emit }: HostContext,
   url: string,
   { manifest, digest, model, weights, selfTests }: Package,
-  batching: HostLoadOptions["batching"],
+  { batching, maxCrashes }: HostLoadOptions,
   { signal, onProgress, onWarmup }: LoadReport,
 ): Promise<ModelRunner> {
   const { name, version, inputs, outputs, embedding, files } = manifest;
@@ -134,7 +139,9 @@ function openRunner(
   };
   const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
   let tests: ReturnType<Package["selfTests"]> | undefined;
+  const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));
   return scheduler.runExclusive(async () => {
+    if (maxCrashes) await checkCrashes(sentinel, maxCrashes, `${name} ${version}`);
     const live: ModelRunner = await openModelRunner(
       {
         engine,
@@ -147,7 +154,7 @@ function openRunner(
         tuningCache: notes,
         name: `${name} ${version}`,
         maxThreads,
-        sentinel: createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers)),
+        sentinel,
         selfTests: () => {
           tests ??= selfTests();
           return tests;
@@ -162,6 +169,14 @@ function openRunner(
   });
 }
 
+/** Throws `backend_unavailable`, whichever backend it was. */
+async function checkCrashes(sentinel: CrashSentinel, max: number, name: string): Promise<void> {
+  const crashes = await sentinel.crashes();
+  if (crashes < max) return;
+  const message = `${name} is not opened: the page crashed ${crashes} times within 24 hours while it ran.`;
+  throw new InsituError("backend_unavailable", message, { crashes });
+}
+
 function checkTask(wanted: TaskKind | undefined, { task }: Manifest, url: string): void {
   if (!wanted || wanted === task.kind) return;
   const message = `${url} is a ${task.kind} model, but task: "${wanted}" was passed to load. Pass the model's task, or leave task out.`;
@@ -169,8 +184,8 @@ function checkTask(wanted: TaskKind | undefined, { task }: Manifest, url: string
 }
 
 function describe({ manifest, digest, source }: Package, live: ModelRunner): LoadedModel["info"] {
-  const { inputs, outputs, task } = manifest;
+  const { inputs, outputs, task, reference, metrics } = manifest;
   const labels = "labels" in task ? task.labels : [];
   const ref = modelRef({ ...manifest, digest });
-  return { ...ref, ...live.residence(), inputs, outputs, task: task.kind, labels, source };
+  return { ...ref, ...live.residence(), inputs, outputs, task: task.kind, labels, reference, metrics, source };
 }

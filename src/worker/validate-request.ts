@@ -13,8 +13,11 @@ const isFunction: Check = (value) => typeof value === "function";
 /** The page checks that the scheme is http, https or its own, which a worker that runs from a Blob does not know. */
 const isUrl: Check = (value) =>
   typeof value === "string" && /^(?!file:)[a-z][a-z\d+.-]*:\/\//i.test(value) && parseUrl(value) !== undefined;
-const isNumbers: Check = (value) =>
+const isArray: Check = (value) =>
   value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array;
+/** Without a shape, or with one, of which the runner says what is wrong. */
+const isNumbers: Check = (value) =>
+  isArray(value) || (isRecord(value) && isArray(value.data) && Array.isArray(value.shape));
 const isPriority: Check = (value) => [undefined, "high", "normal", "low"].includes(value as undefined);
 
 const isInput: Check = (value) => {
@@ -87,7 +90,7 @@ const ARGUMENTS: Record<keyof Host, Record<string, Checks>> = {
     call: isNumber,
     model: isNumber,
     input: isInput,
-    options: { priority: isPriority, task: isMaybe(isRecord) },
+    options: { priority: isPriority, task: isMaybe(isRecord), summarise: isMaybe(isFlag) },
   },
   personal: {
     call: isNumber,

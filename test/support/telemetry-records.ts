@@ -1,6 +1,11 @@
 // Telemetry records as a page makes them.
 
-import type { FeedbackRecord, PredictedRecord } from "../../src/page/lazy/telemetry/records.js";
+import type {
+  DriftRecord,
+  FeedbackRecord,
+  InputsRecord,
+  PredictedRecord,
+} from "../../src/page/lazy/telemetry/records.js";
 import type { ModelRef } from "../../src/shared/types/model.js";
 
 export const MODEL: ModelRef = {
@@ -54,6 +59,32 @@ export function feedback(n: number, changes: Partial<FeedbackRecord> = {}): Feed
     classes: 10,
     squaredError: 0.01,
     delayMs: 5000,
+    ...changes,
+  };
+}
+
+export function drift(changes: Partial<DriftRecord> = {}): DriftRecord {
+  return {
+    kind: "drift",
+    model: MODEL,
+    arm: "canary",
+    detector: "adwin",
+    target: "confidence",
+    n: 480,
+    since: 1_700_000_000_000,
+    statistic: 0.31,
+    threshold: 0.12,
+    ...changes,
+  };
+}
+
+export function inputs(changes: Partial<InputsRecord> = {}): InputsRecord {
+  return {
+    kind: "inputs",
+    model: MODEL,
+    arm: "canary",
+    quantiles: { "image.brightness": 0.07, "image.width": 1 },
+    missing: [],
     ...changes,
   };
 }

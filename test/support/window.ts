@@ -31,8 +31,13 @@ declare global {
     predict: Record<string, () => Promise<number[]>>;
     /** A client whose worker can be broken (support/rigged-worker.ts). */
     rigged: { client: Insitu.Client; model?: Insitu.Model };
+    /** A model on a channel, and what its events said (support/counter-site.ts). */
+    counter: Insitu.Model;
+    told: string[];
     /** Kept while the page is in the back/forward cache. */
     kept: { client: Insitu.Client; model: Insitu.Model<"classification"> };
+    /** Events of the model's rollout (support/channel-site.ts). */
+    rolled: { type: string; detail: Record<string, unknown> }[];
     /** Calls of the page's own wrapper of `fetch`. */
     calls?: number;
     /** Calls of `navigator.storage.persist`. */

@@ -1,5 +1,6 @@
 // Invents a report that looks like one of a real week, for the dashboard's tests: the same question, the same answer.
-import type { Report } from "../../src/report-types.js";
+import type { Report, Spread, ValueRange } from "../../src/report-types.js";
+import { BOUNDS } from "./otlp.js";
 
 export interface Question {
   from: number;
@@ -43,6 +44,17 @@ const JUDGED = [
   ["objects", "2.0.1", "stable", 64, 51, 0.148, 0.8112, 0.0081, 1908],
 ] as const;
 
+/** Pages with wasm send explicit buckets and tell no maximum, those with WebGPU exponential ones. */
+function spreadOf(backend: string, count: number, p50: number, p95: number, p99: number): Spread {
+  const around = (value: number): ValueRange => {
+    if (backend !== "wasm") return [value * 0.96, value * 1.04];
+    const i = BOUNDS.findIndex((bound) => value <= bound);
+    return i < 0 ? [BOUNDS.at(-1) ?? 0, null] : [BOUNDS[i - 1] ?? 0, BOUNDS[i] ?? null];
+  };
+  const max: ValueRange = backend === "wasm" ? around(p99 * 1.3) : [p99 * 1.3, p99 * 1.3];
+  return { count, p50, p95, p99, ranges: { p50: around(p50), p95: around(p95), p99: around(p99) }, max };
+}
+
 export function reportFor(question: Question, more = 0): Report {
   const { from, to, step, model, version, backend } = question;
   const times = Array.from({ length: Math.floor((to - from) / step) }, (_, index) => from + index * step);
@@ -65,18 +77,11 @@ export function reportFor(question: Question, more = 0): Report {
         model: m,
         version: v,
         backend: b,
-        count,
-        p50,
-        p95,
-        p99,
-        points: split(times, count, seed).map((point) => {
-          const sway = 1 + 0.18 * wave(point.time / step, seed + 1);
-          return {
-            ...point,
-            p50: p50 * sway,
-            p95: p95 * sway * (1 + 0.1 * wave(point.time / step, seed + 9)),
-            p99: p99 * sway,
-          };
+        ...spreadOf(b, count, p50, p95, p99),
+        points: split(times, count, seed).map(({ time, count: n }) => {
+          const sway = 1 + 0.18 * wave(time / step, seed + 1);
+          const middle = p95 * sway * (1 + 0.1 * wave(time / step, seed + 9));
+          return { time, ...spreadOf(b, n, p50 * sway, middle, p99 * sway) };
         }),
       })),
       ...streams
@@ -87,10 +92,7 @@ export function reportFor(question: Question, more = 0): Report {
             model: m,
             version: null,
             backend: b,
-            count,
-            p50: p50 * low,
-            p95: p95 * high,
-            p99: p95 * high * 1.7,
+            ...spreadOf(b, count, p50 * low, p95 * high, p95 * high * 1.7),
             points: [],
           })),
         ),
@@ -123,10 +125,10 @@ export function reportFor(question: Question, more = 0): Report {
       { result: "evicted", count: 18 },
     ],
     loads: [
-      { model: "digits", version: "1.2.0", source: "cache", count: 1009, p50: 0.041, p95: 0.12 },
-      { model: "digits", version: "1.2.0", source: "network", count: 240, p50: 0.38, p95: 1.7 },
-      { model: "objects", version: "2.0.1", source: "network", count: 71, p50: 2.4, p95: 7.9 },
-      { model: "objects", version: "2.0.1", source: "cache", count: 195, p50: 0.31, p95: 0.74 },
+      { model: "digits", version: "1.2.0", source: "cache", ...spreadOf("wasm", 1009, 0.041, 0.12, 0.18) },
+      { model: "digits", version: "1.2.0", source: "network", ...spreadOf("wasm", 240, 0.38, 1.7, 2.55) },
+      { model: "objects", version: "2.0.1", source: "network", ...spreadOf("wasm", 71, 2.4, 7.9, 11.85) },
+      { model: "objects", version: "2.0.1", source: "cache", ...spreadOf("wasm", 195, 0.31, 0.74, 1.11) },
     ].filter((one) => fits(one.model, one.version, null)),
     accuracy: JUDGED.filter(([m, v]) => fits(m, v, null)).map(
       ([m, v, arm, labelled, correct, brier, estimate, standardError, n], seed) => ({
@@ -143,9 +145,9 @@ export function reportFor(question: Question, more = 0): Report {
       }),
     ),
     memory: [
-      { backend: "webgpu", kind: "tensor", count: 402, mean: 18_400_000, max: 61_200_000 },
-      { backend: "wasm", kind: "wasm", count: 161, mean: 92_000_000, max: 188_000_000 },
-      { backend: "webgpu", kind: "storage", count: 402, mean: 27_900_000, max: 41_000_000 },
+      { backend: "webgpu", kind: "tensor", count: 402, mean: 18_400_000, max: [61_200_000, 61_200_000] },
+      { backend: "wasm", kind: "wasm", count: 161, mean: 92_000_000, max: [100_000_000, 200_000_000] },
+      { backend: "webgpu", kind: "storage", count: 402, mean: 27_900_000, max: [41_000_000, 41_000_000] },
     ],
     telemetry: {
       dropped: [

@@ -1,11 +1,11 @@
 // The fields for a model's inputs: pictures, or numbers as text.
-import { type DType, type ImageInput, type InputSpec, InsituError, type TypedArray } from "insitu";
+import { type DType, type ImageInput, type InputSpec, InsituError, type NumbersInput, type TypedArray } from "insitu";
 import { make } from "../dom.js";
 
 export interface InputField {
   element: HTMLElement;
   /** Rejects with `input_invalid` for text that is not numbers. */
-  read(): Promise<TypedArray | ImageInput>;
+  read(): Promise<NumbersInput | ImageInput>;
 }
 
 const SAMPLES = ["chelsea", "several", "coffee", "astronaut", "rocket"];
@@ -65,8 +65,16 @@ function numbersField(spec: InputSpec): InputField {
   const element = make("label", "input", title, text);
   return {
     element,
-    read: async () => numbersOf(text.value, spec, size),
+    read: async () => shaped(numbersOf(text.value, spec, size), spec),
   };
+}
+
+/** Of several open sizes the last takes all numbers; of one the library knows it from their count. */
+function shaped(data: TypedArray, { shape }: InputSpec): NumbersInput {
+  const last = shape.lastIndexOf(-1);
+  if (shape.indexOf(-1, 1) === last) return data;
+  const fixed = shape.reduce((all, size) => all * Math.abs(size), 1);
+  return { data, shape: shape.map((size, axis) => (axis === last ? data.length / fixed : Math.abs(size))) };
 }
 
 function numbersOf(text: string, { name, dtype }: InputSpec, size: number): TypedArray {

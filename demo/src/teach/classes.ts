@@ -5,7 +5,7 @@ import { hideFailure, showFailure } from "../failures.js";
 import { say } from "../status.js";
 import { type CardActions, CROPS, classCard } from "./class-card.js";
 import { readClassNames, writeClassNames } from "./class-names.js";
-import { cropOf, SAMPLES, type Sample } from "./samples.js";
+import { exampleCrops, SAMPLES, type Sample } from "./samples.js";
 import { thumbnail } from "./thumbnails.js";
 
 /** The camera that is on; undefined while it is off. */
@@ -119,8 +119,7 @@ export class ClassList {
   }
 
   async #addCrops(sample: Sample): Promise<void> {
-    const crops = Array.from({ length: CROPS }, () => cropOf(sample, "example"));
-    await this.#addExamples(sample, await Promise.all(crops));
+    await this.#addExamples(sample, await exampleCrops(sample, CROPS));
   }
 
   #addClass(label: string): void {

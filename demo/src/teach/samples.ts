@@ -15,11 +15,11 @@ const PLACES: Record<Sample, Place> = {
   coffee: { file: "coffee", x: 0.48, y: 0.37 },
   rocket: { file: "rocket", x: 0.5, y: 0.5 },
 };
-/** Sides of the crops, as shares of the photo's height. */
-const MIN_SIDE = 0.6;
+/** Sides of the crops, as shares of the photo's height. The more they vary, the more a class takes for its own, such as an astronaut for a cat. */
+const MIN_SIDE = 0.75;
 const MAX_SIDE = 0.95;
 /** How far the middle of a crop is from the thing at most, as a share of the photo's height. */
-const SHIFT = 0.12;
+const SHIFT = 0.08;
 
 const photos = new Map<string, Promise<ImageBitmap>>();
 
@@ -37,27 +37,33 @@ function photo(name: string): Promise<ImageBitmap> {
   return found;
 }
 
-/** A square of random size and position around the thing; for a trial it is mirrored, so that it is no example. The caller closes it. */
-export async function cropOf(sample: Sample, use: "example" | "trial"): Promise<ImageBitmap> {
-  const { file, x, y } = PLACES[sample];
-  const whole = await photo(file);
-  const { width, height } = whole;
-  const side = Math.floor(height * (MIN_SIDE + Math.random() * (MAX_SIDE - MIN_SIDE)));
-  const shift = () => (2 * Math.random() - 1) * SHIFT * height;
-  const within = (at: number, most: number) => Math.round(Math.min(Math.max(at - side / 2, 0), most - side));
-  const crop = await createImageBitmap(
-    whole,
-    within(x * width + shift(), width),
-    within(y * height + shift(), height),
-    side,
-    side,
-  );
-  if (use === "example") return crop;
+/** A crop whose size is random, mirrored, so that it is no example. The caller closes it. */
+export async function trialCrop(sample: Sample): Promise<ImageBitmap> {
+  const crop = await cropOf(sample, Math.random());
   try {
     return mirrored(crop);
   } finally {
     crop.close();
   }
+}
+
+/**
+ * Crops of every size, one from each part of the range: of five sizes at random all may be alike, or one unlike the others, and the limit for
+ * unknown pictures is computed from how far examples are apart. The caller closes them.
+ */
+export function exampleCrops(sample: Sample, count: number): Promise<ImageBitmap[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => cropOf(sample, (index + Math.random()) / count)));
+}
+
+/** A square at a random position around the thing; its size is that share of the range. */
+async function cropOf(sample: Sample, share: number): Promise<ImageBitmap> {
+  const { file, x, y } = PLACES[sample];
+  const whole = await photo(file);
+  const { width, height } = whole;
+  const side = Math.floor(height * (MIN_SIDE + share * (MAX_SIDE - MIN_SIDE)));
+  const shift = () => (2 * Math.random() - 1) * SHIFT * height;
+  const within = (at: number, most: number) => Math.round(Math.min(Math.max(at - side / 2, 0), most - side));
+  return createImageBitmap(whole, within(x * width + shift(), width), within(y * height + shift(), height), side, side);
 }
 
 function mirrored(picture: ImageBitmap): ImageBitmap {

@@ -3,7 +3,7 @@ import { isInsituError, type PersonalModel } from "insitu";
 import { byId, make } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import type { CameraSource } from "./classes.js";
-import { cropOf, otherPhoto, SAMPLES } from "./samples.js";
+import { otherPhoto, SAMPLES, trialCrop } from "./samples.js";
 import { drawSquare } from "./thumbnails.js";
 import { showNoResult, showResult } from "./trial-result.js";
 
@@ -21,6 +21,8 @@ export class Trial {
   );
   #last: ImageBitmap | undefined;
   #stream: MediaStream | undefined;
+  /** Number of predictions: of several that are open only the last one's result is shown. */
+  #calls = 0;
 
   /** `onCamera` receives the camera when it starts, and undefined when it stops. */
   constructor(model: () => PersonalModel, onCamera: (camera: CameraSource) => void) {
@@ -29,7 +31,7 @@ export class Trial {
     this.#cameraButton.setAttribute("aria-pressed", "false");
     const crops = SAMPLES.map((sample) =>
       actionButton(`New crop of ${sample}`, async () =>
-        this.#take(await cropOf(sample, "trial"), `A mirrored crop of ${sample}, which is not an example`),
+        this.#take(await trialCrop(sample), `A mirrored crop of ${sample}, which is not an example`),
       ),
     );
     const other = actionButton("Astronaut (another object)", async () =>
@@ -43,16 +45,21 @@ export class Trial {
     if (this.#last) return this.#classify(this.#last);
     if (this.#stream) return;
     const { examples } = await this.#model().state();
+    // A picture may have been chosen meanwhile.
+    if (this.#last || this.#stream) return;
     showNoResult(examples > 0 ? "Choose a picture." : NO_EXAMPLES);
   }
 
   async #classify(picture: ImageBitmap | HTMLVideoElement): Promise<void> {
+    this.#calls += 1;
+    const call = this.#calls;
     try {
-      showResult(await this.#model().predict(picture));
+      const result = await this.#model().predict(picture);
+      if (call === this.#calls) showResult(result);
     } catch (error) {
       const hasNoExamples = isInsituError(error) && error.code === "input_invalid" && error.data.examples === 0;
       if (!hasNoExamples) throw error;
-      showNoResult(NO_EXAMPLES);
+      if (call === this.#calls) showNoResult(NO_EXAMPLES);
     }
   }
 

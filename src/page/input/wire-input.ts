@@ -1,9 +1,9 @@
 // Converts the caller's input to what can cross to the worker, without consuming the caller's objects.
 import { asInsituError } from "../../shared/errors.js";
-import type { WireImage, WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
-import type { TypedArray } from "../../shared/types/tensor.js";
-import type { ImageInput, PredictInput } from "../api-types.js";
+import type { ShapedNumbers, TypedArray } from "../../shared/types/tensor.js";
+import type { ImageInput, NumbersInput, PredictInput } from "../api-types.js";
 import {
   type CapturedImage,
   captureImage,
@@ -42,20 +42,21 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
     if ((wire.image as ImageBitmap).close) transfer.push(wire.image as ImageBitmap);
     return wire;
   };
-  const numbers = (value: TypedArray) => {
-    if (value.length === 0) throw new Error("it is empty or was transferred");
+  const numbers = (value: NumbersInput): WireNumbers => {
+    const { data = value as TypedArray, shape } = value as ShapedNumbers;
+    if (data.length === 0) throw new Error("it is empty or was transferred");
     // Structured clone would copy all of a buffer of which this may be a small part, and later: the caller may write the next numbers.
-    const own = value.slice();
+    const own = data.slice();
     transfer.push(own.buffer as ArrayBuffer);
-    return own;
+    return shape ? { data: own, shape } : own;
   };
   if (isNumbers(input)) return { kind: "tensor", data: numbers(input) };
   if (isImage(input)) return { kind: "image", ...(await image(input, ({ image }) => image)) };
-  const entries = Object.entries(Object(input) as Record<string, TypedArray | ImageInput>);
+  const entries = Object.entries(Object(input) as Record<string, NumbersInput | ImageInput>);
   if (!entries.length || !entries.every(([, value]) => isNumbers(value) || isImage(value))) {
     throw new Error("pass an image, its URL, a Float32Array, Int32Array or Uint8Array, or these by name");
   }
-  const data: Record<string, TypedArray | WireImage> = {};
+  const data: Record<string, WireNumbers | WireImage> = {};
   await Promise.all(
     entries.map(async ([name, value]) => {
       data[name] = isNumbers(value) ? numbers(value) : await image(value, (spec) => spec.name === name);
@@ -104,10 +105,12 @@ function nonEmpty(blob: Blob): Blob {
   throw new Error("the file is empty");
 }
 
-function isNumbers(value: unknown): value is TypedArray {
-  return ArrayBuffer.isView(value) && ["Float32Array", "Int32Array", "Uint8Array"].includes(typeOf(value));
+function isNumbers(value: unknown): value is NumbersInput {
+  const { data, shape } = Object(value);
+  const numbers = Array.isArray(shape) ? data : value;
+  return ArrayBuffer.isView(numbers) && ["Float32Array", "Int32Array", "Uint8Array"].includes(typeOf(numbers));
 }
 
 function describe(value: unknown): string {
-  return typeof value === "object" ? typeOf(value) : String(value).slice(0, 100);
+  return typeof value === "object" && value ? `an object of type ${typeOf(value)}` : String(value).slice(0, 100);
 }

@@ -49,17 +49,22 @@ export interface WorkerSlot {
 export interface WorkerPool {
   /** The worker of the first slot stays; those of the others end when they have been idle for half a minute. */
   readonly slots: [WorkerSlot, ...WorkerSlot[]];
+  /** A place for one more worker, which ends when it has been idle for half a minute. */
+  spare(): WorkerSlot;
   /** Ends all workers; open and later calls reject with `disposed`. */
   end(): void;
 }
 
 // Longer than a pause between two batches; a worker costs some 50 MB and its copies of the models.
 const IDLE_MS = 30_000;
+/** Of the workers of this page, which die together when it crashes. */
+const PAGE_ID = randomHex();
 
 export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
   const ended = new AbortController();
-  const spares = Array.from({ length: deps.pool - 1 }, () => createSlot(deps, true, ended.signal));
-  return { slots: [createSlot(deps, false, ended.signal), ...spares], end: () => ended.abort() };
+  const spare = () => createSlot(deps, true, ended.signal);
+  const spares = Array.from({ length: deps.pool - 1 }, spare);
+  return { slots: [createSlot(deps, false, ended.signal), ...spares], spare, end: () => ended.abort() };
 }
 
 function createSlot(deps: WorkerPoolDeps, isSpare: boolean, ended: AbortSignal): WorkerSlot {
@@ -117,7 +122,7 @@ async function startWorker(
   end: AbortSignal,
 ): Promise<PooledWorker> {
   const { shutdownLog } = deps;
-  const workerId = `insitu:alive:${randomHex()}`;
+  const workerId = `insitu:alive:${PAGE_ID}/${randomHex()}`;
   const residences = createResidences(deps.onIncident);
   shutdownLog.open(workerId);
   const connection = await connectWorker({

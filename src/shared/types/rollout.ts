@@ -30,12 +30,13 @@ export interface ChannelArm {
 export interface ChannelGuardrails {
   /**
    * Predictions in a row that failed with `output_invalid`, `timeout`, `worker_crashed`, `device_lost`, `out_of_memory`,
-   * `backend_unavailable` or `unknown`.
+   * `backend_unavailable` or `unknown`. Of predictions that were open at the same time and fail together the first one counts.
    * @defaultValue 5
    */
   failures?: number;
   /**
-   * Milliseconds: the median of the last `latencyWindow` predictions (queue excluded) may not be over it.
+   * Milliseconds: the median of the last `latencyWindow` predictions may not be over it. Of a prediction its own work is measured:
+   * without waits for others, its share of a batch, and not while the page is hidden.
    * @defaultValue no limit
    */
   maxLatency?: number;
@@ -83,6 +84,10 @@ export interface BlockedVersion {
   reason: BreachReason | "load";
   /** One sentence. */
   detail: string;
+  /** What was counted or measured: a channel that allows more ends the block. */
+  count?: number;
+  /** The limit then, in the same unit. */
+  limit?: number;
   /** Release of the channel when it was blocked. With reason `load` a higher one ends the block. */
   release: number;
   /** Epoch milliseconds. */

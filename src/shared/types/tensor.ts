@@ -8,6 +8,13 @@ export type DType = "float32" | "int32" | "bool";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
+/** Numbers with their shape, for inputs of which several sizes are open. */
+export interface ShapedNumbers {
+  /** Row-major. */
+  data: TypedArray;
+  shape: number[];
+}
+
 /** One tensor as plain data; `data` is row-major and as long as the product of `shape`. */
 export interface TensorData {
   data: TypedArray;

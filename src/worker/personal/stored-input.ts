@@ -1,6 +1,6 @@
 // Converts an input to what is stored with its example, and back, so that another release of the base model can embed it again.
 import { asInsituError, InsituError } from "../../shared/errors.js";
-import type { WireImage, WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
 import { fetchImage } from "../runtime/fetch-image.js";
 import { bytesOf, type PlainContent } from "./aes-gcm.js";
@@ -30,7 +30,7 @@ export async function toStoredInput(input: WireInput): Promise<PlainContent> {
       return { facts: kept, parts: [new Uint8Array(await blob.arrayBuffer())] };
     }
     case "tensor":
-      return numbers([[undefined, input.data]]);
+      return numbers([[undefined, numbersOnly("", input.data)]]);
     case "tensors":
       return numbers(Object.entries(input.data).map(([name, value]) => [name, numbersOnly(name, value)]));
     default:
@@ -54,9 +54,12 @@ export function storedInputBlob(kept: StoredInput, parts: Uint8Array[]): Blob {
   return new Blob(parts as Uint8Array<ArrayBuffer>[], { type });
 }
 
-function numbersOnly(name: string, value: TypedArray | WireImage): TypedArray {
+function numbersOnly(name: string, value: WireNumbers | WireImage): TypedArray {
   if (ArrayBuffer.isView(value)) return value;
-  const message = `The input ${name} is an image: an example with several inputs can be kept only if all of them are numbers. Add it without keep.`;
+  const message =
+    "shape" in value
+      ? "Numbers with a shape cannot be kept. Add the example without keep."
+      : `The input ${name} is an image: an example with several inputs can be kept only if all of them are numbers. Add it without keep.`;
   throw new InsituError("input_invalid", message, { input: name });
 }
 

@@ -1,7 +1,8 @@
 // Checks the caller's inputs against the manifest and converts them to the tensors that a session is fed.
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
-import type { WireImage, WireInput } from "../../shared/protocol.js";
+import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
+import { summariseInput } from "../../shared/summarise-input.js";
 import type { InputSpec, TaskKind } from "../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { sampleShape } from "../package/sample-shape.js";
@@ -11,6 +12,8 @@ export interface Feeds {
   feeds: Record<string, TensorData>;
   /** Position of the image, where one was passed; of several that of the first input that takes one. */
   placement?: Letterbox;
+  /** Of each input, where it was asked for. */
+  summaries?: Record<string, number[]>;
   /** Returns the feeds' memory to the pool. Call it once nothing reads the feeds any more, or never. */
   recycle(): void;
   /** Closes the images that are still open. Must be called. */
@@ -20,6 +23,7 @@ export interface Feeds {
 export interface FeedOptions extends ImageOptions {
   /** Of a ranking, and of a raw model where the batch is the only open size, the number of items follows from the length of the numbers. */
   task?: TaskKind;
+  summarise?: boolean;
 }
 
 /** Throws `input_invalid` with the name, shape and dtype that are expected, and for an image as `toImageFeed` does. Closes the images then. */
@@ -36,7 +40,7 @@ export async function toFeeds(input: WireInput, specs: InputSpec[], options: Fee
   }
 }
 
-type Value = TypedArray | WireImage;
+type Value = WireNumbers | WireImage;
 
 /** An input without a name is the first input's. */
 function byName(input: WireInput, [first]: InputSpec[]): Record<string, Value> {
@@ -62,21 +66,25 @@ async function prepare(values: Record<string, Value>, specs: InputSpec[], option
   const { task } = options;
   const feeds: Feeds["feeds"] = {};
   const images: PreparedImage[] = [];
+  const summaries: Feeds["summaries"] = {};
   // Numbers first: they are checked without waiting. The feeds keep the manifest's order.
   for (const spec of specs) {
     const value = values[spec.name] as Value;
     feeds[spec.name] = isNumbers(value) ? numbers(value, spec, task) : PENDING;
+    if (options.summarise && isNumbers(value)) summaries[spec.name] = summariseInput((feeds[spec.name] as TensorData).data);
   }
   for (const spec of specs) {
     if (feeds[spec.name] !== PENDING) continue;
     const image = await toImageFeed(values[spec.name] as WireImage, spec, options);
     images.push(image);
     feeds[spec.name] = image.feed;
+    if (options.summarise) summaries[spec.name] = summariseInput(image.feed.data, image.placement);
   }
   if (task === "ranking") assertEqualCounts(feeds, specs);
   return {
     feeds,
     placement: images[0]?.placement,
+    ...(options.summarise && { summaries }),
     recycle() {
       for (const image of images) image.recycle();
     },
@@ -89,8 +97,8 @@ async function prepare(values: Record<string, Value>, specs: InputSpec[], option
 /** Takes an image's place until it is prepared. */
 const PENDING: TensorData = { data: new Float32Array(), shape: [], dtype: "float32" };
 
-function isNumbers(value: Value): value is TypedArray {
-  return ArrayBuffer.isView(value);
+function isNumbers(value: Value): value is WireNumbers {
+  return !("image" in value);
 }
 
 function wrongInputs(input: WireInput, specs: InputSpec[]): InsituError {
@@ -109,50 +117,60 @@ function wrongInputs(input: WireInput, specs: InputSpec[]): InsituError {
 }
 
 function describe(input: WireInput): string {
-  return input.kind === "tensor" ? input.data.constructor.name : "an image";
+  if (input.kind !== "tensor") return "an image";
+  return ("shape" in input.data ? input.data.data : input.data).constructor.name;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-function numbers(data: TypedArray, spec: InputSpec, task: TaskKind | undefined): TensorData {
+function numbers(value: WireNumbers, spec: InputSpec, task: TaskKind | undefined): TensorData {
+  const [data, given] = "shape" in value ? [value.data, value.shape] : [value];
   const wanted = ARRAYS[spec.dtype];
   const isList = task === "ranking" || (task === "raw" && !spec.shape.includes(-1, 1));
-  const { shape, length, isOpen, sizes } = sizesOf(spec.shape, data.length, isList);
+  // One call is one item, unless it is a list of items.
+  const shape = spec.shape.map((size, axis) => (size === -1 && axis === 0 && !isList ? 1 : size));
+  const sizes = given ? fitting(given, shape, data.length) : sizesOf(shape, data.length);
   if (!(data instanceof wanted) || !sizes) {
-    const got = ArrayBuffer.isView(data) ? `${data.constructor.name} of length ${data.length}` : typeof data;
+    const open = shape.filter((size) => size === -1).length;
+    const length = lengthOf(shape.map(Math.abs));
+    const got = `${data.constructor.name} of length ${data.length}${given ? ` and shape [${given.slice(0, 8)}]` : ""}`;
+    const advice = open > 1 ? " Pass { data, shape } with the sizes that are -1." : "";
     throw new InsituError(
       "input_invalid",
-      `The input ${spec.name} takes a ${wanted.name} of length ${isOpen ? "n times " : ""}${length} (shape [${shape}], ${spec.dtype}), got ${got}.`,
+      `The input ${spec.name} takes a ${wanted.name} of length ${open ? "n times " : ""}${length} (shape [${shape}], ${spec.dtype}), got ${got}.${advice}`,
       { input: spec.name, shape, dtype: spec.dtype, length, given: got },
     );
   }
   if (data instanceof Float32Array && !spec.allowNonFinite) assertFiniteInput(data, spec);
+  if (spec.range) assertInRange(data, spec.name, spec.range);
   return { data, shape: sizes, dtype: spec.dtype };
 }
 
-interface Sizes {
-  /** -1 where the size follows from the length of the numbers. */
-  shape: number[];
-  /** Of the numbers, without the open size. */
-  length: number;
-  isOpen: boolean;
-  /** Undefined where the numbers do not fit. */
-  sizes?: number[];
+const lengthOf = (shape: number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** The length of the numbers tells one open size. Undefined where it does not, or where they do not fit. */
+function sizesOf(shape: number[], count: number): number[] | undefined {
+  const open = shape.indexOf(-1);
+  return fitting(open < 0 ? shape : shape.with(open, count / lengthOf(shape.map(Math.abs))), shape, count);
 }
 
-/** The length of the numbers tells one open size. The first is 1, one call is one item, unless the call is a list of items. */
-function sizesOf(given: number[], count: number, isList: boolean): Sizes {
-  const shape = given.map((size, axis) => (size === -1 && axis === 0 && !isList ? 1 : size));
-  const length = shape.reduce((product, size) => product * Math.abs(size), 1);
-  const open = shape.filter((size) => size === -1).length;
-  const rest = count / length;
-  const fits = open > 0 ? open === 1 && rest >= 1 && Number.isInteger(rest) : rest === 1;
-  return {
-    shape,
-    length,
-    isOpen: open > 0,
-    sizes: fits ? shape.map((size) => (size === -1 ? rest : size)) : undefined,
-  };
+/** The shape that came with the numbers, where it is one of the input's. */
+function fitting(given: number[], shape: number[], count: number): number[] | undefined {
+  const fits =
+    given.length === shape.length &&
+    lengthOf(given) === count &&
+    given.every((size, axis) => (shape[axis] === -1 ? Number.isInteger(size) && size > 0 : size === shape[axis]));
+  return fits ? given : undefined;
+}
+
+/** A number outside would be looked up in a table that has no such row: an error on wasm and cpu, zeros on webgpu. */
+function assertInRange(data: TypedArray, input: string, range: [low: number, high: number]): void {
+  const [low, high] = range;
+  // As an infinite number where that is allowed, NaN passes.
+  const index = data.findIndex((value) => value < low || value > high);
+  if (index < 0) return;
+  const message = `The input ${input} holds ${data[index]} at ${index}. It takes numbers from ${low} to ${high}.`;
+  throw new InsituError("input_invalid", message, { input, index, range });
 }
 
 /** NaN often gives an answer that looks like any other: comparisons with it are false, and so a maximum ignores it. */

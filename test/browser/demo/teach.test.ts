@@ -9,6 +9,7 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Chromium, launchChromium } from "../../support/chromium.js";
 import { startDemo } from "../../support/demo.js";
+import { recordTasks } from "../../support/task-times.js";
 
 const SLOW_MS = 20_000;
 // What the platform counts as a long task, and issue 6 forbids.
@@ -42,12 +43,13 @@ beforeAll(async () => {
   });
   page = await chromium.context.newPage();
   page.on("pageerror", (error) => complaints.push(error.message));
+  // The same crops in each run: of random ones the trial's is unknown now and then, as 1 of 20 may be.
   await page.addInitScript(() => {
-    const long: number[] = [];
-    Object.assign(window, { long });
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) long.push(duration);
-    }).observe({ type: "longtask", buffered: true });
+    let state = 1;
+    Math.random = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 32;
+    };
   });
 });
 
@@ -67,7 +69,7 @@ test("an empty page says what to do, and a trial says that nothing is taught", a
 
 test("three things are taught from crops; mirrored crops are told apart, and an astronaut is unknown; no task is long", async () => {
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await page.evaluate(() => void (window as unknown as { long: number[] }).long.splice(0));
+  const endTasks = await recordTasks(page);
   await press("Add sample classes");
   await expect.poll(() => text("#facts"), { timeout: SLOW_MS }).toMatch(/^15 pictures of 3 classes/);
   // It trains by itself; how it is found out by its version.
@@ -81,8 +83,7 @@ test("three things are taught from crops; mirrored crops are told apart, and an 
   await press(/Astronaut/);
   await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^Unknown/);
   expect(await text("#how")).toMatch(/version \d+, in [\d.]+ m?s on wasm, distance [\d.]+ times/);
-  const long = await page.evaluate(() => (window as unknown as { long: number[] }).long);
-  expect(long.filter((duration) => duration > LONG_MS)).toEqual([]);
+  expect((await endTasks()).filter((time) => time > LONG_MS)).toEqual([]);
 });
 
 test("training by hand makes a version, judged on what was held out; another can be used again", async () => {
@@ -166,8 +167,9 @@ test("the next visit has it all", async () => {
   await open();
   expect(await text("#facts")).toBe(facts);
   expect((await versions()).length).toBeGreaterThan(1);
-  await press("New crop of rocket");
-  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^(rocket,|Unknown)/);
+  // Not of cat or rocket: both have pictures of the camera by now, which are alike.
+  await press("New crop of coffee");
+  await expect.poll(answer, { timeout: SLOW_MS }).toMatch(/^(coffee,|Unknown)/);
 });
 
 test.each([

@@ -63,7 +63,7 @@ describe("the command insitu", () => {
     const packed = insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS);
     expect(packed).toMatchObject({ status: 0, stdout: expect.stringContaining("selftest self-test-1.input.json") });
     expect(packed.stderr).toMatch(
-      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\n$/,
+      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\nself-test 1 of 1: recorded with noise \(seed 0\)\n$/,
     );
     const passed = insitu("verify", rooms.folder, "--self-test");
     expect(passed).toMatchObject({ status: 0, stderr: "" });

@@ -1,4 +1,5 @@
 // package-lock.json has an entry for every dependency, those of other platforms included, so that `npm install` changes nothing.
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
@@ -44,6 +45,12 @@ test("the scripts of packages that have some at their installation are switched 
     .filter(([, { hasInstallScript }]) => hasInstallScript)
     .map(([folder]) => folder.replace(/^.*node_modules\//, ""));
   expect(allowScripts).toEqual(Object.fromEntries(names.sort().map((name) => [name, false])));
+});
+
+test("every package that peers with React accepts ours, so that npm warns of nothing", () => {
+  const args = ["ls", "react", "@types/react", "--package-lock-only"];
+  const { status, stderr } = spawnSync("npm", args, { cwd: new URL("../../..", import.meta.url), encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
 });
 
 test("no entry names a registry: the file is the same whichever mirror a machine uses", () => {

@@ -3,7 +3,7 @@
 import { InsituError } from "../../../shared/errors.js";
 import type { ModelInfo } from "../../../shared/types/model.js";
 import { createTable } from "../../lib/idb-table.js";
-import type { FeedbackRecord, TelemetryRecord } from "../telemetry/records.js";
+import type { Arm, FeedbackRecord, TelemetryRecord } from "../telemetry/records.js";
 import { accuracyReport } from "./accuracy-report.js";
 import { openClearChannel } from "./clear-channel.js";
 import { createOutcomeLog, type Outcome, type Truth } from "./outcome-log.js";
@@ -21,8 +21,8 @@ export interface Monitor {
   close(): Promise<void>;
 }
 
-/** Without the triggers, which belong to personal models. */
-export type FeedbackSample = Omit<MonitorSnapshot, "retrain">;
+/** Without the triggers, which belong to personal models, and what others add. */
+export type FeedbackSample = Omit<MonitorSnapshot, "retrain" | "drift" | "inputs">;
 
 export type JoinedOutcome = Outcome & { truth: Truth };
 
@@ -112,12 +112,12 @@ export async function recordFeedback(
   return result;
 }
 
-function feedbackRecord({ id, version, confidence, time, truth }: JoinedOutcome, info: ModelInfo): FeedbackRecord {
+function feedbackRecord({ id, version, arm, confidence, time, truth }: JoinedOutcome, info: ModelInfo): FeedbackRecord {
   return {
     kind: "feedback",
     id,
     model: { name: info.name, version },
-    arm: "stable",
+    arm: arm as Arm,
     source: "explicit",
     correct: truth.score >= 0.5,
     class: truth.class,

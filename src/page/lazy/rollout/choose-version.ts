@@ -1,6 +1,7 @@
 // Decides which versions of a channel this browser tries to run, in which order; pure.
 import { packageOfArm } from "../../../shared/rollout/parse-channel.js";
 import type { ArmRole, BlockedVersion, Channel, ChannelArm, KnownGood } from "../../../shared/types/rollout.js";
+import { crashLimit, isStillBroken } from "./guardrails.js";
 
 /** A version that may run. */
 export interface Target {
@@ -9,6 +10,10 @@ export interface Target {
   version: string;
   role: ArmRole;
   arm: ChannelArm;
+  /** It is not opened after this many crashes. */
+  maxCrashes?: number;
+  /** It was left, and is opened only if its folder holds another digest by now. */
+  not?: string;
 }
 
 export interface Choice {
@@ -34,30 +39,48 @@ export function knownGoodTarget({ url, channel, lastGood }: Choice): Target | un
   return arms.find((target) => target.package === address) ?? { package: address, version, role: "stable", arm };
 }
 
-/** Whether a block holds: a version that could not be loaded may be another try's worth once the channel has changed. */
+/**
+ * Whether a block holds. One after a failed load ends with the next release, which may be worth another try; one after a breach where the
+ * limits of now allow what was measured.
+ */
 export function isBlocked(address: string, { blocked, channel }: Pick<Choice, "blocked" | "channel">): boolean {
-  return blocked.some(
-    ({ package: path, reason, release }) => path === address && (reason !== "load" || release >= channel.release),
-  );
+  return blocked.some((block) => {
+    if (block.package !== address) return false;
+    const { reason, count = 0, release } = block;
+    if (reason === "load") return release >= channel.release;
+    return isStillBroken({ reason, count }, channel.guardrails);
+  });
 }
 
 /** The assigned version, the stable one, the last known good one: without those that are blocked. */
 export function chooseTargets(choice: Choice): Target[] {
   const { url, channel, assigned } = choice;
   const stable = channel.arms.find(({ role }) => role === "stable") as ChannelArm;
-  return allowed([targetOf(url, assigned), targetOf(url, stable), knownGoodTarget(choice)], choice);
+  const targets = [targetOf(url, assigned), targetOf(url, stable), knownGoodTarget(choice)];
+  return unique(targets, choice).filter((target) => !isBlocked(target.package, choice));
+}
+
+/**
+ * The assigned version, where it is blocked and a higher release still names its folder: it may hold other bytes by now, which a request to
+ * the host tells.
+ */
+export function repairedTarget({ url, channel, assigned, blocked }: Choice): Target | undefined {
+  const target = targetOf(url, assigned);
+  const block = blocked.find((each) => each.package === target.package);
+  if (!block?.digest || block.release >= channel.release) return undefined;
+  return { ...target, not: block.digest };
 }
 
 /** Where to go from a version that went beyond a limit: what ran well here, before what others run. */
 export function rollbackTargets(choice: Choice, left: string): Target[] {
-  const known = knownGoodTarget(choice);
-  return allowed([known, ...chooseTargets(choice)], choice).filter((target) => target.package !== left);
+  const targets = [knownGoodTarget(choice), ...chooseTargets(choice)];
+  return unique(targets, choice).filter((target) => target.package !== left && !isBlocked(target.package, choice));
 }
 
-function allowed(targets: (Target | undefined)[], choice: Choice): Target[] {
+function unique(targets: (Target | undefined)[], { channel }: Choice): Target[] {
   const byAddress = new Map<string, Target>();
+  const maxCrashes = crashLimit(channel.guardrails);
   for (const target of targets)
-    if (target && !byAddress.has(target.package) && !isBlocked(target.package, choice))
-      byAddress.set(target.package, target);
+    if (target && !byAddress.has(target.package)) byAddress.set(target.package, { ...target, maxCrashes });
   return [...byAddress.values()];
 }

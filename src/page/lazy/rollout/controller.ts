@@ -7,13 +7,16 @@ import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { BlockedVersion, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion } from "../../version.js";
-import { chooseTargets, isBlocked, rollbackTargets, type Target, targetOf } from "./choose-version.js";
+import type { TelemetryRecord } from "../telemetry/records.js";
+import { chooseTargets, isBlocked, repairedTarget, rollbackTargets, type Target, targetOf } from "./choose-version.js";
 import { createEvents } from "./events.js";
+import { crashLimit, loadBreach } from "./guardrails.js";
+import { createGuards } from "./guards.js";
 import { callWorker, type KnownChannel, readKnownChannel } from "./known-channel.js";
-import { blockOf, createBackoff } from "./load-failures.js";
+import { blockOf, createBackoff, refOf } from "./load-failures.js";
 import { type Poll, startPoll } from "./poll.js";
 import type { RolloutDeps } from "./rollout.js";
-import type { Breach, Rollout, RolloutControl, RolloutReason, RolloutSnapshot } from "./types.js";
+import type { Breach, Rollout, RolloutControl, RolloutGuards, RolloutReason, RolloutSnapshot } from "./types.js";
 import { loadTarget, type Running, Versions } from "./versions.js";
 
 /** What the first load found. */
@@ -32,6 +35,7 @@ export class RolloutController implements RolloutControl {
   readonly #inOrder = createSerialQueue();
   readonly #backoff: ReturnType<typeof createBackoff>;
   readonly #poll: Poll;
+  readonly #guards: RolloutGuards;
   #known: KnownChannel;
   #reason: RolloutReason;
   #pinned: string | undefined;
@@ -48,7 +52,8 @@ export class RolloutController implements RolloutControl {
     this.#pinned = pinned;
     this.#backoff = createBackoff(deps.every);
     const { model } = known.channel;
-    this.versions = new Versions({ ...deps, model, onRuns: () => undefined }, running);
+    this.#guards = createGuards(this);
+    this.versions = new Versions({ ...deps, model, onRuns: (next) => this.#watch(next) }, running);
     if (!known.lastGood && running.target.role === "stable") this.proved();
     const { signal } = this;
     const check = () => this.#update(true);
@@ -71,9 +76,18 @@ export class RolloutController implements RolloutControl {
 
   async open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion> {
     const { url, channel } = this.#known;
-    const { version } = await loadTarget({ ...this.#deps, model: channel.model }, targetOf(url, arm), signal);
-    return version;
+    const { model, guardrails } = channel;
+    const target = { ...targetOf(url, arm), maxCrashes: crashLimit(guardrails) };
+    return (await loadTarget({ ...this.#deps, model }, target, signal, 0, { isApart: true })).version;
   }
+
+  shadowArm(): ChannelArm | undefined {
+    const { url, channel } = this.#known;
+    const arm = channel.arms.find(({ role }) => role === "shadow");
+    return arm && !isBlocked(targetOf(url, arm).package, this.#known) ? arm : undefined;
+  }
+
+  record = (record: TelemetryRecord) => this.#deps.record(record);
 
   proved(): void {
     const { version, target } = this.versions.running;
@@ -97,6 +111,7 @@ export class RolloutController implements RolloutControl {
     this.#end.abort();
     this.#change.abort();
     this.#status = "disposed";
+    this.#guards.dispose();
     void this.versions.dispose();
   }
 
@@ -145,7 +160,13 @@ export class RolloutController implements RolloutControl {
       status: this.#status,
       checkedAt,
       problem,
+      shadow: this.#guards.shadow(),
     };
+  }
+
+  #watch({ version, target }: Running): void {
+    if (version.observer) this.#guards.changed();
+    else version.observer = this.#guards.watch(version, target.arm);
   }
 
   #assertOpen(): void {
@@ -157,19 +178,23 @@ export class RolloutController implements RolloutControl {
     this.#checking ??= this.#inOrder(async () => {
       this.#status = "checking";
       const before = this.#known;
+      // A rollback must not wait for a host that does not answer.
+      const { signal } = this.#beginChange();
       try {
-        this.#known = await readKnownChannel(this.#deps, refresh, this.signal);
+        this.#known = await readKnownChannel(this.#deps, refresh, signal);
         const { problem } = this.#known;
         // Without a request there is nothing new to say about it.
         if (problem && refresh) this.events.fire("problem", { error: problem, stage: "channel" });
       } catch (error) {
+        if (signal.aborted) return;
         const problem = asInsituError(error, "unknown", "Reading the channel failed");
         this.#known = { ...before, problem };
-        if (!this.signal.aborted) this.events.fire("problem", { error: problem, stage: "channel" });
+        this.events.fire("problem", { error: problem, stage: "channel" });
       }
       if (this.#known.channel.release !== before.channel.release) this.#backoff.clear();
       // An expired channel assigns nothing: what runs goes on.
       if (!this.#known.isExpired) await this.#settle();
+      if (!this.signal.aborted) this.#guards.changed();
     }).finally(() => {
       this.#checking = undefined;
       if (!this.signal.aborted) this.#status = "idle";
@@ -182,7 +207,8 @@ export class RolloutController implements RolloutControl {
     if (this.#pinned !== undefined || this.signal.aborted) return;
     const { running } = this.versions;
     const mustLeave = isBlocked(running.target.package, this.#known);
-    for (const target of chooseTargets(this.#known)) {
+    const repaired = repairedTarget(this.#known);
+    for (const target of [...(repaired ? [repaired] : []), ...chooseTargets(this.#known)]) {
       const isSame = target.package === running.target.package;
       if (isSame) return this.versions.rename(target);
       if (this.#backoff.isResting(target.package)) {
@@ -191,6 +217,7 @@ export class RolloutController implements RolloutControl {
       }
       try {
         await this.#changeTo(target, mustLeave);
+        if (this.#blockOf(target)) await this.#allow(target);
         this.#tellLeft(running, mustLeave);
         return;
       } catch (error) {
@@ -202,14 +229,19 @@ export class RolloutController implements RolloutControl {
   }
 
   async #changeTo(target: Target, isHeld = false): Promise<void> {
+    const { signal } = this.#beginChange();
+    this.#status = "swapping";
+    await this.versions.change(target, signal, isHeld);
+  }
+
+  #beginChange(): AbortController {
     this.#change = new AbortController();
     if (this.signal.aborted) this.#change.abort();
-    this.#status = "swapping";
-    await this.versions.change(target, this.#change.signal, isHeld);
+    return this.#change;
   }
 
   #tellLeft({ target, version }: Running, mustLeave: boolean): void {
-    const block = this.#known.blocked.find((each) => each.package === target.package);
+    const block = this.#blockOf(target);
     // Left by another tab, which has told telemetry.
     if (mustLeave && block) this.#rolledBack(modelRef(version.info), block);
     else this.#swapped(modelRef(version.info), "release");
@@ -218,11 +250,35 @@ export class RolloutController implements RolloutControl {
   /** Tells that a version could not be loaded; true where it is blocked from now on. */
   async #failed(target: Target, thrown: unknown): Promise<boolean> {
     const error = asInsituError(thrown, "unknown", `Loading ${target.package} failed`);
-    const block = blockOf(target, error, this.#known.channel.release);
+    const { channel } = this.#known;
+    const before = this.#blockOf(target);
+    if (before && error.data.left) {
+      // Its folder holds what it did. The next release asks again.
+      await this.#block({ ...before, release: channel.release });
+      return true;
+    }
+    const block = blockOf(target, error, channel);
     if (block) await this.#block(block);
     else this.#backoff.failed(target.package);
-    this.events.fire("problem", { error, stage: "swap", version: target.version });
+    this.tellFailure(target, error, block);
     return block !== undefined;
+  }
+
+  /** A version could not be opened; what runs is another one. */
+  tellFailure(target: Target, error: InsituError, block?: BlockedVersion): void {
+    if (block && block.reason !== "load") {
+      const from = refOf(error) as ModelRef;
+      this.#rolledBack(from, block);
+      this.#deps.record(this.#recordOf("rolled_back", block.reason, from));
+      return;
+    }
+    // What was opened all the same, since there is nothing else, breaks a limit.
+    const isKept = loadBreach(error, this.#known.channel.guardrails) !== undefined;
+    this.events.fire("problem", { error, stage: isKept ? "rollback" : "swap", version: target.version });
+  }
+
+  #blockOf(target: Target): BlockedVersion | undefined {
+    return this.#known.blocked.find((each) => each.package === target.package);
   }
 
   async #block(block: BlockedVersion): Promise<void> {
@@ -232,7 +288,8 @@ export class RolloutController implements RolloutControl {
     this.#poll.announce();
   }
 
-  async #leave({ reason, detail, count, limit }: Breach): Promise<void> {
+  async #leave(breach: Breach): Promise<void> {
+    const { reason, detail } = breach;
     const { running } = this.versions;
     const { target, version } = running;
     const from = modelRef(version.info);
@@ -244,10 +301,9 @@ export class RolloutController implements RolloutControl {
         // A version that is only slow is better than waiting.
         await this.#changeTo(next, reason !== "latency");
         const { release } = this.#known.channel;
-        const { digest } = from;
         const { package: address, version } = target;
-        await this.#block({ package: address, version, digest, reason, detail, release, at: Date.now() });
-        this.#rolledBack(from, { reason, detail, release, count, limit });
+        await this.#block({ ...breach, package: address, version, digest: from.digest, release, at: Date.now() });
+        this.#rolledBack(from, { ...breach, release });
         this.#deps.record(this.#recordOf("rolled_back", reason, from));
         return;
       } catch (error) {
@@ -304,16 +360,8 @@ export class RolloutController implements RolloutControl {
     this.#deps.record(this.#recordOf(reason === "pin" ? "pinned" : "swapped", reason, from));
   }
 
-  #rolledBack(
-    from: ModelRef,
-    {
-      reason,
-      detail,
-      release,
-      count,
-      limit,
-    }: Pick<BlockedVersion, "reason" | "detail" | "release"> & Partial<Pick<Breach, "count" | "limit">>,
-  ): void {
+  #rolledBack(from: ModelRef, left: Pick<BlockedVersion, "reason" | "detail" | "release" | "count" | "limit">): void {
+    const { reason, detail, release, count, limit } = left;
     this.#reason = reason;
     const to = modelRef(this.versions.running.version.info);
     this.events.fire("rollback", { from, to, reason, detail, release, ...(limit !== undefined && { count, limit }) });

@@ -1,7 +1,9 @@
 // What follows from a version that could not be loaded: a block where it is the version's own fault, else a pause until the next try.
 import type { ErrorCode, InsituError } from "../../../shared/errors.js";
-import type { BlockedVersion } from "../../../shared/types/rollout.js";
+import type { ModelRef } from "../../../shared/types/model.js";
+import type { BlockedVersion, Channel } from "../../../shared/types/rollout.js";
 import type { Target } from "./choose-version.js";
+import { loadBreach } from "./guardrails.js";
 
 /** What no other moment and no other network changes. An expired manifest may be a clock that is wrong. */
 const LASTING: readonly ErrorCode[] = [
@@ -13,12 +15,21 @@ const LASTING: readonly ErrorCode[] = [
 ];
 
 /** The block of a version, or undefined where the failure may pass: a network, memory, the page's own options. */
-export function blockOf(target: Target, error: InsituError, release: number): BlockedVersion | undefined {
+export function blockOf(target: Target, error: InsituError, channel: Channel): BlockedVersion | undefined {
   const { package: address, version } = target;
+  const { release, guardrails } = channel;
+  const breach = loadBreach(error, guardrails);
+  if (breach) {
+    const digest = refOf(error)?.digest;
+    return { ...breach, package: address, version, ...(digest && { digest }), release, at: Date.now() };
+  }
   // The page asked for another task than the model's: no other version would help.
   if (!LASTING.includes(error.code) || error.data.wanted !== undefined) return undefined;
   return { package: address, version, reason: "load", detail: error.message, release, at: Date.now() };
 }
+
+/** The version that could not be opened, where its manifest could be read. */
+export const refOf = (error: InsituError): ModelRef | undefined => error.data.model as ModelRef | undefined;
 
 const MAX_PAUSE = 2 ** 8;
 

@@ -2,6 +2,7 @@
 import { asInsituError, type InsituError } from "../../../shared/errors.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
+import type { BlockedVersion } from "../../../shared/types/rollout.js";
 import type { ChannelOptions } from "../../api-types.js";
 import { checkNumber, checkType } from "../../lib/check-option.js";
 import type { OpenPackage, PackageLoad } from "../../load.js";
@@ -32,7 +33,7 @@ export interface RolloutDeps extends ReadDeps {
   open: OpenPackage;
   every: number;
   maxBytes: number;
-  record(record: ReturnType<typeof rolloutRecord>): void;
+  record(record: TelemetryRecord): void;
 }
 
 // Design default.
@@ -46,7 +47,7 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
     ...deps,
     every,
     maxBytes: Math.min(deps.maxHeldBytes, deviceBytes()),
-    record: (record) => telemetry.record(record as unknown as TelemetryRecord),
+    record: (record) => telemetry.record(record),
   };
   const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
   const { running, failures } = await openFirst(rollout, known, pin, asked);
@@ -61,7 +62,7 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
   const action = pin === undefined ? (failures.length > 0 ? "rolled_back" : "assigned") : "pinned";
   rollout.record(rolloutRecord(version, target, action, reason, failures[0]?.target.version));
   if (known.problem) events.fire("problem", { error: known.problem, stage: "channel" });
-  for (const { target, error } of failures) events.fire("problem", { error, stage: "swap", version: target.version });
+  for (const { target, error, block } of failures) controller.tellFailure(target, error, block);
   events.begin();
   return model;
 }
@@ -81,9 +82,16 @@ function deviceBytes(): number {
   return deviceMemory ? (deviceMemory * 1e9) / 8 : Number.POSITIVE_INFINITY;
 }
 
+/** A version that could not be opened. */
 interface Failure {
   target: Target;
   error: InsituError;
+  block?: BlockedVersion;
+}
+
+interface First {
+  running: Running;
+  failures: Failure[];
 }
 
 /** The first version that can be loaded. Rejects with why the assigned one cannot, where none can. */
@@ -92,25 +100,38 @@ async function openFirst(
   known: KnownChannel,
   pin: string | undefined,
   asked: ChannelDeps<TaskKind>["asked"],
-): Promise<{ running: Running; failures: Failure[] }> {
+): Promise<First> {
   const { signal, refresh, onProgress } = asked;
   const failures: Failure[] = [];
-  const { model } = known.channel;
+  const { channel } = known;
+  const load = (target: Target) =>
+    loadTarget({ ...deps, model: channel.model }, target, signal, 0, { refresh, onProgress });
   for (const target of firstTargets(known, pin)) {
     try {
-      return { running: await loadTarget({ ...deps, model }, target, signal, 0, { refresh, onProgress }), failures };
+      return await keepBlocks(deps, known, { running: await load(target), failures }, signal);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       const error = asInsituError(thrown, "unknown", `Loading ${target.package} failed`);
-      failures.push({ target, error });
-      const block = pin === undefined ? blockOf(target, error, known.channel.release) : undefined;
-      if (!block) continue;
-      known.blocked = [...known.blocked.filter((each) => each.package !== block.package), block];
-      const note = callWorker(deps, signal)("noteRollout", [deps.url, { kind: "blocked", version: block }]);
-      await note.catch(() => undefined);
+      failures.push({ target, error, block: pin === undefined ? blockOf(target, error, channel) : undefined });
     }
   }
-  throw failures[0]?.error ?? known.problem ?? new Error("The channel names no version that runs.");
+  // A page that may crash is better than one that has no model.
+  const crashed = failures.filter(({ block }) => block?.reason === "crashes");
+  const last = crashed.find(({ target }) => target.role === "stable") ?? crashed[0];
+  if (!last) throw failures[0]?.error ?? known.problem ?? new Error("The channel names no version that runs.");
+  delete last.block;
+  const running = await load({ ...last.target, maxCrashes: undefined });
+  return keepBlocks(deps, known, { running, failures }, signal);
+}
+
+async function keepBlocks(deps: RolloutDeps, known: KnownChannel, first: First, signal: AbortSignal): Promise<First> {
+  const call = callWorker(deps, signal);
+  for (const { block } of first.failures) {
+    if (!block) continue;
+    known.blocked = [...known.blocked.filter((each) => each.package !== block.package), block];
+    await call("noteRollout", [deps.url, { kind: "blocked", version: block }]).catch(() => undefined);
+  }
+  return first;
 }
 
 /** An expired channel assigns nothing: only what ran here before goes on. */
@@ -138,7 +159,7 @@ function reasonOf(
   pin: string | undefined,
 ): RolloutReason {
   if (pin !== undefined) return "pin";
-  if (failures.length > 0) return "load";
+  if (failures[0]) return failures[0].block?.reason ?? "load";
   const { url, assigned, blocked } = known;
   const wanted = targetOf(url, assigned).package;
   if (wanted === target.package) return "weight";

@@ -3,6 +3,7 @@ import type { InsituError } from "../../../shared/errors.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type { TelemetryRecord } from "../telemetry/records.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
 export interface Breach {
@@ -19,6 +20,19 @@ export interface Breach {
  * page chose it. `load`: the assigned one could not be loaded. Others: the assigned one went beyond a guardrail.
  */
 export type RolloutReason = "weight" | "release" | "pin" | "load" | BreachReason;
+
+/** What a shadow has found since the page was opened. */
+export interface ShadowCounts {
+  /** `waiting`: for the first idle moment. `off`: given up, with the reason in `problem`. */
+  status: "waiting" | "loading" | "on" | "off";
+  agreed: number;
+  disagreed: number;
+  /** Inputs that the shadow could not predict. After five in a row it is given up. */
+  failed: number;
+  /** Inputs that were copied and not predicted a second time, since the page was not idle in time. */
+  dropped: number;
+  problem?: string;
+}
 
 /** What a rollout knows now. */
 export interface RolloutSnapshot {
@@ -37,6 +51,8 @@ export interface RolloutSnapshot {
   blocked: readonly BlockedVersion[];
   /** `swapping` while another version is being loaded or the one before still ends its predictions. */
   status: "idle" | "checking" | "swapping" | "disposed";
+  /** What the shadow has found in this page; absent without one. */
+  shadow?: ShadowCounts;
   /** Epoch milliseconds of the last answer of the host, also of one that said that nothing changed. */
   checkedAt?: number;
   /** The problem of the last check, if it had one. */
@@ -162,6 +178,10 @@ export interface RolloutControl {
   open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion>;
   /** True while predictions of the running version are open. */
   isBusy(): boolean;
+  /** The shadow of the channel, unless it is blocked. */
+  shadowArm(): ChannelArm | undefined;
+  /** Records to telemetry. */
+  record(record: TelemetryRecord): void;
   /** Aborted when the model is disposed. */
   readonly signal: AbortSignal;
 }
@@ -172,6 +192,8 @@ export interface RolloutGuards {
   watch(version: OpenVersion, arm: ChannelArm): PredictionObserver;
   /** The channel has changed, and the version that runs has not: other limits, another shadow. */
   changed(): void;
+  /** What the shadow has found, if the channel has one. */
+  shadow(): ShadowCounts | undefined;
   /** Stops timers and frees the shadow. */
   dispose(): void;
 }

@@ -181,7 +181,7 @@ export async function loadTarget(
   target: Target,
   signal: AbortSignal,
   bytesBeside = 0,
-  more: Pick<PackageLoad, "refresh" | "onProgress"> = {},
+  more: Pick<PackageLoad, "refresh" | "onProgress" | "isApart"> = {},
 ): Promise<Running> {
   const stop = new AbortController();
   let isTooMuch = false;
@@ -194,8 +194,9 @@ export async function loadTarget(
     if (isTooMuch) stop.abort();
   };
   try {
-    const limits = { ...more, signal: stop.signal, onProgress };
-    const version = await open(target.package, { ...limits, arm: target.role });
+    const { role: arm, maxCrashes, not } = target;
+    const limits = { ...more, ...(not !== undefined && { not, refresh: true }), maxCrashes };
+    const version = await open(target.package, { ...limits, arm, signal: stop.signal, onProgress });
     const rpc = new HeldRpc(version.rpc);
     const { name } = version.info;
     if (name === model) return { version: Object.assign(version, { rpc }), target, bytes };

@@ -8,6 +8,8 @@ const BYTES = [1e5, 1e6, 1e7, 3e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9];
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 // From immediate feedback to a week.
 const DELAYS = [1, 10, 60, 600, 3600, 21_600, 86_400, 259_200, 604_800];
+// Around 1, in steps of about the square root of 2: from four times as fast to eight times as slow.
+const RATIOS = [0.25, 0.5, 0.71, 1, 1.41, 2, 4, 8];
 const EXAMPLES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
 /** A histogram has bounds, a counter none. Units are UCUM's. */
@@ -34,6 +36,14 @@ export const INSTRUMENTS = {
   "ml.personal.examples": ["{example}", EXAMPLES],
   "ml.personal.accuracy": ["1", SHARES],
   "ml.personal.outcomes": ["{prediction}"],
+  "ml.prediction.classes": ["{prediction}"],
+  "ml.input.quantile": ["1", SHARES],
+  "ml.input.missing": ["{value}"],
+  "ml.drift.detections": ["{detection}"],
+  "ml.rollout.decisions": ["{decision}"],
+  "ml.shadow.comparisons": ["{prediction}"],
+  "ml.shadow.difference": ["1", SHARES],
+  "ml.shadow.slowdown": ["1", RATIOS],
   "ml.telemetry.dropped": ["{record}"],
 } as const satisfies Record<string, readonly [unit: string, bounds?: readonly number[]]>;
 

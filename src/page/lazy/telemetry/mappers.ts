@@ -3,12 +3,17 @@
 import type { ModelRef } from "../../../shared/types/model.js";
 import { type Emitter, ERROR } from "./emitter.js";
 import { scrub } from "./privacy.js";
-import type { RecordOf, TelemetryRecord } from "./records.js";
+import type { Arm, RecordOf, TelemetryRecord } from "./records.js";
 import { isSampled } from "./sampling.js";
 
 type Kind = TelemetryRecord["kind"];
 
 const STAGES = ["queue", "transfer", "preprocess", "execute", "readback", "postprocess"] as const;
+
+// More classes would be more streams than a sum has.
+const MAX_CLASSES = 100;
+// As many as the histogram of quantiles has.
+const QUANTILE_BINS = 20;
 
 /** A new kind of record is one entry here. */
 const MAPPERS: { readonly [K in Kind]: (to: Emitter, record: RecordOf<K>) => void } = {
@@ -28,12 +33,20 @@ const MAPPERS: { readonly [K in Kind]: (to: Emitter, record: RecordOf<K>) => voi
       if (memory?.[kind])
         to.add("ml.runtime.memory.usage", memory[kind], { "ml.runtime.backend": backend, "ml.memory.kind": kind });
     if (decided) to.add("ml.prediction.confidence", decided.confidence, version);
+    // Randomised once: two random values of one class would tell more about it than epsilon allows.
+    const predicted = to.classes && decided ? to.randomise(decided.class, decided.classes) : undefined;
+    if (predicted !== undefined && decided && decided.classes <= MAX_CLASSES)
+      to.add("ml.prediction.classes", 1, {
+        ...version,
+        "ml.prediction.class": String(predicted),
+        ...privacyOf(to),
+      });
     if (!isSampled(id, to.sampling)) return;
     to.emit("ml.prediction", {
       "ml.prediction.id": id,
       ...run,
       "ml.model.digest": model.digest.slice(0, 16),
-      "ml.prediction.class": to.classes && decided ? to.randomise(decided.class, decided.classes) : undefined,
+      "ml.prediction.class": predicted,
       "ml.prediction.confidence": decided?.confidence,
       "ml.prediction.margin": decided?.margin,
       "ml.prediction.entropy": decided?.entropy,
@@ -64,7 +77,7 @@ const MAPPERS: { readonly [K in Kind]: (to: Emitter, record: RecordOf<K>) => voi
   failed(to, { stage, errorType, model, backend, durationMs = 0, message }) {
     const type = { "error.type": errorType };
     to.add("ml.errors", 1, { ...type, "ml.inference.stage": stage });
-    const run = { ...(model && versionOf(model, "stable")), ...(backend && { "ml.runtime.backend": backend }) };
+    const run = { ...(model && versionOf(model, model.arm)), ...(backend && { "ml.runtime.backend": backend }) };
     if (model && stage === "predict")
       to.add("ml.inference.duration", durationMs / 1000, { ...run, "ml.inference.mode": "online", ...type });
     const attributes = {
@@ -106,6 +119,41 @@ const MAPPERS: { readonly [K in Kind]: (to: Emitter, record: RecordOf<K>) => voi
       "ml.prediction.outcome": outcomeOf(to, correct),
       ...privacyOf(to),
     }),
+  rollout(to, { model, arm, action, reason, from }) {
+    const decision = { ...versionOf(model, arm), "ml.rollout.action": action, "ml.rollout.reason": reason };
+    to.add("ml.rollout.decisions", 1, decision);
+    to.emit("ml.rollout.decision", { ...decision, "ml.rollout.from": from });
+  },
+  shadow(to, { model, result, difference, slowdown }) {
+    const version = versionOf(model, "shadow");
+    to.add("ml.shadow.comparisons", 1, { ...version, "ml.shadow.result": result });
+    if (difference !== undefined) to.add("ml.shadow.difference", difference, version);
+    if (slowdown !== undefined) to.add("ml.shadow.slowdown", slowdown, version);
+  },
+  drift(to, { model, arm, detector, target, n, since, statistic, threshold }) {
+    const drift = { ...versionOf(model, arm), "ml.drift.detector": detector, "ml.drift.target": target };
+    to.add("ml.drift.detections", 1, drift);
+    to.emit("ml.drift.detected", {
+      ...drift,
+      "ml.drift.n": n,
+      "ml.drift.since": since,
+      "ml.drift.statistic": statistic,
+      "ml.drift.threshold": threshold,
+    });
+  },
+  inputs(to, { model, arm, quantiles, missing }) {
+    const of = (feature: string) => ({
+      ...versionOf(model, arm),
+      "ml.input.feature": feature.slice(0, 64),
+      ...privacyOf(to),
+    });
+    for (const [feature, quantile] of Object.entries(quantiles))
+      to.add("ml.input.quantile", to.epsilon === undefined ? quantile : randomQuantile(to, quantile), of(feature));
+    for (const feature of missing)
+      if (to.epsilon === undefined) to.add("ml.input.missing", 1, of(feature));
+      // With local differential privacy a missing value looks like any other: it becomes a quantile that says nothing.
+      else to.add("ml.input.quantile", randomQuantile(to, Math.random()), of(feature));
+  },
   cache: (to, { result }) => to.add("ml.model.cache.requests", 1, { "ml.cache.result": result }),
   fellBack(to, { from, to: target, errorType }) {
     const fallback = { "ml.fallback.from": from, "ml.fallback.to": target, "error.type": errorType };
@@ -125,8 +173,15 @@ export function mapRecord(record: TelemetryRecord, to: Emitter): void {
   map(to, record);
 }
 
-function versionOf({ name, version }: Pick<ModelRef, "name" | "version">, arm: string) {
+/** Without a rollout a version is the stable one. */
+function versionOf({ name, version }: Pick<ModelRef, "name" | "version">, arm: Arm = "stable") {
   return { "ml.model.name": name, "ml.model.version": version, "ml.rollout.arm": arm };
+}
+
+/** The middle of a bin, so that nothing but the bin is told. */
+function randomQuantile(to: Emitter, quantile: number): number {
+  const bin = Math.min(QUANTILE_BINS - 1, Math.floor(quantile * QUANTILE_BINS));
+  return (to.randomise(bin, QUANTILE_BINS) + 0.5) / QUANTILE_BINS;
 }
 
 function outcomeOf(to: Emitter, correct: boolean): "correct" | "incorrect" {

@@ -2,10 +2,11 @@
 
 import type { TopClass } from "../../../shared/protocol.js";
 import type { ModelRef, PredictionTimings } from "../../../shared/types/model.js";
+import type { ArmRole } from "../../../shared/types/rollout.js";
 import type { Backend } from "../../../shared/types/tensor.js";
 
 /** The arm of a rollout that this browser belongs to. */
-export type Arm = "stable" | "canary" | "shadow";
+export type Arm = ArmRole;
 
 export interface PredictedRecord {
   kind: "predicted";
@@ -79,12 +80,67 @@ export interface TrainedRecord {
   accuracy?: number;
 }
 
+/** This browser took, left or kept a version of a rollout. */
+export interface RolloutRecord {
+  kind: "rollout";
+  /** The version that runs from now on. */
+  model: ModelRef;
+  arm: Arm;
+  action: "assigned" | "swapped" | "rolled_back" | "pinned";
+  reason: "weight" | "release" | "pin" | "failures" | "latency" | "crashes" | "self_test" | "load";
+  /** The version that ran before. */
+  from?: string;
+}
+
+/** The shadow version predicted an input a second time. */
+export interface ShadowRecord {
+  kind: "shadow";
+  /** The shadow version. */
+  model: ModelRef;
+  result: "agree" | "disagree" | "failed";
+  /** Absolute difference of the two confidences; for tasks with classes. */
+  difference?: number;
+  /** Its time over the time of the version whose result was used; 1 is as fast. */
+  slowdown?: number;
+}
+
+/** A detector found a change in this browser's predictions. */
+export interface DriftRecord {
+  kind: "drift";
+  model: ModelRef;
+  arm: Arm;
+  detector: "page_hinkley" | "adwin" | "ddm";
+  target: "confidence" | "error";
+  /** Values that the detector had seen. */
+  n: number;
+  /** When the change began by the detector's estimate, epoch milliseconds. */
+  since: number;
+  /** What the detector compared with `threshold`. */
+  statistic: number;
+  threshold: number;
+}
+
+/** Where the features of one input lie in the manifest's reference profile; the features themselves stay in the page. */
+export interface InputsRecord {
+  kind: "inputs";
+  model: ModelRef;
+  arm: Arm;
+  /** By feature: the share of the reference below the value, 0 to 1, randomised among equal values. */
+  quantiles: Record<string, number>;
+  /** Features without a value. */
+  missing: string[];
+}
+
 export type TelemetryRecord =
   | PredictedRecord
   | FailedRecord
   | LoadedRecord
   | FeedbackRecord
   | TrainedRecord
+  | RolloutRecord
+  | ShadowRecord
+  | DriftRecord
+  | InputsRecord
   | { kind: "personalFeedback"; model: string; correct: boolean }
   | { kind: "cache"; result: "hit" | "miss" | "corrupt" | "evicted" | "unavailable" }
   | { kind: "fellBack"; from: Backend; to: Backend; errorType: string }

@@ -4,7 +4,7 @@ import { type Accounting, createAccounting } from "./accounting.js";
 import type { Exponential } from "./aggregate.js";
 import { listen } from "./listen.js";
 import { createLongTasks } from "./long-tasks.js";
-import { createOtelBridge } from "./otel-bridge.js";
+import type * as OtelBridgeModule from "./otel-bridge.js";
 import { isPrivate } from "./privacy.js";
 import { createRecorder, type Recorder } from "./recorder.js";
 import type { TelemetryRecord } from "./records.js";
@@ -27,19 +27,27 @@ const MAX_JITTER = 0.5;
 // New records are passed to the browser at most this often.
 const DEFER_MS = 1_000;
 
-/** `fetch` is the browser's own. `exponential` is there where the option `histogram` asks for it. */
+/** What only some pages ask for, in files of their own. */
+export interface TelemetryExtras {
+  /** Where the option `histogram` asks for it. */
+  exponential?: Exponential;
+  /** Where the option `otel` is given. */
+  otel?: typeof OtelBridgeModule;
+}
+
+/** `fetch` is the browser's own. */
 export function createTelemetry(
   options: TelemetryOptions,
   storeName: string,
   fetch: typeof globalThis.fetch,
-  exponential?: Exponential,
+  extras: TelemetryExtras = {},
 ): Telemetry {
   const permission = createPermission(options);
   const { maySend } = permission;
   let isClosed = false;
   let jitter = Math.random() * MAX_JITTER;
 
-  const recording = createRecording(options, maySend, exponential);
+  const recording = createRecording(options, maySend, extras);
   const { accounting, recorder } = recording;
   const sender = createSender({ options, storeName, fetch, recorder, accounting, maySend });
   const flush = async (): Promise<void> => {
@@ -113,14 +121,18 @@ interface Recording {
   close(): void;
 }
 
-function createRecording(options: TelemetryOptions, maySend: () => boolean, exponential?: Exponential): Recording {
+function createRecording(
+  options: TelemetryOptions,
+  maySend: () => boolean,
+  { exponential, otel }: TelemetryExtras,
+): Recording {
   const accounting = createAccounting((signal, reason, count) => recorder.dropped(signal, reason, count));
   const recorder = createRecorder({
     ...options,
     exponential,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
-    bridge: options.otel && createOtelBridge(options.otel, maySend),
+    bridge: options.otel && otel?.createOtelBridge(options.otel, maySend),
     onDrop(signal, reason) {
       // A figure that is not finite is not part of what `record` returns.
       if (reason === "non_finite") accounting.recorded(1);

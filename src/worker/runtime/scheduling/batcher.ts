@@ -42,7 +42,7 @@ export function createBatchQueue(
       if (!single.every(({ outputs }, index) => agree(outputs, parts[index] ?? {}))) return undefined;
       isVerified = true;
     }
-    return parts.map((part) => ({ status: "fulfilled", value: { ...result, outputs: part } }));
+    return parts.map((part) => ({ status: "fulfilled", value: { ...result, outputs: part, items: items.length } }));
   };
 
   const runItems = async (items: Feeds[]): Promise<Settled[]> => {

@@ -19,6 +19,8 @@ interface CrashRow {
 export interface CrashSentinel {
   /** Backends that were running in two crashes within a day, with the reason. */
   refused(): Promise<BackendRefusal[]>;
+  /** How many pages crashed within a day while the model ran, on any backend. */
+  crashes(): Promise<number>;
   /** Resolves when the row is written: the work that follows may crash. */
   begin(backend: Backend): Promise<void>;
   end(): Promise<void>;
@@ -42,10 +44,14 @@ export function createCrashSentinel(
     const isValid = (row: Partial<CrashRow> | null) => typeof row?.backend === "string" && typeof row.at === "number";
     return Array.isArray(stored) ? stored.filter((row) => isValid(row) && now() - row.at < RETENTION_MS) : [];
   };
+  const readCrashes = async (): Promise<CrashRow[]> => {
+    const crashes: CrashRow[] = [];
+    for (const row of await readRows()) if (row.by === undefined || !(await isAlive(row.by))) crashes.push(row);
+    return crashes;
+  };
   return {
     async refused() {
-      const crashes: CrashRow[] = [];
-      for (const row of await readRows()) if (row.by === undefined || !(await isAlive(row.by))) crashes.push(row);
+      const crashes = await readCrashes();
       const backends = [...new Set(crashes.map(({ backend }) => backend))];
       return backends.flatMap((backend) => {
         const count = crashes.filter((row) => row.backend === backend).length;
@@ -53,6 +59,8 @@ export function createCrashSentinel(
         return count >= CRASHES_TO_REFUSE ? [{ backend, reason }] : [];
       });
     },
+    // The workers of one page die together.
+    crashes: async () => new Set((await readCrashes()).map(({ by, at }) => by?.split("/")[0] ?? at)).size,
     begin: (backend) => update((rows) => [...withoutOwn(rows, workerId), { backend, at: now(), by: workerId }]),
     end: () => update((rows) => withoutOwn(rows, workerId)),
   };

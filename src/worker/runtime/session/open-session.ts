@@ -71,6 +71,8 @@ export async function openFirst(
 export interface RefusedBackend extends BackendRefusal {
   /** Set where the reason says nothing about this device, and may be gone at the next visit. */
   isPassing?: boolean;
+  /** Set where the backend computed other outputs than the package says. */
+  isWrong?: boolean;
 }
 
 /** Of the host or of the moment: a file that could not be fetched or was another one, memory that others used. */
@@ -86,7 +88,8 @@ const PASSING: readonly ErrorCode[] = [
 
 export function refusalOf(backend: Backend, error: unknown): RefusedBackend {
   const reason = error instanceof Error ? error.message : String(error);
-  return { backend, reason, isPassing: isInsituError(error) && PASSING.includes(error.code) };
+  const isPassing = isInsituError(error) && PASSING.includes(error.code);
+  return { backend, reason, isPassing, ...(error instanceof WrongOutputsError && { isWrong: true }) };
 }
 
 /** Opens the model and compares its outputs with the golden ones. If it throws, nothing stays allocated. */

@@ -18,6 +18,8 @@ export interface ResilientSessionDeps extends OpenContext {
 
 export interface ResilientRun extends RunResult {
   backend: Backend;
+  /** Set on a part of a batch: how many items it had. */
+  items?: number;
 }
 
 type Feeds = Record<string, TensorData>;

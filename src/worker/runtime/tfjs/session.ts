@@ -144,6 +144,9 @@ function copyAs(dtype: DType, data: TypedArray): TypedArray {
 const NO_MEMORY =
   /out of memory|OOM|allocation failed|array (buffer )?length|enlarge memory|createBuffer failed|^XNN status/i;
 
+// GatherV2, on wasm and cpu; webgpu takes zeros for a row that is not there.
+const OUT_OF_TABLE = /index value (-?\d+) is not in \[0, (\d+)\]/;
+
 /** An error of a run or of opening a model, with the code that says what can be done about it. */
 export function toInsituError(error: unknown, target: Target): InsituError {
   const message = error instanceof Error ? error.message : String(error);
@@ -156,6 +159,14 @@ export function toInsituError(error: unknown, target: Target): InsituError {
       { cause: error },
     );
   }
+  const [, index, last] = OUT_OF_TABLE.exec(message) ?? [];
+  if (index)
+    return new InsituError(
+      "input_invalid",
+      `The model looks up row ${index} of a table with the rows 0 to ${last}. Pass numbers in this range.`,
+      { index: Number(index), range: [0, Number(last)] },
+      { cause: error },
+    );
   // After a trap the state of the module's memory is unknown.
   if (typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError) {
     return new InsituError("device_lost", `wasm trapped: ${message}. Predict again.`, { ...target }, { cause: error });

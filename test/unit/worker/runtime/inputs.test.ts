@@ -1,7 +1,7 @@
 // Numbers that a caller passed as what a model reads: one item, and of a ranking a list of candidates.
 import { expect, test } from "vitest";
 import type { InputSpec, TaskKind } from "../../../../src/shared/types/manifest.js";
-import type { TypedArray } from "../../../../src/shared/types/tensor.js";
+import type { ShapedNumbers, TypedArray } from "../../../../src/shared/types/tensor.js";
 import { toFeeds } from "../../../../src/worker/runtime/inputs.js";
 
 const features: InputSpec = { name: "features", dtype: "float32", shape: [-1, 3] };
@@ -78,9 +78,60 @@ test("the length of the numbers tells one open size beyond the batch", async () 
     code: "input_invalid",
     message: expect.stringContaining("length n times 4 (shape [1,-1,4], float32)"),
   });
-  // Two open sizes do not follow from one length.
+});
+
+test("two open sizes do not follow from one length: they come with a shape, which must fit", async () => {
   const map: InputSpec = { name: "map", dtype: "float32", shape: [-1, -1, -1, 2] };
-  await expect(shapeOf(new Float32Array(8), map)).rejects.toMatchObject({ code: "input_invalid" });
+  const feedsOf = (data: ShapedNumbers | TypedArray, task: TaskKind = "classification", spec = map) =>
+    toFeeds({ kind: "tensor", data }, [spec], { task });
+  const data = Float32Array.from({ length: 12 }, (_, index) => index);
+  await expect(feedsOf(data)).rejects.toMatchObject({
+    code: "input_invalid",
+    message: expect.stringContaining("Pass { data, shape }"),
+  });
+  for (const shape of [
+    [1, 2, 3, 2],
+    [1, 6, 1, 2],
+  ]) {
+    expect((await feedsOf({ data, shape })).feeds.map).toEqual({ data, shape, dtype: "float32" });
+  }
+  // By name too, and where the shape was not needed.
+  const byName = await toFeeds({ kind: "tensors", data: { map: { data, shape: [1, 3, 2, 2] } } }, [map]);
+  expect(byName.feeds.map?.shape).toEqual([1, 3, 2, 2]);
+  expect(
+    (await feedsOf({ data: data.slice(0, 3), shape: [1, 3] }, "embedding", features)).feeds.features?.shape,
+  ).toEqual([1, 3]);
+  for (const shape of [
+    [1, 2, 3],
+    [1, 2, 2, 2],
+    [1, 3, 4, 1],
+    [2, 1, 3, 2],
+    [1, -2, -3, 2],
+    [1, 1.5, 4, 2],
+    [1, 0, 3, 2],
+    [],
+    ["1", 2, 3, 2] as never,
+  ]) {
+    await expect(feedsOf({ data, shape }), String(shape)).rejects.toMatchObject({
+      code: "input_invalid",
+      data: { input: "map" },
+    });
+  }
+  // A list of items has as many as its shape says.
+  expect((await feedsOf({ data, shape: [4, 3] }, "ranking", features)).feeds.features?.shape).toEqual([4, 3]);
+});
+
+test("numbers outside the range of the manifest's input are refused with the range, the number and its index", async () => {
+  const tokens: InputSpec = { name: "tokens", dtype: "int32", shape: [-1, -1], range: [0, 9] };
+  const feeds = (...data: number[]) => toFeeds({ kind: "tensor", data: Int32Array.of(...data) }, [tokens]);
+  expect((await feeds(0, 9, 5)).feeds.tokens?.shape).toEqual([1, 3]);
+  for (const wrong of [10, -1, 2 ** 31 - 1]) {
+    await expect(feeds(0, 9, wrong)).rejects.toMatchObject({
+      code: "input_invalid",
+      message: expect.stringContaining(`tokens holds ${wrong} at 2. It takes numbers from 0 to 9`),
+      data: { input: "tokens", index: 2, range: [0, 9] },
+    });
+  }
 });
 
 test("a raw model whose batch alone is open takes any number of items", async () => {

@@ -11,7 +11,7 @@ import type { TelemetryRecord } from "../../../../../src/page/lazy/telemetry/rec
 import { toRequests } from "../../../../../src/page/lazy/telemetry/requests.js";
 import { isSampled } from "../../../../../src/page/lazy/telemetry/sampling.js";
 import { randomHex } from "../../../../../src/shared/hex.js";
-import { feedback, MODEL, predicted } from "../../../../support/telemetry-records.js";
+import { drift, feedback, inputs, MODEL, predicted } from "../../../../support/telemetry-records.js";
 
 const RESOURCE = { "service.name": "shop" };
 const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.json", import.meta.url), "utf8")) as {
@@ -57,6 +57,21 @@ const kinds: fc.Arbitrary<TelemetryRecord> = fc.oneof(
   fc.constant<TelemetryRecord>({ kind: "restarted", reason: "watchdog" }),
   fc.constant<TelemetryRecord>({ kind: "cache", result: "hit" }),
   fc.double().map((bytes): TelemetryRecord => ({ kind: "storage", bytes })),
+  fc.double().map((statistic) => drift({ statistic })),
+  fc.dictionary(fc.string(), fc.double({ min: 0, max: 1, noNaN: true })).map((quantiles) => inputs({ quantiles })),
+  fc
+    .double()
+    .map((slowdown): TelemetryRecord => ({ kind: "shadow", model: MODEL, result: "agree", difference: 0.1, slowdown })),
+  fc.string().map(
+    (from): TelemetryRecord => ({
+      kind: "rollout",
+      model: MODEL,
+      arm: "stable",
+      action: "rolled_back",
+      reason: "latency",
+      from,
+    }),
+  ),
 );
 
 test("every record is collected or counted as dropped, in requests of at most 48 KiB", () => {
@@ -313,4 +328,137 @@ test("however many predictions are recorded, what waits is bounded, and what is 
   expect(collected?.batch.events.length).toBeLessThanOrEqual(501);
   expect(collected?.batch.metrics.every(({ points }) => points.length <= 12)).toBe(true);
   expect(drops.length).toBeGreaterThan(1000);
+});
+
+const CANARY = { "ml.model.name": "digits", "ml.model.version": "1.2.0", "ml.rollout.arm": "canary" };
+
+/** What one record becomes: the points of each metric, and the attributes of each event. */
+function written(all: TelemetryRecord[], deps: Partial<RecorderDeps> = {}) {
+  const { record, collect } = recorder({ sampling: 1, ...deps });
+  for (const one of all) record(one);
+  const batch = collect()?.batch;
+  return {
+    metrics: Object.fromEntries((batch?.metrics ?? []).map(({ name, points }) => [name, points])),
+    events: (batch?.events ?? []).map(({ name, attributes }) => ({ name, attributes })),
+  };
+}
+
+test("a failure keeps the arm of its version; without a rollout it is the stable one", () => {
+  const failed = (model: typeof MODEL): TelemetryRecord => ({
+    kind: "failed",
+    stage: "predict",
+    errorType: "timeout",
+    model,
+    message: "",
+  });
+  for (const [model, arm] of [
+    [{ ...MODEL, arm: "canary" } as const, "canary"],
+    [MODEL, "stable"],
+  ] as const) {
+    const { metrics, events } = written([failed(model)]);
+    expect(metrics["ml.inference.duration"]).toMatchObject([{ attributes: { ...CANARY, "ml.rollout.arm": arm } }]);
+    expect(events).toMatchObject([{ attributes: { "ml.rollout.arm": arm } }]);
+  }
+});
+
+test("a decision of a rollout is counted and told, with its reason and where it came from", () => {
+  const attributes = { ...CANARY, "ml.rollout.action": "rolled_back", "ml.rollout.reason": "failures" };
+  const { metrics, events } = written([
+    { kind: "rollout", model: MODEL, arm: "canary", action: "rolled_back", reason: "failures", from: "1.3.0" },
+  ]);
+  expect(metrics).toEqual({ "ml.rollout.decisions": [{ attributes, value: 1 }] });
+  expect(events).toEqual([{ name: "ml.rollout.decision", attributes: { ...attributes, "ml.rollout.from": "1.3.0" } }]);
+});
+
+test("a comparison with the shadow version is counted; what was not compared is left out", () => {
+  const version = { ...CANARY, "ml.rollout.arm": "shadow" };
+  const { metrics, events } = written([
+    { kind: "shadow", model: MODEL, result: "disagree", difference: 0.4, slowdown: 1.2 },
+    { kind: "shadow", model: MODEL, result: "failed" },
+  ]);
+  expect(metrics["ml.shadow.comparisons"]).toEqual([
+    { attributes: { ...version, "ml.shadow.result": "disagree" }, value: 1 },
+    { attributes: { ...version, "ml.shadow.result": "failed" }, value: 1 },
+  ]);
+  expect(metrics["ml.shadow.difference"]).toMatchObject([{ attributes: version, count: 1, sum: 0.4 }]);
+  const [slowdown] = metrics["ml.shadow.slowdown"] as { buckets: number[] }[];
+  // 1.2 lies between the bounds 1 and 1.41.
+  expect(slowdown?.buckets).toEqual([0, 0, 0, 0, 1, 0, 0, 0, 0]);
+  expect(events).toEqual([]);
+});
+
+test("a drift is counted and told, with what the detector compared", () => {
+  const { metrics, events } = written([drift()]);
+  const attributes = { ...CANARY, "ml.drift.detector": "adwin", "ml.drift.target": "confidence" };
+  expect(metrics).toEqual({ "ml.drift.detections": [{ attributes, value: 1 }] });
+  expect(events).toEqual([
+    {
+      name: "ml.drift.detected",
+      attributes: {
+        ...attributes,
+        "ml.drift.n": 480,
+        "ml.drift.since": 1_700_000_000_000,
+        "ml.drift.statistic": 0.31,
+        "ml.drift.threshold": 0.12,
+      },
+    },
+  ]);
+  // Global Privacy Control: the sum only.
+  expect(written([drift()], { sumsOnly: true })).toMatchObject({ metrics, events: [] });
+});
+
+test("the features of an input are told as quantiles, by feature, and what is missing is counted", () => {
+  const { metrics, events } = written([inputs(), inputs({ quantiles: {}, missing: ["image.width"] })]);
+  const feature = (name: string) => ({ ...CANARY, "ml.input.feature": name });
+  const [brightness, width] = metrics["ml.input.quantile"] as { attributes: object; buckets: number[] }[];
+  expect(brightness).toMatchObject({ attributes: feature("image.brightness"), count: 1 });
+  expect(brightness?.buckets[1]).toBe(1);
+  expect(width).toMatchObject({ attributes: feature("image.width"), count: 1 });
+  expect(width?.buckets[19]).toBe(1);
+  expect(metrics["ml.input.missing"]).toEqual([{ attributes: feature("image.width"), value: 1 }]);
+  expect(events).toEqual([]);
+});
+
+test("with epsilon quantiles are randomised to the middle of a bin, and a missing value looks like any other", () => {
+  const records = Array.from({ length: 4000 }, () => inputs({ quantiles: { a: 0.97 }, missing: ["b"] }));
+  const { metrics } = written(records, { epsilon: 1 });
+  expect(metrics["ml.input.missing"]).toBeUndefined();
+  const [a, b] = metrics["ml.input.quantile"] as { attributes: object; buckets: number[]; min: number; max: number }[];
+  expect(a).toMatchObject({
+    attributes: { "ml.input.feature": "a", "ml.privacy.epsilon": "1" },
+    min: 0.025,
+    max: 0.975,
+  });
+  // e / (e + 19) = 0.125 keep their bin, 0.046 fall into each other one; five standard deviations.
+  expect(Math.abs((a?.buckets[19] as number) - 500.6)).toBeLessThan(5 * 20.9);
+  for (const count of a?.buckets.slice(0, 19) ?? []) expect(Math.abs(count - 184.2)).toBeLessThan(5 * 13.3);
+  // Of a missing value nothing is told: each bin is as likely, and it has the same minimum and maximum.
+  expect(b).toMatchObject({ min: 0.025, max: 0.975 });
+  for (const count of b?.buckets ?? []) expect(Math.abs(count - 200)).toBeLessThan(5 * 13.8);
+});
+
+test("predicted classes are counted with the option `classes`, for at most 100 classes", () => {
+  const decided = { class: 3, confidence: 0.9, margin: 0.5, entropy: 0.1, classes: 10 };
+  expect(written([predicted(1, { decided })]).metrics["ml.prediction.classes"]).toBeUndefined();
+  const { metrics, events } = written([predicted(1, { decided, arm: "canary" })], { classes: true });
+  const attributes = { ...CANARY, "ml.prediction.class": "3" };
+  expect(metrics["ml.prediction.classes"]).toEqual([{ attributes, value: 1 }]);
+  expect(events).toMatchObject([{ attributes: { "ml.prediction.class": 3 } }]);
+  const many = predicted(1, { decided: { ...decided, classes: 101 } });
+  expect(written([many], { classes: true }).metrics["ml.prediction.classes"]).toBeUndefined();
+});
+
+test("with epsilon the class of a prediction is randomised once, for its event and for the sum", () => {
+  const all = Array.from({ length: 300 }, () => predicted(1, { id: randomHex() }));
+  const { metrics, events } = written(all, { classes: true, epsilon: 0.5 });
+  const counts: Record<string, number> = {};
+  for (const { attributes } of events) {
+    const key = String(attributes["ml.prediction.class"]);
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  const sums = (metrics["ml.prediction.classes"] as { attributes: Record<string, string>; value: number }[]).map(
+    ({ attributes, value }) => [attributes["ml.prediction.class"], value],
+  );
+  expect(Object.fromEntries(sums)).toEqual(counts);
+  expect(Object.keys(counts).length).toBeGreaterThan(5);
 });

@@ -57,6 +57,24 @@ describe("crashes", () => {
     }
   });
 
+  test("of a version they are counted on all backends, once for each page", async () => {
+    const cache = memoryCache();
+    const living = new Set<string>();
+    const page = async (id: string, ...backends: ("webgpu" | "wasm")[]) => {
+      for (const [n, backend] of backends.entries())
+        await createCrashSentinel(cache, `${id}/${n}`, async () => false).begin(backend);
+    };
+    const sentinel = createCrashSentinel(cache, "now/0", async (by) => living.has(by));
+    expect(await sentinel.crashes()).toBe(0);
+    await page("a", "webgpu", "wasm");
+    expect(await sentinel.crashes()).toBe(1);
+    await page("b", "wasm");
+    expect(await sentinel.crashes()).toBe(2);
+    living.add("c/0");
+    await page("c", "wasm");
+    expect(await sentinel.crashes()).toBe(2);
+  });
+
   test("they are forgotten after a day", async () => {
     const { visit, pass } = visits();
     for (let n = 0; n < 2; n += 1) {

@@ -1,0 +1,89 @@
+// The shadow of a channel: creates it for the arm that the channel names, and predicts with it in a worker of its own.
+
+import { modelRef } from "../../../shared/model-ref.js";
+import type { TaskKind } from "../../../shared/types/manifest.js";
+import { TASK_OPTIONS } from "../../../shared/types/model.js";
+import type { ChannelArm } from "../../../shared/types/rollout.js";
+import type { PredictOptions } from "../../api-types.js";
+import type { TransferableInput } from "../../input/wire-input.js";
+import type { OnResult } from "../../version.js";
+import { workOf } from "./agreement.js";
+import { type DeviceConditions, watchDevice } from "./device-conditions.js";
+import { createShadow, type Shadow, type ShadowModel } from "./shadow.js";
+import type { RolloutControl, ShadowCounts } from "./types.js";
+
+export interface ChannelShadow {
+  /** The channel, or the arm that runs, may have changed. */
+  renew(running: ChannelArm): void;
+  started(copy: () => Promise<TransferableInput>, options: PredictOptions, task: TaskKind): OnResult | undefined;
+  ended(): void;
+  giveUp(problem: string): void;
+  counts(): ShadowCounts | undefined;
+  dispose(): void;
+}
+
+/** A copied input, and what the caller asked of the task. */
+interface Copy extends TransferableInput {
+  task: object;
+}
+
+const DEFAULT_SHARE = 0.1;
+// It only ends what hangs.
+const PREDICT_MS = 60_000;
+
+export function createChannelShadow(control: RolloutControl): ChannelShadow {
+  let shadow: Shadow<Copy> | undefined;
+  let key: string | undefined;
+  let conditions: DeviceConditions | undefined;
+  return {
+    renew(running) {
+      const arm = control.shadowArm();
+      // A version needs no comparison with itself.
+      const wanted = arm?.package === running.package ? undefined : arm;
+      const next = JSON.stringify([wanted, running.package]);
+      if (next === key) return;
+      key = next;
+      shadow?.dispose();
+      conditions ??= wanted && watchDevice();
+      shadow = wanted && conditions && open(control, wanted, conditions);
+    },
+    started(copy, options, task) {
+      const end = shadow?.started(async () => ({
+        ...(await copy()),
+        task: Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]])),
+      }));
+      return (
+        end && ((result) => end(result && { value: result.value, task, workMs: workOf(result.timings, result.items) }))
+      );
+    },
+    ended: () => shadow?.ended(),
+    giveUp: (problem) => shadow?.giveUp(problem),
+    counts: () => shadow?.counts(),
+    dispose: () => shadow?.dispose(),
+  };
+}
+
+function open(control: RolloutControl, arm: ChannelArm, conditions: DeviceConditions): Shadow<Copy> {
+  return createShadow<Copy>({
+    share: arm.share ?? DEFAULT_SHARE,
+    conditions,
+    isBusy: control.isBusy,
+    async open(signal): Promise<ShadowModel<Copy>> {
+      const { info, rpc } = await control.open(arm, signal);
+      return {
+        ref: modelRef(info),
+        task: info.task,
+        async predict({ input, transfer, task }) {
+          const limits = { timeout: PREDICT_MS, what: `The shadow's prediction of ${info.name}` };
+          const result = await rpc.call("predict", { args: [input, { priority: "low", task }], transfer }, limits);
+          return { value: result.value, workMs: workOf(result.timings, result.items) };
+        },
+        dispose: () => rpc.dispose(),
+      };
+    },
+    free({ transfer }) {
+      for (const each of transfer) (each as Partial<ImageBitmap>).close?.();
+    },
+    record: (comparison) => control.record({ kind: "shadow", ...comparison }),
+  });
+}
