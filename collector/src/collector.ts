@@ -229,6 +229,13 @@ function closeAnd(store: Store): (error: unknown) => Promise<never> {
   };
 }
 
+function checkKeepDays(days: number): void {
+  if (!(days >= MIN_KEEP_DAYS))
+    throw new Error(
+      `keepDays is ${days}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
+    );
+}
+
 function checkMargins(margins: Margins): Margins {
   for (const [name, value] of Object.entries(margins))
     if (!(value > 0 && value < 1)) throw new Error(`The margin of ${name} is ${value}; it must be over 0 and below 1.`);

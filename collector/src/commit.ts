@@ -7,6 +7,7 @@ import type { Evidence } from "./evidence/evidence.js";
 import { apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import type { Event, Point } from "./records.js";
 import { knownBatches, writeRows } from "./tables.js";
+import { transaction } from "./transaction.js";
 
 export interface Batch {
   /** The sender's id of the batch: of several with the same id only the first is counted. */
@@ -94,17 +95,4 @@ async function write(writer: Writer, change: Change, jobs: readonly Job[]): Prom
   await transaction(writer.connection, () => writeRows(writer.connection, { change, events, batches, requests }));
   writer.requests = requests;
   await writer.note?.write(requests);
-}
-
-export async function transaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
-  await connection.run("BEGIN");
-  try {
-    const result = await work();
-    await connection.run("COMMIT");
-    return result;
-  } catch (error) {
-    // A failed COMMIT has rolled back already, and then there is nothing to roll back.
-    await connection.run("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
 }

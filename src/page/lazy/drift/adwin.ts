@@ -30,7 +30,7 @@ type Row = [total: number, deviations: number][];
 const MAX_ROWS = 30;
 
 /**
- * Keeps 5 buckets of each size 1, 2, 4, … values, so that the window of a million values has 100 buckets. The defaults, and each index of a
+ * After a detection it starts with an empty window, as river does. Keeps 5 buckets of each size 1, 2, 4, … values, so that the window of a million values has 100 buckets. The defaults, and each index of a
  * detection, are those of river 0.21 (`drift.ADWIN`), whose older versions never checked the cut after the last bucket of each size.
  */
 export function createAdwin(options: AdwinOptions = {}, stored: readonly number[] = []): Adwin {
@@ -60,18 +60,6 @@ export function createAdwin(options: AdwinOptions = {}, stored: readonly number[
     compress(rows, maxBuckets);
   };
 
-  const dropOldest = () => {
-    const last = rows.length - 1;
-    const row = rows[last] as Row;
-    const [sum, own] = row.shift() as Row[number];
-    const count = 2 ** last;
-    width -= count;
-    total -= sum;
-    deviations -= own + (count * width * (sum / count - total / width) ** 2) / (count + width);
-    if (row.length === 0 && last > 0) rows.pop();
-    return { count, sum };
-  };
-
   /** The bound of a difference of means by chance, for parts of `n0` and `n1` values. */
   const bound = (n0: number, n1: number) => {
     const log = Math.log((2 * Math.log(width)) / delta);
@@ -79,9 +67,10 @@ export function createAdwin(options: AdwinOptions = {}, stored: readonly number[
     return Math.sqrt(2 * m * (deviations / width) * log) + (2 / 3) * log * m;
   };
 
-  /** The first cut, from the oldest value on, that shows a change. */
-  const findCut = (): { statistic: number; threshold: number } | undefined => {
+  /** The cut that shows a change best; undefined where none shows one. */
+  const bestCut = (): Detection | undefined => {
     let [n0, u0] = [0, 0];
+    let best: Detection | undefined;
     highest = 0;
     for (let row = rows.length - 1; row >= 0; row -= 1) {
       for (const [sum] of rows[row] as Row) {
@@ -89,13 +78,15 @@ export function createAdwin(options: AdwinOptions = {}, stored: readonly number[
         u0 += sum;
         const n1 = width - n0;
         if (n0 < minWindow || n1 < minWindow) continue;
-        const statistic = Math.abs(u0 / n0 - (total - u0) / n1);
+        const [before, after] = [u0 / n0, (total - u0) / n1];
+        const statistic = Math.abs(before - after);
         const threshold = bound(n0, n1);
-        highest = Math.max(highest, statistic / threshold);
-        if (statistic > threshold) return { statistic, threshold };
+        if (statistic / threshold <= highest) continue;
+        highest = statistic / threshold;
+        if (statistic > threshold) best = { statistic, threshold, before, after, since: n1 };
       }
     }
-    return undefined;
+    return best;
   };
 
   const restore = () => {
@@ -120,15 +111,7 @@ export function createAdwin(options: AdwinOptions = {}, stored: readonly number[
       insert(value);
       ticks += 1;
       if (ticks % clock !== 0 || width <= grace) return undefined;
-      let found: Detection | undefined;
-      let dropped = { count: 0, sum: 0 };
-      for (let cut = findCut(); cut; cut = findCut()) {
-        const { count, sum } = dropOldest();
-        dropped = { count: dropped.count + count, sum: dropped.sum + sum };
-        const { statistic, threshold } = found ?? cut;
-        const before = dropped.sum / dropped.count;
-        found = { statistic, threshold, before, after: total / width, since: width };
-      }
+      const found = bestCut();
       if (found) reset();
       return found;
     },
