@@ -209,13 +209,6 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   };
 }
 
-function checkKeepDays(keepDays: number): void {
-  if (!(keepDays >= MIN_KEEP_DAYS))
-    throw new Error(
-      `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
-    );
-}
-
 function listenError(error: unknown, port: number, host: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
   return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
