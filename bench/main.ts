@@ -60,7 +60,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, and accuracy and cost of personal models and ranking, and the detectors of drift.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(

@@ -7,7 +7,7 @@ import { openLastingStore } from "./lasting-store.js";
 import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { parseRetrain, type RetrainOptions } from "./retrain/config.js";
-import { openRetrain } from "./retrain/retrain.js";
+import { Retrain } from "./retrain/retrain.js";
 import { MARGINS, type Margins } from "./rollout/judge.js";
 import { openRollouts, type Rollouts } from "./rollout/rollouts.js";
 import { createServer } from "./server.js";
@@ -156,7 +156,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
   const retrain =
     retrainConfig &&
-    (await openRetrain({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
+    (await Retrain.open({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
@@ -179,8 +179,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     await retrain?.close();
     await rollouts.close();
     await store.close();
-    const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-    throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
+    throw listenError(error, port, host);
   }
   sinks.resume();
   rollouts.start();
@@ -208,6 +207,11 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       return closing;
     },
   };
+}
+
+function listenError(error: unknown, port: number, host: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
+  return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
 }
 
 /** Of a promise that rejects: nothing stays open. */

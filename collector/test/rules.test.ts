@@ -9,6 +9,15 @@ import { range, sayAll } from "./support/senders.js";
 
 const FOLDER = fileURLToPath(new URL("../deploy/prometheus/", import.meta.url));
 
+const RETRAIN = {
+  models: {
+    digits: {
+      webhook: { url: "http://127.0.0.1:9/", secret: "0123456789abcdef" },
+      triggers: { labels: { count: 1e6 } },
+    },
+  },
+};
+
 it.each([
   ["check", "rules", "rules.yml"],
   ["check", "config", "prometheus.yml"],
@@ -37,7 +46,7 @@ it("name only metrics that the collector serves for what the library sends", asy
   ].map(([name, unit]) => histogram([histogramPoint([0.01], {})], { name, unit }));
   const confidence = histogramPoint([0.01], {}, {}, SHARES);
   histograms.push(histogram([confidence], { name: "ml.prediction.confidence", unit: "1" }));
-  await withCollector({ trustProxy: 1 }, async ({ url }) => {
+  await withCollector({ trustProxy: 1, retrain: RETRAIN }, async ({ url }) => {
     // What the collector decides itself is there once it has looked.
     const inputs = { brightness: [0.1, 0.3, 0.5, 0.7, 0.9] };
     await sayAll(url, range(0, 20), () => ({ version: "1.0.0", arm: "stable", correct: 5, inputs }));
