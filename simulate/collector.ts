@@ -68,7 +68,8 @@ export async function startSimulationCollector(clock: Clock): Promise<Simulation
         sent.end(body);
       }),
     async publish(text, release) {
-      const condition = release === 1 ? { "if-none-match": "*" } : { "if-match": await etagOf(collector.url) };
+      const condition: Record<string, string> =
+        release === 1 ? { "if-none-match": "*" } : { "if-match": await etagOf(collector.url) };
       const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", ...condition };
       const answer = await fetch(`${collector.url}/v1/channels/${MODEL}`, { method: "PUT", headers, body: text });
       if (!answer.ok) throw new Error(`The collector refused the channel: ${await answer.text()}`);

@@ -67,7 +67,7 @@ function visit(
     const durationMs = behaviour.latency * device.speed * Math.exp(TIME_SPREAD * random.normal());
     if (random.chance(behaviour.failures)) {
       const failure = { stage: "predict", errorType: "output_invalid", message: "" } as const;
-      recorder.record({ kind: "failed", model, arm: role, backend: "wasm", durationMs, ...failure });
+      recorder.record({ kind: "failed", model: { ...model, arm: role }, backend: "wasm", durationMs, ...failure });
       continue;
     }
     const confidence = Math.min(0.999, Math.max(0.11, behaviour.accuracy + device.accuracy + 0.08 * random.normal()));

@@ -113,7 +113,13 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits: rest.monitor, batching: options.batching });
+      createModel<K>({
+        ...deps,
+        ...parts,
+        monitoring: await monitoring,
+        limits: rest.monitor,
+        batching: options.batching,
+      });
 
     const until = { signal: caller, timeout };
     const asked = { ...until, refresh: options.refresh, onProgress };

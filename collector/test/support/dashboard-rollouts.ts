@@ -154,6 +154,7 @@ function drift(now: number): DriftReport[] {
     to: now,
     psi: 0.012,
     js: 0.041,
+    wasserstein: 0.01,
     chi2: { statistic: 19.4, p: 0.43 },
     ks: { statistic: 0.012, p: 0.71 },
     threshold: 0.1,

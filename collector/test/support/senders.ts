@@ -23,9 +23,9 @@ export interface Said {
 }
 
 /** The address of a sender, as the proxy names it. */
-const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
+export const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
 
-function metricsOf(said: Said): object[] {
+export function metricsOf(said: Said): object[] {
   const { model = "digits", version, arm, correct = 0, incorrect = 0, durations = [], failed = 0 } = said;
   const of = { "ml.model.name": model, "ml.model.version": version, "ml.rollout.arm": arm, ...said.attributes };
   const metrics: object[] = [];

@@ -14,7 +14,7 @@ import type { Receiver } from "../../../../support/receiver.js";
 
 declare global {
   interface Window {
-    told: { type: string; detail: DriftEvent | DegradedEvent }[];
+    monitorEvents: { type: string; detail: DriftEvent | DegradedEvent }[];
     ids: { id: string; index: number }[];
   }
 }
@@ -28,7 +28,7 @@ interface Opening {
   client?: Partial<ClientOptions>;
 }
 
-/** Returns the name of the storage. Events of the monitor go into `window.told`. */
+/** Returns the name of the storage. Events of the monitor go into `window.monitorEvents`. */
 async function open(
   on: Page,
   receiver: Receiver,
@@ -39,10 +39,10 @@ async function open(
       const telemetry = { endpoint, sampling: 1, consent };
       window.client = window.insitu.createClient({ backends: ["wasm"], storage: { name }, telemetry });
       window.model = await window.client.load("/models/digits/", { task: "classification", monitor });
-      window.told = [];
+      window.monitorEvents = [];
       window.ids = [];
       for (const type of ["drift", "degraded"] as const)
-        window.model.monitor.addEventListener(type, ({ detail }) => void window.told.push({ type, detail }));
+        window.model.monitor.addEventListener(type, ({ detail }) => void window.monitorEvents.push({ type, detail }));
     },
     [receiver.url, store, consent, monitor] as const,
   );
@@ -87,7 +87,7 @@ const predict = (on: Page, all: Digit[]) =>
     ] as const,
   );
 
-const told = (on: Page) => on.evaluate(() => window.told);
+const told = (on: Page) => on.evaluate(() => window.monitorEvents);
 const drift = (on: Page) => on.evaluate(() => window.model.monitor.snapshot().drift);
 const seen = async (on: Page) => (await drift(on))[0]?.targets.find(({ target }) => target === "confidence")?.n;
 const flush = (on: Page) => on.evaluate(() => window.client.telemetry.flush());
