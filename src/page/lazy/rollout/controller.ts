@@ -139,6 +139,7 @@ export class RolloutController implements RolloutControl {
         controller.#assertOpen();
         controller.#backoff.clear();
         await controller.#update(true);
+        controller.#poll.announce();
       },
       pin: (version) => controller.#pin(version),
       addEventListener: this.events.addEventListener,
