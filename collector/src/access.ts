@@ -1,7 +1,7 @@
 // Decides who may write, who may read, and which origins' pages may send; pure.
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyCorsOptions } from "@fastify/cors";
-import { bearer, createTokens, hashOf, type Tokens } from "./tokens.js";
+import { bearer, type Caller, createTokens, type Denial, hashOf, type TokenOptions, type Tokens } from "./tokens.js";
 
 /** A key that allows to write; with origins of its own only their pages may use it. */
 export interface WriteKey {
@@ -9,33 +9,10 @@ export interface WriteKey {
   allowOrigins?: readonly string[];
 }
 
-export interface AccessOptions {
+export interface AccessOptions extends TokenOptions {
   writeKey?: string;
   writeKeys?: readonly WriteKey[];
-  readToken?: string;
-  /** For what changes what pages run or starts work: reports of retraining, for example. Without it nobody may. */
-  operatorToken?: string;
   allowOrigins?: readonly string[];
-  /** Keys of the site's own servers: outcomes that they send are trusted, and can promote a version. */
-  trustedKeys?: readonly string[];
-  /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
-  allowHosts?: readonly string[];
-  /** The address to listen on. */
-  host?: string;
-}
-
-/** The parts of a request that decide; `key` is from its query. */
-export interface Caller {
-  host?: string;
-  authorization?: string;
-  insituKey?: string;
-  key?: string;
-  origin?: string;
-}
-
-export interface Denial {
-  status: 401 | 403;
-  message: string;
 }
 
 export interface Access extends Tokens {

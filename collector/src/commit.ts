@@ -53,17 +53,14 @@ export async function commit(writer: Writer, jobs: readonly Job[]): Promise<void
     const added = new Map(
       fresh.map((job) => {
         const from = change.points.length;
-        const result = addPoints(ledger, change, job.batch.points ?? [], mayBegin(job.batch.sender));
-        return [job, { ...result, from, to: change.points.length }];
+        const { points = [], sender, isTrusted = false } = job.batch;
+        const result = addPoints(ledger, change, points, mayBegin(sender));
+        return [job, { ...result, said: contributionsOf(change.points.slice(from), isTrusted) }];
       }),
     );
     if (fresh.length > 0) await write(writer, change, fresh);
     apply(ledger, change);
-    for (const [{ batch }, { from, to }] of added)
-      if (to > from) {
-        const said = contributionsOf(change.points.slice(from, to), batch.isTrusted === true);
-        evidence.add(said, batch.sender ?? "", now());
-      }
+    for (const [{ batch }, { said }] of added) evidence.add(said, batch.sender ?? "", now());
     for (const job of jobs) {
       const { rejected = [], overflowed = 0 } = added.get(job) ?? {};
       job.resolve({ rejected, overflowed, isRepeated: !added.has(job) });

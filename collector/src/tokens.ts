@@ -1,7 +1,32 @@
 // The keys and tokens that are secret: of readers, of the operator, and of the site's own servers; pure.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { AccessOptions, Caller, Denial } from "./access.js";
 import { createHosts } from "./hosts.js";
+
+export interface TokenOptions {
+  readToken?: string;
+  /** For what changes what pages run or starts work: reports of retraining, for example. Without it nobody may. */
+  operatorToken?: string;
+  /** Keys of the site's own servers: outcomes that they send are trusted, and can promote a version. */
+  trustedKeys?: readonly string[];
+  /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
+  allowHosts?: readonly string[];
+  /** The address to listen on. */
+  host?: string;
+}
+
+/** The parts of a request that decide; `key` is from its query. */
+export interface Caller {
+  host?: string;
+  authorization?: string;
+  insituKey?: string;
+  key?: string;
+  origin?: string;
+}
+
+export interface Denial {
+  status: 401 | 403;
+  message: string;
+}
 
 export interface Tokens {
   /** Whether the caller has sent a trusted key. */
@@ -12,7 +37,7 @@ export interface Tokens {
   operate(caller: Caller): Denial | null;
 }
 
-export function createTokens(options: AccessOptions): Tokens {
+export function createTokens(options: TokenOptions): Tokens {
   const { readToken, operatorToken, trustedKeys = [], allowHosts = [], host = "localhost" } = options;
   const token = readToken ? hashOf(readToken) : null;
   const operator = operatorToken ? hashOf(operatorToken) : null;

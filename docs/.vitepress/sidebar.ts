@@ -22,6 +22,7 @@ const DECISIONS = [
   page("015 Inputs of pack", "/decisions/015-pack-inputs"),
   page("016 Apps", "/decisions/016-apps"),
   page("020 Demo", "/decisions/020-demo"),
+  page("021 Registry", "/decisions/021-registry"),
   page("022 Retraining", "/decisions/022-retraining"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
@@ -43,6 +44,8 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Load and cache", "/guides/load-and-cache"),
       page("Inputs and tasks", "/guides/inputs-and-tasks"),
       page("Model packages", "/guides/packages"),
+      page("Roll out new versions", "/guides/rollout"),
+      page("The registry", "/guides/registry"),
       page("Backends", "/guides/backends"),
       page("Batch and video", "/guides/batch-and-video"),
       page("Feedback and monitoring", "/guides/feedback"),

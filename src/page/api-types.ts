@@ -202,6 +202,12 @@ export interface ChannelOptions {
    */
   every?: number;
   /**
+   * Address of the channel file where it is not beside its packages, such as the collector's `/v1/channels/<model>`. The packages are those
+   * in the folder that was passed to `load`. `request` is sent to the folder's own origin only.
+   * @defaultValue the address that was passed to `load`
+   */
+  file?: string | URL;
+  /**
    * The version of the channel to run, whatever it assigns to this browser.
    * @defaultValue none: the assigned one
    */

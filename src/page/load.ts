@@ -10,7 +10,7 @@ import { loadChunk } from "./lib/load-chunk.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { channelUrl, checkLimits, checkLoadOptions, packageUrl } from "./options.js";
+import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
@@ -65,10 +65,9 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, channel, monitor: limits, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    checkLimits(limits);
-    const address = channelUrl(url);
+    const address = channelOf(url, channel?.file);
     const options = checkLoadOptions(rest, url);
     const reporting = telemetry.begin();
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
@@ -114,15 +113,16 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits, batching: options.batching });
+      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits: rest.monitor, batching: options.batching });
 
     const until = { signal: caller, timeout };
     const asked = { ...until, refresh: options.refresh, onProgress };
     const { request } = options;
     const model = address
-      ? await withTimeout({ ...until, what: `Loading ${address}` }, async (signal) => {
+      ? await withTimeout({ ...until, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          return openChannel({ ...deps, url: address, request, channel, asked: { ...asked, signal }, open, toModel });
+          const parts = { open, toModel, recordFailure };
+          return openChannel({ ...deps, ...address, ...parts, request, channel, asked: { ...asked, signal } });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });
     if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);

@@ -79,7 +79,8 @@ export interface LoadConfig {
 
 /** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
 export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
-  const { task, refresh, batching: given, request } = options;
+  const { task, refresh, batching: given, request, monitor } = options;
+  checkLimits(monitor);
   checkType("batching", given, "object");
   checkType("request", request, "object");
   const batching = { ...BATCHING, ...given };
@@ -92,7 +93,7 @@ export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadC
 }
 
 /** Throws `input_invalid` that names the option. */
-export function checkLimits(limits: MonitorLimits | undefined): void {
+function checkLimits(limits: MonitorLimits | undefined): void {
   checkType("monitor", limits, "object");
   for (const [name, value] of Object.entries(limits ?? {}))
     if (value !== undefined && !(value >= 0 && value <= 1)) throw invalidOption(`monitor.${name}`, value, "0 to 1");
@@ -159,13 +160,21 @@ export function packageUrl(url: string | URL): string {
   return folderUrl(textOf(url), PACKAGE);
 }
 
+/** Where a channel is, without query string, and what the addresses of its packages are relative to. */
+export interface ChannelAddress {
+  url: string;
+  base: string;
+}
+
 /**
- * The address of the channel that `url` names, without query string, or undefined for a package: a `.json` file other than insitu.json, or
- * `name@alias`, which is the file `name/alias.json`.
+ * The channel that `url` names, or undefined for a package: a `.json` file other than insitu.json, or `name@alias`, which is the file
+ * `name/alias.json`. With `file` that is the channel, and `url` the folder of its packages.
  */
-export function channelUrl(url: string | URL): string | undefined {
+export function channelOf(url: string | URL, file?: string | URL): ChannelAddress | undefined {
+  if (file !== undefined)
+    return { url: addressOf(textOf(file), "channel.file", (path) => path), base: packageUrl(url) };
   const href = addressOf(textOf(url), PACKAGE, (path) => path.replace(/@([^/@]+)$/, "/$1.json"));
-  return /\.json$/.test(href) && !/\/insitu\.json$/.test(href) ? href : undefined;
+  return /\.json$/.test(href) && !/\/insitu\.json$/.test(href) ? { url: href, base: href } : undefined;
 }
 
 function folderUrl(url: string, option: string): string {

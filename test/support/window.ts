@@ -34,6 +34,12 @@ declare global {
     /** A model on a channel, and what its events said (support/counter-site.ts). */
     counter: Insitu.Model;
     told: string[];
+    /** Versions of predictions, until `done` resolves (page/lazy/rollout/continuity.test.ts). */
+    versions: string[];
+    done: Promise<void>;
+    stopWatch(): void;
+    /** Predictions that go on while versions are swapped (page/lazy/rollout/swap.test.ts). */
+    swapLoad: { come: number[][]; failed: string[]; isEnding: boolean; ended: Promise<void> };
     /** Kept while the page is in the back/forward cache. */
     kept: { client: Insitu.Client; model: Insitu.Model<"classification"> };
     /** Events of the model's rollout (support/channel-site.ts). */

@@ -71,7 +71,8 @@ async function prepare(values: Record<string, Value>, specs: InputSpec[], option
   for (const spec of specs) {
     const value = values[spec.name] as Value;
     feeds[spec.name] = isNumbers(value) ? numbers(value, spec, task) : PENDING;
-    if (options.summarise && isNumbers(value)) summaries[spec.name] = summariseInput((feeds[spec.name] as TensorData).data);
+    if (options.summarise && isNumbers(value))
+      summaries[spec.name] = summariseInput((feeds[spec.name] as TensorData).data);
   }
   for (const spec of specs) {
     if (feeds[spec.name] !== PENDING) continue;

@@ -2,6 +2,7 @@
 
 import { InsituError } from "../../../shared/errors.js";
 import type { ModelInfo } from "../../../shared/types/model.js";
+import { earlierLabels } from "../../lib/earlier-labels.js";
 import { createTable } from "../../lib/idb-table.js";
 import type { Arm, FeedbackRecord, TelemetryRecord } from "../telemetry/records.js";
 import { accuracyReport } from "./accuracy-report.js";
@@ -11,8 +12,11 @@ import type { Feedback, FeedbackResult, MonitorSnapshot } from "./types.js";
 
 export interface Monitor {
   predicted(outcome: Omit<Outcome, "model" | "truth">): void;
-  /** `truth` must be valid. `joined` is set when the truth is new. */
-  feedback(id: string, truth: Truth | { class: number }): Promise<FeedbackOutcome>;
+  /**
+   * `truth` must be valid. `joined` is set when the truth is new.
+   * @param byVersion - What the truth is for predictions of other versions, whose classes are others.
+   */
+  feedback(id: string, truth: GivenTruth | undefined, byVersion?: TruthByVersion): Promise<FeedbackOutcome>;
   snapshot(): FeedbackSample;
   /** Resolves once the outcomes of earlier pages were read. */
   readonly read: Promise<void>;
@@ -20,6 +24,12 @@ export interface Monitor {
   /** Writes what is new, and ends. */
   close(): Promise<void>;
 }
+
+/** Undefined where the version does not have the class. */
+export type TruthByVersion = Map<string, GivenTruth | undefined>;
+
+/** A class becomes a score once it is known what was predicted. */
+export type GivenTruth = Truth | { class: number };
 
 /** Without the triggers, which belong to personal models, and what others add. */
 export type FeedbackSample = Omit<MonitorSnapshot, "retrain" | "drift" | "inputs">;
@@ -44,9 +54,11 @@ export function createMonitor(model: string, storeName: string, isCleared = fals
   return {
     read: log.read,
     predicted: (outcome) => log.add({ ...outcome, model }),
-    async feedback(id, given) {
+    async feedback(id, current, byVersion) {
       let truth: Truth | undefined;
       const before = await log.change(id, (outcome) => {
+        const given = byVersion?.has(outcome.version) ? byVersion.get(outcome.version) : current;
+        if (!given) return undefined;
         truth = "score" in given ? given : { class: given.class, score: given.class === outcome.class ? 1 : 0 };
         return isSame(outcome.truth, truth) ? undefined : { ...outcome, truth };
       });
@@ -81,7 +93,7 @@ function checkId(id: unknown): void {
 }
 
 /** The truth that the feedback of a page says; undefined when it is not valid. */
-export function readTruth(feedback: Feedback, labels: readonly string[]): Truth | { class: number } | undefined {
+export function readTruth(feedback: Feedback, labels: readonly string[]): GivenTruth | undefined {
   if (typeof feedback !== "object" || feedback === null) return undefined;
   if ("correct" in feedback)
     return typeof feedback.correct === "boolean" ? { score: feedback.correct ? 1 : 0 } : undefined;
@@ -102,11 +114,14 @@ export async function recordFeedback(
 ): Promise<FeedbackResult> {
   checkId(id);
   const truth = readTruth(feedback, info.labels);
-  if (!truth) {
+  const byVersion: TruthByVersion = new Map();
+  for (const [version, labels] of earlierLabels(info))
+    if (version !== info.version) byVersion.set(version, readTruth(feedback, labels));
+  if (![truth, ...byVersion.values()].some(Boolean)) {
     const message = `The feedback is ${JSON.stringify(feedback)}; pass a label of the model, a class, whether it was correct, or a score from 0 to 1.`;
     throw new InsituError("input_invalid", message, { feedback });
   }
-  const { result, joined } = await monitor.feedback(id, truth);
+  const { result, joined } = await monitor.feedback(id, truth, byVersion);
   if (result === "unmatched") telemetry.record({ kind: "unmatched", model: info.name });
   if (joined) telemetry.record(feedbackRecord(joined, info));
   return result;

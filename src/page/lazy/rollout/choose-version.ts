@@ -17,8 +17,8 @@ export interface Target {
 }
 
 export interface Choice {
-  /** Address of the channel. */
-  url: string;
+  /** What the addresses of the packages are relative to: the channel, or the folder of its packages. */
+  base: string;
   channel: Channel;
   /** What the seed of this browser was given. */
   assigned: ChannelArm;
@@ -26,14 +26,14 @@ export interface Choice {
   lastGood?: KnownGood;
 }
 
-export function targetOf(url: string, arm: ChannelArm): Target {
-  return { package: packageOfArm(url, arm), version: arm.version ?? arm.package, role: arm.role, arm };
+export function targetOf(base: string, arm: ChannelArm): Target {
+  return { package: packageOfArm(base, arm), version: arm.version ?? arm.package, role: arm.role, arm };
 }
 
 /** The last known good version as a target: in the role that the channel gives it, else as a stable one. */
-export function knownGoodTarget({ url, channel, lastGood }: Choice): Target | undefined {
+export function knownGoodTarget({ base, channel, lastGood }: Choice): Target | undefined {
   if (!lastGood) return undefined;
-  const arms = channel.arms.filter(({ role }) => role !== "shadow").map((arm) => targetOf(url, arm));
+  const arms = channel.arms.filter(({ role }) => role !== "shadow").map((arm) => targetOf(base, arm));
   const { package: address, version } = lastGood;
   const arm: ChannelArm = { package: address, weight: 0, role: "stable", version };
   return arms.find((target) => target.package === address) ?? { package: address, version, role: "stable", arm };
@@ -54,21 +54,23 @@ export function isBlocked(address: string, { blocked, channel }: Pick<Choice, "b
 
 /** The assigned version, the stable one, the last known good one: without those that are blocked. */
 export function chooseTargets(choice: Choice): Target[] {
-  const { url, channel, assigned } = choice;
+  const { base, channel, assigned } = choice;
   const stable = channel.arms.find(({ role }) => role === "stable") as ChannelArm;
-  const targets = [targetOf(url, assigned), targetOf(url, stable), knownGoodTarget(choice)];
+  const targets = [targetOf(base, assigned), targetOf(base, stable), knownGoodTarget(choice)];
   return unique(targets, choice).filter((target) => !isBlocked(target.package, choice));
 }
 
 /**
  * The assigned version, where it is blocked and a higher release still names its folder: it may hold other bytes by now, which a request to
- * the host tells.
+ * the host tells. Empty otherwise, and where it is what runs.
  */
-export function repairedTarget({ url, channel, assigned, blocked }: Choice): Target | undefined {
-  const target = targetOf(url, assigned);
+export function repairedTarget(choice: Choice, running: string): Target[] {
+  const { base, channel, assigned, blocked } = choice;
+  const target = targetOf(base, assigned);
+  if (target.package === running || !isBlocked(target.package, choice)) return [];
   const block = blocked.find((each) => each.package === target.package);
-  if (!block?.digest || block.release >= channel.release) return undefined;
-  return { ...target, not: block.digest };
+  if (!block?.digest || block.release >= channel.release) return [];
+  return [{ ...target, not: block.digest }];
 }
 
 /** Where to go from a version that went beyond a limit: what ran well here, before what others run. */

@@ -19,6 +19,9 @@ export interface KnownChannel extends Choice {
 
 export interface ReadDeps {
   url: string;
+  /** What the addresses of the packages are relative to. */
+  base: string;
+  /** How the packages are requested. */
   request?: PackageRequest;
   rpc: Rpc;
 }
@@ -35,23 +38,25 @@ export function callWorker({ rpc, url }: ReadDeps, signal: AbortSignal): CallWor
 
 /** Rejects where neither the host nor the store has a channel that can be used. With `refresh` the host is asked. */
 export async function readKnownChannel(deps: ReadDeps, refresh: boolean, signal: AbortSignal): Promise<KnownChannel> {
-  const { url, request } = deps;
+  const { url, base } = deps;
+  // Headers may be secrets of the packages' host.
+  const request = new URL(url).origin === new URL(base).origin ? deps.request : undefined;
   const call = callWorker(deps, signal);
   const state = await call("readChannel", [url, { refresh, request }]);
   const { seed, blocked, lastGood, checkedAt } = state;
-  const { channel, isExpired, problem } = await acceptOffered(state, url, call);
+  const { channel, isExpired, problem } = await acceptOffered(state, deps, call);
   const assigned = await assignArm(channel, seed, (bytes) => call("sha256", [bytes]));
-  return { url, channel, assigned, blocked, lastGood, checkedAt, isExpired, problem };
+  return { base, channel, assigned, blocked, lastGood, checkedAt, isExpired, problem };
 }
 
 type Accepted = Pick<KnownChannel, "channel" | "isExpired" | "problem">;
 
-async function acceptOffered(state: ChannelState, url: string, call: CallWorker): Promise<Accepted> {
+async function acceptOffered(state: ChannelState, { url, base }: ReadDeps, call: CallWorker): Promise<Accepted> {
   const { offered, text, isExpired = false } = state;
   let problem = state.problem && (fromWire(state.problem) as InsituError);
   if (offered !== undefined) {
     try {
-      const channel = parseWhole(offered, url);
+      const channel = parseWhole(offered, url, base);
       const { model: name, release } = channel;
       await call("noteRollout", [url, { kind: "accepted", text: offered, name, release }]);
       return { channel, isExpired: false };
@@ -60,11 +65,11 @@ async function acceptOffered(state: ChannelState, url: string, call: CallWorker)
       problem = error as InsituError;
     }
   }
-  return { channel: parseWhole(text ?? "", url), isExpired, problem };
+  return { channel: parseWhole(text ?? "", url, base), isExpired, problem };
 }
 
-function parseWhole(text: string, url: string): Channel {
+function parseWhole(text: string, url: string, base: string): Channel {
   const channel = parseChannel(text, url);
-  for (const arm of channel.arms) packageOfArm(url, arm);
+  for (const arm of channel.arms) packageOfArm(base, arm);
   return channel;
 }

@@ -2,6 +2,7 @@
 import { onAbort } from "../../../shared/abort.js";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { LoadProgress, ModelInfo } from "../../../shared/types/model.js";
+import { keepLabels } from "../../lib/earlier-labels.js";
 import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { LiveVersion, OpenVersion } from "../../version.js";
 import type { Target } from "./choose-version.js";
@@ -60,7 +61,7 @@ export class Versions {
     if (isHeld) return this.#replace(target, signal, false);
     try {
       const next = await this.#load(target, signal, this.#running.bytes);
-      await this.#mustBeKept(next);
+      await this.#mustBeKept(next, signal);
       const { version: before } = this.#running;
       this.#takeOver(next);
       this.#end(before);
@@ -89,17 +90,17 @@ export class Versions {
     this.#open.add(next.version);
     if (!signal.aborted) return next;
     await this.#free(next.version);
-    throw new InsituError("aborted", `Loading ${target.package} was aborted.`);
+    throw abortedError(target);
   }
 
   /** A version that is stored is not given up for one that the next visit would not have. */
-  async #mustBeKept({ version }: Running): Promise<void> {
-    if (this.#running.version.info.storeError) return;
-    await version.stored;
+  async #mustBeKept({ version, target }: Running, signal: AbortSignal): Promise<void> {
+    if (!this.#running.version.info.storeError) await version.stored;
     const { storeError } = version.info;
-    if (storeError?.code !== "storage_quota") return;
+    const isLost = !this.#running.version.info.storeError && storeError?.code === "storage_quota";
+    if (!isLost && !signal.aborted) return;
     await this.#free(version);
-    throw storeError;
+    throw signal.aborted ? abortedError(target) : storeError;
   }
 
   /** Holds back what begins now until the target runs; with `unloadsFirst` once the version before was freed. */
@@ -156,6 +157,7 @@ export class Versions {
   #takeOver(next: Running, before: OpenVersion = this.#running.version): void {
     const info = before.info as unknown as Record<string, unknown>;
     before.info = { ...info } as unknown as ModelInfo;
+    keepLabels(info, before.info.version, before.info.labels);
     for (const key of Object.keys(info)) delete info[key];
     Object.assign(info, next.version.info);
     next.version.info = info as unknown as ModelInfo;
@@ -174,6 +176,8 @@ export class Versions {
     await version.rpc.dispose();
   }
 }
+
+const abortedError = (target: Target) => new InsituError("aborted", `Loading ${target.package} was aborted.`);
 
 /** Opens a version. Rejects with `model_integrity` where another model is there. */
 export async function loadTarget(

@@ -159,7 +159,7 @@ test("more than 64 KiB are refused, counted in bytes", () => {
   expect(refusal(() => parseChannel(padding(text, 65_537), URL_OF)).code).toBe("model_too_large");
 });
 
-test.each(["https://h/a/x@y/channel.json", "https://h/channel.json", "tauri://localhost/m/c.json"])(
+test.each(["https://h/a/x@y/channel.json", "https://h/m/channel.json?v=1", "tauri://localhost/m/c.json"])(
   "the packages of %s stay in its folder",
   (url) => {
     const [arm] = parse(valid()).arms;
