@@ -266,7 +266,7 @@ describe("who may do what", () => {
     await withCollector({ ...options({ coolDown: "1h" }), readToken: "reader" }, async ({ url }) => {
       const read = { headers: { authorization: "Bearer reader" } };
       expect((await fetch(`${url}/v1/retrain`)).status).toBe(401);
-      expect((await fetch(`${url}/v1/retrain`, { headers: TOKEN })).status).toBe(401);
+      expect((await fetch(`${url}/v1/retrain`, { headers: { authorization: "Bearer x" } })).status).toBe(401);
       expect((await fetch(`${url}/v1/retrain`, read)).status).toBe(200);
       expect((await fetch(`${url}/v1/retrain?model=cats`, read)).status).toBe(404);
       const id = "0".repeat(32);

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Resolves with its last line: the result, and the version if there is one. */
 export async function runPipelineProcess(
@@ -11,7 +11,8 @@ export async function runPipelineProcess(
   env: Record<string, string>,
   log: (line: string) => void,
 ): Promise<{ result: string; version: string }> {
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), MAIN, ...args], {
+  const child = spawn(process.execPath, ["--import", "tsx", "pipeline/main.ts", ...args], {
+    cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
