@@ -1,6 +1,7 @@
 // Lists every public name; holds no logic.
 
 export type {
+  ChannelOptions,
   ClientOptions,
   ImageInput,
   LoadOptions,
@@ -37,6 +38,16 @@ export type {
   RecordedEvent,
   TraitWeight,
 } from "./page/lazy/ranking/types.js";
+export type {
+  ProblemEvent,
+  RollbackEvent,
+  Rollout,
+  RolloutEvents,
+  RolloutReason,
+  RolloutSnapshot,
+  ShadowCounts,
+  SwapEvent,
+} from "./page/lazy/rollout/types.js";
 export type {
   LoggerLike,
   MeterLike,
@@ -121,5 +132,13 @@ export type {
   TrainOptions,
   TriggerOutcome,
 } from "./shared/types/personal.js";
+export type {
+  ArmRole,
+  BlockedVersion,
+  BreachReason,
+  Channel,
+  ChannelArm,
+  ChannelGuardrails,
+} from "./shared/types/rollout.js";
 export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
 export type { Backend, DType, ShapedNumbers, TensorData, TypedArray } from "./shared/types/tensor.js";

@@ -121,7 +121,9 @@ export function createLoader(deps: LoaderDeps) {
     const model = address
       ? await withTimeout({ ...limits, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          return openChannel({ ...deps, ...address, request, channel, asked: { ...asked, signal }, open, toModel });
+          const loadShadow = () => loadChunk(import("./lazy/shadow/shadow.js"));
+          const load = { ...asked, signal };
+          return openChannel({ ...deps, ...address, request, channel, asked: load, open, toModel, loadShadow });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });
     if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);

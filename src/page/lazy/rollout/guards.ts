@@ -2,9 +2,8 @@
 
 import type { ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
-import { workOf } from "./agreement.js";
-import { createChannelShadow } from "./channel-shadow.js";
-import { Guardrails } from "./guardrails.js";
+import type { Shadow } from "../shadow/shadow.js";
+import { Guardrails, workOf } from "./guardrails.js";
 import type { Breach, RolloutControl, RolloutGuards } from "./types.js";
 
 /** The version that runs. */
@@ -20,7 +19,7 @@ const PROVED_AFTER = 10;
 const RETRY_MS = 60_000;
 
 export function createGuards(control: RolloutControl): RolloutGuards {
-  const shadow = createChannelShadow(control);
+  let shadow: Shadow | undefined;
   let watched: Watched | undefined;
   let limits = "";
   let retry: ReturnType<typeof setTimeout> | undefined;
@@ -29,6 +28,17 @@ export function createGuards(control: RolloutControl): RolloutGuards {
     const { guardrails } = control.channel();
     limits = JSON.stringify(guardrails);
     return new Guardrails(guardrails);
+  };
+
+  /** Its part of the library is fetched by browsers whose channel has a shadow. */
+  const renewShadow = async (arm: ChannelArm) => {
+    if (shadow) return shadow.renew(arm);
+    if (!control.shadowArm()) return;
+    // Without it there are no comparisons; the next change of the channel tries again.
+    const module = await control.loadShadow().catch(() => undefined);
+    if (!module || !watched) return;
+    shadow ??= module.createShadow(control, workOf);
+    shadow.renew(watched.arm);
   };
 
   const leave = async (breach: Breach | undefined, of: Watched) => {
@@ -43,7 +53,7 @@ export function createGuards(control: RolloutControl): RolloutGuards {
       const mine: Watched = { version, arm, guardrails: newGuardrails() };
       clearTimeout(retry);
       watched = mine;
-      shadow.renew(arm);
+      void renewShadow(arm);
       let good = 0;
       // The fastest backend is looked for while nothing is predicted; a shadow that is loaded meanwhile would make all of them slow.
       let isTuned = false;
@@ -51,18 +61,19 @@ export function createGuards(control: RolloutControl): RolloutGuards {
         isTuned = true;
       });
       return {
-        started: (copy, options) => (mine === watched ? shadow.started(copy, options, version.info.task) : undefined),
-        predicted({ timings, items }) {
+        started: (copy, options) => (mine === watched ? shadow?.started(copy, options, version.info.task) : undefined),
+        predicted(result) {
           good += 1;
           // Only a version that the channel calls stable is one to go back to.
           if (good === PROVED_AFTER && mine.arm.role === "stable" && mine === watched) control.proved();
-          if (isTuned) shadow.ended();
+          if (isTuned) shadow?.ended();
           // Browsers give hidden pages less of the processor.
           const isHidden = globalThis.document?.visibilityState === "hidden";
-          void leave(mine.guardrails.predicted(isHidden ? undefined : workOf(timings, items)), mine);
+          void leave(mine.guardrails.predicted(isHidden ? undefined : workOf(result)), mine);
         },
         failed(code, startedAt) {
-          if (code === "out_of_memory" || code === "device_lost") shadow.giveUp(`the main version failed with ${code}`);
+          if (code === "out_of_memory" || code === "device_lost")
+            shadow?.giveUp(`the main version failed with ${code}`);
           if (mine.guardrails.counts(code)) good = 0;
           void leave(mine.guardrails.failed(code, startedAt), mine);
         },
@@ -73,13 +84,13 @@ export function createGuards(control: RolloutControl): RolloutGuards {
       if (version !== watched?.version) return;
       watched.arm = arm;
       if (JSON.stringify(control.channel().guardrails) !== limits) watched.guardrails = newGuardrails();
-      shadow.renew(arm);
+      void renewShadow(arm);
     },
-    shadow: () => shadow.counts(),
+    shadow: () => shadow?.counts(),
     dispose() {
       clearTimeout(retry);
       watched = undefined;
-      shadow.dispose();
+      shadow?.dispose();
     },
   };
 }

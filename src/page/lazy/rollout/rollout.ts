@@ -1,5 +1,5 @@
 // Loads a model from a channel: reads the channel, opens the version that it assigns to this browser, and follows it from then on.
-import { asInsituError, type InsituError } from "../../../shared/errors.js";
+import { asInsituError, InsituError } from "../../../shared/errors.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
@@ -14,10 +14,10 @@ import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
 import { callWorker, type KnownChannel, type ReadDeps, readKnownChannel } from "./known-channel.js";
 import { blockOf } from "./load-failures.js";
-import type { RolloutReason } from "./types.js";
+import type { RolloutControl, RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
-export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots"> {
+export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots" | "loadShadow"> {
   storeName: string;
   telemetry: TelemetryHandle;
   /** Bytes that the models of a worker should not exceed together. */
@@ -31,6 +31,7 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutD
 /** What a rollout needs of its client. */
 export interface RolloutDeps extends ReadDeps {
   slots: readonly Pick<WorkerSlot, "calls">[];
+  loadShadow: RolloutControl["loadShadow"];
   storeName: string;
   open: OpenPackage;
   every: number;
@@ -53,6 +54,11 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
   };
   const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
   const { running, failures } = await openFirst(rollout, known, pin, asked);
+  // Nobody has the model any more: without this it would ask for ever.
+  if (asked.signal.aborted) {
+    await running.version.rpc.dispose();
+    throw new InsituError("aborted", `Loading ${deps.url} was aborted.`);
+  }
   const reason = reasonOf(known, running, failures, pin);
   const controller = new RolloutController(rollout, { known, running, reason, pinned: pin });
   const { versions, events } = controller;

@@ -3,6 +3,7 @@ import type { InsituError } from "../../../shared/errors.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type * as shadowModule from "../shadow/shadow.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
@@ -180,6 +181,8 @@ export interface RolloutControl {
   isBusy(): boolean;
   /** The shadow of the channel, unless it is blocked. */
   shadowArm(): ChannelArm | undefined;
+  /** Fetches the part of the library that compares a shadow. */
+  loadShadow(): Promise<typeof shadowModule>;
   /** Records to telemetry. */
   record(record: TelemetryRecord): void;
   /** Aborted when the model is disposed. */

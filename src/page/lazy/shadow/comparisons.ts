@@ -2,10 +2,10 @@
 
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { ModelRef, Prediction } from "../../../shared/types/model.js";
+import type { ShadowCounts } from "../rollout/types.js";
 import { compareValues } from "./agreement.js";
 import type { DeviceConditions } from "./device-conditions.js";
 import { createIdleWait } from "./idle-wait.js";
-import type { ShadowCounts } from "./types.js";
 
 /** The shadow version, loaded. `I` is a copied input. */
 export interface ShadowModel<I> {
@@ -16,7 +16,7 @@ export interface ShadowModel<I> {
   dispose(): Promise<void>;
 }
 
-export interface ShadowDeps<I> {
+export interface ComparisonDeps<I> {
   /** Share of the inputs that are predicted a second time, over 0 to 1. */
   share: number;
   /** Loads the shadow version. Called while nothing else runs. */
@@ -44,7 +44,7 @@ export interface ShadowComparison {
 /** The end of the main version's prediction: undefined where it failed. */
 export type OnMainResult = (main: { value: Prediction["value"]; task: TaskKind; workMs: number } | undefined) => void;
 
-export interface Shadow<I> {
+export interface Comparisons<I> {
   counts(): ShadowCounts;
   /**
    * A prediction of the main version begins. Where its input is chosen it is copied by `copy`, called at once, before the caller can change it,
@@ -68,7 +68,7 @@ const MAX_WAIT_MS = 10_000;
 const QUIET_MS = 1_200;
 const PROVED_AFTER = 3;
 
-export function createShadow<I>(deps: ShadowDeps<I>): Shadow<I> {
+export function createComparisons<I>(deps: ComparisonDeps<I>): Comparisons<I> {
   const { share, conditions, isBusy, free, random = Math.random } = deps;
   const counts: ShadowCounts = { status: "waiting", agreed: 0, disagreed: 0, failed: 0, dropped: 0 };
   const end = new AbortController();
