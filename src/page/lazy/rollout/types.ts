@@ -157,7 +157,7 @@ export interface Rollout {
 /**
  * What the guardrails and the shadow are given: the controller that owns the running version. `rollout.ts` implements it.
  *
- * `guards.ts` exports `createGuards(control: RolloutControl): RolloutGuards`, which the controller calls once, before the first prediction.
+ * The controller creates one `Guards` (guards.ts), before the first prediction.
  */
 export interface RolloutControl {
   /** The channel that was accepted last. */

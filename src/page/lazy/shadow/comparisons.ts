@@ -5,7 +5,7 @@ import type { ModelRef, Prediction } from "../../../shared/types/model.js";
 import type { ShadowCounts } from "../rollout/types.js";
 import { compareValues } from "./agreement.js";
 import type { DeviceConditions } from "./device-conditions.js";
-import { createIdleWait } from "./idle-wait.js";
+import { createIdleWait, type IdleWait } from "./idle-wait.js";
 
 /** The shadow version, loaded. `I` is a copied input. */
 export interface ShadowModel<I> {
@@ -44,20 +44,6 @@ export interface ShadowComparison {
 /** The end of the main version's prediction: undefined where it failed. */
 export type OnMainResult = (main: { value: Prediction["value"]; task: TaskKind; workMs: number } | undefined) => void;
 
-export interface Comparisons<I> {
-  counts(): ShadowCounts;
-  /**
-   * A prediction of the main version begins. Where its input is chosen it is copied by `copy`, called at once, before the caller can change it,
-   * and the returned function must be called at the prediction's end.
-   */
-  started(copy: () => Promise<I>): OnMainResult | undefined;
-  /** The main version's prediction has ended; a shadow that is not loaded yet is, once the page is idle. */
-  ended(): void;
-  /** Ends for good, and says why: the device has no memory for two, say. */
-  giveUp(problem: string): void;
-  dispose(): void;
-}
-
 const MAX_FAILURES = 5;
 // A copied video frame is one of the few that its decoder has.
 const MAX_WAIT_MS = 10_000;
@@ -68,98 +54,117 @@ const MAX_WAIT_MS = 10_000;
 const QUIET_MS = 1_200;
 const PROVED_AFTER = 3;
 
-export function createComparisons<I>(deps: ComparisonDeps<I>): Comparisons<I> {
-  const { share, conditions, isBusy, free, random = Math.random } = deps;
-  const counts: ShadowCounts = { status: "waiting", agreed: 0, disagreed: 0, failed: 0, dropped: 0 };
-  const end = new AbortController();
-  const idle = createIdleWait(() => isBusy() || conditions.problem() !== undefined, end.signal);
-  let model: ShadowModel<I> | undefined;
-  let failuresInRow = 0;
+export class Comparisons<I> {
+  readonly #deps: ComparisonDeps<I>;
+  readonly #counts: ShadowCounts = { status: "waiting", agreed: 0, disagreed: 0, failed: 0, dropped: 0 };
+  readonly #end = new AbortController();
+  readonly #idle: IdleWait;
+  #model: ShadowModel<I> | undefined;
+  #failuresInRow = 0;
   /** An input waits or is being predicted: there is never a second one. */
-  let hasInput = false;
+  #hasInput = false;
 
-  const change = (changes: Partial<ShadowCounts>) => void Object.assign(counts, changes);
-  const stop = (problem: string) => {
-    if (end.signal.aborted) return;
-    end.abort();
-    void model?.dispose().catch(() => undefined);
-    model = undefined;
-    change({ status: "off", problem });
-  };
+  constructor(deps: ComparisonDeps<I>) {
+    this.#deps = deps;
+    const isBusy = () => deps.isBusy() || deps.conditions.problem() !== undefined;
+    this.#idle = createIdleWait(isBusy, this.#end.signal);
+  }
 
-  const quiet = () => (counts.agreed + counts.disagreed < PROVED_AFTER ? QUIET_MS : 0);
+  counts(): ShadowCounts {
+    return { ...this.#counts };
+  }
 
-  const load = async () => {
-    change({ status: "loading" });
+  /**
+   * A prediction of the main version begins. Where its input is chosen it is copied by `copy`, called at once, before the caller can change it,
+   * and the returned function must be called at the prediction's end.
+   */
+  started(copy: () => Promise<I>): OnMainResult | undefined {
+    const { share, conditions, random = Math.random } = this.#deps;
+    if (!this.#model || this.#hasInput || random() >= share || conditions.problem() !== undefined) return undefined;
+    this.#hasInput = true;
+    const copied = copy();
+    // It is awaited at the end of the prediction.
+    copied.catch(() => undefined);
+    return (main) => void this.#follow(copied, main);
+  }
+
+  /** The main version's prediction has ended; a shadow that is not loaded yet is, once the page is idle. */
+  ended(): void {
+    const counts = this.#counts;
+    this.#idle.touch();
+    if (counts.status !== "waiting") return;
+    counts.status = "loading";
+    // A page that never rests is asked again by its next prediction.
+    void this.#idle.wait(MAX_WAIT_MS, this.#quietMs()).then((isIdle) => {
+      if (isIdle) return this.#load();
+      if (!this.#end.signal.aborted) counts.status = "waiting";
+    });
+  }
+
+  /** Ends for good, and says why: the device has no memory for two, say. */
+  giveUp(problem: string): void {
+    if (this.#end.signal.aborted) return;
+    this.#end.abort();
+    void this.#model?.dispose().catch(() => undefined);
+    this.#model = undefined;
+    Object.assign(this.#counts, { status: "off", problem });
+  }
+
+  dispose(): void {
+    this.giveUp("the model was disposed");
+  }
+
+  #quietMs(): number {
+    return this.#counts.agreed + this.#counts.disagreed < PROVED_AFTER ? QUIET_MS : 0;
+  }
+
+  async #load(): Promise<void> {
+    const { signal } = this.#end;
     try {
-      const opened = await deps.open(end.signal);
+      const opened = await this.#deps.open(signal);
       // Given up meanwhile.
-      if (end.signal.aborted) return void opened.dispose().catch(() => undefined);
-      model = opened;
-      change({ status: "on" });
+      if (signal.aborted) return void opened.dispose().catch(() => undefined);
+      this.#model = opened;
+      this.#counts.status = "on";
     } catch (error) {
-      stop(`it could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+      this.giveUp(`it could not be loaded: ${messageOf(error)}`);
     }
-  };
+  }
 
-  /** A failure says so in the counts and the records, and nowhere else. */
-  const compare = async (copy: I, main: NonNullable<Parameters<OnMainResult>[0]>, by: ShadowModel<I>) => {
-    try {
-      const { value, workMs } = await by.predict(copy);
-      if (end.signal.aborted) return;
-      failuresInRow = 0;
-      const { agrees, difference } = compareValues(main.task, main.value, value, by.task);
-      const slowdown = main.workMs > 0 ? workMs / main.workMs : undefined;
-      deps.record({ model: by.ref, result: agrees ? "agree" : "disagree", difference, slowdown });
-      change(agrees ? { agreed: counts.agreed + 1 } : { disagreed: counts.disagreed + 1 });
-    } catch (error) {
-      if (end.signal.aborted) return;
-      deps.record({ model: by.ref, result: "failed" });
-      failuresInRow += 1;
-      change({ failed: counts.failed + 1 });
-      if (failuresInRow < MAX_FAILURES) return;
-      const detail = error instanceof Error ? error.message : String(error);
-      stop(`${failuresInRow} predictions in a row failed, the last one: ${detail}`);
-    }
-  };
-
-  const follow = async (copied: Promise<I>, main: Parameters<OnMainResult>[0]) => {
+  async #follow(copied: Promise<I>, main: Parameters<OnMainResult>[0]): Promise<void> {
     try {
       const copy = await copied;
-      const isIdle = main !== undefined && (await idle.wait(MAX_WAIT_MS, quiet()));
-      if (isIdle && model) return await compare(copy, main, model);
-      free(copy);
-      if (main) change({ dropped: counts.dropped + 1 });
+      const isIdle = main !== undefined && (await this.#idle.wait(MAX_WAIT_MS, this.#quietMs()));
+      if (isIdle && this.#model) return await this.#compare(copy, main, this.#model);
+      this.#deps.free(copy);
+      if (main) this.#counts.dropped += 1;
     } catch {
       // What could not be copied could not be predicted either.
     } finally {
-      hasInput = false;
+      this.#hasInput = false;
     }
-  };
+  }
 
-  return {
-    counts: () => ({ ...counts }),
-    started(copy) {
-      if (!model || hasInput || random() >= share || conditions.problem() !== undefined) return undefined;
-      hasInput = true;
-      const copied = copy();
-      // It is awaited at the end of the prediction.
-      copied.catch(() => undefined);
-      return (main) => void follow(copied, main);
-    },
-    ended() {
-      idle.touch();
-      if (counts.status !== "waiting") return;
-      counts.status = "loading";
-      // A page that never rests is asked again by its next prediction.
-      void idle.wait(MAX_WAIT_MS, quiet()).then((isIdle) => {
-        if (isIdle) return load();
-        counts.status = end.signal.aborted ? "off" : "waiting";
-      });
-    },
-    giveUp: stop,
-    dispose() {
-      if (counts.status !== "off") stop("the model was disposed");
-    },
-  };
+  /** A failure says so in the counts and the records, and nowhere else. */
+  async #compare(copy: I, main: NonNullable<Parameters<OnMainResult>[0]>, by: ShadowModel<I>): Promise<void> {
+    const counts = this.#counts;
+    try {
+      const { value, workMs } = await by.predict(copy);
+      if (this.#end.signal.aborted) return;
+      this.#failuresInRow = 0;
+      const { agrees, difference } = compareValues(main.task, main.value, value, by.task);
+      const slowdown = main.workMs > 0 ? workMs / main.workMs : undefined;
+      this.#deps.record({ model: by.ref, result: agrees ? "agree" : "disagree", difference, slowdown });
+      counts[agrees ? "agreed" : "disagreed"] += 1;
+    } catch (error) {
+      if (this.#end.signal.aborted) return;
+      this.#deps.record({ model: by.ref, result: "failed" });
+      counts.failed += 1;
+      this.#failuresInRow += 1;
+      if (this.#failuresInRow < MAX_FAILURES) return;
+      this.giveUp(`${this.#failuresInRow} predictions in a row failed, the last one: ${messageOf(error)}`);
+    }
+  }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

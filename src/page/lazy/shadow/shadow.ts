@@ -9,7 +9,7 @@ import type { PredictOptions } from "../../api-types.js";
 import type { TransferableInput } from "../../input/wire-input.js";
 import type { OnResult } from "../../version.js";
 import type { RolloutControl, ShadowCounts } from "../rollout/types.js";
-import { type Comparisons, createComparisons, type ShadowModel } from "./comparisons.js";
+import { Comparisons, type ShadowModel } from "./comparisons.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
 
 export interface Shadow {
@@ -70,7 +70,7 @@ function open(
   arm: ChannelArm,
   conditions: DeviceConditions,
 ): Comparisons<Copy> {
-  return createComparisons<Copy>({
+  return new Comparisons<Copy>({
     share: arm.share ?? DEFAULT_SHARE,
     conditions,
     isBusy: control.isBusy,

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   type ComparisonDeps,
-  createComparisons,
+  Comparisons,
   type ShadowComparison,
   type ShadowModel,
 } from "../../../../../src/page/lazy/shadow/comparisons.js";
@@ -24,7 +24,7 @@ function setUp(changes: Partial<ComparisonDeps<Copy>> = {}, predict?: ShadowMode
   const records: ShadowComparison[] = [];
   const freed: number[] = [];
   const predicted: number[] = [];
-  const shadow = createComparisons<Copy>({
+  const shadow = new Comparisons<Copy>({
     share: 1,
     async open() {
       state.opened += 1;
