@@ -33,7 +33,9 @@ const BUDGETS: Record<string, number> = {
   // Fetched only by pages that report.
   "dist/telemetry-options.js": 1_500,
   // Fetched when a model is loaded from a channel.
-  "dist/rollout.js": 11_000,
+  "dist/rollout.js": 9_000,
+  // Fetched by browsers whose channel has a shadow.
+  "dist/shadow.js": 2_800,
   // Fetched with the parts that keep rows; the same layer as the worker's.
   "dist/idb-table.js": 1_400,
   // Fetched with index.js: the errors, and small functions that the parts use too.
@@ -53,6 +55,7 @@ const PARTS = [
   "predict-all",
   "ranker",
   "rollout",
+  "shadow",
   "worker-failure",
 ];
 

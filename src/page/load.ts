@@ -127,7 +127,8 @@ export function createLoader(deps: LoaderDeps) {
     const model = address
       ? await withTimeout({ ...until, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          const parts = { open, toModel, recordFailure };
+          const loadShadow = () => loadChunk(import("./lazy/shadow/shadow.js"));
+          const parts = { open, toModel, recordFailure, loadShadow };
           return openChannel({ ...deps, ...address, ...parts, request, channel, asked: { ...asked, signal } });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });

@@ -11,7 +11,7 @@ import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, isBlocked, repairedTarget, rollbackTargets, type Target, targetOf } from "./choose-version.js";
 import { createEvents } from "./events.js";
 import { crashLimit, loadBreach } from "./guardrails.js";
-import { createGuards } from "./guards.js";
+import { Guards } from "./guards.js";
 import { callWorker, type KnownChannel, readKnownChannel } from "./known-channel.js";
 import { blockOf, createBackoff, refOf } from "./load-failures.js";
 import { type Poll, startPoll } from "./poll.js";
@@ -52,7 +52,7 @@ export class RolloutController implements RolloutControl {
     this.#pinned = pinned;
     this.#backoff = createBackoff(deps.every);
     const { model } = known.channel;
-    this.#guards = createGuards(this);
+    this.#guards = new Guards(this);
     this.versions = new Versions({ ...deps, model, onRuns: (next) => this.#watch(next) }, running);
     if (!known.lastGood && running.target.role === "stable") this.proved();
     const { signal } = this;
@@ -87,6 +87,8 @@ export class RolloutController implements RolloutControl {
     const arm = channel.arms.find(({ role }) => role === "shadow");
     return arm && !isBlocked(targetOf(base, arm).package, this.#known) ? arm : undefined;
   }
+
+  loadShadow = () => this.#deps.loadShadow();
 
   record = (record: TelemetryRecord) => this.#deps.record(record);
 

@@ -14,10 +14,10 @@ import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
 import { callWorker, type KnownChannel, type ReadDeps, readKnownChannel } from "./known-channel.js";
 import { blockOf } from "./load-failures.js";
-import type { RolloutReason } from "./types.js";
+import type { RolloutControl, RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
-export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots"> {
+export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots" | "loadShadow"> {
   storeName: string;
   telemetry: TelemetryHandle;
   /** Bytes that the models of a worker should not exceed together. */
@@ -33,6 +33,7 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutD
 /** What a rollout needs of its client. */
 export interface RolloutDeps extends ReadDeps {
   slots: readonly Pick<WorkerSlot, "calls">[];
+  loadShadow: RolloutControl["loadShadow"];
   storeName: string;
   open: OpenPackage;
   every: number;

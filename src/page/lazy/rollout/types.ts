@@ -3,6 +3,7 @@ import type { InsituError } from "../../../shared/errors.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type * as shadowModule from "../shadow/shadow.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
@@ -156,7 +157,7 @@ export interface Rollout {
 /**
  * What the guardrails and the shadow are given: the controller that owns the running version. `rollout.ts` implements it.
  *
- * `guards.ts` exports `createGuards(control: RolloutControl): RolloutGuards`, which the controller calls once, before the first prediction.
+ * The controller creates one `Guards` (guards.ts), before the first prediction.
  */
 export interface RolloutControl {
   /** The channel that was accepted last. */
@@ -180,6 +181,8 @@ export interface RolloutControl {
   isBusy(): boolean;
   /** The shadow of the channel, unless it is blocked. */
   shadowArm(): ChannelArm | undefined;
+  /** Fetches the part of the library that compares a shadow. */
+  loadShadow(): Promise<typeof shadowModule>;
   /** Records to telemetry. */
   record(record: TelemetryRecord): void;
   /** Aborted when the model is disposed. */

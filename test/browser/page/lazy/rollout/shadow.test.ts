@@ -64,7 +64,8 @@ const untilCompared = (page: Page, n: number) =>
 
 test("agrees on most digits, and never gives the page a result of its own", async () => {
   const page = await opened(ONE_EPOCH);
-  expect(await counts(page)).toEqual({ status: "waiting", agreed: 0, disagreed: 0, failed: 0, dropped: 0 });
+  const none = { agreed: 0, disagreed: 0, failed: 0, dropped: 0 };
+  await expect.poll(() => counts(page)).toEqual({ status: "waiting", ...none });
   await untilOn(page);
   // It is loaded by the first pause; inputs are copied from then on, one at a time.
   for (let n = 1; n <= 3; n += 1) {
