@@ -1,6 +1,7 @@
 // Lists every public name; holds no logic.
 
 export type {
+  ChannelOptions,
   ClientOptions,
   ImageInput,
   LoadOptions,
@@ -18,6 +19,17 @@ export type {
   WorkerSource,
 } from "./page/api-types.js";
 export { type Client, createClient } from "./page/client.js";
+export type {
+  DegradedEvent,
+  DriftDetector,
+  DriftEvent,
+  DriftLevels,
+  DriftState,
+  DriftTarget,
+  DriftTargetState,
+  InputFeatureState,
+  MonitorLimits,
+} from "./page/lazy/drift/types.js";
 export type {
   ConfusionCount,
   Feedback,
@@ -38,6 +50,16 @@ export type {
   TraitWeight,
 } from "./page/lazy/ranking/types.js";
 export type {
+  ProblemEvent,
+  RollbackEvent,
+  Rollout,
+  RolloutEvents,
+  RolloutReason,
+  RolloutSnapshot,
+  ShadowCounts,
+  SwapEvent,
+} from "./page/lazy/rollout/types.js";
+export type {
   LoggerLike,
   MeterLike,
   TelemetryAttributes,
@@ -53,7 +75,7 @@ export type {
   TelemetryStats,
 } from "./page/lazy/telemetry/types.js";
 export type { Model, PersonalOf, PersonalOptionsOf } from "./page/model.js";
-export type { ModelMonitor } from "./page/monitor.js";
+export type { ModelMonitor, MonitorEvents } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
@@ -72,6 +94,8 @@ export type {
   OutputSpec,
   RankingTask,
   RawTask,
+  ReferenceFeature,
+  ReferenceProfile,
   RegressionTask,
   SelfTestSpec,
   SignatureSpec,
@@ -121,5 +145,13 @@ export type {
   TrainOptions,
   TriggerOutcome,
 } from "./shared/types/personal.js";
+export type {
+  ArmRole,
+  BlockedVersion,
+  BreachReason,
+  Channel,
+  ChannelArm,
+  ChannelGuardrails,
+} from "./shared/types/rollout.js";
 export type { StoredPackage, StoreEvent, StoreUsage } from "./shared/types/store.js";
 export type { Backend, DType, ShapedNumbers, TensorData, TypedArray } from "./shared/types/tensor.js";

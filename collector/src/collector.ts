@@ -7,7 +7,7 @@ import { openLastingStore } from "./lasting-store.js";
 import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { parseRetrain, type RetrainOptions } from "./retrain/config.js";
-import { openRetrain } from "./retrain/retrain.js";
+import { Retrain } from "./retrain/retrain.js";
 import { MARGINS, type Margins } from "./rollout/judge.js";
 import { openRollouts, type Rollouts } from "./rollout/rollouts.js";
 import { createServer } from "./server.js";
@@ -146,10 +146,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
   const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
-  if (!(keepDays >= MIN_KEEP_DAYS))
-    throw new Error(
-      `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
-    );
+  checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
   const retrainConfig = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
@@ -159,7 +156,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
   const retrain =
     retrainConfig &&
-    (await openRetrain({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
+    (await Retrain.open({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
@@ -182,8 +179,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     await retrain?.close();
     await rollouts.close();
     await store.close();
-    const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-    throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
+    throw listenError(error, port, host);
   }
   sinks.resume();
   rollouts.start();
@@ -213,12 +209,24 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   };
 }
 
+function listenError(error: unknown, port: number, host: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
+  return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
+}
+
 /** Of a promise that rejects: nothing stays open. */
 function closeAnd(store: Store): (error: unknown) => Promise<never> {
   return async (error) => {
     await store.close();
     throw error;
   };
+}
+
+function checkKeepDays(days: number): void {
+  if (!(days >= MIN_KEEP_DAYS))
+    throw new Error(
+      `keepDays is ${days}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
+    );
 }
 
 function checkMargins(margins: Margins): Margins {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openLastingStore } from "../src/lasting-store.js";
 import { parseRetrain, type RetrainOptions } from "../src/retrain/config.js";
-import { openRetrain, type RetrainStatus } from "../src/retrain/retrain.js";
+import { Retrain, type RetrainStatus } from "../src/retrain/retrain.js";
 import { sendOutcomes } from "./support/outcomes.js";
 import { type Receiver, startReceiver } from "./support/receiver.js";
 import { end, startCommand, temporaryFolder, until, withCollector } from "./support/run.js";
@@ -97,7 +97,7 @@ it("hysteresis: low accuracy fires once, and again only after it had recovered",
   const store = await openLastingStore(data);
   let now = start;
   const config = parseRetrain(options({ triggers: { accuracy }, coolDown: 0 }));
-  const retrain = await openRetrain({ store, config, now: () => now });
+  const retrain = await Retrain.open({ store, config, now: () => now });
   const fired: number[] = [];
   for (let hour = 1; hour <= 12; hour += 1) {
     now = start + hour * HOUR;
@@ -124,7 +124,7 @@ it("a clock that was years ahead neither stops deliveries nor cools down for yea
   let ahead = 0;
   receiver.answer = (response) => void response.writeHead(500).end();
   const config = parseRetrain(options({ coolDown: 300 }));
-  const retrain = await openRetrain({ store, config, now: () => Date.now() + ahead });
+  const retrain = await Retrain.open({ store, config, now: () => Date.now() + ahead });
   const runs = () => retrain.status()[0]?.runs ?? [];
   try {
     retrain.start();

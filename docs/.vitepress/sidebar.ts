@@ -23,6 +23,7 @@ const DECISIONS = [
   page("016 Apps", "/decisions/016-apps"),
   page("020 Demo", "/decisions/020-demo"),
   page("021 Registry", "/decisions/021-registry"),
+  page("022 Retraining", "/decisions/022-retraining"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 
@@ -51,6 +52,7 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Personalisation", "/guides/personalisation"),
       page("Telemetry", "/guides/telemetry"),
       page("The collector", "/guides/collector"),
+      page("Retraining", "/guides/retraining"),
       page("Offline", "/guides/offline"),
       page("Hosting models", "/guides/hosting"),
       page("Security", "/guides/security"),

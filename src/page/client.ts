@@ -21,6 +21,9 @@ export interface Client {
   /**
    * Loads the package at `url` (its folder, or its insitu.json), from the store when it was loaded before. Nothing half-loaded stays
    * behind, and the call may be repeated.
+   *
+   * The address of another `.json` file, or `name@alias` (the file `name/alias.json`), is a channel: it says which version this browser runs,
+   * and `model.rollout` follows it.
    * @throws An {@link InsituError} with the code of what went wrong: `network`, `http_4xx`, `http_5xx`, `timeout`, `aborted`,
    * `disposed`, `model_format`, `model_integrity`, `model_signature`, `model_expired`, `model_rollback`, `model_too_large`,
    * `backend_unavailable`, `out_of_memory`, `csp_blocked`, `worker_crashed`, or `input_invalid` for options that do not fit.

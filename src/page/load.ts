@@ -113,15 +113,16 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, batching: options.batching });
+      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits: rest.monitor, batching: options.batching });
 
-    const limits = { signal: caller, timeout };
-    const asked = { ...limits, refresh: options.refresh, onProgress };
+    const until = { signal: caller, timeout };
+    const asked = { ...until, refresh: options.refresh, onProgress };
     const { request } = options;
     const model = address
-      ? await withTimeout({ ...limits, what: `Loading ${address.url}` }, async (signal) => {
+      ? await withTimeout({ ...until, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          return openChannel({ ...deps, ...address, request, channel, asked: { ...asked, signal }, open, toModel });
+          const parts = { open, toModel, recordFailure };
+          return openChannel({ ...deps, ...address, ...parts, request, channel, asked: { ...asked, signal } });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });
     if (telemetry.isOn) void model.stored.then(reportStoreUsage).catch(() => undefined);

@@ -23,9 +23,9 @@ export interface Said {
 }
 
 /** The address of a sender, as the proxy names it. */
-export const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
+const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
 
-export function metricsOf(said: Said): object[] {
+function metricsOf(said: Said): object[] {
   const { model = "digits", version, arm, correct = 0, incorrect = 0, durations = [], failed = 0 } = said;
   const of = { "ml.model.name": model, "ml.model.version": version, "ml.rollout.arm": arm, ...said.attributes };
   const metrics: object[] = [];
@@ -64,9 +64,14 @@ export function say(url: string, sender: number, said: Said, headers: Record<str
 }
 
 /** The same of several senders. */
-export async function sayAll(url: string, senders: readonly number[], said: (i: number) => Said): Promise<void> {
+export async function sayAll(
+  url: string,
+  senders: readonly number[],
+  said: (i: number) => Said,
+  headers: Record<string, string> = {},
+): Promise<void> {
   for (let from = 0; from < senders.length; from += 64) {
-    const answers = await Promise.all(senders.slice(from, from + 64).map((i) => say(url, i, said(i))));
+    const answers = await Promise.all(senders.slice(from, from + 64).map((i) => say(url, i, said(i), headers)));
     for (const answer of answers)
       if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
   }

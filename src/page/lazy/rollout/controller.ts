@@ -40,7 +40,7 @@ export class RolloutController implements RolloutControl {
   #reason: RolloutReason;
   #pinned: string | undefined;
   #status: RolloutSnapshot["status"] = "idle";
-  #checking: Promise<void> | undefined;
+  #checking: { refresh: boolean; done: Promise<void> } | undefined;
   /** Aborts the change that runs. */
   #change = new AbortController();
   #isRollingBack = false;
@@ -72,7 +72,8 @@ export class RolloutController implements RolloutControl {
     return { version, arm: target.arm };
   }
 
-  isBusy = () => this.versions.running.version.rpc.isBusy();
+  // Of all models of the client: they share the processor.
+  isBusy = () => this.#deps.slots.some((slot) => slot.calls() > 0);
 
   async open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion> {
     const { base, channel } = this.#known;
@@ -175,40 +176,45 @@ export class RolloutController implements RolloutControl {
 
   /** Reads the channel and runs what it assigns; with `refresh` the host is asked. One at a time; never rejects. */
   #update(refresh: boolean): Promise<void> {
-    this.#checking ??= this.#inOrder(async () => {
-      this.#status = "checking";
-      const before = this.#known;
-      // A rollback must not wait for a host that does not answer.
-      const { signal } = this.#beginChange();
-      try {
-        this.#known = await readKnownChannel(this.#deps, refresh, signal);
-        const { problem } = this.#known;
-        // Without a request there is nothing new to say about it.
-        if (problem && refresh) this.events.fire("problem", { error: problem, stage: "channel" });
-      } catch (error) {
-        if (signal.aborted) return;
-        const problem = asInsituError(error, "unknown", "Reading the channel failed");
-        this.#known = { ...before, problem };
-        this.events.fire("problem", { error: problem, stage: "channel" });
-      }
-      if (this.#known.channel.release !== before.channel.release) this.#backoff.clear();
-      // An expired channel assigns nothing: what runs goes on.
-      if (!this.#known.isExpired) await this.#settle();
-      if (!this.signal.aborted) this.#guards.changed();
-    }).finally(() => {
-      this.#checking = undefined;
+    // What is read without a request is no answer to who wants one.
+    if (this.#checking && (this.#checking.refresh || !refresh)) return this.#checking.done;
+    const done = this.#inOrder(() => this.#read(refresh)).finally(() => {
+      if (this.#checking?.done === done) this.#checking = undefined;
       if (!this.signal.aborted) this.#status = "idle";
     });
-    return this.#checking;
+    this.#checking = { refresh, done };
+    return done;
+  }
+
+  async #read(refresh: boolean): Promise<void> {
+    this.#status = "checking";
+    const before = this.#known;
+    // A rollback must not wait for a host that does not answer.
+    const { signal } = this.#beginChange();
+    try {
+      this.#known = await readKnownChannel(this.#deps, refresh, signal);
+      const { problem } = this.#known;
+      // Without a request there is nothing new to say about it.
+      if (problem && refresh) this.events.fire("problem", { error: problem, stage: "channel" });
+    } catch (error) {
+      if (signal.aborted) return;
+      const problem = asInsituError(error, "unknown", "Reading the channel failed");
+      this.#known = { ...before, problem };
+      this.events.fire("problem", { error: problem, stage: "channel" });
+    }
+    if (this.#known.channel.release !== before.channel.release) this.#backoff.clear();
+    // An expired channel assigns nothing: what runs goes on.
+    if (!this.#known.isExpired) await this.#settle();
+    if (!this.signal.aborted) this.#guards.changed();
   }
 
   /** Runs the first version of the channel that can be loaded; what runs now is left only for another that runs. */
-  async #settle(): Promise<void> {
+  async #settle(reason: RolloutReason = "release"): Promise<void> {
     if (this.#pinned !== undefined || this.signal.aborted) return;
     const { running } = this.versions;
     const mustLeave = isBlocked(running.target.package, this.#known);
-    const repaired = repairedTarget(this.#known);
-    for (const target of [...(repaired ? [repaired] : []), ...chooseTargets(this.#known)]) {
+    const repaired = repairedTarget(this.#known, running.target.package);
+    for (const target of [...repaired, ...chooseTargets(this.#known)]) {
       const isSame = target.package === running.target.package;
       if (isSame) return this.versions.rename(target);
       if (this.#backoff.isResting(target.package)) {
@@ -218,12 +224,12 @@ export class RolloutController implements RolloutControl {
       try {
         await this.#changeTo(target, mustLeave);
         if (this.#blockOf(target)) await this.#allow(target);
-        this.#tellLeft(running, mustLeave);
+        this.#tellLeft(running, mustLeave, reason);
         return;
       } catch (error) {
         if (this.#change.signal.aborted) return;
         const isBlocked = await this.#failed(target, error);
-        if (!isBlocked && !mustLeave) return;
+        if ((!isBlocked && !mustLeave) || this.#isRollingBack) return;
       }
     }
   }
@@ -240,11 +246,11 @@ export class RolloutController implements RolloutControl {
     return this.#change;
   }
 
-  #tellLeft({ target, version }: Running, mustLeave: boolean): void {
+  #tellLeft({ target, version }: Running, mustLeave: boolean, reason: RolloutReason): void {
     const block = this.#blockOf(target);
     // Left by another tab, which has told telemetry.
     if (mustLeave && block) this.#rolledBack(modelRef(version.info), block);
-    else this.#swapped(modelRef(version.info), "release");
+    else this.#swapped(modelRef(version.info), reason);
   }
 
   /** Tells that a version could not be loaded; true where it is blocked from now on. */
@@ -328,7 +334,7 @@ export class RolloutController implements RolloutControl {
       const before = this.#pinned;
       if (version === undefined) {
         this.#pinned = undefined;
-        return this.#settle();
+        return this.#settle("weight");
       }
       const arm = channel.arms.find((each) => each.version === version);
       if (!arm) throw unknownVersion("version", version, channel.arms);

@@ -45,13 +45,18 @@ export function createGuards(control: RolloutControl): RolloutGuards {
       watched = mine;
       shadow.renew(arm);
       let good = 0;
+      // The fastest backend is looked for while nothing is predicted; a shadow that is loaded meanwhile would make all of them slow.
+      let isTuned = false;
+      void version.tuned.then(() => {
+        isTuned = true;
+      });
       return {
         started: (copy, options) => (mine === watched ? shadow.started(copy, options, version.info.task) : undefined),
         predicted({ timings, items }) {
           good += 1;
           // Only a version that the channel calls stable is one to go back to.
           if (good === PROVED_AFTER && mine.arm.role === "stable" && mine === watched) control.proved();
-          shadow.ended();
+          if (isTuned) shadow.ended();
           // Browsers give hidden pages less of the processor.
           const isHidden = globalThis.document?.visibilityState === "hidden";
           void leave(mine.guardrails.predicted(isHidden ? undefined : workOf(timings, items)), mine);

@@ -1,5 +1,5 @@
 // Loads a model from a channel: reads the channel, opens the version that it assigns to this browser, and follows it from then on.
-import { asInsituError, type InsituError } from "../../../shared/errors.js";
+import { asInsituError, InsituError } from "../../../shared/errors.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
@@ -8,6 +8,7 @@ import { checkNumber, checkType } from "../../lib/check-option.js";
 import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { Model, ModelDeps } from "../../model.js";
 import type { TelemetryHandle } from "../../telemetry.js";
+import type { WorkerSlot } from "../../workers/pool.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-version.js";
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
@@ -16,7 +17,7 @@ import { blockOf } from "./load-failures.js";
 import type { RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
-export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
+export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots"> {
   storeName: string;
   telemetry: TelemetryHandle;
   /** Bytes that the models of a worker should not exceed together. */
@@ -24,11 +25,14 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
   channel: ChannelOptions | undefined;
   asked: PackageLoad & { signal: AbortSignal };
   open: OpenPackage;
+  /** Reports a load that failed to telemetry; `started` in milliseconds of `performance.now()`. */
+  recordFailure(error: unknown, started: number): void;
   toModel(parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>>;
 }
 
 /** What a rollout needs of its client. */
 export interface RolloutDeps extends ReadDeps {
+  slots: readonly Pick<WorkerSlot, "calls">[];
   storeName: string;
   open: OpenPackage;
   every: number;
@@ -49,8 +53,17 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
     maxBytes: Math.min(deps.maxHeldBytes, deviceBytes()),
     record: (record) => telemetry.record(record),
   };
-  const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal);
+  const started = performance.now();
+  const known = await readKnownChannel(rollout, asked.refresh === true, asked.signal).catch((error: unknown) => {
+    deps.recordFailure(error, started);
+    throw error;
+  });
   const { running, failures } = await openFirst(rollout, known, pin, asked);
+  // Nobody has the model any more: without this it would ask for ever.
+  if (asked.signal.aborted) {
+    await running.version.rpc.dispose();
+    throw new InsituError("aborted", `Loading ${deps.url} was aborted.`);
+  }
   const reason = reasonOf(known, running, failures, pin);
   const controller = new RolloutController(rollout, { known, running, reason, pinned: pin });
   const { versions, events } = controller;

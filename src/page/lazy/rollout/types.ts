@@ -176,7 +176,7 @@ export interface RolloutControl {
    * does.
    */
   open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion>;
-  /** True while predictions of the running version are open. */
+  /** True while any call of the client's models is open. */
   isBusy(): boolean;
   /** The shadow of the channel, unless it is blocked. */
   shadowArm(): ChannelArm | undefined;

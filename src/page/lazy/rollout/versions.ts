@@ -61,7 +61,7 @@ export class Versions {
     if (isHeld) return this.#replace(target, signal, false);
     try {
       const next = await this.#load(target, signal, this.#running.bytes);
-      await this.#mustBeKept(next);
+      await this.#mustBeKept(next, signal);
       const { version: before } = this.#running;
       this.#takeOver(next);
       this.#end(before);
@@ -90,17 +90,17 @@ export class Versions {
     this.#open.add(next.version);
     if (!signal.aborted) return next;
     await this.#free(next.version);
-    throw new InsituError("aborted", `Loading ${target.package} was aborted.`);
+    throw abortedError(target);
   }
 
   /** A version that is stored is not given up for one that the next visit would not have. */
-  async #mustBeKept({ version }: Running): Promise<void> {
-    if (this.#running.version.info.storeError) return;
-    await version.stored;
+  async #mustBeKept({ version, target }: Running, signal: AbortSignal): Promise<void> {
+    if (!this.#running.version.info.storeError) await version.stored;
     const { storeError } = version.info;
-    if (storeError?.code !== "storage_quota") return;
+    const isLost = !this.#running.version.info.storeError && storeError?.code === "storage_quota";
+    if (!isLost && !signal.aborted) return;
     await this.#free(version);
-    throw storeError;
+    throw signal.aborted ? abortedError(target) : storeError;
   }
 
   /** Holds back what begins now until the target runs; with `unloadsFirst` once the version before was freed. */
@@ -176,6 +176,8 @@ export class Versions {
     await version.rpc.dispose();
   }
 }
+
+const abortedError = (target: Target) => new InsituError("aborted", `Loading ${target.package} was aborted.`);
 
 /** Opens a version. Rejects with `model_integrity` where another model is there. */
 export async function loadTarget(

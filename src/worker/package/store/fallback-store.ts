@@ -40,7 +40,12 @@ export function createFallbackStore(database: Store, emit: OnStoreEvent): Fallba
     delete: (url) => attempt((store) => store.delete(url)),
     clear: () => attempt((store) => store.clear()),
     pin: (url, pinned) => attempt((store) => store.pin(url, pinned)),
-    changeChannel: (...args) => attempt((store) => store.changeChannel(...args)),
+    // A disk that is full must not keep a channel from being read.
+    changeChannel: (...args) =>
+      attempt((store) => store.changeChannel(...args)).catch((error: InsituError) => {
+        if (error.code !== "storage_quota") throw error;
+        return memory.changeChannel(...args);
+      }),
     readBinary: (binary) => attempt((store) => store.readBinary(binary)),
     putBinary: (binary, bytes) => attempt((store) => store.putBinary(binary, bytes)),
     // A lost note is measured again: its failure says nothing about the packages, and is not worth a second try.

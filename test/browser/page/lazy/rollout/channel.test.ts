@@ -1,5 +1,7 @@
 // A model on a channel: which version runs, how often the host is asked, what bad channels do, and what pins and aliases are.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ChannelArm } from "../../../../../src/shared/types/rollout.js";
@@ -274,7 +276,7 @@ describe("pins", () => {
     expect(await predictOn(site.page)).toMatchObject({ computed: 2 });
     await site.page.evaluate(() => window.counter.rollout?.pin());
     expect(await predictOn(site.page)).toMatchObject({ computed: 1, arm: "stable" });
-    expect(await toldOn(site.page)).toEqual(["swap 1.0.0 2.0.0 pin", "swap 2.0.0 1.0.0 release"]);
+    expect(await toldOn(site.page)).toEqual(["swap 1.0.0 2.0.0 pin", "swap 2.0.0 1.0.0 weight"]);
   });
 
   test("load runs a pinned version, and refuses one that is not in the channel", async () => {
@@ -310,8 +312,26 @@ test("name@alias is the channel file of that name in the model's folder", async 
   expect(await site.page.evaluate(() => window.counter.rollout?.channel)).toMatch(/\/site\/objects\/champion\.json$/);
 });
 
+test("a channel file of another address names versions in the folder that is loaded, and gets none of its headers", async () => {
+  const seen: (string | undefined)[] = [];
+  site.publishText("{}");
+  const text = JSON.stringify({ model: "counter", release: 1, salt: "s", arms: [arm(1)] });
+  const collector = createServer((req, res) => {
+    seen.push(req.headers["x-token"] as string | undefined);
+    res.writeHead(200, { "Access-Control-Allow-Origin": "*", ETag: '"1"' }).end(text);
+  });
+  await new Promise<void>((done) => collector.listen(0, "127.0.0.1", done));
+  const file = `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/channels/counter`;
+  const load = { channel: { every: 0, file }, request: { headers: { "x-token": "secret" } } };
+  expect(await openModel(site.page, { url: "/site/", load })).toMatchObject(runs(1));
+  expect(await site.page.evaluate(() => window.counter.rollout?.channel)).toBe(file);
+  expect(seen).toEqual([undefined]);
+  collector.close();
+});
+
 test.each([
   [{ every: -1 }, "channel.every"],
+  [{ file: "ftp://host/x" }, "channel.file"],
   [{ every: Number.POSITIVE_INFINITY }, "channel.every"],
   [{ every: "soon" as never }, "channel.every"],
   [{ pin: 1 as never }, "channel.pin"],
