@@ -47,14 +47,13 @@ export function addStart(channel: Command): void {
     .option("--crashes <n>", "guardrail: crashes of the page within a day", positiveInteger)
     .option("--auto", "then follow the collector's decisions, as insitu channel auto does");
   addAutoOptions(addPublishing(command)).action(async (argument: string, flags: StartFlags) => {
+    // Planned again when another publisher is faster: told once, at the end.
+    const unsigned = new Set<string>();
     const target = await publishAndPrint(argument, "start", flags, async (before, target) => {
       const find = async (given: string | undefined) => given && (await target.packages.find(given));
       const [stable, canary, shadow] = [await find(flags.stable), await find(flags.canary), await find(flags.shadow)];
       for (const found of [stable, canary, shadow])
-        if (found && flags.sign && found.signedBy.length === 0)
-          process.stderr.write(
-            `Note: ${found.package} is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.\n`,
-          );
+        if (found && flags.sign && found.signedBy.length === 0) unsigned.add(found.package);
       return planStart(
         before?.channel,
         {
@@ -71,6 +70,10 @@ export function addStart(channel: Command): void {
         target.where,
       );
     });
+    for (const path of unsigned)
+      process.stderr.write(
+        `Note: ${path} is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.\n`,
+      );
     if (flags.auto) await runAuto(target, argument, flags);
   });
 }
