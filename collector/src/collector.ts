@@ -148,16 +148,14 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
   checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
-  const retrainConfig = options.retrain && parseRetrain(options.retrain);
+  const config = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
   const { now = Date.now } = options;
   const margins = checkMargins({ ...MARGINS, ...options.margins });
   const store = await openLastingStore(data, undefined, now);
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
-  const retrain =
-    retrainConfig &&
-    (await Retrain.open({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
-  const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
+  const versionOf = stableOf(rollouts);
+  const retrain = config && (await Retrain.open({ store, config, versionOf, now }).catch(closeAnd(store)));
   const app = createServer(store, access, {
     minBatches,
     readCache,
@@ -171,8 +169,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     sinkMetrics: sinks.metrics,
     retrain,
   });
+  const forget = () => store.forget(now() - keepDays * DAY_MS);
   try {
-    await store.forget(now() - keepDays * DAY_MS);
+    await forget();
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
@@ -184,10 +183,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   sinks.resume();
   rollouts.start();
   retrain?.start();
-  const timer = setInterval(() => {
-    store.forget(now() - keepDays * DAY_MS).catch((error) => console.error("Old points could not be deleted:", error));
-  }, FORGET_EVERY_MS);
-  timer.unref();
+  const timer = setInterval(() => void forget().catch(sayNotForgotten), FORGET_EVERY_MS).unref();
   const bound = (app.server.address() as AddressInfo).port;
 
   let closing: Promise<void> | undefined;
@@ -213,6 +209,11 @@ function listenError(error: unknown, port: number, host: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
   return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
 }
+
+const sayNotForgotten = (error: unknown) => console.error("Old points could not be deleted:", error);
+
+/** With bursts of four times as many. */
+const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
 
 /** Of a promise that rejects: nothing stays open. */
 function closeAnd(store: Store): (error: unknown) => Promise<never> {
