@@ -145,13 +145,12 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
+  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS, now = Date.now } = options;
   checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
   const config = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
-  const { now = Date.now } = options;
-  const margins = checkMargins({ ...MARGINS, ...options.margins });
+  const margins = checkMargins(options.margins);
   const store = await openLastingStore(data, undefined, now);
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
   const versionOf = stableOf(rollouts);
@@ -185,7 +184,6 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   retrain?.start();
   const timer = setInterval(() => void forget().catch(sayNotForgotten), FORGET_EVERY_MS).unref();
   const bound = (app.server.address() as AddressInfo).port;
-
   let closing: Promise<void> | undefined;
   const close = async () => {
     clearInterval(timer);
@@ -230,7 +228,8 @@ function checkKeepDays(days: number): void {
     );
 }
 
-function checkMargins(margins: Margins): Margins {
+function checkMargins(given: Partial<Margins> = {}): Margins {
+  const margins = { ...MARGINS, ...given };
   for (const [name, value] of Object.entries(margins))
     if (!(value > 0 && value < 1)) throw new Error(`The margin of ${name} is ${value}; it must be over 0 and below 1.`);
   return margins;
