@@ -145,19 +145,16 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
+  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS, now = Date.now } = options;
   checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
-  const retrainConfig = options.retrain && parseRetrain(options.retrain);
+  const config = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
-  const { now = Date.now } = options;
-  const margins = checkMargins({ ...MARGINS, ...options.margins });
+  const margins = checkMargins(options.margins);
   const store = await openLastingStore(data, undefined, now);
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
-  const retrain =
-    retrainConfig &&
-    (await Retrain.open({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
-  const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
+  const versionOf = stableOf(rollouts);
+  const retrain = config && (await Retrain.open({ store, config, versionOf, now }).catch(closeAnd(store)));
   const app = createServer(store, access, {
     minBatches,
     readCache,
@@ -171,8 +168,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     sinkMetrics: sinks.metrics,
     retrain,
   });
+  const forget = () => store.forget(now() - keepDays * DAY_MS);
   try {
-    await store.forget(now() - keepDays * DAY_MS);
+    await forget();
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
@@ -184,12 +182,8 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   sinks.resume();
   rollouts.start();
   retrain?.start();
-  const timer = setInterval(() => {
-    store.forget(now() - keepDays * DAY_MS).catch((error) => console.error("Old points could not be deleted:", error));
-  }, FORGET_EVERY_MS);
-  timer.unref();
+  const timer = setInterval(() => void forget().catch(sayNotForgotten), FORGET_EVERY_MS).unref();
   const bound = (app.server.address() as AddressInfo).port;
-
   let closing: Promise<void> | undefined;
   const close = async () => {
     clearInterval(timer);
@@ -214,6 +208,11 @@ function listenError(error: unknown, port: number, host: string): unknown {
   return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
 }
 
+const sayNotForgotten = (error: unknown) => console.error("Old points could not be deleted:", error);
+
+/** With bursts of four times as many. */
+const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
+
 /** Of a promise that rejects: nothing stays open. */
 function closeAnd(store: Store): (error: unknown) => Promise<never> {
   return async (error) => {
@@ -229,7 +228,8 @@ function checkKeepDays(days: number): void {
     );
 }
 
-function checkMargins(margins: Margins): Margins {
+function checkMargins(given: Partial<Margins> = {}): Margins {
+  const margins = { ...MARGINS, ...given };
   for (const [name, value] of Object.entries(margins))
     if (!(value > 0 && value < 1)) throw new Error(`The margin of ${name} is ${value}; it must be over 0 and below 1.`);
   return margins;
