@@ -10,6 +10,7 @@ import {
   CHANNEL,
   checkOn,
   openModel,
+  packVersion,
   predictOn,
   toldOn,
   useCounterSite,
