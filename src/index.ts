@@ -20,6 +20,17 @@ export type {
 } from "./page/api-types.js";
 export { type Client, createClient } from "./page/client.js";
 export type {
+  DegradedEvent,
+  DriftDetector,
+  DriftEvent,
+  DriftLevels,
+  DriftState,
+  DriftTarget,
+  DriftTargetState,
+  InputFeatureState,
+  MonitorLimits,
+} from "./page/lazy/drift/types.js";
+export type {
   ConfusionCount,
   Feedback,
   FeedbackResult,
@@ -64,7 +75,7 @@ export type {
   TelemetryStats,
 } from "./page/lazy/telemetry/types.js";
 export type { Model, PersonalOf, PersonalOptionsOf } from "./page/model.js";
-export type { ModelMonitor } from "./page/monitor.js";
+export type { ModelMonitor, MonitorEvents } from "./page/monitor.js";
 export type { PersonalPrivacy } from "./page/personal-privacy.js";
 export type { ModelStore } from "./page/storage/model-store.js";
 export { ERROR_CODES, type ErrorCode, type ErrorData, InsituError, isInsituError } from "./shared/errors.js";
@@ -83,6 +94,8 @@ export type {
   OutputSpec,
   RankingTask,
   RawTask,
+  ReferenceFeature,
+  ReferenceProfile,
   RegressionTask,
   SelfTestSpec,
   SignatureSpec,

@@ -40,7 +40,8 @@ export function createAccuracy(): Section {
   const panels = new Map<string, ChartPanel>();
   return {
     element: frameSection("Accuracy", table.element, plots),
-    show({ report, palette }) {
+    show(scene) {
+      const { report } = scene;
       const rows = [...report.accuracy].sort((a, b) => b.labelled - a.labelled);
       table.show(rows.map(rowOf), "No label came in this range. Send them with model.feedback(id, { label }).");
       const shown = rows.filter(({ points }) => points.length > 0).slice(0, MOST_PLOTS);
@@ -49,7 +50,8 @@ export function createAccuracy(): Section {
       for (const [key, panel] of panels) if (!keys.includes(key)) remove(key, panel);
       for (const [one, pooled] of windows) {
         const panel = panels.get(keyOf(one)) ?? add(one);
-        panel.show(chartOf(report.from, pooled, one.estimate, floorOf(one.model, windows)), palette, "");
+        const chart = chartOf(report.from, pooled, one.estimate, floorOf(one.model, windows));
+        panel.show({ ...chart, model: one.model }, scene, "");
         panel.note(`Each point is ${length(pooled.step)} of labels.${few(one.labelled)}`);
       }
     },

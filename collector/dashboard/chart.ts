@@ -1,5 +1,6 @@
 // What a plot over time shows, as plain data: lines, columns or bands on one row of times.
 import type { Palette } from "./colours.js";
+import { moment } from "./format.js";
 
 export type Paint = { series: number } | { ramp: number } | { quiet: true };
 
@@ -10,6 +11,8 @@ export interface Line {
   /** "edge": the limit of a band, without a line of its own, a legend or a place in the table. */
   kind: "line" | "column" | "edge";
   dash?: Dash;
+  /** Of columns: left or right of the middle, beside those of another line. */
+  side?: -1 | 1;
   values: readonly (number | null)[];
   /** What the tooltip says of a step instead of the formatted value. */
   tell?: (index: number) => string | null;
@@ -22,11 +25,25 @@ export interface Band {
   quiet: boolean;
 }
 
+/** Something that changed what is measured: a line across the plot. */
+export interface Mark {
+  /** Ms. */
+  time: number;
+  /** The model that it changed. */
+  model: string;
+  text: string;
+}
+
 export interface Chart {
   from: number;
   to: number;
   step: number;
   times: readonly number[];
+  /** The names of bins: the plot is one over them, not over time, and `times` are their positions times 1,000. */
+  bins?: readonly string[];
+  /** The model that it is about; without it the marks of all models are shown. */
+  model?: string;
+  marks?: readonly Mark[];
   lines: readonly Line[];
   bands?: readonly Band[];
   /** Columns that stand on each other. */
@@ -65,6 +82,25 @@ export function swatchOf(paint: Paint): string {
 /** Seconds, as uPlot counts: a step is drawn at its middle, since what it holds came between its edges. */
 export function placeOf({ times, step }: Chart, index: number): number {
   return ((times[index] ?? 0) + step / 2) / 1000;
+}
+
+/** What the tooltip and the table call a step. */
+export function headOf(chart: Chart, index: number): string {
+  return chart.bins?.[index] ?? moment(chart.times[index] ?? 0);
+}
+
+/** The marks within a step; those between two points of an irregular plot belong to the later one. */
+export function marksAt({ times, step, marks = [], bins }: Chart, index: number): readonly Mark[] {
+  if (bins || marks.length === 0) return [];
+  const from = step > 0 ? (times[index] ?? 0) : (times[index - 1] ?? -Infinity);
+  const to = step > 0 ? from + step : (times[index] ?? 0);
+  return marks.filter(({ time }) => (step > 0 ? time >= from && time < to : time > from && time <= to));
+}
+
+/** Of these marks those that a chart shows. */
+export function marksFor(marks: readonly Mark[], { model, from, to, bins }: Chart): readonly Mark[] {
+  if (bins) return [];
+  return marks.filter((mark) => (model === undefined || mark.model === model) && mark.time >= from && mark.time <= to);
 }
 
 /** What the tooltip and the table say about one line at one step; null: nothing. */

@@ -32,11 +32,11 @@ export function createLatency(): Section {
   let scene: Scene | null = null;
   const draw = () => {
     if (!scene) return;
-    const { report, palette } = scene;
+    const { report } = scene;
     const totals = totalsOf(report);
     const chosen = totals[chooser.choose(totals.map(streamName))];
-    one.show(chosen ? quantileChart(report, chosen) : null, palette, NOTHING);
-    beside.show(totals.length > 0 ? besideChart(report, totals) : null, palette, NOTHING);
+    one.show(chosen ? quantileChart(report, chosen) : null, scene, NOTHING);
+    beside.show(totals.length > 0 ? besideChart(report, totals) : null, scene, NOTHING);
     beside.note(
       totals.length > MOST_LINES ? `The ${MOST_LINES} busiest of ${totals.length}; choose a model for the rest.` : "",
     );
@@ -60,7 +60,7 @@ function base(report: Report): Pick<Chart, "from" | "to" | "step" | "format" | "
   return { from: report.from, to: report.to, step: report.step, format: duration, axis: durationTick };
 }
 
-function quantileChart(report: Report, { points }: Latency): Chart {
+function quantileChart(report: Report, { model, points }: Latency): Chart {
   const grid = gridOf(report, [points]);
   const byIndex = new Map(points.map((point) => [grid.at(point.time), point]));
   const lines = QUANTILES.map(
@@ -86,6 +86,7 @@ function quantileChart(report: Report, { points }: Latency): Chart {
   });
   return {
     ...base(report),
+    model,
     times: grid.times,
     lines: [edge("p95 at most", 1), edge("p95 at least", 0), ...lines],
     bands: [{ upper: 0, lower: 1, quiet: true }],

@@ -11,6 +11,11 @@ import { createLatency } from "./latency.js";
 import { usePalette } from "./palette.js";
 import { createRefresh } from "./refresh.js";
 import { createOwn, createResources } from "./resources.js";
+import { fetchRollouts } from "./rollout/ask-rollouts.js";
+import { marksOf, NOTHING, type Rollouts } from "./rollout/data.js";
+import { createDrift } from "./rollout/drift.js";
+import { createRetraining } from "./rollout/retraining.js";
+import { createRollout } from "./rollout/section.js";
 import "./style.css";
 import "./panels.css";
 import { createTiles } from "./tiles.js";
@@ -26,12 +31,22 @@ const content = byId("content", HTMLElement);
 
 let view = readView(location.search);
 let last: { report: Report; at: number } | null = null;
+let rollouts: { asked: string; at: number; data: Rollouts } = { asked: "", at: 0, data: NOTHING };
 let paused = false;
 // Without a token there is no request until one is entered.
 let locked = false;
 
 const tiles = createTiles();
-const sections = [createLatency(), createAccuracy(), createTraffic(), createResources(), createOwn()];
+const sections = [
+  createLatency(),
+  createAccuracy(),
+  createRollout(),
+  createDrift(),
+  createTraffic(),
+  createResources(),
+  createRetraining(),
+  createOwn(),
+];
 const figures = make("div", "figures", tiles.element, ...sections.map(({ element }) => element));
 const empty = createEmpty({
   widen: () => look({ ...view, range: "7d", from: null, to: null }),
@@ -59,9 +74,22 @@ function look(next: View): void {
 
 async function ask(stop: AbortSignal): Promise<void> {
   const result = await fetchReport(view, readToken(), stop);
+  if (result.kind === "report") await askRollouts(result.report, stop);
   if (stop.aborted) return;
   content.setAttribute("aria-busy", "false");
   take(result);
+}
+
+// Channels, decisions and drift change by the hour; the report's figures by the second.
+const ROLLOUTS_EVERY_MS = 30_000;
+
+/** Asked for before the report is drawn, so that nothing moves when it comes. */
+async function askRollouts(report: Report, stop: AbortSignal): Promise<void> {
+  const models = view.model ? [view.model] : report.models.map(({ name }) => name);
+  const asked = JSON.stringify(models);
+  if (asked === rollouts.asked && Date.now() - rollouts.at < ROLLOUTS_EVERY_MS) return;
+  const data = await fetchRollouts(models, readToken(), stop);
+  if (!stop.aborted) rollouts = { asked, at: Date.now(), data };
 }
 
 function take(result: ReportResult): void {
@@ -78,6 +106,7 @@ function take(result: ReportResult): void {
     case "token":
       // What was shown belongs to whoever had the token.
       last = null;
+      rollouts = { asked: "", at: 0, data: NOTHING };
       alert.hidden = true;
       open(prompt.element);
       prompt.show(result.message);
@@ -113,7 +142,7 @@ function draw(): void {
     return;
   }
   open(figures);
-  const scene = { report, palette: palette(), filtered };
+  const scene = { report, rollouts: rollouts.data, marks: marksOf(rollouts.data), palette: palette(), filtered };
   tiles.show(scene);
   for (const section of sections) section.show(scene);
 }

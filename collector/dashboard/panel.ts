@@ -1,8 +1,8 @@
 // The frame of one plot or table: title with unit, legend, a note, and the same as a table.
-import { type Chart, type Line, swatchOf, textAt } from "./chart.js";
+import { type Chart, headOf, type Line, type Mark, marksAt, marksFor, swatchOf, textAt } from "./chart.js";
 import type { Palette } from "./colours.js";
 import { make, write } from "./dom.js";
-import { moment, NONE } from "./format.js";
+import { NONE } from "./format.js";
 import { createPlot } from "./plot.js";
 import { createTable, type Table } from "./table.js";
 
@@ -27,7 +27,7 @@ export interface Frame {
 
 let frames = 0;
 
-function createFrame({ title, unit, note, wide }: Heading): Frame {
+export function createFrame({ title, unit, note, wide }: Heading): Frame {
   frames += 1;
   const heading = make("h3", "", title);
   heading.id = `panel-${frames}`;
@@ -56,9 +56,16 @@ function createFrame({ title, unit, note, wide }: Heading): Frame {
   };
 }
 
+/** What all plots of a page share. */
+export interface Setting {
+  palette: Palette;
+  /** Changes of the channels, drawn into every plot of their model. */
+  marks: readonly Mark[];
+}
+
 export interface ChartPanel extends Frame {
   /** Null: there is nothing, and `nothing` says so. */
-  show(chart: Chart | null, palette: Palette, nothing: string): void;
+  show(chart: Chart | null, setting: Setting, nothing: string): void;
 }
 
 export function createChartPanel(heading: Heading): ChartPanel {
@@ -90,7 +97,7 @@ export function createChartPanel(heading: Heading): ChartPanel {
     if (!table || wanted !== columns) {
       columns = wanted;
       const figures = lines.map(({ label }) => ({ label, figure: true }));
-      table = createTable(`${heading.title} as a table`, [{ label: "Step begins" }, ...figures]);
+      table = createTable(`${heading.title} as a table`, [{ label: from.bins ? "Bin" : "Step begins" }, ...figures]);
       tableHost.replaceChildren(table.element);
     }
     table.show(tableRows(from, lines));
@@ -102,23 +109,23 @@ export function createChartPanel(heading: Heading): ChartPanel {
   });
   return {
     ...frame,
-    show(next, palette, why) {
-      chart = next;
+    show(next, { palette, marks }, why) {
+      chart = next && { ...next, marks: marksFor(marks, next) };
       write(nothing, why);
       arrange();
-      if (!next) return;
-      showLegend(legend, next.lines);
-      plot.show(next, palette, heading.title);
+      if (!chart) return;
+      showLegend(legend, chart);
+      plot.show(chart, palette, heading.title);
     },
   };
 }
 
-/** The newest first, without the steps in which nothing was measured. */
+/** The newest first, bins in their order, without the steps in which nothing was measured. */
 function tableRows(chart: Chart, lines: readonly Line[]) {
-  const steps = [...chart.times.keys()].reverse();
+  const steps = chart.bins ? [...chart.times.keys()] : [...chart.times.keys()].reverse();
   const measured = steps.filter((index) => lines.some(({ values }) => (values[index] ?? null) !== null));
   return measured.map((index) => [
-    moment(chart.times[index] ?? 0),
+    [headOf(chart, index), ...marksAt(chart, index).map(({ text }) => text)].join("; "),
     ...lines.map((line) => {
       const text = textAt(chart, line, index) ?? NONE;
       const value = line.values[index];
@@ -127,9 +134,9 @@ function tableRows(chart: Chart, lines: readonly Line[]) {
   ]);
 }
 
-function showLegend(legend: HTMLElement, lines: readonly Line[]): void {
+function showLegend(legend: HTMLElement, { lines, marks = [] }: Chart): void {
   const named = lines.filter(({ kind }) => kind !== "edge");
-  const content = JSON.stringify(named.map(({ key, label, dash }) => [key, label, dash]));
+  const content = JSON.stringify([marks.length > 0, named.map(({ key, label, dash }) => [key, label, dash])]);
   if (legend.dataset.content === content) return;
   legend.dataset.content = content;
   const items = named.map(({ label, kind, dash, paint }) => {
@@ -137,7 +144,8 @@ function showLegend(legend: HTMLElement, lines: readonly Line[]): void {
     swatch.style.color = swatchOf(paint);
     return make("li", "", swatch, label);
   });
-  legend.replaceChildren(...items);
+  const flag = make("li", "", make("i", "swatch flag"), "channel changed");
+  legend.replaceChildren(...items, ...(marks.length > 0 ? [flag] : []));
 }
 
 export interface TablePanel extends Frame {

@@ -54,13 +54,14 @@ export function createPlot(): Plot {
 }
 
 /** What cannot be changed on a drawn plot. */
-function shapeOf({ lines, bands, stacked, log }: Chart, { sheet }: Palette): string {
+function shapeOf({ lines, bands, stacked, log, bins }: Chart, { sheet }: Palette): string {
   return JSON.stringify([
     sheet,
     stacked,
     log,
     bands,
-    lines.map(({ key, label, paint, kind, dash }) => [key, label, paint, kind, dash]),
+    bins !== undefined,
+    lines.map(({ key, label, paint, kind, dash, side }) => [key, label, paint, kind, dash, side]),
   ]);
 }
 
@@ -87,9 +88,9 @@ function optionsOf(
     padding: [12, 10, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, width: 2, fill: palette.sheet } },
-    hooks: { setCursor: [onCursor] },
+    hooks: { setCursor: [onCursor], draw: [(plot) => drawMarks(plot, current(), palette)] },
     scales: {
-      x: { time: true, range: () => [current().from / 1000, current().to / 1000] },
+      x: { time: !chart.bins, range: () => [current().from / 1000, current().to / 1000] },
       y: { distr: chart.log ? 3 : 1, range: (_plot, low, high) => rangeOf(current(), low, high) },
     },
     axes: [xAxis(palette, current), yAxis(palette, current, chart.log ?? false)],
@@ -118,6 +119,15 @@ function axis(palette: Palette): uPlot.Axis {
 }
 
 function xAxis(palette: Palette, current: () => Chart): uPlot.Axis {
+  const { bins } = current();
+  if (bins)
+    return {
+      ...axis(palette),
+      grid: { show: false },
+      size: 28,
+      space: 64,
+      values: (_plot, splits) => splits.map((at) => (Number.isInteger(at) ? (current().bins?.[at] ?? "") : "")),
+    };
   return {
     ...axis(palette),
     grid: { show: false },
@@ -146,11 +156,11 @@ function round(_plot: uPlot, splits: number[]): (number | null)[] {
   );
 }
 
-function seriesOf({ label, paint, kind, dash }: Line, palette: Palette): uPlot.Series {
+function seriesOf({ label, paint, kind, dash, side }: Line, palette: Palette): uPlot.Series {
   const stroke = colourOf(paint, palette);
   if (kind === "edge") return { label, stroke: "transparent", width: 0, points: { show: false } };
   if (kind === "column") {
-    const paths = uPlot.paths.bars?.({ size: [0.72, 14], align: 0 });
+    const paths = uPlot.paths.bars?.(side ? { size: [0.38, 12], align: side } : { size: [0.72, 14], align: 0 });
     return {
       label,
       fill: stroke,
@@ -162,6 +172,32 @@ function seriesOf({ label, paint, kind, dash }: Line, palette: Palette): uPlot.S
   }
   const points = { show: true, size: 5, stroke, fill: stroke, filter: alone } satisfies uPlot.Series.Points;
   return { label, stroke, width: 2, dash: DASH[dash ?? "solid"], points };
+}
+
+const MARK_DASH = [3, 3];
+const MARK_SIZE = 5;
+
+/** A line across the plot with a flag at its top; the readout says what it means. */
+function drawMarks({ ctx, bbox, valToPos }: uPlot, { marks = [] }: Chart, palette: Palette): void {
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = palette.ink;
+  ctx.fillStyle = palette.ink;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash(MARK_DASH.map((length) => length * ratio));
+  for (const { time } of marks) {
+    const x = Math.round(valToPos(time / 1000, "x", true)) + 0.5;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - MARK_SIZE * ratio, bbox.top - MARK_SIZE * ratio);
+    ctx.lineTo(x + MARK_SIZE * ratio, bbox.top - MARK_SIZE * ratio);
+    ctx.lineTo(x, bbox.top + MARK_SIZE * ratio);
+    ctx.fill();
+  }
+  ctx.restore();
 }
 
 /** Points only where a step has no neighbour: a line cannot show it. */

@@ -1,8 +1,8 @@
 // Says in words what a plot shows under the mouse, the finger or the keyboard's cursor.
 import type uPlot from "uplot";
-import { type Chart, placeOf, swatchOf, textAt } from "./chart.js";
+import { type Chart, headOf, marksAt, placeOf, swatchOf, textAt } from "./chart.js";
 import { make, write } from "./dom.js";
-import { moment, NONE } from "./format.js";
+import { NONE } from "./format.js";
 
 export interface Readout {
   element: HTMLElement;
@@ -81,7 +81,8 @@ function fill(tip: HTMLElement, chart: Chart, index: number): void {
     swatch.style.color = swatchOf(line.paint);
     return make("li", "", swatch, make("span", "", line.label), make("b", "", text));
   });
-  tip.replaceChildren(make("p", "", moment(chart.times[index] ?? 0)), make("ul", "", ...rows));
+  const marks = marksAt(chart, index).map(({ text }) => make("p", "mark", text));
+  tip.replaceChildren(make("p", "", headOf(chart, index)), ...marks, make("ul", "", ...rows));
 }
 
 function place(tip: HTMLElement, within: HTMLElement, x: number): void {
@@ -91,7 +92,8 @@ function place(tip: HTMLElement, within: HTMLElement, x: number): void {
 
 function sentence(chart: Chart, index: number): string {
   const parts = rowsOf(chart, index).map(({ line, text }) => `${line.label} ${text}`);
-  return `${moment(chart.times[index] ?? 0)}: ${parts.join(", ")}`;
+  const marks = marksAt(chart, index).map(({ text }) => `${text}. `);
+  return `${headOf(chart, index)}: ${marks.join("")}${parts.join(", ")}`;
 }
 
 /** The last figure and the extremes of each line: what a glance at the plot tells. */

@@ -17,6 +17,10 @@ export interface Cell {
   bar?: number;
   /** A second, paler bar behind the first. */
   tail?: number;
+  /** An interval and the value in it, each 0 to 1 of the column's width. */
+  whisker?: { low: number; value: number; high: number };
+  /** Words that may take several lines. */
+  wrap?: boolean;
 }
 
 export interface Table {
@@ -55,10 +59,11 @@ function headCell({ label, figure, bars }: Column): HTMLElement {
 }
 
 function bodyCell(cell: Cell | string, column: Column | undefined, index: number): HTMLElement {
-  const { text, value, bar, tail } = typeof cell === "string" ? { text: cell } : cell;
-  const element = make(index === 0 ? "th" : "td", column?.figure ? "figure" : "");
+  const { text, value, bar, tail, whisker, wrap } = typeof cell === "string" ? { text: cell } : cell;
+  const element = make(index === 0 ? "th" : "td", column?.figure ? "figure" : wrap ? "wrap" : "");
   if (element instanceof HTMLTableCellElement && index === 0) element.scope = "row";
   if (bar !== undefined) element.append(barOf(bar, tail));
+  if (whisker) element.append(whiskerOf(whisker));
   if (value === undefined) element.append(text);
   else {
     const data = make("data", "", text);
@@ -77,4 +82,15 @@ function barOf(length: number, tail: number | undefined): HTMLElement {
   const bar = make("span", "bar", ...(tail === undefined ? [] : [part("tail", tail)]), part("full", length));
   bar.setAttribute("aria-hidden", "true");
   return bar;
+}
+
+function whiskerOf({ low, value, high }: NonNullable<Cell["whisker"]>): HTMLElement {
+  const clamp = (share: number) => Math.max(0, Math.min(1, share)) * 100;
+  const [line, dot] = [make("i", "line"), make("i", "dot")];
+  line.style.left = `${clamp(low)}%`;
+  line.style.width = `${clamp(high) - clamp(low)}%`;
+  dot.style.left = `${clamp(value)}%`;
+  const element = make("span", "whisker", line, dot);
+  element.setAttribute("aria-hidden", "true");
+  return element;
 }

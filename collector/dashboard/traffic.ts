@@ -40,9 +40,10 @@ export function createTraffic(): Section {
   const panels = [throughput, errors, kinds, fallbacks, cache, restarts];
   return {
     element: frameSection("Traffic and errors", ...panels.map(({ element }) => element)),
-    show({ report, palette, filtered }: Scene) {
-      throughput.show(throughputChart(report), palette, "Nothing was predicted in this range.");
-      errors.show(errorChart(report), palette, "No error was reported in this range.");
+    show(scene: Scene) {
+      const { report, filtered } = scene;
+      throughput.show(throughputChart(report), scene, "Nothing was predicted in this range.");
+      errors.show(errorChart(report), scene, "No error was reported in this range.");
       kinds.show(errorRows(report), "No error was reported in this range.");
       fallbacks.show(fallbackRows(report), "Every page used the backend that it tried first.");
       restarts.show(restartRows(report), "No worker had to be started again.");

@@ -16,6 +16,8 @@ export interface AccessOptions {
   /** For what changes what pages run or starts work: reports of retraining, for example. Without it nobody may. */
   operatorToken?: string;
   allowOrigins?: readonly string[];
+  /** Keys of the site's own servers: outcomes that they send are trusted, and can promote a version. */
+  trustedKeys?: readonly string[];
   /** Names under which `GET /metrics` and `GET /v1/report` may be requested; used without a read token only. */
   allowHosts?: readonly string[];
   /** The address to listen on. */
@@ -42,6 +44,8 @@ export interface Access {
   write(caller: Caller): Denial | null;
   /** The valid key that a caller sends, for its rate limit. */
   senderOf(caller: Caller): string | undefined;
+  /** Whether the caller has sent a trusted key. */
+  isTrusted(caller: Caller): boolean;
   /** Returns null when the caller may read. */
   read(caller: Caller): Denial | null;
   /** Returns null when the caller is the operator. */
@@ -58,16 +62,17 @@ export function createAccess(options: AccessOptions): Access {
     writeKeys = [],
     readToken,
     operatorToken,
+    trustedKeys = [],
     allowOrigins = [],
     allowHosts = [],
     host = "localhost",
   } = options;
   const given: WriteKey[] = [...(writeKey === undefined ? [] : [{ key: writeKey }]), ...writeKeys];
   // As of a variable of the environment that is not set: nobody means to open everything by it.
-  if (readToken === "" || operatorToken === "" || given.some(({ key }) => key === ""))
-    throw new Error(
-      "A write key, a read token or an operator token is empty. Pass one that is not, or leave the option out.",
-    );
+  if ([readToken, operatorToken, ...trustedKeys, ...given.map(({ key }) => key)].includes(""))
+    throw new Error("A key or a token is empty. Pass one that is not, or leave the option out.");
+  const known = given.find(({ key }) => trustedKeys.includes(key));
+  if (known) throw new Error("A trusted key is a write key too, which pages contain. Use a key of its own.");
   const keys = given.map(({ key, allowOrigins: own }: WriteKey) => ({
     key,
     hash: hashOf(key),
@@ -85,6 +90,13 @@ export function createAccess(options: AccessOptions): Access {
     const sent = [bearer(authorization), insituKey, key].flatMap((one) => (one === undefined ? [] : [hashOf(one)]));
     return keys.find(({ hash }) => sent.some((one) => timingSafeEqual(one, hash)));
   };
+  const trusted = trustedKeys.map(hashOf);
+  // Not from the address: it is written into the logs of proxies.
+  const isTrusted = ({ authorization, insituKey }: Caller) =>
+    [bearer(authorization), insituKey].some((one) => {
+      const hash = one === undefined ? undefined : hashOf(one);
+      return hash !== undefined && trusted.some((other) => timingSafeEqual(hash, other));
+    });
   return {
     // sendBeacon always sends credentials, so named origins are allowed one by one with credentials; "any origin" is
     // allowed without them, since there may be a login in front of this server.
@@ -99,6 +111,7 @@ export function createAccess(options: AccessOptions): Access {
     senderOf: (caller) => sentKey(caller)?.key,
     write: (caller) => {
       const { origin } = caller;
+      if (isTrusted(caller)) return origin === undefined ? null : { status: 403, message: TRUSTED_IN_PAGE };
       const found = sentKey(caller);
       const allowed = found ? found.origins : origins;
       // CORS keeps a page from reading the response, not from sending. A caller without Origin is not a browser.
@@ -108,6 +121,7 @@ export function createAccess(options: AccessOptions): Access {
       const ways = '"authorization: Bearer …", "x-insitu-key: …" or "?key=…"';
       return { status: 401, message: `The write key is missing or wrong; send it as ${ways}.` };
     },
+    isTrusted,
     read: ({ authorization, host: asked }) => {
       // A page that points its own name at this address (DNS rebinding) has no token; without a token the name must tell it.
       if (!token) return isExpectedHost(asked) ? null : { status: 403, message: unexpectedHost(asked) };
@@ -123,6 +137,9 @@ export function createAccess(options: AccessOptions): Access {
     },
   };
 }
+
+const TRUSTED_IN_PAGE =
+  "A page has sent a trusted key, which belongs to your own servers: whoever reads the page can promote a version with it. Replace the key.";
 
 function toOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -58,7 +58,7 @@ function addPoint(context: Context, point: Point): boolean {
   const grown = add(entry.total, amount);
   const total = isFull(metric, grown) ? add(zeroOf(metric), amount) : grown;
   change.entries.set(key, { ...entry, total, lastAt: Math.max(entry.lastAt, point.time) });
-  change.points.push({ id: entry.id, time: point.time, amount });
+  change.points.push({ id: entry.id, time: point.time, amount, metric, attributes: entry.attributes });
   return isOverflow;
 }
 

@@ -27,6 +27,10 @@ export interface Arguments {
   splunk?: string;
   splunkToken?: string;
   operatorToken?: string;
+  trustedKey: string[];
+  marginAccuracy?: number;
+  marginLatency?: number;
+  reference: string[];
   retrain?: string;
 }
 
@@ -45,6 +49,13 @@ function readInteger(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
     throw new InvalidArgumentError("It must be an integer from 1 to 999999.");
   return Number(text);
+}
+
+function readShare(text: string): number {
+  const share = Number(text);
+  if (!/^0?\.\d{1,6}$/.test(text) || share === 0)
+    throw new InvalidArgumentError("It must be over 0 and below 1: 0.02.");
+  return share;
 }
 
 /** Whether the value is valid is decided by `startCollector`, which also says what to write. */
@@ -79,7 +90,7 @@ export function readArguments(): Arguments {
     .option("--port <number>", "port to listen on; 0 takes a free one", readPort, 4318)
     .option("--host <address>", "address to listen on; 0.0.0.0 is all", "127.0.0.1")
     .option("--data <file>", "the database file, created when it is missing", "./telemetry.db");
-  for (const add of [addAccess, addLimits, addSinks, addRetrain]) add(command);
+  for (const add of [addAccess, addLimits, addSinks, addRollouts, addRetrain]) add(command);
   return command.parse().opts<Arguments>();
 }
 
@@ -161,12 +172,33 @@ function addSinks(command: Command): void {
     .option("--splunk-token <token>", "its token");
 }
 
-/** When a model is trained again, and who says so. */
-function addRetrain(command: Command): void {
+/** Which version pages run, and what decides about it. */
+function addRollouts(command: Command): void {
   command
-    .option("--operator-token <token>", "POST /v1/retrain/:id and its retry need this as a bearer token")
     .option(
-      "--retrain <file>",
-      "JSON with the triggers of retraining and the webhook that they call, by model: age, cron, accuracy, drift, estimate, labels; see docs/guides/retraining.md",
+      "--operator-token <token>",
+      "PUT /v1/channels/:model and POST /v1/retrain/:id need this as a bearer token; without it nobody may publish or report",
+    )
+    .option(
+      "--trusted-key <key>",
+      "key of your own servers, never of a page: outcomes sent with it can promote a version; repeatable",
+      addTo,
+      [],
+    )
+    .option("--margin-accuracy <share>", "accuracy that a candidate may have less: 0.02 is two points", readShare)
+    .option("--margin-latency <share>", "how much slower a candidate may be: 0.1 is 10 %", readShare)
+    .option(
+      "--reference <insitu.json>",
+      "a package's manifest with a reference profile, for drift; repeatable",
+      addTo,
+      [],
     );
+}
+
+/** When a model is trained again. */
+function addRetrain(command: Command): void {
+  command.option(
+    "--retrain <file>",
+    "JSON with the triggers of retraining and the webhook that they call, by model: age, cron, accuracy, drift, estimate, labels; see docs/guides/retraining.md",
+  );
 }

@@ -105,6 +105,9 @@ export const isOwnAttribute = (key: string): boolean => OWN_ATTRIBUTES.has(key);
 
 export const isOwn = (name: string): boolean => Object.hasOwn(CATALOGUE, name);
 
+/** The bounds of an own histogram, not of its exponential layout. */
+export const ownBounds = (name: string): readonly number[] => CATALOGUE[name]?.[1] ?? [];
+
 /** The largest single value of a histogram. */
 export function maxValue({ name }: Pick<Metric, "name">): number {
   return (isOwn(name) ? CATALOGUE[name]?.[2] : undefined) ?? MAX_FOREIGN_VALUE;

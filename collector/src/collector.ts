@@ -8,6 +8,8 @@ import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { parseRetrain, type RetrainOptions } from "./retrain/config.js";
 import { openRetrain } from "./retrain/retrain.js";
+import { MARGINS, type Margins } from "./rollout/judge.js";
+import { openRollouts, type Rollouts } from "./rollout/rollouts.js";
 import { createServer } from "./server.js";
 import { createSinks, type SinkOptions } from "./sinks/sinks.js";
 import type { Store } from "./store.js";
@@ -34,8 +36,25 @@ export interface CollectorOptions extends AccessOptions {
   writeKeys?: readonly WriteKey[];
   /** When set, `GET /metrics` and `GET /v1/report` need it as a bearer token. Without it everyone who reaches the port may read. */
   readToken?: string;
-  /** When set, `POST /v1/retrain/:id` and `POST /v1/retrain/:id/retry` need it as a bearer token; without it nobody may call them. */
+  /** When set, `PUT /v1/channels/:model` and `POST /v1/retrain/:id` need it as a bearer token; without it nobody may publish or report. */
   operatorToken?: string;
+  /**
+   * Keys of the site's own servers, sent as `authorization: Bearer …` or `x-insitu-key`. Outcomes from requests with one are trusted: only they
+   * can promote a version. A page must never contain one.
+   */
+  trustedKeys?: readonly string[];
+  /**
+   * How much a candidate may be worse and still count as good: `accuracy` in points (0.02 is two), `latency` as a share (0.1 is 10 %).
+   * @defaultValue `{ accuracy: 0.02, latency: 0.1 }`
+   */
+  margins?: Partial<Margins>;
+  /** Paths of `insitu.json` with a reference profile, which drift is measured against. */
+  references?: readonly string[];
+  /**
+   * The clock, in epoch milliseconds; for simulations.
+   * @defaultValue `Date.now`
+   */
+  now?: () => number;
   /** Origins (`https://shop.example`) whose pages may write. Without any every origin may, without credentials. */
   allowOrigins?: readonly string[];
   /**
@@ -134,8 +153,13 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const access = createAccess({ ...options, host });
   const retrainConfig = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
-  const store = await openLastingStore(data);
-  const retrain = retrainConfig && (await openRetrain({ store, config: retrainConfig }).catch(closeAnd(store)));
+  const { now = Date.now } = options;
+  const margins = checkMargins({ ...MARGINS, ...options.margins });
+  const store = await openLastingStore(data, undefined, now);
+  const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
+  const retrain =
+    retrainConfig &&
+    (await openRetrain({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
   const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
   const app = createServer(store, access, {
     minBatches,
@@ -143,27 +167,29 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     trustProxy,
     allowList: createAllowList(allowAttributes),
     catalogue: createCatalogue(allowMetrics),
-    limits: { address: limit(rate), key: limit(keyRate), read: limit(READ_RATE) },
+    limits: { address: limit(rate), key: limit(keyRate), read: limit(READ_RATE), channel: limit(rate) },
+    rollouts,
+    now,
     passOn: sinks.offer,
     sinkMetrics: sinks.metrics,
     retrain,
   });
   try {
-    await store.forget(Date.now() - keepDays * DAY_MS);
+    await store.forget(now() - keepDays * DAY_MS);
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
     await retrain?.close();
+    await rollouts.close();
     await store.close();
     const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
     throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
   }
   sinks.resume();
+  rollouts.start();
   retrain?.start();
   const timer = setInterval(() => {
-    store
-      .forget(Date.now() - keepDays * DAY_MS)
-      .catch((error) => console.error("Old points could not be deleted:", error));
+    store.forget(now() - keepDays * DAY_MS).catch((error) => console.error("Old points could not be deleted:", error));
   }, FORGET_EVERY_MS);
   timer.unref();
   const bound = (app.server.address() as AddressInfo).port;
@@ -173,6 +199,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     clearInterval(timer);
     await app.close();
     await retrain?.close();
+    await rollouts.close();
     await sinks.close();
     await store.close();
   };
@@ -192,6 +219,17 @@ function closeAnd(store: Store): (error: unknown) => Promise<never> {
     await store.close();
     throw error;
   };
+}
+
+function checkMargins(margins: Margins): Margins {
+  for (const [name, value] of Object.entries(margins))
+    if (!(value > 0 && value < 1)) throw new Error(`The margin of ${name} is ${value}; it must be over 0 and below 1.`);
+  return margins;
+}
+
+/** The stable version of the published channel; without one it is read from what pages send. */
+function stableOf({ channels }: Rollouts): (model: string) => string | undefined {
+  return (model) => channels.newest(model)?.arms.find(({ role }) => role === "stable")?.version;
 }
 
 /** An address that a browser on this machine can open. */

@@ -2,6 +2,8 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { type Added, addPoints, type MayBegin } from "./add-points.js";
 import type { Note } from "./damage.js";
+import { contributionsOf } from "./evidence/contributions.js";
+import type { Evidence } from "./evidence/evidence.js";
 import { apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import type { Event, Point } from "./records.js";
 import { knownBatches, writeRows } from "./tables.js";
@@ -11,6 +13,8 @@ export interface Batch {
   id?: string;
   /** Who sent it, as `senderOf` names an address; without one there is no limit on new series. */
   sender?: string;
+  /** Sent with a trusted key: its outcomes can promote a version. */
+  isTrusted?: boolean;
   points?: readonly Point[];
   events?: readonly Event[];
 }
@@ -33,22 +37,36 @@ export interface Writer {
   /** How many requests were stored since the database was created. */
   requests: number;
   note: Note | null;
+  evidence: Evidence;
+  /** Epoch milliseconds. */
+  now: () => number;
   mayBegin: (sender: string | undefined) => MayBegin;
 }
 
 /** Writes several batches at once; when that fails each is written alone, so that a bad one does not affect the others. */
 export async function commit(writer: Writer, jobs: readonly Job[]): Promise<void> {
-  const { connection, ledger, mayBegin } = writer;
+  const { connection, ledger, mayBegin, evidence, now } = writer;
   try {
     const change = emptyChange();
     const fresh = await firstOfEach(connection, jobs);
     const added = new Map(
-      fresh.map((job) => [job, addPoints(ledger, change, job.batch.points ?? [], mayBegin(job.batch.sender))]),
+      fresh.map((job) => {
+        const from = change.points.length;
+        const result = addPoints(ledger, change, job.batch.points ?? [], mayBegin(job.batch.sender));
+        return [job, { ...result, from, to: change.points.length }];
+      }),
     );
     if (fresh.length > 0) await write(writer, change, fresh);
     apply(ledger, change);
-    for (const job of jobs)
-      job.resolve({ rejected: [], overflowed: 0, ...added.get(job), isRepeated: !added.has(job) });
+    for (const [{ batch }, { from, to }] of added)
+      if (to > from) {
+        const said = contributionsOf(change.points.slice(from, to), batch.isTrusted === true);
+        evidence.add(said, batch.sender ?? "", now());
+      }
+    for (const job of jobs) {
+      const { rejected = [], overflowed = 0 } = added.get(job) ?? {};
+      job.resolve({ rejected, overflowed, isRepeated: !added.has(job) });
+    }
   } catch (error) {
     if (jobs.length === 1) jobs[0]?.reject(error);
     else for (const job of jobs) await commit(writer, [job]);
@@ -78,11 +96,12 @@ async function write(writer: Writer, change: Change, jobs: readonly Job[]): Prom
   await writer.note?.write(requests);
 }
 
-export async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
+export async function transaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
   await connection.run("BEGIN");
   try {
-    await work();
+    const result = await work();
     await connection.run("COMMIT");
+    return result;
   } catch (error) {
     // A failed COMMIT has rolled back already, and then there is nothing to roll back.
     await connection.run("ROLLBACK").catch(() => undefined);

@@ -20,8 +20,9 @@ export class HttpError extends Error {
 // A database that failed is usually back after a moment.
 const RETRY_MS = 5_000;
 
-/** Throws `HttpError` 503: nothing was stored. */
+/** Throws `HttpError` 503: nothing was stored. An `HttpError` is thrown again. */
 export function unavailable(cause: unknown): never {
+  if (cause instanceof HttpError) throw cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   console.error(`The database failed: ${reason}`);
   const message = `The database does not respond; try again in ${RETRY_MS / 1000} s.`;
@@ -29,7 +30,17 @@ export function unavailable(cause: unknown): never {
 }
 
 // google.rpc.Code, which OTLP puts into the body of an error.
-const RPC_CODES: Readonly<Record<number, number>> = { 401: 16, 403: 7, 404: 5, 413: 8, 429: 8, 503: 14 };
+const RPC_CODES: Readonly<Record<number, number>> = {
+  401: 16,
+  403: 7,
+  404: 5,
+  409: 10,
+  412: 9,
+  413: 8,
+  428: 9,
+  429: 8,
+  503: 14,
+};
 const INVALID_ARGUMENT = 3;
 const INTERNAL = 13;
 
@@ -39,15 +50,16 @@ export function sendError(reply: FastifyReply, error: FastifyError | HttpError):
   if (status >= 500 && !isOurs) console.error(error);
   if (isOurs && error.retryMs !== undefined)
     reply.header("retry-after", String(Math.max(1, Math.ceil(error.retryMs / 1000))));
-  const message = status >= 500 && !isOurs ? "The collector failed; see its log." : messageOf(error);
+  const limit = reply.request.routeOptions.bodyLimit ?? MAX_BODY_BYTES;
+  const message = status >= 500 && !isOurs ? "The collector failed; see its log." : messageOf(error, limit);
   const code = RPC_CODES[status] ?? (status < 500 ? INVALID_ARGUMENT : INTERNAL);
   return reply.code(status).send({ code, message });
 }
 
-function messageOf(error: FastifyError | HttpError): string {
+function messageOf(error: FastifyError | HttpError, limit: number): string {
   const { code } = error as FastifyError;
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
-    return `The body is larger than ${MAX_BODY_BYTES} bytes; send smaller batches.`;
+    return `The body is larger than ${limit} bytes; ${limit === MAX_BODY_BYTES ? "send smaller batches" : "that is the maximum"}.`;
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return "Send OTLP as JSON, with content-type application/json.";
   return error.message;
 }

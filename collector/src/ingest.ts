@@ -18,6 +18,8 @@ export interface IngestDeps {
   allowList: AllowList;
   catalogue: Catalogue;
   counts: OwnCounts;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
 }
@@ -28,6 +30,8 @@ export interface Origin {
   id?: string;
   /** The address that it came from. */
   sender?: string;
+  /** Whether it had a trusted key. */
+  isTrusted?: boolean;
 }
 
 /** Returns the response's body. Rejects with `HttpError` 400 or 503. */
@@ -40,22 +44,22 @@ export interface Ingests {
 }
 
 export function createIngests(deps: IngestDeps): Ingests {
-  const { counts, catalogue } = deps;
+  const { counts, catalogue, now } = deps;
   return {
     async metrics(body, origin) {
-      const { records: points, rejected } = parse(() => parseMetrics(body, Date.now(), catalogue));
+      const { records: points, rejected } = parse(() => parseMetrics(body, now(), catalogue));
       const otlp = [{ path: "/v1/metrics" as const, body }];
       const result = await ingest(deps, origin, { points, events: [], otlp });
       return result.isRepeated ? {} : partialSuccess("rejectedDataPoints", [...rejected, ...result.rejected], counts);
     },
     async logs(body, origin) {
-      const { records: events, rejected } = parse(() => parseLogs(body, Date.now()));
+      const { records: events, rejected } = parse(() => parseLogs(body, now()));
       const otlp = [{ path: "/v1/logs" as const, body }];
       const result = await ingest(deps, origin, { points: [], events, otlp });
       return result.isRepeated ? {} : partialSuccess("rejectedLogRecords", rejected, counts);
     },
     async beacon(body, origin) {
-      const { points, events, rejected, otlp: bodies } = parse(() => parseBeacon(body, Date.now(), catalogue));
+      const { points, events, rejected, otlp: bodies } = parse(() => parseBeacon(body, now(), catalogue));
       const otlp = [
         ...(points.length > 0 ? [{ path: "/v1/metrics" as const, body: bodies.metrics }] : []),
         ...(events.length > 0 ? [{ path: "/v1/logs" as const, body: bodies.logs }] : []),
@@ -69,13 +73,13 @@ export function createIngests(deps: IngestDeps): Ingests {
 /** Stores a batch unless one with the same id was stored before, and passes it on. */
 async function ingest(
   { store, allowList, counts, passOn }: IngestDeps,
-  { id, sender }: Origin,
+  { id, sender, isTrusted }: Origin,
   { points, events, otlp }: Omit<SinkBatch, "id">,
 ): Promise<AppendResult> {
   const allowed = <R extends { attributes: Attributes }>(records: readonly R[]) =>
     records.map((record) => ({ ...record, attributes: allowList.keep(record.attributes) }));
   const batch = { id, points: allowed(points), events: allowed(events) };
-  const result = await append(store, { ...batch, sender }, counts);
+  const result = await append(store, { ...batch, sender, isTrusted }, counts);
   if (result.isRepeated) return result;
   counts.points += points.length;
   counts.events += events.length;

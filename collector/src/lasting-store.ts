@@ -1,5 +1,6 @@
 // A store that opens its database again after an error that ends it, and that remembers for a moment whether it can be written.
 import { createRoomCheck, MIN_FREE_BYTES } from "./disk-room.js";
+import { Evidence } from "./evidence/evidence.js";
 import { openStore, type Store } from "./store.js";
 
 // The time between two attempts to open: each reads the whole write-ahead log.
@@ -14,9 +15,10 @@ const CHECK_TIMEOUT_MS = 5_000;
  * DuckDB takes nothing more after it failed to write a checkpoint, on a full disk for example, until the file is opened again. The sums
  * are read from the file then: a transaction whose checkpoint failed is stored, although it was reported as failed.
  */
-export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES): Promise<Store> {
+export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES, now = Date.now): Promise<Store> {
   const checkRoom = createRoomCheck(path, minFree);
-  let inner = await openStore(path);
+  const deps = { evidence: new Evidence(), now };
+  let inner = await openStore(path, deps);
   let isBroken = false;
   let opening: Promise<void> | undefined;
   let openedAt = 0;
@@ -26,7 +28,7 @@ export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES): 
     if (wait > 0) throw new Error("it failed, and is opened again in a moment");
     openedAt = Date.now();
     await inner.close();
-    inner = await openStore(path);
+    inner = await openStore(path, deps);
     isBroken = false;
     console.error(`The database ${path} was opened again.`);
   };
@@ -61,6 +63,8 @@ export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES): 
     series: () => inner.series(),
     slots: (ids, span) => use((store) => store.slots(ids, span)),
     batchCounts: (ids) => use((store) => store.batchCounts(ids)),
+    evidence: (query) => use((store) => store.evidence(query)),
+    seenCells: (model) => use((store) => store.seenCells(model)),
     check,
     forget: (time) => use((store) => store.forget(time)),
     async write(work) {

@@ -37,8 +37,8 @@ export interface Ledger extends Sums {
 export interface Change extends Sums {
   /** Ids of entries that were not known before. */
   added: Set<number>;
-  /** The points, series by series, for queries over time. */
-  points: { id: number; time: number; amount: Amount }[];
+  /** The points, each with the series that it was added to, for queries over time. */
+  points: { id: number; time: number; amount: Amount; metric: Metric; attributes: Attributes }[];
 }
 
 const emptySums = (): Sums => ({ metrics: new Map(), entries: new Map(), streams: new Map(), samples: new Map() });

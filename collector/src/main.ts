@@ -32,7 +32,7 @@ function isLoopback(host: string): boolean {
 async function main(): Promise<void> {
   const given = readArguments();
   const { allowOrigin: allowOrigins, allowAttribute: allowAttributes, writeKey: writeKeys, ...options } = given;
-  const { allowMetric: allowMetrics } = given;
+  const { allowMetric: allowMetrics, trustedKey: trustedKeys, reference: references } = given;
   if (given.retrain !== undefined && given.operatorToken === undefined)
     console.warn("--retrain without --operator-token: no run can be reported as done, so each ends by its time limit.");
   const collector = await startCollector({
@@ -42,6 +42,12 @@ async function main(): Promise<void> {
     allowAttributes,
     allowMetrics,
     writeKeys,
+    trustedKeys,
+    references,
+    margins: {
+      ...(given.marginAccuracy !== undefined && { accuracy: given.marginAccuracy }),
+      ...(given.marginLatency !== undefined && { latency: given.marginLatency }),
+    },
     sinks: sinksOf(given),
     retrain: given.retrain === undefined ? undefined : readRetrainFile(given.retrain),
   });

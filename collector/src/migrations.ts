@@ -40,6 +40,24 @@ const MIGRATIONS: readonly string[][] = [
     "INSERT INTO progress VALUES (1, 0)",
   ],
   [
+    // What senders reported about versions, hour by hour. `cell` is a JSON array: model, version, arm, subject, detail, trusted. `part` is the
+    // process that writes the row: it writes it again until the hour is over.
+    `CREATE TABLE evidence (
+       hour TIMESTAMP NOT NULL, part BIGINT NOT NULL, model VARCHAR NOT NULL, subject VARCHAR NOT NULL, cell VARCHAR NOT NULL,
+       sums DOUBLE[] NOT NULL)`,
+    // Every channel file that was published; the newest of a model is served.
+    `CREATE TABLE channels (
+       model VARCHAR NOT NULL, time TIMESTAMP NOT NULL, release BIGINT NOT NULL, etag VARCHAR NOT NULL, body VARCHAR NOT NULL,
+       who VARCHAR NOT NULL, why VARCHAR NOT NULL)`,
+    // What was decided, each time it changed or had much more evidence. `judged` is JSON.
+    `CREATE TABLE decisions (
+       model VARCHAR NOT NULL, time TIMESTAMP NOT NULL, since TIMESTAMP NOT NULL, control VARCHAR NOT NULL, candidate VARCHAR NOT NULL,
+       action VARCHAR NOT NULL, reason VARCHAR NOT NULL, n DOUBLE NOT NULL, judged VARCHAR NOT NULL)`,
+    // The reference profiles of packages, for drift. `profile` is JSON.
+    `CREATE TABLE reference_profiles (
+       model VARCHAR NOT NULL, version VARCHAR NOT NULL, time TIMESTAMP NOT NULL, profile VARCHAR NOT NULL)`,
+  ],
+  [
     // Retraining: see retrain/run.ts. Times are epoch milliseconds. `evidence` is the JSON of the webhook, byte for byte.
     `CREATE TABLE retrain_runs (
        id VARCHAR NOT NULL, model VARCHAR NOT NULL, version VARCHAR NOT NULL, trigger VARCHAR NOT NULL, evidence VARCHAR NOT NULL,

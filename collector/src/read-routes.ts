@@ -26,6 +26,8 @@ export interface ReadRoutesDeps {
   limit: RateLimit;
   /** Milliseconds for which a response is sent again. */
   readCache: number;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Metrics of the other parts. */
   metrics(): OwnMetric[];
 }
@@ -58,7 +60,7 @@ export function addReadRoutes(app: FastifyInstance, deps: ReadRoutesDeps) {
   const schema = { querystring: REPORT_QUERY };
   const reports = createSharedReads<Buffer[]>(PARALLEL_REPORTS, deps.readCache);
   app.get<{ Querystring: ReportParameters }>("/v1/report", { onRequest, schema }, async ({ query }, reply) => {
-    const asked = toReportQuery(query, Date.now());
+    const asked = toReportQuery(query, deps.now());
     // By what was sent: without "to" the report ends now, which is another time for each request.
     const pieces = await reports(JSON.stringify(query), () => writeReport(asked, deps));
     return reply.type("application/json; charset=utf-8").send(Readable.from(pieces));

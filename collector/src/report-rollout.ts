@@ -1,6 +1,6 @@
 // The report's sections of a rollout: versions and arms beside each other, what pages did and why, shadows, detected drift; pure.
 import { outcomeShare } from "./report-accuracy.js";
-import { type GrownSeries, type NamedAttributes, groupBy, grouped, steps, total } from "./report-groups.js";
+import { type GrownSeries, groupBy, grouped, type NamedAttributes, steps, total } from "./report-groups.js";
 import { ARM, MODEL, type SeriesOf, VERSION } from "./report-sections.js";
 import type { Report } from "./report-types.js";
 import { intervals, spread } from "./report-values.js";

@@ -40,6 +40,15 @@ export interface ReportParameters {
   backend?: string;
 }
 
+/** `GET /v1/drift`. */
+export const DRIFT_QUERY = {
+  type: "object",
+  required: ["model"],
+  properties: {
+    model: { type: "string", minLength: 1, maxLength: 128, description: "the name of a model, given once" },
+  },
+} as const;
+
 /** The routes that write. */
 export const BATCH_QUERY = {
   type: "object",
@@ -60,12 +69,15 @@ export interface BatchParameters {
 interface ValidationError {
   instancePath: string;
   message?: string;
+  params?: { missingProperty?: string };
   parentSchema?: { description?: string };
 }
 
 /** Fastify's `schemaErrorFormatter`: names the parameter, and says what it must be in the words of the schema. */
 export function parameterError(errors: ValidationError[]): HttpError {
   const [error] = errors;
+  const missing = error?.params?.missingProperty;
+  if (missing !== undefined) return new HttpError(400, `The query parameter "${missing}" is missing.`);
   const name = error?.instancePath.slice(1).split("/")[0] ?? "";
   const expected = error?.parentSchema?.description;
   return new HttpError(400, `The query parameter "${name}" ${expected ? `must be ${expected}` : error?.message}.`);

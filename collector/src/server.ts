@@ -16,6 +16,9 @@ import type { RateLimit } from "./rate-limit.js";
 import { addReadRoutes } from "./read-routes.js";
 import type { Retrain } from "./retrain/retrain.js";
 import { addRetrainRoutes } from "./retrain/routes.js";
+import { channelRoutes } from "./rollout/channel-routes.js";
+import { addDecisionRoutes } from "./rollout/decision-routes.js";
+import type { Rollouts } from "./rollout/rollouts.js";
 import { AJV_OPTIONS, parameterError } from "./schemas.js";
 import type { SinkBatch } from "./sinks/sink.js";
 import type { Store } from "./store.js";
@@ -28,8 +31,12 @@ export interface ServerOptions {
   readCache: number;
   allowList: AllowList;
   catalogue: Catalogue;
-  /** Of requests that write, by address and by key, and of those that read, by address. */
-  limits: { address: RateLimit; key: RateLimit; read: RateLimit };
+  /** Of requests that write, by address and by key, and of those that read, and that read a channel, by address. */
+  limits: { address: RateLimit; key: RateLimit; read: RateLimit; channel: RateLimit };
+  /** Channels, decisions and drift. */
+  rollouts: Rollouts;
+  /** Epoch milliseconds. */
+  now(): number;
   /** Passes a stored batch on to the sinks; never waits. */
   passOn(batch: SinkBatch): void;
   /** Metrics of the sinks, for `GET /metrics`. */
@@ -42,7 +49,8 @@ export interface ServerOptions {
 
 /** A server that is not listening yet. Closing it waits for the requests in flight; the store stays open. */
 export function createServer(store: Store, access: Access, options: ServerOptions): FastifyInstance {
-  const { minBatches, readCache, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics, retrain } = options;
+  const { minBatches, readCache, allowList, catalogue, limits, trustProxy, passOn, sinkMetrics } = options;
+  const { rollouts, retrain, now } = options;
   const app = Fastify({
     trustProxy: toFastify(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
@@ -59,8 +67,13 @@ export function createServer(store: Store, access: Access, options: ServerOption
   );
   const counts = createOwnCounts(store.lostRequests);
   const admission = createAdmission();
-  const metrics = () => [...admission.metrics(), ...sinkMetrics(), ...(retrain?.metrics() ?? [])];
-  const ingests = createIngests({ store, allowList, catalogue, counts, passOn });
+  const metrics = () => [
+    ...admission.metrics(),
+    ...sinkMetrics(),
+    ...rollouts.metrics(),
+    ...(retrain?.metrics() ?? []),
+  ];
+  const ingests = createIngests({ store, allowList, catalogue, counts, passOn, now });
   const read = addReadRoutes(app, {
     store,
     access,
@@ -70,7 +83,10 @@ export function createServer(store: Store, access: Access, options: ServerOption
     readCache,
     limit: limits.read,
     metrics,
+    now,
   });
+  addDecisionRoutes(app, { rollouts, read, readCache });
+  app.register(channelRoutes, { rollouts, access, counts, limits, read });
   if (retrain) addRetrainRoutes(app, { retrain, read, operate: operatorHooks(access, limits.address, counts) });
   app.register(dashboard);
   app.register(writeRoutes, { access, admission, counts, limits, ingests });

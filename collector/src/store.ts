@@ -2,6 +2,15 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { type AppendResult, type Batch, commit, type Job, transaction, type Writer } from "./commit.js";
 import { adviceFor, checkLog, openNote } from "./damage.js";
+import { Evidence } from "./evidence/evidence.js";
+import {
+  type EvidenceQuery,
+  type EvidenceSums,
+  readCells,
+  readEvidence,
+  type SeenCell,
+  writeEvidence,
+} from "./evidence/rows.js";
 import { type Ledger, retire, silentSince } from "./ledger.js";
 import { migrate } from "./migrations.js";
 import { createNewSeriesLimit } from "./new-series.js";
@@ -20,6 +29,14 @@ export interface Store {
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
   /** How many batches hold data of each series. */
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
+  /** What senders reported about a model's versions. */
+  evidence(query: EvidenceQuery): Promise<EvidenceSums[]>;
+  /** Which versions senders reported about, of one model or of all. */
+  seenCells(model?: string): Promise<SeenCell[]>;
+  /** Runs a transaction in turn with the requests that are stored. */
+  write<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>;
+  /** Reads beside the writes. */
+  read<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /**
@@ -27,10 +44,6 @@ export interface Store {
    * left, series retire after two silent days.
    */
   forget(time: number): Promise<void>;
-  /** Runs a transaction in turn with the requests that are stored. */
-  write(work: (connection: DuckDBConnection) => Promise<void>): Promise<void>;
-  /** Reads beside the writes. */
-  read(work: (connection: DuckDBConnection) => Promise<void>): Promise<void>;
   /** How many requests that were stored the database had lost when it was opened. */
   lostRequests: number;
   /** Waits for pending writes, then closes the file. */
@@ -53,8 +66,15 @@ const ROW_GROUP_SIZE = 16_384;
 // One transaction writes everything that waits, since its cost is the disk's, not the rows'; bounded, as a batch may have 256 KiB.
 const MAX_BATCHES_PER_TRANSACTION = 64;
 
+/** `evidence` outlives a database that is closed and opened again; `now` is in epoch milliseconds. */
+export interface StoreDeps {
+  evidence: Evidence;
+  now: () => number;
+}
+
 /** Opens or creates the database at `path`. Throws with what to do when it cannot be used. */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, deps?: StoreDeps): Promise<Store> {
+  const { evidence = new Evidence(), now = Date.now } = deps ?? {};
   const { instance, connection, ledger, requests } = await open(path);
   // Its own connection: a query over a month must not delay writes.
   const reader = await instance.connect();
@@ -65,7 +85,7 @@ export async function openStore(path: string): Promise<Store> {
     console.error(
       `The database ${path} has lost ${lostRequests} requests that were stored: it or its write-ahead log ${path}.wal was cut, removed or replaced.`,
     );
-  const writer: Writer = { connection, ledger, requests, note, mayBegin: createNewSeriesLimit() };
+  const writer: Writer = { connection, ledger, requests, note, evidence, now, mayBegin: createNewSeriesLimit() };
   const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let draining = false;
@@ -86,6 +106,14 @@ export async function openStore(path: string): Promise<Store> {
     draining = false;
   };
 
+  /** Written now and then, not with each batch: the rows of an hour are written again each time. */
+  const flush = async () => {
+    const taken = evidence.take();
+    if (taken.rows.length === 0) return;
+    await transaction(connection, () => writeEvidence(connection, evidence.part, taken.rows));
+    taken.written();
+  };
+
   return {
     lostRequests,
     append: (batch) =>
@@ -96,12 +124,25 @@ export async function openStore(path: string): Promise<Store> {
     series: () => [...ledger.entries.values()],
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
-    check: () => enqueue(() => probeWrite(connection)),
-    forget: (time) => enqueue(() => forget(connection, ledger, time)),
+    evidence: async (query) => {
+      await enqueue(flush);
+      return readEvidence(reader, query);
+    },
+    seenCells: async (model) => {
+      await enqueue(flush);
+      return readCells(reader, model);
+    },
     write: (work) => enqueue(() => transaction(connection, () => work(connection))),
     read: (work) => work(reader),
+    check: () => enqueue(() => probeWrite(connection)),
+    forget: (time) =>
+      enqueue(async () => {
+        await flush();
+        await forget(connection, ledger, time);
+      }),
     close: () =>
       enqueue(async () => {
+        await flush().catch((error) => console.error("What waited of the evidence about versions is lost:", error));
         reader.closeSync();
         connection.closeSync();
         instance.closeSync();

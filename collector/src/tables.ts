@@ -130,6 +130,7 @@ export async function deleteOld(connection: DuckDBConnection, before: number): P
   const time = BigInt(before);
   for (const table of ["points", "events", "batches"])
     await connection.run(`DELETE FROM ${table} WHERE time < epoch_ms($1::BIGINT)`, [time]);
+  await connection.run("DELETE FROM evidence WHERE hour < epoch_ms($1::BIGINT)", [time]);
   await connection.run("DELETE FROM streams WHERE time < $1::UBIGINT", [time * 1_000_000n]);
 }
 

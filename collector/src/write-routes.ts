@@ -43,7 +43,8 @@ export async function writeRoutes(app: FastifyInstance, deps: WriteRoutesDeps): 
   const post = (path: string, ingest: Ingest) =>
     app.post<{ Querystring: BatchParameters }>(path, { schema }, async (request) => {
       const { body, query, ip } = request;
-      return placeOf(request).hold(() => ingest(body, { id: query.batch, sender: senderOf(ip) }));
+      const isTrusted = access.isTrusted(callerOf(request));
+      return placeOf(request).hold(() => ingest(body, { id: query.batch, sender: senderOf(ip), isTrusted }));
     });
   post("/v1/metrics", ingests.metrics);
   post("/v1/logs", ingests.logs);

@@ -62,40 +62,57 @@ function draw(canvas: HTMLCanvasElement, shown: Shown | undefined): void {
   context.setTransform(density, 0, 0, density, 0, 0);
   const place = placement(shown);
   // In ascending order, so that the box with the highest score is drawn on top.
-  for (const one of [...shown.found].sort((a, b) => a.score - b.score)) drawOne(context, one, place, over.clientWidth);
+  const ascending = [...shown.found].sort((a, b) => a.score - b.score);
+  for (const { box, index } of ascending) drawBox(context, box, index, place);
+  // All labels after all boxes: no line crosses a label.
+  for (const one of ascending) drawLabel(context, one, place, over.clientWidth);
+}
+
+interface Placement {
+  scale: number;
+  left: number;
+  top: number;
 }
 
 /** Where `object-fit: contain` places the picture in its element. */
-function placement({ over, width, height }: Shown): { scale: number; left: number; top: number } {
+function placement({ over, width, height }: Shown): Placement {
   const scale = Math.min(over.clientWidth / width, over.clientHeight / height);
   return { scale, left: (over.clientWidth - width * scale) / 2, top: (over.clientHeight - height * scale) / 2 };
 }
 
-function drawOne(
+function drawBox(
   context: CanvasRenderingContext2D,
-  { box, label, index, score }: Detection,
-  { scale, left, top }: { scale: number; left: number; top: number },
-  limit: number,
+  box: Detection["box"],
+  index: number,
+  { scale, left, top }: Placement,
 ): void {
   const x = left + box.x * scale;
   const y = top + box.y * scale;
-  const colour = classColour(index);
   context.lineJoin = "round";
   // A dark outline keeps the bright line visible on a bright picture.
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.lineWidth = LINE + 2;
   context.strokeRect(x, y, box.width * scale, box.height * scale);
-  context.strokeStyle = colour;
+  context.strokeStyle = classColour(index);
   context.lineWidth = LINE;
   context.strokeRect(x, y, box.width * scale, box.height * scale);
+}
 
+function drawLabel(
+  context: CanvasRenderingContext2D,
+  { box, label, index, score }: Detection,
+  { scale, left, top }: Placement,
+  limit: number,
+): void {
+  const x = left + box.x * scale;
+  const y = top + box.y * scale;
   context.font = `600 ${FONT}px system-ui, sans-serif`;
   const text = `${label} ${percent(score)}`;
   const wide = context.measureText(text).width + 2 * LABEL_PAD;
   const labelX = Math.max(0, Math.min(x - LINE / 2, limit - wide));
   // Above the box, or inside it when the box touches the picture's top.
   const labelY = y >= LABEL_HEIGHT ? y - LABEL_HEIGHT : y;
-  context.fillStyle = colour;
+  context.fillStyle = classColour(index);
   context.fillRect(labelX, labelY, wide, LABEL_HEIGHT);
   context.fillStyle = LABEL_INK;
   context.textBaseline = "middle";

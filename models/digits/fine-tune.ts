@@ -13,6 +13,8 @@ import { useWasm } from "./wasm.js";
 const SEED = 20261128;
 // A quarter of the rate of the first training: the weights are good already.
 const RATE = 5e-4;
+/** One digit in so many is new: with half of them the model forgot more of what it knew (README.md). */
+const NEW_EVERY = 3;
 const LOG_EVERY = 100;
 
 export interface FineTuneOptions {
@@ -46,7 +48,7 @@ export async function fineTune(options: FineTuneOptions, log: (line: string) => 
   for (let step = 0; step < steps; step += 1) {
     (optimizer as unknown as { learningRate: number }).learningRate = decayed(RATE, step / steps);
     // Old digits are half of each batch, so that what the model knew is not forgotten.
-    const batch = Array.from({ length: BATCH }, (_, i) => (i % 2 === 0 ? fresh() : old()));
+    const batch = Array.from({ length: BATCH }, (_, i) => (i % NEW_EVERY === 0 ? fresh() : old()));
     sum += trainStep(batch, weights, optimizer, random);
     if ((step + 1) % LOG_EVERY !== 0) continue;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -20,6 +20,8 @@ const BUDGETS: Record<string, number> = {
   "dist/otel-bridge.js": 400,
   // Fetched while the first model loads.
   "dist/monitor.js": 2_500,
+  // Fetched while the first model loads.
+  "dist/drift.js": 5_000,
   // Fetched when a ranking model is made personal.
   "dist/ranker.js": 6_600,
   // Fetched when a model is made personal.
@@ -47,6 +49,7 @@ const PARTS = [
   "telemetry-options",
   "exponential-histogram",
   "otel-bridge",
+  "drift",
   "monitor",
   "personal-model",
   "predict-all",

@@ -39,5 +39,5 @@ export function toMarkdown(faults: readonly Fault[]): string {
   const rows = faults.map(({ id, fault, before, after, file }) =>
     [id, cell(fault), cell(before), cell(after), `\`${file}\``].join(" | "),
   );
-  return `${INTRO}| | fault | before | after | test |\n|---|---|---|---|---|\n${rows.map((row) => `| ${row} |\n`).join("")}`;
+  return `${INTRO}| number | fault | before | after | test |\n|---|---|---|---|---|\n${rows.map((row) => `| ${row} |\n`).join("")}`;
 }

@@ -2,7 +2,14 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InsituError } from "../shared/errors.js";
-import type { EmbeddingSpec, InputSpec, Manifest, ModelTask, SelfTestSpec } from "../shared/types/manifest.js";
+import type {
+  EmbeddingSpec,
+  InputSpec,
+  Manifest,
+  ModelTask,
+  ReferenceProfile,
+  SelfTestSpec,
+} from "../shared/types/manifest.js";
 import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize } from "./files.js";
 import type { Guess } from "./guess.js";
@@ -23,6 +30,7 @@ export interface Inspection {
   task?: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
+  reference?: ReferenceProfile;
   metrics?: Record<string, number>;
   license?: string;
   source?: string;
@@ -54,7 +62,7 @@ export async function inspect(target: string): Promise<Inspection> {
 async function inspectPackage(folder: string): Promise<Inspection> {
   const { manifest, digest, model } = await readPackage(folder);
   const { name, version, release, format, inputs, outputs, task, selfTest, metrics } = manifest;
-  const { license, source, expires, embedding } = manifest;
+  const { license, source, expires, embedding, reference } = manifest;
   const signedBy = (manifest.signatures ?? []).map(({ keyId }) => keyId);
   const files = manifest.files.map(({ path, size }) => ({ path, size }));
   return {
@@ -68,6 +76,7 @@ async function inspectPackage(folder: string): Promise<Inspection> {
     task,
     embedding,
     selfTest,
+    reference,
     metrics,
     license,
     source,
@@ -121,6 +130,7 @@ export function inspectionText(found: Inspection): string {
     ...(found.task ? [row("task", taskText(found.task, found.outputs))] : []),
     ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
+    ...(found.reference ? [row("profile", profileText(found.reference))] : []),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
     ...(found.signedBy ? [row("signed", signedText(found.signedBy))] : []),
@@ -148,7 +158,7 @@ export function draftText({ format, inputs, outputs, task, files }: Manifest, ab
 
 /** The summary that `pack`, `verify` and `sign` print. */
 export function manifestText(manifest: Manifest, digest: string): string {
-  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires } = manifest;
+  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires, reference } = manifest;
   return [
     row("package", `${name} ${version}, release ${release}`),
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
@@ -156,6 +166,7 @@ export function manifestText(manifest: Manifest, digest: string): string {
     row("outputs", outputs.map(tensorText).join(", ")),
     row("task", taskText(task, outputs)),
     ...selfTest.map((test) => row("selftest", selfTestText(test))),
+    ...(reference ? [row("profile", profileText(reference))] : []),
     ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
   ].join("\n");
@@ -172,6 +183,11 @@ function tensorText({ name, dtype, shape, unsupported }: Guess): string {
 function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
   const limits = Object.entries(tolerance).map(([backend, limit]) => `${backend} ${limit.toExponential()}`);
   return `${input}, ${outputs}, tolerance ${limits.join(", ")}`;
+}
+
+function profileText({ samples, features, confidence }: ReferenceProfile): string {
+  const names = features.map(({ name }) => name).join(", ");
+  return `of ${samples} inputs: ${[names, confidence && "confidence"].filter(Boolean).join(", ")}`;
 }
 
 /** The line that `verify` prints for a self-test that passed. */

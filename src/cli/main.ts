@@ -10,6 +10,7 @@ import { inspect, inspectionText, manifestText, passedText } from "./inspect.js"
 import { makeKey } from "./keys.js";
 import { collect, nonEmpty, positiveInteger, print, releaseNumber } from "./option-parsers.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { addReference } from "./profile-command.js";
 import { addRegistry } from "./registry/registry-commands.js";
 import { runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
@@ -50,11 +51,13 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error: /, "insitu: ")) })
     .addHelpText("after", "\nExit codes: 0 success, 1 failure, 2 wrong usage.");
+  const addProfile = (to: Command) => addReference(to, positiveInteger, releaseNumber, withOptions);
   for (const add of [
     addInit,
     addGet,
     addCopy,
     addPack,
+    addProfile,
     addVerify,
     addInspect,
     addKeygen,

@@ -37,7 +37,7 @@ export async function signPackage(folder: string, options: SignOptions): Promise
   const unchanged = (await digestOf(before)) === (await digestOf(JSON.stringify(json)));
   const others = ((json.signatures ?? []) as SignatureSpec[]).filter(({ keyId }) => keyId !== key.id);
   const text = await signedText({ ...json, signatures: unchanged ? others : [] }, key, path);
-  await replace(path, text);
+  await replaceFile(path, text);
   return {
     manifest: parseManifest(text, path),
     digest: await digestOf(text),
@@ -66,7 +66,7 @@ export async function signedText(
   const text = `${JSON.stringify({ ...json, signatures }, null, 2)}\n`;
   const signed = parse(text, where);
   try {
-    await checkSignatures(text, signed as Manifest, { keys: [key] }, where);
+    await checkSignatures(text, signed, { keys: [key] }, where);
   } catch (cause) {
     // No client would accept the signature.
     const message = `The private and the public key of ${key.id} do not belong together. Use the file as "insitu keygen" wrote it.`;
@@ -86,7 +86,7 @@ async function importPrivate(key: KeyFile): Promise<CryptoKey> {
 }
 
 /** A concurrent reader sees the old file or the new one, never a part of one. */
-async function replace(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, text);

@@ -10,6 +10,7 @@ import type {
   TrustOptions,
 } from "../shared/types/model.js";
 import type { Backend, ShapedNumbers, TypedArray } from "../shared/types/tensor.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import type { TelemetryOptions } from "./lazy/telemetry/types.js";
 
 /**
@@ -186,6 +187,11 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
   request?: PackageRequestOptions;
   /** Of a model that is loaded from a channel; a package has none. */
   channel?: ChannelOptions;
+  /**
+   * When the model counts as degraded, which `model.monitor` tells by the event `degraded`.
+   * @defaultValue by the manifest's `metrics` and `reference`
+   */
+  monitor?: MonitorLimits;
 }
 
 /** How a page follows a channel. */
@@ -282,8 +288,8 @@ export interface ClientOptions {
    */
   personalization?: { consent?: PersonalConsent };
   /**
-   * With true, class, confidence and time of predictions are kept in this browser for 7 days. With false nothing is kept, and `feedback` is
-   * refused.
+   * With true, class, confidence and time of predictions are kept in this browser for 7 days, and the state of the drift detectors for 90.
+   * With false nothing is kept, and `feedback` is refused.
    * @defaultValue true
    */
   monitor?: boolean;

@@ -3,6 +3,7 @@ import type { TaskKind } from "../shared/types/manifest.js";
 import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
 import type { PredictAllOptions, PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import type { Feedback, FeedbackResult } from "./lazy/monitor/types.js";
 import type { PersonalModel } from "./lazy/personal/types.js";
 import type { PersonalRanker, RankingOptions } from "./lazy/ranking/types.js";
@@ -120,6 +121,7 @@ export interface ModelDeps {
   slots: WorkerSlot[];
   telemetry: TelemetryHandle;
   monitoring: Monitoring;
+  limits?: MonitorLimits;
   storeName: string;
   batching: Required<BatchingOptions>;
   learning: LearningConsent;
@@ -130,7 +132,7 @@ export interface ModelDeps {
 export function createModel<K extends TaskKind>(deps: ModelDeps): Model<K> {
   const { live, slots, telemetry, storeName, control } = deps;
   const { info, stored, tuned } = live.current;
-  const monitor = createMonitorHandle(deps.monitoring, info, storeName, telemetry);
+  const monitor = createMonitorHandle(deps.monitoring, info, storeName, telemetry, deps.limits);
   const max = deps.batching.maxBatchSize * deps.batching.maxEnqueuedBatches;
   const { predict, isBusy, close } = createPredict<K>({ live, max, telemetry, monitor });
   const personal = createPersonalHandle({ ...deps, info, predict, isBusy, retrain: monitor.retrain });

@@ -15,6 +15,7 @@ import type {
 import type { Backend } from "../shared/types/tensor.js";
 import type { ClientOptions, LoadOptions } from "./api-types.js";
 import { isInstanceOf } from "./input/capture-image.js";
+import type { MonitorLimits } from "./lazy/drift/types.js";
 import { checkType } from "./lib/check-option.js";
 
 const ALL_BACKENDS: readonly Backend[] = ["webgpu", "wasm", "cpu"];
@@ -88,6 +89,13 @@ export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadC
     if (!fits || value === Number.POSITIVE_INFINITY) throw invalidOption(`batching.${name}`, value, `${min} or more`);
   }
   return { task, refresh, batching, request: requestOf(request, locate(textOf(url), PACKAGE).search) };
+}
+
+/** Throws `input_invalid` that names the option. */
+export function checkLimits(limits: MonitorLimits | undefined): void {
+  checkType("monitor", limits, "object");
+  for (const [name, value] of Object.entries(limits ?? {}))
+    if (value !== undefined && !(value >= 0 && value <= 1)) throw invalidOption(`monitor.${name}`, value, "0 to 1");
 }
 
 // Sent by the library itself, for a part of a file.

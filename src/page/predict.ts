@@ -57,7 +57,7 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
       const depth = ++open;
       try {
         onResult = observer?.started(() => toWireInput(input, version.info.inputs), options ?? {});
-        const result = await callWorker(version, input, options ?? {});
+        const result = await callWorker(deps, version, input, options ?? {});
         const { outputs, backend } = result;
         const value = result.value as PredictionValues[K];
         const timings = withTotal(result.timings, performance.now() - started);
@@ -96,13 +96,13 @@ export const disposedError = (model: string): InsituError =>
 
 function report(
   { monitor, telemetry }: PredictDeps,
-  { memory, topClass }: HostPrediction,
+  { memory, topClass, summaries }: HostPrediction,
   { id, model, backend, timings }: Prediction,
   mode: PredictMode,
   depth: number,
 ): void {
   const { arm = "stable" } = model;
-  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass });
+  monitor.predicted({ id, version: model.version, arm, time: Date.now(), ...topClass }, summaries);
   const bytes = { tensor: memory.used, wasm: memory.held };
   telemetry.record({
     kind: "predicted",
@@ -118,12 +118,17 @@ function report(
   });
 }
 
-function callWorker({ rpc, info }: OpenVersion, input: PredictInput, options: PredictOptions) {
+function callWorker(
+  { monitor }: PredictDeps,
+  { rpc, info }: OpenVersion,
+  input: PredictInput,
+  options: PredictOptions,
+) {
   const { signal, timeout = PREDICT_MS, priority } = options;
   const task = Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]]));
   const prepare = async (): Promise<CallInput<"predict">> => {
     const { input: wire, transfer } = await toWireInput(input, info.inputs);
-    return { args: [wire, { priority, task }], transfer };
+    return { args: [wire, { priority, task, summarise: monitor.wantsInput() }], transfer };
   };
   return rpc.call("predict", prepare, { signal, timeout, what: `The prediction of ${info.name}` });
 }

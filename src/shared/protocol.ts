@@ -93,6 +93,8 @@ export interface HostPrediction extends Omit<Prediction, "id" | "timings" | "mod
   topClass?: TopClass;
   /** How many predictions shared the run, where more than one did. */
   items?: number;
+  /** Of each input, where the page asked for it (`shared/summarise-input.ts`). */
+  summaries?: Record<string, number[]>;
   timings: WorkerTimings;
 }
 
@@ -211,6 +213,8 @@ export interface HostPredictOptions {
   priority?: PredictPriority;
   /** What the caller overrides of the manifest's task. */
   task?: TaskOptions;
+  /** Whether the inputs are summarised, for the statistics of the monitor. */
+  summarise?: boolean;
 }
 
 /** What the worker knows of a channel. */

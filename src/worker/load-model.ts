@@ -184,8 +184,8 @@ function checkTask(wanted: TaskKind | undefined, { task }: Manifest, url: string
 }
 
 function describe({ manifest, digest, source }: Package, live: ModelRunner): LoadedModel["info"] {
-  const { inputs, outputs, task } = manifest;
+  const { inputs, outputs, task, reference, metrics } = manifest;
   const labels = "labels" in task ? task.labels : [];
   const ref = modelRef({ ...manifest, digest });
-  return { ...ref, ...live.residence(), inputs, outputs, task: task.kind, labels, source };
+  return { ...ref, ...live.residence(), inputs, outputs, task: task.kind, labels, reference, metrics, source };
 }

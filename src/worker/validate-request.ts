@@ -90,7 +90,7 @@ const ARGUMENTS: Record<keyof Host, Record<string, Checks>> = {
     call: isNumber,
     model: isNumber,
     input: isInput,
-    options: { priority: isPriority, task: isMaybe(isRecord) },
+    options: { priority: isPriority, task: isMaybe(isRecord), summarise: isMaybe(isFlag) },
   },
   personal: {
     call: isNumber,

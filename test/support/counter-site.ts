@@ -6,7 +6,7 @@ import type { BrowserContext, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import type { ClientOptions, LoadOptions, Model } from "../../src/index.js";
 import type { Channel, ChannelArm } from "../../src/shared/types/rollout.js";
-import { input, node, weight } from "./handmade.js";
+import { input, ints, node, weight } from "./handmade.js";
 import { packHandmade } from "./handmade-package.js";
 import { newVisitor } from "./loads.js";
 import { importLibrary, type LibraryPage } from "./page.js";
@@ -19,33 +19,37 @@ export const STEP = 16_384;
 
 export interface VersionRecipe {
   name?: string;
-  /** Bytes of weights that are not used, for packages that need room. */
+  /** Bytes of further weights, for packages that need room. */
   padding?: number;
-  /** The version computes NaN. */
-  isBroken?: boolean;
 }
 
-/** Writes a package whose version is `number.0.0` into `folder`. */
+/** Writes a package whose version is `number.0.0` into `folder`, in place of what is there. */
 export async function packVersion(folder: string, number: number, recipe: VersionRecipe = {}): Promise<void> {
-  const { name = "counter", padding = 0, isBroken = false } = recipe;
+  const { name = "counter", padding = 4 } = recipe;
+  const rows = padding / 4;
   const parts = [
     input("x", [-1, 1]),
-    weight("v", [1, 1], [isBroken ? Number.NaN : number * STEP]),
-    node("y", "AddV2", ["x", "v"]),
-    ...(padding > 0
-      ? [weight("padding", [padding / 4], noise(padding / 4, number)), node("unused", "Identity", ["padding"])]
-      : []),
+    weight("v", [1, 1], [number * STEP]),
+    node("sum", "AddV2", ["x", "v"]),
+    weight("padding", [rows, 1], noise(rows, number)),
+    ints("first", 0),
+    weight("axis", [], [0], "int32"),
+    // The first row, which is 0.
+    node("nothing", "GatherV2", ["padding", "first", "axis"]),
+    node("y", "AddV2", ["sum", "nothing"]),
   ];
-  await packHandmade(folder, { parts, inputs: ["x"], outputs: padding > 0 ? ["y", "unused"] : ["y"], name });
+  rmSync(folder, { recursive: true, force: true });
+  await packHandmade(folder, { parts, inputs: ["x"], outputs: ["y"], name });
   const path = join(folder, "insitu.json");
   const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   writeFileSync(path, JSON.stringify({ ...manifest, version: `${number}.0.0`, release: number }));
 }
 
-/** Does not compress, and is another one for each version. */
+/** Does not compress, and is another one for each version; the first is 0. */
 function noise(length: number, seed: number): Float32Array {
   let state = seed;
-  return Float32Array.from({ length }, () => {
+  return Float32Array.from({ length }, (_, index) => {
+    if (index === 0) return 0;
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
   });
@@ -98,7 +102,12 @@ export function useCounterSite(serve: ServerOptions = {}): CounterSite {
     goOffline: (offline) => site.visitor.setOffline(offline),
   } as CounterSite;
   beforeAll(async () => {
-    site.library = await openSharedLibrary({ ...serve, mounts: { "/site/": site.folder, ...serve.mounts } });
+    site.library = await openSharedLibrary({
+      // The library's own files come from the HTTP cache, also without a network.
+      headers: { "Cache-Control": "max-age=600" },
+      ...serve,
+      mounts: { "/site/": site.folder, ...serve.mounts },
+    });
   });
   afterAll(async () => {
     await site.library?.close();
@@ -154,9 +163,8 @@ export function openModel(page: Page, opening: Opening = {}): Promise<Loaded> {
         rollout?.addEventListener("problem", ({ detail: { error, stage, version } }) =>
           window.told.push(`problem ${[stage, error.code, version].filter(Boolean).join(" ")}`),
         );
-        const { value, outputs } = await model.predict(Float32Array.of(1));
+        const { outputs } = await model.predict(Float32Array.of(1));
         const computed = (Number(outputs.y?.data[0]) - 1) / step;
-        void value;
         const { version, arm, release } = rollout ?? {};
         return { code: "", message: "", version, arm, release, computed };
       } catch (error) {

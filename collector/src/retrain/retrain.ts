@@ -40,7 +40,7 @@ export interface RetrainDeps {
   store: Pick<Store, "series" | "slots" | "write" | "read">;
   config: RetrainConfig;
   /** The stable version, where it is known better than from telemetry, such as from the channel. */
-  versionOf?: (model: string) => Promise<string | undefined>;
+  versionOf?: (model: string) => string | undefined;
   /** Epoch milliseconds. */
   now?: () => number;
 }
@@ -134,7 +134,7 @@ async function checkModel(
 ): Promise<Shown[]> {
   await expire(runs, model, config, now);
   const { triggers } = config;
-  const version = (await versionOf?.(model)) ?? (await stableVersion(store, model, now)) ?? "";
+  const version = versionOf?.(model) ?? (await stableVersion(store, model, now)) ?? "";
   const known = runs.memory(model);
   const memory = remember(known, model, version, now);
   const clocks = clocksOf(memory, runs.runs(model), now);

@@ -61,7 +61,7 @@ export interface Decision extends Judgement {
   at: number;
   /** From when on data count: since both versions run. */
   since: number | null;
-  control: VersionRef | null;
+  control: VersionRef;
   candidate: VersionRef | null;
   /** Oldest first: each change, and the evidence whenever it had grown by a fifth. */
   history: HistoryEntry[];

@@ -1,8 +1,8 @@
 // Judges a candidate against its control: accuracy, errors, latency, agreement, and what follows; pure.
 import type { Moments } from "../evidence/moments.js";
 import { DURATION_BUCKETS, FAILED } from "../evidence/subjects.js";
-import { quantile, wilson } from "../statistics.js";
 import { sequentialMargin, sequentialP } from "../statistics/sequential.js";
+import { quantile, wilson } from "../statistics.js";
 import type { Evidence, Judgement, Value, Verdict } from "./decision-types.js";
 import { type ArmRuns, compareMeans, compareRanks, durations } from "./latency.js";
 import { truthPart } from "./randomised.js";
@@ -58,7 +58,8 @@ export function judge(days: readonly Day[], bounds: readonly number[], margins: 
 
 /** Trusted outcomes alone promote; what pages say can hold a candidate or roll it back. */
 function conclude(evidence: readonly Evidence[]): Pick<Judgement, "action" | "reason"> {
-  const worse = (metric: Evidence["metric"]) => evidence.some((one) => one.metric === metric && one.verdict === "worse");
+  const worse = (metric: Evidence["metric"]) =>
+    evidence.some((one) => one.metric === metric && one.verdict === "worse");
   if (worse("accuracy")) return { action: "rollback", reason: "accuracy" };
   if (worse("errors")) return { action: "rollback", reason: "errors" };
   // Slow and right harms nobody at once: someone decides.
@@ -90,8 +91,14 @@ function accuracy(days: readonly Day[], source: "trusted" | "outcomes", margins:
     {
       metric: "accuracy",
       trusted: isTrusted,
-      control: shareOf(found.control, n((day) => day.control)),
-      candidate: shareOf(found.candidate, n((day) => day.candidate)),
+      control: shareOf(
+        found.control,
+        n((day) => day.control),
+      ),
+      candidate: shareOf(
+        found.candidate,
+        n((day) => day.candidate),
+      ),
       difference,
       ...finite(low, high, -1, 1),
       p: sequentialP({ difference, error }, 0, EFFECT.accuracy),
@@ -138,7 +145,7 @@ function latency(days: readonly Day[], bounds: readonly number[], { latency: mar
   const runs = days.flatMap(({ runs: one }) => (one ? [one] : []));
   const ranks = compareRanks(runs, bounds, margin);
   if (ranks.control.size === 0) return [];
-  const means = compareMeans(runs);
+  const means = compareMeans(runs, bounds);
   const limit = Math.log(1 + margin);
   const p = Math.max(
     sequentialP({ difference: -ranks.difference, error: ranks.error }, 0, EFFECT.rank),
@@ -147,7 +154,12 @@ function latency(days: readonly Day[], bounds: readonly number[], { latency: mar
   const width = sequentialMargin(means.error, ALPHA.latency, EFFECT.log);
   const [low, high] = [Math.expm1(means.log - width), Math.expm1(means.log + width)];
   const isSlower = p < ALPHA.latency && low > margin;
-  const ofArm = (arm: "control" | "candidate") => median(runs.map((one) => one[arm]), ranks[arm], bounds);
+  const ofArm = (arm: "control" | "candidate") =>
+    median(
+      runs.map((one) => one[arm]),
+      ranks[arm],
+      bounds,
+    );
   return [
     {
       metric: "latency",
@@ -201,7 +213,9 @@ function verdictOf(isWorse: boolean, isBetter: boolean, isEquivalent: boolean): 
 /** With Wilson's interval of as many independent values as say the same. */
 function shareOf({ value, error, size }: Side, n: number): Value {
   const inside = Math.min(1, Math.max(0, value));
-  const effective = error > 0 && Number.isFinite(error) ? Math.min(size, (inside * (1 - inside)) / error ** 2) : 0;
+  // As in the error: with one success and one failure more, since none of 50 would be no variance.
+  const inner = (inside * size + 1) / (size + 2);
+  const effective = error > 0 && Number.isFinite(error) ? Math.min(size, (inner * (1 - inner)) / error ** 2) : 0;
   const [low, high] = wilson(inside * effective, effective);
   return { n, value: inside, low: Math.min(low, inside), high: Math.max(high, inside) };
 }

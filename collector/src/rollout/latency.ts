@@ -27,7 +27,7 @@ export function compareRanks(days: readonly ArmRuns[], bounds: readonly number[]
 }
 
 /** The logarithm of the ratio of mean durations. A histogram's sum is exact, where its buckets are coarse: they double. */
-export function compareMeans(days: readonly ArmRuns[]): { log: number; error: number } {
+export function compareMeans(days: readonly ArmRuns[], bounds: readonly number[]): { log: number; error: number } {
   const seconds = counted(0).map((_, i) => (i === SECONDS_SUM ? 1 : 0));
   const of = (moments: Moments) => [{ moments, score: seconds, weight: counted(1) }];
   const { control, candidate } = compareArms(
@@ -35,14 +35,37 @@ export function compareMeans(days: readonly ArmRuns[]): { log: number; error: nu
     "none",
   );
   if (!(control.value > 0 && candidate.value > 0)) return { log: 0, error: Number.POSITIVE_INFINITY };
-  const error = Math.hypot(control.error / control.value, candidate.error / candidate.value);
+  const spread = (arm: keyof ArmRuns) =>
+    bucketError(
+      days.map((day) => durations(day[arm])),
+      bounds,
+    );
+  const error = Math.hypot(
+    Math.max(control.error, spread("control")) / control.value,
+    Math.max(candidate.error, spread("candidate")) / candidate.value,
+  );
   return { log: Math.log(candidate.value / control.value), error };
+}
+
+/** The standard error of a mean if all durations were independent, and in the middle of their buckets: the least that it can be. */
+function bucketError(days: readonly (readonly number[])[], bounds: readonly number[]): number {
+  let [n, sum, squares] = [0, 0, 0];
+  for (const counts of days)
+    for (const [i, count] of counts.entries()) {
+      const low = bounds[i - 1] ?? 0;
+      const middle = (low + (bounds[i] ?? 2 * low)) / 2;
+      n += count;
+      sum += count * middle;
+      squares += count * middle * middle;
+    }
+  return n > 0 ? Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2) / n) : 0;
 }
 
 export const durations = ({ total }: Moments): number[] => total.slice(0, DURATION_BUCKETS);
 
 /** One value for each bucket, and none for failures and seconds. */
-const counted = (value: number) => Array.from({ length: SECONDS_SUM + 1 }, (_, i) => (i < DURATION_BUCKETS ? value : 0));
+const counted = (value: number) =>
+  Array.from({ length: SECONDS_SUM + 1 }, (_, i) => (i < DURATION_BUCKETS ? value : 0));
 
 /** Mean scores of durations. */
 function part(moments: Moments, scores: readonly number[]) {
@@ -71,7 +94,10 @@ function scaling(bounds: readonly number[], factor: number): number[][] {
     if (high === undefined) row[last] = 1;
     else
       for (let to = from; to <= last; to += 1) {
-        const [start, end] = [Math.max(low * factor, bounds[to - 1] ?? 0), Math.min(high * factor, bounds[to] ?? Number.POSITIVE_INFINITY)];
+        const [start, end] = [
+          Math.max(low * factor, bounds[to - 1] ?? 0),
+          Math.min(high * factor, bounds[to] ?? Number.POSITIVE_INFINITY),
+        ];
         if (end > start) row[to] = Math.log(end / start) / Math.log(high / low);
       }
     return row;

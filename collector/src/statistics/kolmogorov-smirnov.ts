@@ -27,7 +27,7 @@ export function binnedKsDistance(a: readonly number[], b: readonly number[]): nu
 export function ksExact(distance: number, n: number, m: number): number {
   // A multiple of 1 / (n m), less half a step, so that rounding decides nothing.
   const limit = (Math.round(distance * n * m) - 0.5) / (n * m);
-  const inside = Array.from({ length: m + 1 }, (_, j) => (j / m > limit ? 0 : 1));
+  const inside: number[] = Array.from({ length: m + 1 }, (_, j) => (j / m > limit ? 0 : 1));
   for (let i = 1; i <= n; i += 1) {
     // The weights keep the numbers below 1: the last one is the share of all paths.
     const weight = i / (i + m);
@@ -100,7 +100,7 @@ function marsaglia(d: number, n: number): number {
       return (1 - edge + both) / factorial(i - j + 1);
     }),
   );
-  let row = Array.from({ length: size }, (_, j) => (j === k - 1 ? 1 : 0));
+  let row: number[] = Array.from({ length: size }, (_, j) => (j === k - 1 ? 1 : 0));
   // One vector instead of a power of the matrix; each step takes its part of n! / n^n, so that nothing overflows.
   for (let i = 1; i <= n; i += 1)
     row = row.map((_, j) => (i / n) * row.reduce((sum, value, l) => sum + value * (matrix[l]?.[j] ?? 0), 0));

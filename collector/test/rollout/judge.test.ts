@@ -36,7 +36,13 @@ function simulate(
     for (let look = 0; look < LOOKS_A_DAY; look += 1) {
       for (let i = 0; i < SENDERS_A_LOOK; i += 1) {
         const isCandidate = random.isTrue(share);
-        const added = report(day, isCandidate ? "candidate" : "control", isCandidate ? candidate : EQUAL, random, labelled);
+        const added = report(
+          day,
+          isCandidate ? "candidate" : "control",
+          isCandidate ? candidate : EQUAL,
+          random,
+          labelled,
+        );
         if (isCandidate) labels += added;
       }
       if (trusted > 0) {
@@ -133,7 +139,9 @@ describe("a slow candidate", () => {
   it("by half is held", () => {
     let held = 0;
     for (let seed = 0; seed < 20; seed += 1) {
-      const { last } = simulate(seed, { ...EQUAL, slowdown: 1.5 }, 10, ({ reason }) => reason === "latency", { share: 0.3 });
+      const { last } = simulate(seed, { ...EQUAL, slowdown: 1.5 }, 10, ({ reason }) => reason === "latency", {
+        share: 0.3,
+      });
       if (last.action === "hold" && last.reason === "latency") held += 1;
     }
     expect(held).toBeGreaterThanOrEqual(19);

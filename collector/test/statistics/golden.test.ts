@@ -1,7 +1,6 @@
 // Every statistic against the golden values of test/fixtures/monitoring.json, and against more of SciPy (fixtures/scipy.json).
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { wilson } from "../../src/statistics.js";
 import { contingency, goodnessOfFit } from "../../src/statistics/chi-square.js";
 import { chiSquareQuantile, chiSquareTail, normalTail } from "../../src/statistics/distributions.js";
 import {
@@ -17,6 +16,7 @@ import { binnedKsDistance, ksAsymptotic, ksDistance, ksExact } from "../../src/s
 import { binnedMannWhitney, mannWhitney } from "../../src/statistics/mann-whitney.js";
 import { twoProportions } from "../../src/statistics/two-proportions.js";
 import { wasserstein } from "../../src/statistics/wasserstein.js";
+import { wilson } from "../../src/statistics.js";
 
 const load = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
 const golden = load("../../../test/fixtures/monitoring.json");

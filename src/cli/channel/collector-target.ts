@@ -2,10 +2,12 @@
 import { InsituError } from "../../shared/errors.js";
 import { isObject } from "../../shared/json-fields.js";
 import { MAX_CHANNEL_BYTES, parseChannel } from "../../shared/rollout/parse-channel.js";
+import type { ChannelArm } from "../../shared/types/rollout.js";
 import type { Change, ChangeRecord } from "../store/records.js";
 import { bearer, type HttpAnswer, request, statusError } from "./http.js";
 import type { PackageSource } from "./package-source.js";
-import type { ChannelState, ChannelTarget } from "./target.js";
+import { summaryOf } from "./plan.js";
+import type { ChannelState, ChannelTarget, StableArm } from "./target.js";
 
 /** `https://collector.example/v1/channels/objects`. */
 export const isCollectorAddress = (text: string): boolean => /^https?:\/\//i.test(text);
@@ -16,6 +18,8 @@ export function collectorTarget(address: string, token: string | undefined, pack
     const message = `${address} is not the address of a channel at a collector. It ends in /v1/channels/<model>.`;
     throw new InsituError("input_invalid", message, { url: address });
   }
+  // Pages load it by an address that ends in .json; it is published without.
+  url.pathname = url.pathname.replace(/\.json$/, "");
   const where = url.href;
   return {
     where,
@@ -24,7 +28,7 @@ export function collectorTarget(address: string, token: string | undefined, pack
     commit: (before, record) => put(where, token, before, record),
     history: () => readHistory(where, token),
     after: async () => [],
-    earlier: async () => [],
+    stableArms: async () => stableArms(await readEntries(where, token)),
   };
 }
 
@@ -58,7 +62,9 @@ async function put(
     "x-insitu-why": headerText(why ? `${action}: ${why}` : action),
   };
   const answer: HttpAnswer = await request(where, { method: "PUT", headers, body: text });
-  if (answer.status === 409 || answer.status === 412) return false;
+  if (answer.status === 412) return false;
+  // The release is not higher any more; or it is refused for another reason, which trying again does not change.
+  if (answer.status === 409 && (await readState(where))?.etag !== before?.etag) return false;
   if (answer.status < 200 || answer.status > 299) throw statusError(where, answer);
   return true;
 }
@@ -69,42 +75,48 @@ const strong = (etag: string): string => etag.replace(/^W\//, "");
 /** Headers hold ASCII: the rest is percent-encoded as UTF-8, and the percent sign with it. */
 const headerText = (text: string): string => text.replace(/[^\x20-\x24\x26-\x7e]+/gu, encodeURIComponent);
 
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-};
-
 async function readHistory(where: string, token: string | undefined): Promise<Change[]> {
+  const entries = await readEntries(where, token);
+  return entries.flatMap((entry) => changeOf(entry) ?? []).sort((a, b) => a.release - b.release);
+}
+
+/** As the collector sends them, newest first. */
+async function readEntries(where: string, token: string | undefined): Promise<Record<string, unknown>[]> {
   const answer = await request(`${where}/history`, { headers: bearer(token) });
   if (answer.status === 404) return [];
   if (answer.status !== 200) throw statusError(where, answer);
-  let value: unknown;
   try {
-    value = JSON.parse(answer.text);
+    return (JSON.parse(answer.text) as unknown[]).filter(isObject);
   } catch (cause) {
-    const message = `${where}/history did not send JSON. Check that the address is a collector's.`;
+    const message = `${where}/history did not send a list as JSON. Check that the address is a collector's.`;
     throw new InsituError("network", message, { url: where }, { cause });
   }
-  const list = Array.isArray(value) ? value : isObject(value) && Array.isArray(value.changes) ? value.changes : [];
-  return list.flatMap((entry) => changeOf(entry) ?? []).sort((a, b) => a.release - b.release);
 }
 
-function changeOf(entry: unknown): Change | undefined {
-  if (!isObject(entry) || typeof entry.release !== "number") return undefined;
-  const time = new Date(entry.at as string | number);
-  if (Number.isNaN(time.getTime())) return undefined;
-  const why = decoded(String(entry.why ?? ""));
-  const [, action = "change", rest = why] = /^([a-z]+)(?:: (.*))?$/s.exec(why) ?? [];
-  const isAction = ["start", "raise", "hold", "promote", "rollback"].includes(action);
+const ACTIONS = ["start", "raise", "hold", "promote", "rollback"];
+
+function changeOf({ release, at, by, why: text = "", arms }: Record<string, unknown>): Change | undefined {
+  const time = new Date(at as string | number);
+  if (typeof release !== "number" || Number.isNaN(time.getTime())) return undefined;
+  const [, action = "", why = ""] = /^([a-z]+)(?:: (.*))?$/s.exec(String(text)) ?? [];
+  const isOurs = ACTIONS.includes(action);
   return {
-    release: entry.release,
-    action: isAction ? action : "change",
+    release,
+    action: isOurs ? action : "change",
     at: time.toISOString(),
-    by: decoded(String(entry.by ?? "")),
-    why: isAction ? (rest === action ? "" : rest) : why,
-    summary: "",
+    by: String(by ?? ""),
+    why: isOurs ? why : String(text),
+    summary: armsOf(arms).length > 0 ? summaryOf({ arms: armsOf(arms) }) : "",
   };
 }
+
+function armsOf(value: unknown): ChannelArm[] {
+  const isArm = (arm: unknown) =>
+    isObject(arm) && [arm.version, arm.role].every((word) => typeof word === "string") && Number(arm.weight) >= 0;
+  return Array.isArray(value) && value.every(isArm) ? (value as ChannelArm[]) : [];
+}
+
+const stableArms = (entries: Record<string, unknown>[]): StableArm[] =>
+  entries.flatMap(({ arms }) =>
+    armsOf(arms).flatMap(({ role, version }) => (role === "stable" && version !== undefined ? [{ version }] : [])),
+  );

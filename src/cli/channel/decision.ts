@@ -1,7 +1,6 @@
 // The decision of a collector on a rollout: requested, and checked field by field, since it moves what browsers run.
 import { InsituError } from "../../shared/errors.js";
 import { isObject } from "../../shared/json-fields.js";
-import type { ArmRole } from "../../shared/types/rollout.js";
 import { bearer, request, statusError } from "./http.js";
 
 const ACTIONS = ["hold", "promote", "rollback"] as const;
@@ -16,12 +15,11 @@ const REASONS = [
   "no_candidate",
 ] as const;
 const VERDICTS = ["worse", "better", "equivalent", "unknown"] as const;
-const ROLES: readonly ArmRole[] = ["stable", "canary", "shadow"];
 
 /** The version that a side of the comparison ran, and its number of predictions. */
 export interface DecisionSide {
   version: string;
-  arm: ArmRole;
+  arm: string;
   n: number;
 }
 
@@ -37,8 +35,10 @@ export interface Evidence {
   metric: string;
   /** False: from pages alone, which anybody can send. */
   trusted: boolean;
+  /** A share; of latency the median in seconds. */
   control: Figure;
   candidate: Figure;
+  /** The candidate's share minus the control's; of latency the ratio of means minus 1. */
   difference?: number;
   low?: number;
   high?: number;
@@ -107,7 +107,7 @@ export function parseDecision(text: string, model: string, where: string): Decis
 
 function side(value: unknown, name: string, where: string): DecisionSide {
   if (!isObject(value) || typeof value.version !== "string") return refuse(where, `has no version of the ${name}`);
-  return { version: value.version, arm: oneOf(value.arm, ROLES, `${name}.arm`, where), n: count(value.n, name, where) };
+  return { version: value.version, arm: String(value.arm), n: count(value.n, name, where) };
 }
 
 function evidence(value: unknown, where: string): Evidence {

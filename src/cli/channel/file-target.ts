@@ -3,7 +3,8 @@ import { parseChannel } from "../../shared/rollout/parse-channel.js";
 import { folderOf, type ObjectStore } from "../store/object-store.js";
 import { commitRecord, readFile, readRecords, recordsOf, writeNewest } from "../store/records.js";
 import { StorePackages } from "./package-source.js";
-import type { ChannelState, ChannelTarget } from "./target.js";
+import { stableOf, versionOf } from "./plan.js";
+import type { ChannelState, ChannelTarget, StableArm } from "./target.js";
 
 /** `key` is the channel file in `store`. */
 export function fileTarget(store: ObjectStore, key: string): ChannelTarget {
@@ -17,7 +18,8 @@ export function fileTarget(store: ObjectStore, key: string): ChannelTarget {
       (await readState(store, key, where))?.text === before?.text && commitRecord(store, key, record),
     after: async () => [],
     history: async () => (await readRecords(store, key)).records,
-    earlier: async () => (await readRecords(store, key)).records.map(({ text }) => text).toReversed(),
+    stableArms: async () =>
+      (await readRecords(store, key)).records.toReversed().flatMap(({ text }) => stableIn(text, where) ?? []),
   };
 }
 
@@ -34,4 +36,14 @@ async function readState(store: ObjectStore, key: string, where: string): Promis
   }
   if (file.text === undefined) return undefined;
   return { channel: parseChannel(file.text, where), text: file.text, highest: Math.max(highest, file.release) };
+}
+
+function stableIn(text: string, where: string): StableArm | undefined {
+  try {
+    const stable = stableOf(parseChannel(text, where));
+    return { version: versionOf(stable), package: stable.package };
+  } catch {
+    // Of a later version of the library.
+    return undefined;
+  }
 }

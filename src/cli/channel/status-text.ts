@@ -6,8 +6,6 @@ import type { Decision, Evidence, Figure } from "./decision.js";
 import { percentOf, shown, versionOf } from "./plan.js";
 
 const MAX_CHANGES = 10;
-/** Metrics that are shares; the others are milliseconds. */
-const SHARES = ["accuracy", "errors", "shadow_agreement"];
 
 export interface ChannelStatus {
   where: string;
@@ -77,20 +75,27 @@ function evidenceTable(evidence: Evidence[]): string {
     one.trusted ? "trusted" : "pages",
     figureText(one.control, one.metric),
     figureText(one.candidate, one.metric),
-    intervalText(one.difference, one.low, one.high, one.metric),
+    intervalText(one.difference, one.low, one.high, PERCENT),
     one.p === undefined ? "" : one.p.toPrecision(2),
     one.verdict,
   ]);
   return textTable(["metric", "data", "control", "candidate", "difference", "p", "verdict"], rows);
 }
 
-const figureText = ({ n, value, low, high }: Figure, metric: string): string =>
-  n === 0 ? "none" : `${intervalText(value, low, high, metric)} (n ${n})`;
+const PERCENT = { factor: 100, unit: "%" };
+const MILLISECONDS = { factor: 1_000, unit: "ms" };
 
-function intervalText(value?: number, low?: number, high?: number, metric = ""): string {
+const figureText = ({ n, value, low, high }: Figure, metric: string): string =>
+  n === 0 ? "none" : `${intervalText(value, low, high, metric === "latency" ? MILLISECONDS : PERCENT)} (n ${n})`;
+
+function intervalText(
+  value: number | undefined,
+  low: number | undefined,
+  high: number | undefined,
+  { factor, unit }: typeof PERCENT,
+): string {
   if (value === undefined) return "unknown";
-  const isShare = SHARES.includes(metric);
-  const text = (number: number) => (isShare ? (100 * number).toFixed(1) : number.toFixed(1));
+  const text = (number: number) => (factor * number).toFixed(1);
   const interval = low === undefined || high === undefined ? "" : ` [${text(low)}, ${text(high)}]`;
-  return `${text(value)}${interval} ${isShare ? "%" : metric === "latency" ? "ms" : ""}`.trimEnd();
+  return `${text(value)}${interval} ${unit}`;
 }

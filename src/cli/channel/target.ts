@@ -4,6 +4,12 @@ import type { Change, ChangeRecord } from "../store/records.js";
 import type { PackageSource } from "./package-source.js";
 import type { ChannelAction, PublishOptions } from "./release-options.js";
 
+/** The stable arm of an earlier release; a collector keeps no paths. */
+export interface StableArm {
+  version: string;
+  package?: string;
+}
+
 /** A channel as it is in force. */
 export interface ChannelState {
   channel: Channel;
@@ -27,6 +33,6 @@ export interface ChannelTarget {
   history(): Promise<Change[]>;
   /** What follows a release that was committed, such as the index of a registry; returns what it did, in lines. */
   after(channel: Channel, action: ChannelAction, options: PublishOptions): Promise<string[]>;
-  /** Texts of earlier releases, newest first, where they are kept. */
-  earlier(): Promise<string[]>;
+  /** The stable arms of all releases that are known, newest first, the present one included. */
+  stableArms(): Promise<StableArm[]>;
 }

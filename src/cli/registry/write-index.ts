@@ -1,4 +1,5 @@
 // Keeps what is derived in a registry up to date: the channel files behind their records, index.json and index.html.
+import { isInsituError } from "../../shared/errors.js";
 import { isObject } from "../../shared/json-fields.js";
 import type { ObjectStore } from "../store/object-store.js";
 import { readFile, readRecords, writeNewest } from "../store/records.js";
@@ -27,10 +28,16 @@ export async function writeIndex(registry: ObjectStore): Promise<Catalogue> {
 
 async function writeWhereDifferent(registry: ObjectStore, key: string, text: string): Promise<boolean> {
   const bytes = Buffer.from(text);
-  const before = await registry.read(key, MAX_INDEX_BYTES).catch(() => undefined);
+  const before = await registry.read(key, MAX_INDEX_BYTES).catch((error: unknown) => {
+    if (isInsituError(error) && error.code === "model_too_large") return "too large" as const;
+    throw error;
+  });
+  if (before === "too large") {
+    // No index of ours, and nothing is only there.
+    await registry.remove(key);
+    return true;
+  }
   if (before?.bytes.equals(bytes)) return false;
-  // Larger than any index of ours, or not readable: removed, since nobody's data is only there.
-  if (!before) await registry.remove(key).catch(() => undefined);
   await registry.replace(key, bytes, before?.etag);
   return true;
 }

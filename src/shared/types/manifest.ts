@@ -196,6 +196,32 @@ export interface EmbeddingSpec {
   pool: "mean" | "none";
 }
 
+/** The distribution of one feature in the reference. */
+export interface ReferenceFeature {
+  /** At most 64 characters: the input's name, a dot, and `brightness`, `contrast`, `width`, `height`, `mean`, `spread` or a column's name. */
+  name: string;
+  /** The 5 %, 10 %, … 95 % quantiles: 19 numbers that never fall. */
+  edges: number[];
+  /** The lowest value. */
+  low: number;
+  /** The highest value. */
+  high: number;
+  /** Share of the inputs that lack it, 0 to 1. */
+  missing: number;
+}
+
+/** What inputs were like when the model was made: pages compare their inputs with it. Made by `insitu reference`. */
+export interface ReferenceProfile {
+  /** Number of inputs. */
+  samples: number;
+  /** At most 16. */
+  features: ReferenceFeature[];
+  /** Of a classification: shares of its confidences in 20 bins from 0 to 1, each with its upper end. */
+  confidence?: number[];
+  /** Of a classification: share of each predicted class. */
+  classes?: number[];
+}
+
 /** A signature over the manifest. */
 export interface SignatureSpec {
   /** The `id` of the trusted key that it is checked with. */
@@ -226,6 +252,7 @@ export interface Manifest {
   task: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
+  reference?: ReferenceProfile;
   signatures?: SignatureSpec[];
   license?: string;
   source?: string;

@@ -1,7 +1,7 @@
 // A loaded model: its description, where it runs, and the value and timings of a prediction.
 
 import type { InsituError } from "../errors.js";
-import type { InputSpec, TaskKind, TensorSpec } from "./manifest.js";
+import type { InputSpec, ReferenceProfile, TaskKind, TensorSpec } from "./manifest.js";
 import type { ArmRole } from "./rollout.js";
 import type { Backend, TensorData } from "./tensor.js";
 
@@ -134,6 +134,10 @@ export interface ModelInfo extends ModelRef {
   task: TaskKind;
   /** Empty where the task has no labels. */
   labels: string[];
+  /** What inputs were like when the model was made, where the manifest says it. */
+  reference?: ReferenceProfile;
+  /** Figures that the training printed, where the manifest has them. */
+  metrics?: Record<string, number>;
   /** Where the bytes came from: the package's host, the store of this browser, or this worker's memory. */
   source: "network" | "cache" | "memory";
   /** Set when the model runs but could not be kept in the store; known once `model.stored` has resolved. */

@@ -32,6 +32,7 @@ import type {
   OutputSpec,
   TensorSpec,
 } from "../../shared/types/manifest.js";
+import { parseReference } from "./reference-profile.js";
 import { parseSelfTestSpecs } from "./self-test-files.js";
 import { parseImage, parseTask } from "./task-spec.js";
 
@@ -81,7 +82,9 @@ function checkManifest(value: unknown, url: string): Manifest {
     );
   }
   const files = parseFiles(get("files"), at("files"));
+  const inputs = parseInputs(get("inputs"), at("inputs"));
   const outputs = parseOutputs(get("outputs"), at("outputs"));
+  const task = parseTask(get("task"), outputs, at("task"));
   return compact({
     insitu: 1,
     name: modelName(get("name"), at("name")),
@@ -91,11 +94,12 @@ function checkManifest(value: unknown, url: string): Manifest {
     expires: time("expires"),
     format: oneOf(get("format"), FORMATS, at("format")),
     files,
-    inputs: parseInputs(get("inputs"), at("inputs")),
+    inputs,
     outputs,
-    task: parseTask(get("task"), outputs, at("task")),
+    task,
     embedding: optional(get("embedding"), (value) => parseEmbedding(value, at("embedding"))),
     selfTest: optional(get("selfTest"), (value) => parseSelfTestSpecs(value, files, at("selfTest"))),
+    reference: optional(get("reference"), (value) => parseReference(value, inputs, task, at("reference"))),
     signatures: optional(get("signatures"), (value) => parseSignatures(value, at("signatures"))),
     license: words("license"),
     source: words("source"),

@@ -2,6 +2,7 @@
 import { InsituError } from "../../shared/errors.js";
 import type { Letterbox } from "../../shared/letterbox.js";
 import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
+import { summariseInput } from "../../shared/summarise-input.js";
 import type { InputSpec, TaskKind } from "../../shared/types/manifest.js";
 import type { TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { sampleShape } from "../package/sample-shape.js";
@@ -11,6 +12,8 @@ export interface Feeds {
   feeds: Record<string, TensorData>;
   /** Position of the image, where one was passed; of several that of the first input that takes one. */
   placement?: Letterbox;
+  /** Of each input, where it was asked for. */
+  summaries?: Record<string, number[]>;
   /** Returns the feeds' memory to the pool. Call it once nothing reads the feeds any more, or never. */
   recycle(): void;
   /** Closes the images that are still open. Must be called. */
@@ -20,6 +23,7 @@ export interface Feeds {
 export interface FeedOptions extends ImageOptions {
   /** Of a ranking, and of a raw model where the batch is the only open size, the number of items follows from the length of the numbers. */
   task?: TaskKind;
+  summarise?: boolean;
 }
 
 /** Throws `input_invalid` with the name, shape and dtype that are expected, and for an image as `toImageFeed` does. Closes the images then. */
@@ -62,21 +66,26 @@ async function prepare(values: Record<string, Value>, specs: InputSpec[], option
   const { task } = options;
   const feeds: Feeds["feeds"] = {};
   const images: PreparedImage[] = [];
+  const summaries: Feeds["summaries"] = {};
   // Numbers first: they are checked without waiting. The feeds keep the manifest's order.
   for (const spec of specs) {
     const value = values[spec.name] as Value;
     feeds[spec.name] = isNumbers(value) ? numbers(value, spec, task) : PENDING;
+    if (options.summarise && isNumbers(value))
+      summaries[spec.name] = summariseInput((feeds[spec.name] as TensorData).data);
   }
   for (const spec of specs) {
     if (feeds[spec.name] !== PENDING) continue;
     const image = await toImageFeed(values[spec.name] as WireImage, spec, options);
     images.push(image);
     feeds[spec.name] = image.feed;
+    if (options.summarise) summaries[spec.name] = summariseInput(image.feed.data, image.placement);
   }
   if (task === "ranking") assertEqualCounts(feeds, specs);
   return {
     feeds,
     placement: images[0]?.placement,
+    ...(options.summarise && { summaries }),
     recycle() {
       for (const image of images) image.recycle();
     },

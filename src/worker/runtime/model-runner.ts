@@ -42,6 +42,7 @@ export interface ModelRunnerDeps extends ResilientSessionDeps {
 export interface PredictOptions extends EnqueueOptions {
   /** Override the manifest's task in this call. */
   task?: TaskOptions;
+  summarise?: boolean;
 }
 
 export interface EmbeddingResult {
@@ -102,7 +103,7 @@ export class ModelRunner {
   async predict(input: WireInput, options: PredictOptions): Promise<HostPrediction> {
     const { manifest, engine } = this.#deps;
     const call = callTask(manifest.task, options.task);
-    const { result, placement, timings, endedAt } = await this.#process(this.#predictions, input, options);
+    const { result, placement, summaries, timings, endedAt } = await this.#process(this.#predictions, input, options);
     const { backend, items } = result;
     // An output that is a constant is a view of all weights, which would be copied to the page.
     const outputs = Object.fromEntries(
@@ -111,7 +112,16 @@ export class ModelRunner {
     const value = toValue(manifest, outputs, placement, call);
     const topClass = topClassOf(manifest, outputs);
     timings.postprocessMs = performance.now() - endedAt;
-    return { value, outputs, backend, timings, ...(topClass && { topClass }), items, memory: engine.memory() };
+    return {
+      value,
+      outputs,
+      backend,
+      timings,
+      ...(topClass && { topClass }),
+      items,
+      summaries,
+      memory: engine.memory(),
+    };
   }
 
   /** The features that a personal model learns on. Rejects with `model_format` where the manifest names no embedding; otherwise as `predict`. */
@@ -131,13 +141,14 @@ export class ModelRunner {
     this.#session.dispose();
   }
 
-  async #process(queue: FeedQueue, input: WireInput, options: EnqueueOptions) {
+  async #process(queue: FeedQueue, input: WireInput, options: PredictOptions) {
     const { manifest, scheduler } = this.#deps;
     const started = performance.now();
-    const { feeds, placement, recycle, close } = await toFeeds(input, manifest.inputs, {
+    const { feeds, placement, summaries, recycle, close } = await toFeeds(input, manifest.inputs, {
       keepOpen: this.#session.target.backend === "webgpu",
       task: manifest.task.kind,
       signal: options.signal,
+      summarise: options.summarise,
     }).catch((error: unknown) => {
       // The browser throws for pixels of another origin.
       throw asInsituError(error, "input_invalid", "The input cannot be read");
@@ -157,7 +168,7 @@ export class ModelRunner {
         readbackMs,
         postprocessMs: 0,
       };
-      return { result, placement, timings, endedAt };
+      return { result, placement, summaries, timings, endedAt };
     } finally {
       close();
     }

@@ -24,6 +24,16 @@ const rowsOf = (text: string) =>
         .map((cell) => cell.trim()),
     );
 
+test("each column of a table has a name: a screen reader says it with every cell", () => {
+  const nameless = docPages().flatMap(({ path, text }) => {
+    const lines = text.split("\n");
+    return lines
+      .filter((line, index) => /^\|[\s:|-]+$/.test(line) && /\|\s*\|/.test(lines[index - 1] ?? ""))
+      .map(() => path);
+  });
+  expect(nameless).toEqual([]);
+});
+
 describe("docs/errors.md", () => {
   const rows = rowsOf(read("docs/errors.md")).filter(([code = ""]) => code.startsWith("`"));
 

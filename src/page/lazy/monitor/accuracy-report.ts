@@ -18,13 +18,15 @@ export function accuracyReport(outcomes: readonly Outcome[], now: number): Monit
   const versions = new Map<string, Outcome[]>();
   for (const outcome of outcomes) {
     const key = `${outcome.version}\n${outcome.arm}`;
-    versions.set(key, [...(versions.get(key) ?? []), outcome]);
+    const own = versions.get(key) ?? [];
+    own.push(outcome);
+    versions.set(key, own);
   }
   return [...versions.values()].map((outcomes) => reportVersion(outcomes, now));
 }
 
 function reportVersion(outcomes: Outcome[], now: number): MonitoredVersion {
-  const { version, arm } = outcomes[0] as Outcome;
+  const { version, arm, time } = outcomes[0] as Outcome;
   const labelled = outcomes.filter((outcome): outcome is LabelledOutcome => outcome.truth !== undefined);
   const confident = labelled.filter(({ confidence }) => confidence !== undefined);
   const truths = confident.map(({ truth }) => truth.score);
@@ -35,9 +37,10 @@ function reportVersion(outcomes: Outcome[], now: number): MonitoredVersion {
     version,
     arm,
     predictions: outcomes.length,
+    startedAt: time,
     ...windowOf(labelled),
     last500: windowOf(labelled.slice(-LAST_COUNT)),
-    lastDay: windowOf(labelled.filter(({ time }) => now - time <= DAY_MS)),
+    lastDay: windowOf(labelled.filter((outcome) => now - outcome.time <= DAY_MS)),
     confusion: confusionOf(labelled),
     brier: hasTruths ? brier(truths, confidences) : undefined,
     logLoss: hasTruths ? logLoss(truths, confidences) : undefined,

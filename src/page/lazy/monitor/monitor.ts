@@ -31,8 +31,8 @@ export type TruthByVersion = Map<string, GivenTruth | undefined>;
 /** A class becomes a score once it is known what was predicted. */
 export type GivenTruth = Truth | { class: number };
 
-/** Without the triggers, which belong to personal models. */
-export type FeedbackSample = Omit<MonitorSnapshot, "retrain">;
+/** Without the triggers, which belong to personal models, and what others add. */
+export type FeedbackSample = Omit<MonitorSnapshot, "retrain" | "drift" | "inputs">;
 
 export type JoinedOutcome = Outcome & { truth: Truth };
 

