@@ -3,7 +3,7 @@
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js";
+import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
@@ -14,7 +14,7 @@ import { channelOf, checkLimits, checkLoadOptions, packageUrl } from "./options.
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import { type OpenPackage, openVersion, type PackageLoad } from "./version.js";
+import { type OpenPackage, openVersion } from "./version.js";
 import type { PooledWorker, WorkerPool, WorkerSlot } from "./workers/pool.js";
 import { type Rpc, useWorker } from "./workers/rpc.js";
 

@@ -1,10 +1,8 @@
 // The shadow of a channel: creates it for the arm that the channel names, and predicts with it in a worker of its own.
 
 import { modelRef } from "../../../shared/model-ref.js";
-import type { TaskKind } from "../../../shared/types/manifest.js";
 import { TASK_OPTIONS } from "../../../shared/types/model.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
-import type { PredictOptions } from "../../api-types.js";
 import type { TransferableInput } from "../../input/wire-input.js";
 import type { RolloutControl, Shadow, WorkOf } from "../rollout/types.js";
 import { Comparisons, type ShadowModel } from "./comparisons.js";
