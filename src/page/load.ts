@@ -3,7 +3,7 @@
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js";
+import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
@@ -14,7 +14,7 @@ import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import { type OpenVersion, openVersion } from "./version.js";
+import { type OpenPackage, openVersion } from "./version.js";
 import type { PooledWorker, WorkerPool, WorkerSlot } from "./workers/pool.js";
 import { type Rpc, useWorker } from "./workers/rpc.js";
 
@@ -35,23 +35,6 @@ export interface LoaderDeps {
   /** Bytes that the models of a worker should not exceed together. */
   maxHeldBytes: number;
 }
-
-/** What one load of a package is asked for, beside the options of the call. */
-export interface PackageLoad {
-  signal?: AbortSignal;
-  /** Milliseconds. */
-  timeout?: number;
-  refresh?: boolean;
-  arm?: ModelRef["arm"];
-  onProgress?: (progress: LoadProgress) => void;
-  /** In a worker of its own, which ends when it has been idle. */
-  isApart?: boolean;
-  maxCrashes?: number;
-  not?: string;
-}
-
-/** Opens the package in a folder; reports it to telemetry. */
-export type OpenPackage = (folder: string, load: PackageLoad) => Promise<OpenVersion>;
 
 // Minutes for a first download on a slow line; a download without progress ends after 15 s.
 const LOAD_MS = 600_000;

@@ -9,13 +9,13 @@ import type { BlockedVersion, ChannelArm } from "../../../shared/types/rollout.j
 import type { OpenVersion } from "../../version.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, isBlocked, repairedTarget, rollbackTargets, type Target, targetOf } from "./choose-version.js";
+import type { RolloutDeps } from "./deps.js";
 import { createEvents } from "./events.js";
 import { crashLimit, loadBreach } from "./guardrails.js";
 import { Guards } from "./guards.js";
 import { callWorker, type KnownChannel, readKnownChannel } from "./known-channel.js";
 import { blockOf, createBackoff, refOf } from "./load-failures.js";
 import { type Poll, startPoll } from "./poll.js";
-import type { RolloutDeps } from "./rollout.js";
 import type { Breach, Rollout, RolloutControl, RolloutGuards, RolloutReason, RolloutSnapshot } from "./types.js";
 import { loadTarget, type Running, Versions } from "./versions.js";
 

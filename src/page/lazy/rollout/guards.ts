@@ -4,9 +4,8 @@ import type { ErrorCode } from "../../../shared/errors.js";
 import type { HostPrediction } from "../../../shared/protocol.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
-import type { Shadow } from "../shadow/shadow.js";
 import { Guardrails, workOf } from "./guardrails.js";
-import type { Breach, RolloutControl, RolloutGuards } from "./types.js";
+import type { Breach, RolloutControl, RolloutGuards, Shadow } from "./types.js";
 
 /** The version that runs, or that ran and still has predictions. */
 interface Watched {

@@ -5,16 +5,15 @@ import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
 import type { ChannelOptions } from "../../api-types.js";
 import { checkNumber, checkType } from "../../lib/check-option.js";
-import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { Model, ModelDeps } from "../../model.js";
 import type { TelemetryHandle } from "../../telemetry.js";
-import type { WorkerSlot } from "../../workers/pool.js";
-import type { TelemetryRecord } from "../telemetry/records.js";
+import type { OpenPackage, PackageLoad } from "../../version.js";
 import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-version.js";
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
+import type { RolloutDeps } from "./deps.js";
 import { callWorker, type KnownChannel, type ReadDeps, readKnownChannel } from "./known-channel.js";
 import { blockOf } from "./load-failures.js";
-import type { RolloutControl, RolloutReason } from "./types.js";
+import type { RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
 export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots" | "loadShadow"> {
@@ -28,17 +27,6 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutD
   /** Reports a load that failed to telemetry; `started` in milliseconds of `performance.now()`. */
   recordFailure(error: unknown, started: number): void;
   toModel(parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>>;
-}
-
-/** What a rollout needs of its client. */
-export interface RolloutDeps extends ReadDeps {
-  slots: readonly Pick<WorkerSlot, "calls">[];
-  loadShadow: RolloutControl["loadShadow"];
-  storeName: string;
-  open: OpenPackage;
-  every: number;
-  maxBytes: number;
-  record(record: TelemetryRecord): void;
 }
 
 // Design default.

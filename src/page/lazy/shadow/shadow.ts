@@ -1,29 +1,12 @@
 // The shadow of a channel: creates it for the arm that the channel names, and predicts with it in a worker of its own.
 
 import { modelRef } from "../../../shared/model-ref.js";
-import type { HostPrediction } from "../../../shared/protocol.js";
-import type { TaskKind } from "../../../shared/types/manifest.js";
 import { TASK_OPTIONS } from "../../../shared/types/model.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
-import type { PredictOptions } from "../../api-types.js";
 import type { TransferableInput } from "../../input/wire-input.js";
-import type { OnResult } from "../../version.js";
-import type { RolloutControl, ShadowCounts } from "../rollout/types.js";
+import type { RolloutControl, Shadow, WorkOf } from "../rollout/types.js";
 import { Comparisons, type ShadowModel } from "./comparisons.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
-
-export interface Shadow {
-  /** The channel, or the arm that runs, may have changed. */
-  renew(running: ChannelArm): void;
-  started(copy: () => Promise<TransferableInput>, options: PredictOptions, task: TaskKind): OnResult | undefined;
-  ended(): void;
-  giveUp(problem: string): void;
-  counts(): ShadowCounts | undefined;
-  dispose(): void;
-}
-
-/** Milliseconds of a prediction's own work. */
-type WorkOf = (result: HostPrediction) => number;
 
 /** A copied input, and what the caller asked of the task. */
 interface Copy extends TransferableInput {
