@@ -21,7 +21,7 @@ const BUDGETS: Record<string, number> = {
   // Fetched while the first model loads.
   "dist/monitor.js": 2_500,
   // Fetched while the first model loads.
-  "dist/drift.js": 5_000,
+  "dist/drift.js": 4_400,
   // Fetched when a ranking model is made personal.
   "dist/ranker.js": 6_600,
   // Fetched when a model is made personal.

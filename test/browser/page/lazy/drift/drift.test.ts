@@ -36,7 +36,8 @@ async function open(
 ): Promise<string> {
   await on.evaluate(
     async ([endpoint, name, consent, monitor]) => {
-      const telemetry = { endpoint, sampling: 1, consent };
+      // No event for each prediction: a thousand would use up what a page may send in an hour.
+      const telemetry = { endpoint, sampling: 0, consent };
       window.client = window.insitu.createClient({ backends: ["wasm"], storage: { name }, telemetry });
       window.model = await window.client.load("/models/digits/", { task: "classification", monitor });
       window.monitorEvents = [];
