@@ -147,3 +147,28 @@ it("a clock that was years ahead neither stops deliveries nor cools down for yea
     folder.remove();
   }
 });
+
+it("two triggers at once are one run that names both; outcomes alone tell the version", async () => {
+  const folder = temporaryFolder();
+  const data = join(folder.path, "t.db");
+  const confidences = Array.from({ length: 200 }, () => 0.5);
+  await withCollector({ data }, async ({ url }) => {
+    await sendOutcomes(url, { version: "2.0.0", correct: 299, hasItems: false });
+    await sendOutcomes(url, { version: "2.0.0", correct: 1, hasItems: false, confidences });
+  });
+  const store = await openLastingStore(data);
+  const triggers = { labels: { count: 300 }, estimate: { floor: 0.9, window: "1h", windows: 1, minPredictions: 100 } };
+  const config = parseRetrain(options({ triggers }));
+  // The hour is complete then.
+  const retrain = await Retrain.open({ store, config, now: () => Date.now() + 3_600_000 });
+  await retrain.check();
+  await retrain.check();
+  const runs = retrain.status()[0]?.runs ?? [];
+  expect(runs.map(({ trigger, version }) => [trigger, version])).toEqual([["estimate", "2.0.0"]]);
+  expect(runs[0]?.evidence).toMatchObject({ floor: 0.9, also: [{ trigger: "labels", labels: 300, count: 300 }] });
+  await until("the webhook", 10_000, async () => receiver.got[0]);
+  expect(receiver.got[0]?.body.evidence.also).toHaveLength(1);
+  await retrain.close();
+  await store.close();
+  folder.remove();
+});

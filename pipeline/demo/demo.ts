@@ -51,10 +51,13 @@ export async function runDemo({ out, steps }: DemoOptions): Promise<void> {
     log(`The site is ${host.url}, its collector ${collector.url}.`);
     const visitors = await startVisitors(host.url, VISITORS);
     open.push(visitors);
-    await story({ visitors, fired, finished, log, mark, countLabels: () => backend.labels().length });
-    mkdirSync(out, { recursive: true });
-    writeFileSync(join(out, "retraining-accuracy.svg"), accuracyPlot(visitors.reads, marks, LIMIT));
-    writeFileSync(join(out, "retraining-versions.svg"), versionsPlot(visitors.reads, marks));
+    // Also of a run that failed: they show where.
+    const draw = () => {
+      mkdirSync(out, { recursive: true });
+      writeFileSync(join(out, "retraining-accuracy.svg"), accuracyPlot(visitors.reads, marks, LIMIT));
+      writeFileSync(join(out, "retraining-versions.svg"), versionsPlot(visitors.reads, marks));
+    };
+    await story({ visitors, fired, finished, log, mark, countLabels: () => backend.labels().length }).finally(draw);
     log(`Done in ${((Date.now() - started) / 1_000).toFixed(0)} s. The plots are in ${out}.`);
   } finally {
     for (const one of open.reverse()) await one.close().catch((error) => console.error(error));
