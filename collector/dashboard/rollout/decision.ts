@@ -117,7 +117,7 @@ function evidenceRow(one: Evidence): (Cell | string)[] {
   const value = ({ value, low, high }: Evidence["control"]) =>
     one.metric === "latency"
       ? `${duration(value)} (${duration(low)} to ${duration(high)})`
-      : `${percent(value)} (${interval(low, high)})`;
+      : `${percent(value, digitsOf(one.metric))} (${interval(low, high, digitsOf(one.metric))})`;
   return [
     METRICS[one.metric] ?? words(one.metric),
     one.trusted ? "trusted" : "pages",
@@ -131,10 +131,13 @@ function evidenceRow(one: Evidence): (Cell | string)[] {
   ];
 }
 
+/** Errors are rare. */
+const digitsOf = (metric: Evidence["metric"]) => (metric === "errors" ? 2 : 1);
+
 /** Points of a percentage for shares, per cent of the control for latency. */
 function signed(metric: Evidence["metric"], difference: number): string {
   const sign = difference > 0 ? "+" : difference < 0 ? "−" : "±";
-  return `${sign}${(Math.abs(difference) * 100).toFixed(1)} ${metric === "latency" ? "%" : "points"}`;
+  return `${sign}${(Math.abs(difference) * 100).toFixed(digitsOf(metric))} ${metric === "latency" ? "%" : "points"}`;
 }
 
 export function probability(p: number): string {
@@ -208,6 +211,7 @@ function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine
     bands: [{ upper: 0, lower: 1, quiet: false }],
     range: [-most, most],
     format,
-    axis: (value) => `${Math.round(value * 1000) / 10} ${metric === "latency" ? "%" : "pt"}`,
+    axis: (value) =>
+      `${value < 0 ? "−" : ""}${Math.round(Math.abs(value) * 1000) / 10} ${metric === "latency" ? "%" : "pt"}`,
   };
 }

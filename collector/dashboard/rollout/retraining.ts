@@ -10,7 +10,7 @@ const NOTHING =
 const MOST_RUNS = 50;
 
 export function createRetraining(): Section {
-  const triggers = createTablePanel({ title: "Triggers", unit: "as of the last check" }, [
+  const triggers = createTablePanel({ title: "Triggers", unit: "as of the last check", wide: true }, [
     ...["Model", "Version", "Trigger", "State"].map((label) => ({ label })),
   ]);
   const runs = createTablePanel({ title: "Retraining log", unit: "the newest first", wide: true }, [
