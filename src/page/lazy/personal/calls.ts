@@ -72,7 +72,7 @@ export function createPersonalCall(
     /** The pixels of an example are read before it is sent, and a call to a worker that died is sent again. */
     const check = () => {
       if (begun === erasures.count || !LEARNING.includes(method)) return;
-      const message = `Nothing was stored: ${name} was erased meanwhile.`;
+      const message = `Not stored: ${name} was erased meanwhile.`;
       throw new InsituError("disposed", message, { reason: "forgotten" });
     };
     return send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, check, ...options });
