@@ -59,14 +59,15 @@ function withoutGradients(): Rolldown.Plugin {
 /**
  * Modules of tfjs that nothing here calls, although others import them: its own ways to load and store models (packages come
  * through `worker/package`), `fit` with its optimizers, metrics and callbacks (personal models train in `worker/personal`), the printed
- * summary of a model, and the hashes of strings with their 64-bit integers (a package has no strings, neither as inputs nor as weights).
+ * summary of a model and the printed form of a tensor, and the hashes of strings with their 64-bit integers (a package has no strings,
+ * neither as inputs nor as weights).
  */
 function withoutUnusedModules(): Rolldown.Plugin {
   return {
     name: "insitu:tfjs-without-unused-modules",
     transform: {
       filter: {
-        id: /tfjs-core[\\/]dist[\\/](hash_util|io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader))\.js$|tfjs-layers[\\/]dist[\\/](base_callbacks|logs|metrics|optimizers|engine[\\/]training_(dataset|utils)|utils[\\/]layer_utils)\.js$/,
+        id: /tfjs-core[\\/]dist[\\/](hash_util|tensor_format|io[\\/](browser_files|http|indexed_db|local_storage|model_management|weights_loader))\.js$|tfjs-layers[\\/]dist[\\/](base_callbacks|logs|metrics|optimizers|engine[\\/]training_(dataset|utils)|utils[\\/]layer_utils)\.js$/,
       },
       handler(code) {
         const declared = code.matchAll(/^export (?:async )?(?:class|function|const|var) (\w+)/gm);

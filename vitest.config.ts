@@ -60,6 +60,7 @@ export default defineConfig({
       browser("platform-faults", PLATFORM_FAULTS),
       browser("demo", ["test/browser/demo/*.test.ts"]),
       browser("load", LOAD),
+      browser("simulate", ["test/simulate/*.test.ts"]),
       {
         test: {
           name: "browsers",

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { benchDrift } from "./drift.js";
 import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
@@ -30,6 +31,7 @@ const PARTS = [
   "memory",
   "ranking",
   "rollout",
+  "drift",
   "versions",
 ] as const;
 type Part = (typeof PARTS)[number];
@@ -58,7 +60,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, and accuracy and cost of personal models and ranking.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
@@ -87,8 +89,8 @@ const wanted = parts.length > 0 ? parts : PARTS.filter((name) => name !== "versi
 const report = createReport(options.json);
 
 const before = loadavg()[0] ?? 0;
-// Ranking is simulated in Node, without a browser.
-if (wanted.some((name) => name !== "ranking")) await buildPages();
+// Ranking and drift are simulated in Node, without a browser.
+if (wanted.some((name) => name !== "ranking" && name !== "drift")) await buildPages();
 let browser = "";
 // The default of --rounds is for predict only. The other parts have their own default.
 const given = {
@@ -106,6 +108,7 @@ if (wanted.includes("loads")) browser = await benchLoads(options, report);
 if (wanted.includes("memory")) browser = await benchMemory(options, report);
 if (wanted.includes("ranking")) await benchRanking({}, report);
 if (wanted.includes("rollout")) browser = await benchRollout(given, report);
+if (wanted.includes("drift")) benchDrift(given, report);
 if (wanted.includes("versions"))
   browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 

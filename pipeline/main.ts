@@ -100,8 +100,8 @@ async function main(): Promise<void> {
   const options = optionsOf(flags);
   const waiting = flags.waiting ? await openRun(options.collector, MODEL) : undefined;
   if (flags.waiting && !waiting) return console.log("No run waits for somebody.");
-  const { result } = await runPipeline({ ...options, id: flags.id ?? waiting?.id }, console.log);
-  console.log(result);
+  const outcome = await runPipeline({ ...options, id: flags.id ?? waiting?.id }, console.log);
+  console.log("version" in outcome ? `${outcome.result} ${outcome.version}` : outcome.result);
 }
 
 main().catch((error: unknown) => {

@@ -15,7 +15,7 @@ export interface RetrainRequest {
 const MAX_BYTES = 256 * 1024;
 
 /** Whether `header` is the signature of the body. In constant time: a wrong one must not be found digit by digit. */
-export function isSigned(body: string, header: unknown, secret: string): boolean {
+function isSigned(body: string, header: unknown, secret: string): boolean {
   const expected = Buffer.from(`sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
   const given = Buffer.from(typeof header === "string" ? header : "");
   return given.length === expected.length && timingSafeEqual(given, expected);
@@ -55,10 +55,11 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > MAX_BYTES) return undefined;
-    parts.push(part);
+    // Read to its end, so that the sender gets the answer; what is endless is cut.
+    if (size <= MAX_BYTES) parts.push(part);
+    else if (size > 4 * MAX_BYTES) throw new Error("The body has no end.");
   }
-  return Buffer.concat(parts).toString("utf8");
+  return size > MAX_BYTES ? undefined : Buffer.concat(parts).toString("utf8");
 }
 
 function parse(body: string): RetrainRequest | undefined {

@@ -89,6 +89,13 @@ const CHECKS: Check[] = [
     usesBrowser: true,
   },
   {
+    name: "simulate",
+    about: "a small fleet of pages against the collector (vitest)",
+    run: vitest("simulate"),
+    needs: ["build", "build-collector", "models", "start-browser"],
+    usesBrowser: true,
+  },
+  {
     name: "consumers",
     about: "the packed tarball in other apps (vitest)",
     run: vitest("consumers"),

@@ -88,8 +88,8 @@ function rowOf({ model, version, arm, labelled, correct, accuracy, low, high, br
   ];
 }
 
-export function interval(low: number, high: number): string {
-  return `${(low * 100).toFixed(1)}–${percent(high)}`;
+export function interval(low: number, high: number, digits = 1): string {
+  return `${(low * 100).toFixed(digits)}–${percent(high, digits)}`;
 }
 
 function few(labelled: number): string {

@@ -126,7 +126,12 @@ function xAxis(palette: Palette, current: () => Chart): uPlot.Axis {
       grid: { show: false },
       size: 28,
       space: 64,
-      values: (_plot, splits) => splits.map((at) => (Number.isInteger(at) ? (current().bins?.[at] ?? "") : "")),
+      // Below the middle of a bin.
+      splits: (_plot, _axis, _low, high, increment) => {
+        const every = Math.max(1, Math.ceil(increment));
+        return Array.from({ length: Math.ceil(high / every) }, (_, i) => i * every + 0.5);
+      },
+      values: (_plot, splits) => splits.map((at) => current().bins?.[Math.floor(at)] ?? ""),
     };
   return {
     ...axis(palette),

@@ -21,7 +21,7 @@ export function percentileText(spread: Spread, name: Percentile): string {
   return rangeText(spread.ranges[name], duration, durationTick, spread[name]);
 }
 
-export function maxText({ max }: Pick<Spread, "max">): string {
+function maxText({ max }: Pick<Spread, "max">): string {
   return rangeText(max, duration, durationTick, max[1] ?? max[0]);
 }
 

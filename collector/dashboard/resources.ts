@@ -13,14 +13,14 @@ const figures = (...labels: string[]) => labels.map((label) => ({ label, figure:
 
 export function createResources(): Section {
   const loads = createTablePanel(
-    { title: "Model loads", unit: "until the first prediction can start", note: FEW_NOTE },
+    { title: "Model loads", unit: "until the first prediction can start", note: FEW_NOTE, wide: true },
     [
       ...[{ label: "Model" }, { label: "Version" }, { label: "Source" }],
       { label: "p50 and p95", bars: true },
       ...figures("p50", "p95", "Longest", "Count"),
     ],
   );
-  const memory = createTablePanel({ title: "Memory", unit: "while models are loaded", note: HIGHEST }, [
+  const memory = createTablePanel({ title: "Memory", unit: "while models are loaded", note: HIGHEST, wide: true }, [
     ...[{ label: "Backend" }, { label: "Kind" }],
     { label: "Mean and highest", bars: true },
     ...figures("Mean", "Highest", "Samples"),

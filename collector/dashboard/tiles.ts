@@ -79,6 +79,9 @@ const TILES: readonly Tile[] = [
   },
 ];
 
+/** Characters: limits of a percentile need smaller letters to stay on one line. */
+const LONG = 9;
+
 export function createTiles(): { element: HTMLElement; show(scene: Scene): void } {
   const cells = TILES.map((tile) => {
     const value = make("data");
@@ -97,6 +100,7 @@ export function createTiles(): { element: HTMLElement; show(scene: Scene): void 
         const content = tile.tell(figures, scene);
         value.value = content.value === null ? "" : String(content.value);
         write(value, content.text);
+        value.classList.toggle("long", content.text.length > LONG);
         write(about, content.about);
         about.title = content.about;
       }

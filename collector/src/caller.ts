@@ -1,9 +1,9 @@
 // Reads from a request who sends it, and refuses those who have no access.
 import type { FastifyRequest } from "fastify";
-import type { Caller, Denial } from "./access.js";
 import { HttpError } from "./errors.js";
 import { senderOf } from "./proxies.js";
 import type { RateLimit } from "./rate-limit.js";
+import type { Caller, Denial } from "./tokens.js";
 
 export function callerOf(request: FastifyRequest): Caller {
   // Not `request.host`, which reads `X-Forwarded-Host`: a page can send that one.

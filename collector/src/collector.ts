@@ -7,7 +7,7 @@ import { openLastingStore } from "./lasting-store.js";
 import type { TrustProxy } from "./proxies.js";
 import { createRateLimit } from "./rate-limit.js";
 import { parseRetrain, type RetrainOptions } from "./retrain/config.js";
-import { openRetrain } from "./retrain/retrain.js";
+import { Retrain } from "./retrain/retrain.js";
 import { MARGINS, type Margins } from "./rollout/judge.js";
 import { openRollouts, type Rollouts } from "./rollout/rollouts.js";
 import { createServer } from "./server.js";
@@ -145,22 +145,16 @@ const FORGET_EVERY_MS = 3600 * 1000;
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const { port = DEFAULT_PORT, host = "127.0.0.1", data = "./telemetry.db" } = options;
   const { minBatches = MIN_BATCHES, keepDays = KEEP_DAYS, rate = RATE, keyRate = KEY_RATE } = options;
-  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS } = options;
-  if (!(keepDays >= MIN_KEEP_DAYS))
-    throw new Error(
-      `keepDays is ${keepDays}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
-    );
+  const { trustProxy, allowAttributes, allowMetrics, readCache = READ_CACHE_MS, now = Date.now } = options;
+  checkKeepDays(keepDays);
   const access = createAccess({ ...options, host });
-  const retrainConfig = options.retrain && parseRetrain(options.retrain);
+  const config = options.retrain && parseRetrain(options.retrain);
   const sinks = createSinks(options.sinks ?? {}, data);
-  const { now = Date.now } = options;
-  const margins = checkMargins({ ...MARGINS, ...options.margins });
+  const margins = checkMargins(options.margins);
   const store = await openLastingStore(data, undefined, now);
   const rollouts = await openRollouts({ store, now, margins, references: options.references }).catch(closeAnd(store));
-  const retrain =
-    retrainConfig &&
-    (await openRetrain({ store, config: retrainConfig, versionOf: stableOf(rollouts), now }).catch(closeAnd(store)));
-  const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
+  const versionOf = stableOf(rollouts);
+  const retrain = config && (await Retrain.open({ store, config, versionOf, now }).catch(closeAnd(store)));
   const app = createServer(store, access, {
     minBatches,
     readCache,
@@ -174,26 +168,22 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     sinkMetrics: sinks.metrics,
     retrain,
   });
+  const forget = () => store.forget(now() - keepDays * DAY_MS);
   try {
-    await store.forget(now() - keepDays * DAY_MS);
+    await forget();
     await app.listen({ port, host });
   } catch (error) {
     await app.close();
     await retrain?.close();
     await rollouts.close();
     await store.close();
-    const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-    throw taken ? new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error }) : error;
+    throw listenError(error, port, host);
   }
   sinks.resume();
   rollouts.start();
   retrain?.start();
-  const timer = setInterval(() => {
-    store.forget(now() - keepDays * DAY_MS).catch((error) => console.error("Old points could not be deleted:", error));
-  }, FORGET_EVERY_MS);
-  timer.unref();
+  const timer = setInterval(() => void forget().catch(sayNotForgotten), FORGET_EVERY_MS).unref();
   const bound = (app.server.address() as AddressInfo).port;
-
   let closing: Promise<void> | undefined;
   const close = async () => {
     clearInterval(timer);
@@ -213,6 +203,16 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   };
 }
 
+function listenError(error: unknown, port: number, host: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
+  return new Error(`Port ${port} of ${host} is taken; choose another with --port.`, { cause: error });
+}
+
+const sayNotForgotten = (error: unknown) => console.error("Old points could not be deleted:", error);
+
+/** With bursts of four times as many. */
+const limit = (perSecond: number) => createRateLimit({ rate: perSecond, burst: 4 * perSecond });
+
 /** Of a promise that rejects: nothing stays open. */
 function closeAnd(store: Store): (error: unknown) => Promise<never> {
   return async (error) => {
@@ -221,7 +221,15 @@ function closeAnd(store: Store): (error: unknown) => Promise<never> {
   };
 }
 
-function checkMargins(margins: Margins): Margins {
+function checkKeepDays(days: number): void {
+  if (!(days >= MIN_KEEP_DAYS))
+    throw new Error(
+      `keepDays is ${days}; it must be at least ${MIN_KEEP_DAYS}, so that requests that a page sends again are recognised.`,
+    );
+}
+
+function checkMargins(given: Partial<Margins> = {}): Margins {
+  const margins = { ...MARGINS, ...given };
   for (const [name, value] of Object.entries(margins))
     if (!(value > 0 && value < 1)) throw new Error(`The margin of ${name} is ${value}; it must be over 0 and below 1.`);
   return margins;

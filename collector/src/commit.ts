@@ -7,6 +7,7 @@ import type { Evidence } from "./evidence/evidence.js";
 import { apply, type Change, emptyChange, type Ledger } from "./ledger.js";
 import type { Event, Point } from "./records.js";
 import { knownBatches, writeRows } from "./tables.js";
+import { transaction } from "./transaction.js";
 
 export interface Batch {
   /** The sender's id of the batch: of several with the same id only the first is counted. */
@@ -52,17 +53,14 @@ export async function commit(writer: Writer, jobs: readonly Job[]): Promise<void
     const added = new Map(
       fresh.map((job) => {
         const from = change.points.length;
-        const result = addPoints(ledger, change, job.batch.points ?? [], mayBegin(job.batch.sender));
-        return [job, { ...result, from, to: change.points.length }];
+        const { points = [], sender, isTrusted = false } = job.batch;
+        const result = addPoints(ledger, change, points, mayBegin(sender));
+        return [job, { ...result, said: contributionsOf(change.points.slice(from), isTrusted) }];
       }),
     );
     if (fresh.length > 0) await write(writer, change, fresh);
     apply(ledger, change);
-    for (const [{ batch }, { from, to }] of added)
-      if (to > from) {
-        const said = contributionsOf(change.points.slice(from, to), batch.isTrusted === true);
-        evidence.add(said, batch.sender ?? "", now());
-      }
+    for (const [{ batch }, { said }] of added) evidence.add(said, batch.sender ?? "", now());
     for (const job of jobs) {
       const { rejected = [], overflowed = 0 } = added.get(job) ?? {};
       job.resolve({ rejected, overflowed, isRepeated: !added.has(job) });
@@ -94,17 +92,4 @@ async function write(writer: Writer, change: Change, jobs: readonly Job[]): Prom
   await transaction(writer.connection, () => writeRows(writer.connection, { change, events, batches, requests }));
   writer.requests = requests;
   await writer.note?.write(requests);
-}
-
-export async function transaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
-  await connection.run("BEGIN");
-  try {
-    const result = await work();
-    await connection.run("COMMIT");
-    return result;
-  } catch (error) {
-    // A failed COMMIT has rolled back already, and then there is nothing to roll back.
-    await connection.run("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
 }

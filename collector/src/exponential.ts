@@ -4,7 +4,7 @@ import type { Histogram } from "./histograms.js";
 import type { Fine } from "./records.js";
 
 /** A bucket ends 9 % above its begin: no quantile is further than that from a value that was measured. */
-export const FINE_SCALE = 3;
+const FINE_SCALE = 3;
 // From a microsecond, or a millionth, to a terabyte, in powers of two; what is below counts as 0, what is above as the last.
 const LOWEST_POWER = -20;
 const HIGHEST_POWER = 40;

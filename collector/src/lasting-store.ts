@@ -50,28 +50,24 @@ export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES, n
     }
   };
 
-  const check = createCheck(async () => {
+  /** Of one that writes. */
+  const useWithRoom = async <T>(work: (store: Store) => Promise<T>): Promise<T> => {
     await checkRoom();
-    await use((store) => store.check());
-  });
+    return use(work);
+  };
   return {
     ...inner,
-    async append(batch) {
-      await checkRoom();
-      return use((store) => store.append(batch));
-    },
+    append: (batch) => useWithRoom((store) => store.append(batch)),
     series: () => inner.series(),
     slots: (ids, span) => use((store) => store.slots(ids, span)),
     batchCounts: (ids) => use((store) => store.batchCounts(ids)),
-    evidence: (query) => use((store) => store.evidence(query)),
-    seenCells: (model) => use((store) => store.seenCells(model)),
-    check,
-    forget: (time) => use((store) => store.forget(time)),
-    async write(work) {
-      await checkRoom();
-      return use((store) => store.write(work));
-    },
+    // What waits is written before it is read.
+    evidence: (query) => useWithRoom((store) => store.evidence(query)),
+    seenCells: (model) => useWithRoom((store) => store.seenCells(model)),
+    write: (work) => useWithRoom((store) => store.write(work)),
     read: (work) => use((store) => store.read(work)),
+    check: createCheck(() => useWithRoom((store) => store.check())),
+    forget: (time) => use((store) => store.forget(time)),
     async close() {
       await opening?.catch(() => undefined);
       await inner.close();

@@ -1,16 +1,9 @@
 // The embedded database: opens it, appends batches durably, deletes old details and series that are silent.
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { type AppendResult, type Batch, commit, type Job, transaction, type Writer } from "./commit.js";
+import { type AppendResult, type Batch, commit, type Job, type Writer } from "./commit.js";
 import { adviceFor, checkLog, openNote } from "./damage.js";
 import { Evidence } from "./evidence/evidence.js";
-import {
-  type EvidenceQuery,
-  type EvidenceSums,
-  readCells,
-  readEvidence,
-  type SeenCell,
-  writeEvidence,
-} from "./evidence/rows.js";
+import { type EvidenceReads, evidenceReads, flushEvidence } from "./evidence/written.js";
 import { type Ledger, retire, silentSince } from "./ledger.js";
 import { migrate } from "./migrations.js";
 import { createNewSeriesLimit } from "./new-series.js";
@@ -19,8 +12,9 @@ import { readLedger } from "./read-ledger.js";
 import type { Series } from "./records.js";
 import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
 import { deleteOld, deleteSeries } from "./tables.js";
+import { transaction } from "./transaction.js";
 
-export interface Store {
+export interface Store extends EvidenceReads {
   /** Resolves once the batch is on disk; rejects when nothing of it was stored. */
   append(batch: Batch): Promise<AppendResult>;
   /** All sums, each series with its id. */
@@ -29,10 +23,6 @@ export interface Store {
   slots(ids: readonly number[], span: Span): Promise<Slot[]>;
   /** How many batches hold data of each series. */
   batchCounts(ids: readonly number[]): Promise<Map<number, number>>;
-  /** What senders reported about a model's versions. */
-  evidence(query: EvidenceQuery): Promise<EvidenceSums[]>;
-  /** Which versions senders reported about, of one model or of all. */
-  seenCells(model?: string): Promise<SeenCell[]>;
   /** Runs a transaction in turn with the requests that are stored. */
   write<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>;
   /** Reads beside the writes. */
@@ -81,10 +71,7 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
   await useFile(reader, path);
   const note = path === IN_MEMORY ? null : await openNote(path);
   const lostRequests = Math.max(0, (note?.before ?? 0) - requests);
-  if (lostRequests > 0)
-    console.error(
-      `The database ${path} has lost ${lostRequests} requests that were stored: it or its write-ahead log ${path}.wal was cut, removed or replaced.`,
-    );
+  if (lostRequests > 0) tellLost(path, lostRequests);
   const writer: Writer = { connection, ledger, requests, note, evidence, now, mayBegin: createNewSeriesLimit() };
   const waiting: Job[] = [];
   let last: Promise<unknown> = Promise.resolve();
@@ -106,13 +93,7 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
     draining = false;
   };
 
-  /** Written now and then, not with each batch: the rows of an hour are written again each time. */
-  const flush = async () => {
-    const taken = evidence.take();
-    if (taken.rows.length === 0) return;
-    await transaction(connection, () => writeEvidence(connection, evidence.part, taken.rows));
-    taken.written();
-  };
+  const flush = () => flushEvidence(connection, evidence);
 
   return {
     lostRequests,
@@ -124,20 +105,14 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
     series: () => [...ledger.entries.values()],
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
-    evidence: async (query) => {
-      await enqueue(flush);
-      return readEvidence(reader, query);
-    },
-    seenCells: async (model) => {
-      await enqueue(flush);
-      return readCells(reader, model);
-    },
+    ...evidenceReads(reader, () => enqueue(flush)),
     write: (work) => enqueue(() => transaction(connection, () => work(connection))),
     read: (work) => work(reader),
     check: () => enqueue(() => probeWrite(connection)),
     forget: (time) =>
       enqueue(async () => {
-        await flush();
+        // What cannot be written stays in memory, and must not keep old rows from being deleted.
+        await flush().catch((error) => console.error("The evidence about versions could not be written:", error));
         await forget(connection, ledger, time);
       }),
     close: () =>
@@ -149,6 +124,12 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
         await note?.close();
       }),
   };
+}
+
+function tellLost(path: string, requests: number): void {
+  console.error(
+    `The database ${path} has lost ${requests} requests that were stored: it or its write-ahead log ${path}.wal was cut, removed or replaced.`,
+  );
 }
 
 const IN_MEMORY = ":memory:";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openLastingStore } from "../src/lasting-store.js";
 import { parseRetrain, type RetrainOptions } from "../src/retrain/config.js";
-import { openRetrain, type RetrainStatus } from "../src/retrain/retrain.js";
+import { Retrain, type RetrainStatus } from "../src/retrain/retrain.js";
 import { sendOutcomes } from "./support/outcomes.js";
 import { type Receiver, startReceiver } from "./support/receiver.js";
 import { end, startCommand, temporaryFolder, until, withCollector } from "./support/run.js";
@@ -97,7 +97,7 @@ it("hysteresis: low accuracy fires once, and again only after it had recovered",
   const store = await openLastingStore(data);
   let now = start;
   const config = parseRetrain(options({ triggers: { accuracy }, coolDown: 0 }));
-  const retrain = await openRetrain({ store, config, now: () => now });
+  const retrain = await Retrain.open({ store, config, now: () => now });
   const fired: number[] = [];
   for (let hour = 1; hour <= 12; hour += 1) {
     now = start + hour * HOUR;
@@ -124,7 +124,7 @@ it("a clock that was years ahead neither stops deliveries nor cools down for yea
   let ahead = 0;
   receiver.answer = (response) => void response.writeHead(500).end();
   const config = parseRetrain(options({ coolDown: 300 }));
-  const retrain = await openRetrain({ store, config, now: () => Date.now() + ahead });
+  const retrain = await Retrain.open({ store, config, now: () => Date.now() + ahead });
   const runs = () => retrain.status()[0]?.runs ?? [];
   try {
     retrain.start();
@@ -146,4 +146,29 @@ it("a clock that was years ahead neither stops deliveries nor cools down for yea
     await store.close();
     folder.remove();
   }
+});
+
+it("two triggers at once are one run that names both; outcomes alone tell the version", async () => {
+  const folder = temporaryFolder();
+  const data = join(folder.path, "t.db");
+  const confidences = Array.from({ length: 200 }, () => 0.5);
+  await withCollector({ data }, async ({ url }) => {
+    await sendOutcomes(url, { version: "2.0.0", correct: 299, hasItems: false });
+    await sendOutcomes(url, { version: "2.0.0", correct: 1, hasItems: false, confidences });
+  });
+  const store = await openLastingStore(data);
+  const triggers = { labels: { count: 300 }, estimate: { floor: 0.9, window: "1h", windows: 1, minPredictions: 100 } };
+  const config = parseRetrain(options({ triggers }));
+  // The hour is complete then.
+  const retrain = await Retrain.open({ store, config, now: () => Date.now() + 3_600_000 });
+  await retrain.check();
+  await retrain.check();
+  const runs = retrain.status()[0]?.runs ?? [];
+  expect(runs.map(({ trigger, version }) => [trigger, version])).toEqual([["estimate", "2.0.0"]]);
+  expect(runs[0]?.evidence).toMatchObject({ floor: 0.9, also: [{ trigger: "labels", labels: 300, count: 300 }] });
+  await until("the webhook", 10_000, async () => receiver.got[0]);
+  expect(receiver.got[0]?.body.evidence.also).toHaveLength(1);
+  await retrain.close();
+  await store.close();
+  folder.remove();
 });

@@ -15,7 +15,10 @@ export interface Secrets {
   webhook: string;
 }
 
-/** Windows of seconds, where a site has days: the demo has minutes. */
+/**
+ * Windows of seconds, where a site has days: the demo has minutes. Without the trigger `drift`: ADWIN sees the shift after a hundred labels,
+ * with which nothing can be trained yet.
+ */
 export function retrainOptions(webhook: string, secret: string): RetrainOptions {
   return {
     checkEvery: "1s",
@@ -24,7 +27,6 @@ export function retrainOptions(webhook: string, secret: string): RetrainOptions 
         webhook: { url: webhook, secret, firstDelay: "1s" },
         triggers: {
           accuracy: { baseline: 0.98, delta: 0.03, window: "8s", windows: 3, minLabels: 60 },
-          drift: { lookBack: "10m", minLabels: 300 },
         },
         coolDown: "10m",
         runLimit: "10m",

@@ -3,7 +3,6 @@ import { seeded } from "../../models/digits/augment.js";
 import { type Digit, heldOut, training } from "../../models/digits/data.js";
 import { shuffle } from "../../models/digits/train.js";
 import type { RetrainRequest } from "../receiver.js";
-import type { Outcome } from "../run.js";
 import { turned } from "./shift.js";
 import type { Read, Visitors } from "./visitors.js";
 import { pause, within } from "./wait.js";
@@ -20,7 +19,8 @@ const MIN_BACK = 300;
 export interface Story {
   visitors: Visitors;
   fired: Promise<RetrainRequest>;
-  finished: Promise<Outcome>;
+  /** How the pipeline ended. */
+  finished: Promise<{ result: string; version: string }>;
   /** Labels that the site has. */
   countLabels: () => number;
   log: (line: string) => void;
@@ -74,7 +74,7 @@ function watchVersions(visitors: Visitors, mark: (text: string) => void, log: (l
 }
 
 async function allRun(visitors: Visitors, version: string): Promise<void> {
-  while (!(await visitors.versions()).every((one) => one.version === version && one.arm === "stable")) await pause(500);
+  while (!(await visitors.versions()).every((one) => one.version === version)) await pause(500);
 }
 
 /** Each digit once: nothing that is measured was trained on. */

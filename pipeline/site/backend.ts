@@ -96,7 +96,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let text = "";
   for await (const part of request.setEncoding("utf8")) {
     text += part;
-    if (text.length > MAX_BYTES) return undefined;
+    // Read to its end, so that the page gets the answer; what is endless is cut.
+    if (text.length > 64 * MAX_BYTES) throw new Error("The body has no end.");
   }
-  return text;
+  return text.length > MAX_BYTES ? undefined : text;
 }

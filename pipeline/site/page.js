@@ -8,6 +8,7 @@ const client = createClient({
   telemetry: { endpoint: collector, sampling: 0, flushInterval: 1_000 },
 });
 const model = await client.load("/models/digits/channel.json", { task: "classification", channel: { every } });
+// After each digit too: a promotion changes the arm of the version that runs, and swaps nothing.
 const show = () => {
   const { version, arm } = model.rollout;
   document.querySelector("#version").textContent = `Version ${version} (${arm})`;
@@ -26,6 +27,7 @@ window.write = async (pixels, label) => {
   const result = await model.predict(Float32Array.from(bytes, (value) => value / 255));
   const read = result.value[0].index;
   document.querySelector("#read").textContent = String(read);
+  show();
   const { version, arm = "stable" } = result.model;
   if (document.querySelector("#consent").checked) {
     const id = crypto.randomUUID().replaceAll("-", "");

@@ -13,7 +13,7 @@ export interface LabelledDigit {
   at: number;
 }
 
-export const BYTES = SIDE * SIDE;
+const BYTES = SIDE * SIDE;
 const CLASSES = 10;
 
 /** Reads the backend's export, one JSON object a line. Throws with the number of a line that is not one. */

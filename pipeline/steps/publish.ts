@@ -32,7 +32,7 @@ export function runningVersion(site: string): Running {
 }
 
 /** The next minor version. */
-export function nextVersion(version: string): string {
+function nextVersion(version: string): string {
   const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
   if (major === undefined) throw new Error(`${version} is not a semantic version.`);
   return `${major}.${Number(minor) + 1}.0`;

@@ -13,6 +13,16 @@ export interface ReferenceInput {
   path: string;
 }
 
+/** Where the inputs of a reference come from. */
+export interface InputSource {
+  /** Names of the columns, of a table. */
+  columns?: string[];
+  /** One input each; it throws `input_invalid` or `model_format` for one that cannot be used. */
+  inputs: { path: string; read(): Promise<ReferenceInput> }[];
+  /** What is not an input, with the reason. */
+  skipped: string[];
+}
+
 /** What the model decided for one input. */
 export interface ReferenceResult {
   class: number;
@@ -20,20 +30,20 @@ export interface ReferenceResult {
 }
 
 /** As many as a profile has. */
-export const MAX_FEATURES = 16;
+const MAX_FEATURES = 16;
 const MAX_NAME = 64;
 const BINS = 20;
 /** Upper ends of the bins of confidences: those of the instrument `ml.prediction.confidence`. */
 const BOUNDS = Array.from({ length: BINS - 1 }, (_, i) => Math.round(5 * (i + 1)) / 100);
 
 /** Names of the features of an input; `columns` are those of a table. */
-export function featureNames({ name, image }: InputSpec, columns?: readonly string[]): string[] {
+function featureNames({ name, image }: InputSpec, columns?: readonly string[]): string[] {
   const features = image ? ["brightness", "contrast", "width", "height"] : (columns ?? ["mean", "spread"]);
   return features.map((feature) => `${name}.${feature}`);
 }
 
 /** Throws `input_invalid` where the model has more features than a profile holds, or a name that is too long or used twice. */
-export function checkNames(names: readonly string[]): void {
+function checkNames(names: readonly string[]): void {
   const long = names.find((name) => name.length > MAX_NAME);
   const twice = names.find((name, index) => names.indexOf(name) < index);
   const problem =

@@ -6,7 +6,7 @@ import { manifestText } from "./inspect.js";
 const HELP = `
 The inputs are a folder of JPEG, PNG or input.json files (its folders too), a .csv file with a header, or a .json file with a list of inputs in the
 form of input.json (see "insitu pack --help"). The model runs on cpu over them, for its confidences and classes. Only quantiles and
-shares are written, never an input. A page then tells where its inputs lie among them: see docs/guides/monitoring.md.
+shares are written, never an input. A page then tells where its inputs lie among them: see docs/guides/feedback.md.
 
 Examples:
   insitu reference public/models/flowers training/images --sign key.json --release 2

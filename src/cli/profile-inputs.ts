@@ -7,18 +7,9 @@ import type { InputSpec } from "../shared/types/manifest.js";
 import type { TensorData } from "../shared/types/tensor.js";
 import { parseSelfTestInput } from "../worker/package/self-test-files.js";
 import { fileSize, readText } from "./files.js";
-import type { ReferenceInput } from "./make-profile.js";
+import type { InputSource, ReferenceInput } from "./make-profile.js";
 import { isImageFile } from "./self-test-inputs.js";
 import { readTable } from "./table-inputs.js";
-
-export interface InputSource {
-  /** Names of the columns, of a table. */
-  columns?: string[];
-  /** One input each; it throws `input_invalid` or `model_format` for one that cannot be used. */
-  inputs: { path: string; read(): Promise<ReferenceInput> }[];
-  /** What is not an input, with the reason. */
-  skipped: string[];
-}
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 

@@ -2,8 +2,7 @@
 import { parse } from "csv-parse/sync";
 import { InsituError } from "../shared/errors.js";
 import type { InputSpec } from "../shared/types/manifest.js";
-import type { ReferenceInput } from "./make-profile.js";
-import type { InputSource } from "./profile-inputs.js";
+import type { InputSource, ReferenceInput } from "./make-profile.js";
 
 const MISSING = new Set(["", "na", "n/a", "nan", "null", "none"]);
 /** What a page tells one by one; of more the profile has mean and spread. */

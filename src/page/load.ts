@@ -3,18 +3,18 @@
 import { modelRef } from "../shared/model-ref.js";
 import type { LoadedModel } from "../shared/protocol.js";
 import type { TaskKind } from "../shared/types/manifest.js";
-import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js";
+import type { LoadProgress, ModelInfo } from "../shared/types/model.js";
 import type { LoadOptions } from "./api-types.js";
 import { checkType, unreadable } from "./lib/check-option.js";
 import { loadChunk } from "./lib/load-chunk.js";
 import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
-import { channelOf, checkLimits, checkLoadOptions, packageUrl } from "./options.js";
+import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import { describeFailure, type TelemetryHandle } from "./telemetry.js";
-import { type OpenVersion, openVersion } from "./version.js";
+import { type OpenPackage, openVersion } from "./version.js";
 import type { PooledWorker, WorkerPool, WorkerSlot } from "./workers/pool.js";
 import { type Rpc, useWorker } from "./workers/rpc.js";
 
@@ -36,23 +36,6 @@ export interface LoaderDeps {
   maxHeldBytes: number;
 }
 
-/** What one load of a package is asked for, beside the options of the call. */
-export interface PackageLoad {
-  signal?: AbortSignal;
-  /** Milliseconds. */
-  timeout?: number;
-  refresh?: boolean;
-  arm?: ModelRef["arm"];
-  onProgress?: (progress: LoadProgress) => void;
-  /** In a worker of its own, which ends when it has been idle. */
-  isApart?: boolean;
-  maxCrashes?: number;
-  not?: string;
-}
-
-/** Opens the package in a folder; reports it to telemetry. */
-export type OpenPackage = (folder: string, load: PackageLoad) => Promise<OpenVersion>;
-
 // Minutes for a first download on a slow line; a download without progress ends after 15 s.
 const LOAD_MS = 600_000;
 
@@ -65,9 +48,8 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, channel, monitor: limits, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    checkLimits(limits);
     const address = channelOf(url, channel?.file);
     const options = checkLoadOptions(rest, url);
     const reporting = telemetry.begin();
@@ -114,7 +96,13 @@ export function createLoader(deps: LoaderDeps) {
       telemetry.record({ kind: "failed", stage: "load", durationMs, ...describeFailure(error) });
     };
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> =>
-      createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits, batching: options.batching });
+      createModel<K>({
+        ...deps,
+        ...parts,
+        monitoring: await monitoring,
+        limits: rest.monitor,
+        batching: options.batching,
+      });
 
     const until = { signal: caller, timeout };
     const asked = { ...until, refresh: options.refresh, onProgress };
@@ -122,7 +110,8 @@ export function createLoader(deps: LoaderDeps) {
     const model = address
       ? await withTimeout({ ...until, what: `Loading ${address.url}` }, async (signal) => {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
-          const parts = { open, toModel, recordFailure };
+          const loadShadow = () => loadChunk(import("./lazy/shadow/shadow.js"));
+          const parts = { open, toModel, recordFailure, loadShadow };
           return openChannel({ ...deps, ...address, ...parts, request, channel, asked: { ...asked, signal } });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });

@@ -79,7 +79,8 @@ export interface LoadConfig {
 
 /** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
 export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
-  const { task, refresh, batching: given, request } = options;
+  const { task, refresh, batching: given, request, monitor } = options;
+  checkLimits(monitor);
   checkType("batching", given, "object");
   checkType("request", request, "object");
   const batching = { ...BATCHING, ...given };
@@ -92,7 +93,7 @@ export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadC
 }
 
 /** Throws `input_invalid` that names the option. */
-export function checkLimits(limits: MonitorLimits | undefined): void {
+function checkLimits(limits: MonitorLimits | undefined): void {
   checkType("monitor", limits, "object");
   for (const [name, value] of Object.entries(limits ?? {}))
     if (value !== undefined && !(value >= 0 && value <= 1)) throw invalidOption(`monitor.${name}`, value, "0 to 1");

@@ -35,19 +35,9 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
 
   // Not when the client is created, which may be on a server.
   const load = () => {
-    loading ??= loadChunk(
-      Promise.all([
-        import("./lazy/telemetry/telemetry.js"),
-        import("./lazy/telemetry-options/telemetry-options.js"),
-        options.histogram === "exponential" ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
-        options.otel && import("./lazy/telemetry/otel-bridge.js"),
-      ]),
-    )
-      .then(([{ createTelemetry }, { checkTelemetryOptions }, exponential, otel]) => {
-        telemetry = createTelemetry({ ...checkTelemetryOptions(options), consent }, storeName, fetch, {
-          exponential,
-          otel,
-        });
+    loading ??= importTelemetry(options)
+      .then((create) => {
+        telemetry = create(consent, storeName, fetch);
         for (const record of queue.splice(0)) telemetry.record(record);
         return undefined;
       })
@@ -85,6 +75,21 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
       await telemetry?.close();
     },
   };
+}
+
+/** Imports the rest, with what the options ask for. Rejects with `input_invalid` for options that do not fit. */
+async function importTelemetry(options: TelemetryOptions) {
+  const [{ createTelemetry }, { checkTelemetryOptions }, exponential, otel] = await loadChunk(
+    Promise.all([
+      import("./lazy/telemetry/telemetry.js"),
+      import("./lazy/telemetry-options/telemetry-options.js"),
+      options.histogram === "exponential" ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
+      options.otel && import("./lazy/telemetry/otel-bridge.js"),
+    ]),
+  );
+  const checked = checkTelemetryOptions(options);
+  return (consent: TelemetryConsent, storeName: string, fetch: typeof globalThis.fetch) =>
+    createTelemetry({ ...checked, consent }, storeName, fetch, { exponential, otel });
 }
 
 /** The statistics, with what is queued here and what was dropped since the rest could not be imported. */

@@ -1,7 +1,7 @@
 // One version of a model that is open in the workers: what a prediction needs of it, from its start to its end.
 import { asInsituError, type ErrorCode, fromWire, type InsituError } from "../shared/errors.js";
 import type { HostPrediction, LoadedModel } from "../shared/protocol.js";
-import type { ModelInfo } from "../shared/types/model.js";
+import type { LoadProgress, ModelInfo, ModelRef } from "../shared/types/model.js";
 import type { PredictOptions } from "./api-types.js";
 import type { TransferableInput } from "./input/wire-input.js";
 import { withTimeout } from "./lib/with-timeout.js";
@@ -39,6 +39,23 @@ export interface PredictionObserver {
 
 /** Without a result the prediction failed. */
 export type OnResult = (result?: HostPrediction) => void;
+
+/** What one load of a package is asked for, beside the options of the call. */
+export interface PackageLoad {
+  signal?: AbortSignal;
+  /** Milliseconds. */
+  timeout?: number;
+  refresh?: boolean;
+  arm?: ModelRef["arm"];
+  onProgress?: (progress: LoadProgress) => void;
+  /** In a worker of its own, which ends when it has been idle. */
+  isApart?: boolean;
+  maxCrashes?: number;
+  not?: string;
+}
+
+/** Opens the package in a folder; reports it to telemetry. */
+export type OpenPackage = (folder: string, load: PackageLoad) => Promise<OpenVersion>;
 
 export interface VersionDeps {
   loaded: LoadedModel;

@@ -102,7 +102,7 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
         return { model: running, info: { ...running.info, fellBackFrom } };
       }
       if (found.digest === options.not)
-        throw new InsituError("backend_unavailable", `${url} still holds what was left before.`, { left: true });
+        throw new InsituError("model_rollback", `${url} still holds the version that was left.`, { left: true });
       const live = await openRunner(context, url, found, options, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;

@@ -158,6 +158,7 @@ export function follow(page: Page, site: ChannelSite, given: Opening = {}): Prom
             window.rolled.push({ type, detail: { ...detail, ...(code && { error: { code, message } }) } });
           });
         await window.model.stored;
+        await window.model.tuned;
         // The events of the load are fired in the next task.
         await new Promise((resolve) => setTimeout(resolve, 20));
       },

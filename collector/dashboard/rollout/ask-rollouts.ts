@@ -3,7 +3,7 @@ import type { Decision } from "../../src/rollout/decision-types.js";
 import type { ChannelChange, Drift, Retraining, Rollouts, Told } from "./data.js";
 
 // The routes are one a model, and the page asks for four things of each: of many models the first ones.
-export const MOST_MODELS = 8;
+const MOST_MODELS = 8;
 const PATIENCE_MS = 8_000;
 
 export async function fetchRollouts(

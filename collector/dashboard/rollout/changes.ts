@@ -33,6 +33,7 @@ export function createChanges(): ChangePanels {
   const shadow = createTablePanel(
     {
       title: "Shadow",
+      wide: true,
       unit: "predictions that agree with those of the version in use",
       note: "Difference: of the confidences, on average. Time: that of the shadow over that of the version in use.",
     },
@@ -45,7 +46,7 @@ export function createChanges(): ChangePanels {
     ],
   );
   return {
-    elements: [shadow.element, rollbacks.element, channel.element],
+    elements: [rollbacks.element, shadow.element, channel.element],
     show(report, model, changes) {
       channel.show((changes.data ?? []).map(changeRow), changes.why || NO_CHANNEL);
       const own = report.decisions.filter((one) => one.model === model);

@@ -42,8 +42,8 @@ export function createComparison(): Comparison {
     [
       { label: "Measure" },
       { label: "Version and arm" },
-      { label: "95 % interval", bars: true },
       { label: "Value", figure: true },
+      { label: "95 % interval", bars: true },
       { label: "Of", figure: true },
     ],
   );
@@ -112,7 +112,8 @@ interface Measure {
   of(arm: Arm): Measured | null;
 }
 
-const shareText = (share: number, [low, high]: ValueRange) => `${percent(share)} (${interval(low, high ?? 1)})`;
+const shareText = (share: number, [low, high]: ValueRange, digits = 1) =>
+  `${percent(share, digits)} (${interval(low, high ?? 1, digits)})`;
 
 function percentile(name: "p50" | "p95"): Measure {
   return {
@@ -149,7 +150,7 @@ const MEASURES: readonly Measure[] = [
       if (predictions === 0) return null;
       const range: ValueRange = [low, high];
       const value = failed / predictions;
-      return { value, range, text: shareText(value, range), n: predictions, few: predictions < FEW_LABELS };
+      return { value, range, text: shareText(value, range, 2), n: predictions, few: predictions < FEW_LABELS };
     },
   },
   percentile("p50"),
@@ -165,14 +166,14 @@ function measureRows({ label, of }: Measure, arms: readonly Arm[]): (Cell | stri
   return arms.map((arm) => {
     const measured = of(arm);
     const name = nameOf("", arm.version, arm.arm);
-    if (!measured) return [label, name, "", NONE, { text: "0", value: 0 }];
+    if (!measured) return [label, name, NONE, "", { text: "0", value: 0 }];
     const { value, range, text, n, few } = measured;
     const whisker = { low: place(range[0]), value: place(value), high: place(range[1] ?? high) };
     return [
       label,
       name,
-      { text: "", whisker },
       { text, value },
+      { text: "", whisker },
       { text: few ? `${count(n)}, few` : count(n), value: n },
     ];
   });

@@ -41,11 +41,7 @@ export interface DecisionPanels {
 }
 
 export function createDecision(): DecisionPanels {
-  const frame = createFrame({ title: "Decision", unit: "what the evidence says now" });
-  const action = make("strong");
-  const [reason, about] = [make("p"), make("p", "unit")];
-  const text = make("div", "decision", action, reason, about);
-  frame.body.append(text);
+  const advice = createAdvice();
   const over = createChartPanel({
     title: "Evidence over time",
     unit: "candidate minus control, with bounds that hold at every look",
@@ -76,7 +72,7 @@ export function createDecision(): DecisionPanels {
     const { told, model, setting } = last;
     const { data } = told;
     const why = told.why || NOTHING;
-    showText(data, why);
+    advice.show(data, why);
     evidence.show(data?.evidence.map(evidenceRow) ?? [], data ? "No version can be compared yet." : why);
     past.show(data ? changesOf(data.history).map(pastRow) : [], data ? "Nothing was decided yet." : why);
     const lines = data ? linesOf(data.history) : [];
@@ -85,20 +81,30 @@ export function createDecision(): DecisionPanels {
   };
   chooser.onChange(draw);
 
-  function showText(data: Decision | null, why: string): void {
-    action.dataset.action = data?.action ?? "hold";
-    write(action, data ? ACTIONS[data.action] : "No decision");
-    write(reason, data ? `Because ${REASONS[data.reason] ?? words(data.reason)}.` : why);
-    const versions = data && [versionText("Control", data.control), versionText("candidate", data.candidate)];
-    const since = data?.since ? `since ${moment(data.since)}` : "";
-    write(about, [...(versions ?? []), since].filter(Boolean).join(", "));
-  }
-
   return {
-    elements: [frame.element, over.element, evidence.element, past.element],
+    elements: [advice.element, over.element, evidence.element, past.element],
     show(told, model, setting) {
       last = { told, model, setting };
       draw();
+    },
+  };
+}
+
+/** What the collector advises, in words. */
+function createAdvice(): { element: HTMLElement; show(data: Decision | null, why: string): void } {
+  const frame = createFrame({ title: "Decision", unit: "what the evidence says now" });
+  const action = make("strong");
+  const [reason, about] = [make("p"), make("p", "unit")];
+  frame.body.append(make("div", "decision", action, reason, about));
+  return {
+    element: frame.element,
+    show(data, why) {
+      action.dataset.action = data?.action ?? "hold";
+      write(action, data ? ACTIONS[data.action] : "No decision");
+      write(reason, data ? `Because ${REASONS[data.reason] ?? words(data.reason)}.` : why);
+      const versions = data && [versionText("Control", data.control), versionText("candidate", data.candidate)];
+      const since = data?.since ? `since ${moment(data.since)}` : "";
+      write(about, [...(versions ?? []), since].filter(Boolean).join(", "));
     },
   };
 }
@@ -111,7 +117,7 @@ function evidenceRow(one: Evidence): (Cell | string)[] {
   const value = ({ value, low, high }: Evidence["control"]) =>
     one.metric === "latency"
       ? `${duration(value)} (${duration(low)} to ${duration(high)})`
-      : `${percent(value)} (${interval(low, high)})`;
+      : `${percent(value, digitsOf(one.metric))} (${interval(low, high, digitsOf(one.metric))})`;
   return [
     METRICS[one.metric] ?? words(one.metric),
     one.trusted ? "trusted" : "pages",
@@ -125,10 +131,13 @@ function evidenceRow(one: Evidence): (Cell | string)[] {
   ];
 }
 
+/** Errors are rare. */
+const digitsOf = (metric: Evidence["metric"]) => (metric === "errors" ? 2 : 1);
+
 /** Points of a percentage for shares, per cent of the control for latency. */
 function signed(metric: Evidence["metric"], difference: number): string {
   const sign = difference > 0 ? "+" : difference < 0 ? "−" : "±";
-  return `${sign}${(Math.abs(difference) * 100).toFixed(1)} ${metric === "latency" ? "%" : "points"}`;
+  return `${sign}${(Math.abs(difference) * 100).toFixed(digitsOf(metric))} ${metric === "latency" ? "%" : "points"}`;
 }
 
 export function probability(p: number): string {
@@ -202,6 +211,7 @@ function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine
     bands: [{ upper: 0, lower: 1, quiet: false }],
     range: [-most, most],
     format,
-    axis: (value) => `${Math.round(value * 1000) / 10} ${metric === "latency" ? "%" : "pt"}`,
+    axis: (value) =>
+      `${value < 0 ? "−" : ""}${Math.round(Math.abs(value) * 1000) / 10} ${metric === "latency" ? "%" : "pt"}`,
   };
 }

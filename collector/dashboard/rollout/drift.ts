@@ -28,18 +28,21 @@ export function createDrift(): Section {
     },
     [
       { label: "Target" },
-      { label: "Model and version" },
       { label: "State" },
       { label: "PSI and threshold", bars: true },
       ...["PSI", "Threshold", "JS distance", "Chi² p", "KS p", "Values"].map((label) => ({ label, figure: true })),
+      { label: "Model and version" },
     ],
   );
   const both = createChartPanel({ title: "Both distributions", unit: "share of the values in each bin" });
   const chooser = createChooser("Target");
   both.tools.prepend(chooser.element);
   const pages = createTablePanel({ title: "Detected in pages", unit: "by detector, each page on its own" }, [
-    ...["Version", "Arm", "Detector", "Target"].map((label) => ({ label })),
+    { label: "Detector" },
+    { label: "Target" },
     { label: "Detections", figure: true },
+    { label: "Version" },
+    { label: "Arm" },
   ]);
   let scene: Scene | null = null;
   const draw = () => {
@@ -83,7 +86,6 @@ function driftRow(one: Drift, most: number): (Cell | string)[] {
   const figure = (value: number, text = value.toFixed(3)) => ({ text, value });
   return [
     one.target,
-    nameOf(one.model, one.version, one.arm),
     state,
     { text: "", bar: one.psi / most, tail: one.threshold / most },
     figure(one.psi),
@@ -92,6 +94,7 @@ function driftRow(one: Drift, most: number): (Cell | string)[] {
     figure(one.chi2.p, probability(one.chi2.p)),
     figure(one.ks.p, probability(one.ks.p)),
     figure(one.n, count(one.n)),
+    nameOf(one.model, one.version, one.arm),
   ];
 }
 
@@ -140,10 +143,10 @@ function detectionRows({ detections }: Report): (Cell | string)[][] {
   return [...detections]
     .sort((a, b) => b.count - a.count)
     .map((one) => [
-      nameOf(one.model, one.version),
-      one.arm,
       words(one.detector),
       words(one.target),
       { text: count(one.count), value: one.count },
+      nameOf(one.model, one.version),
+      one.arm,
     ]);
 }

@@ -8,7 +8,8 @@ export function modelsIn(report: Report, rollouts: Rollouts): string[] {
   for (const { model, predictions } of report.arms) counts.set(model, (counts.get(model) ?? 0) + predictions);
   const known = [...rollouts.decisions].filter(([, { data }]) => data !== null).map(([model]) => model);
   const named = [...report.decisions, ...report.shadows].map(({ model }) => model);
-  return [...new Set([...counts.keys(), ...known, ...named])].sort(
+  const all = report.models.map(({ name }) => name);
+  return [...new Set([...counts.keys(), ...known, ...named, ...all])].sort(
     (a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || (a < b ? -1 : 1),
   );
 }

@@ -10,7 +10,7 @@ const NOTHING =
 const MOST_RUNS = 50;
 
 export function createRetraining(): Section {
-  const triggers = createTablePanel({ title: "Triggers", unit: "as of the last check" }, [
+  const triggers = createTablePanel({ title: "Triggers", unit: "as of the last check", wide: true }, [
     ...["Model", "Version", "Trigger", "State"].map((label) => ({ label })),
   ]);
   const runs = createTablePanel({ title: "Retraining log", unit: "the newest first", wide: true }, [
@@ -38,10 +38,16 @@ function triggerRows({ model, version, coolsUntil, triggers }: Retraining): (Cel
   return triggers.map((one) => [model, version ?? NONE, words(one.trigger), stateOf(one, coolsUntil)]);
 }
 
+const HELD_BACK: Record<string, string> = {
+  running: "a run is open",
+  not_recovered: "it has not recovered since it fired",
+};
+
 function stateOf({ isMet, isArmed, heldBack }: Retraining["triggers"][number], coolsUntil: number | null): string {
-  const until = coolsUntil === null ? "" : ` until ${moment(coolsUntil)}`;
-  if (isMet) return heldBack ? `met, held back: ${words(heldBack)}${until}` : "met, started";
-  return isArmed ? `watching${coolsUntil === null ? "" : `, cools down${until}`}` : "waits until it has recovered";
+  const cooling = coolsUntil === null ? "cool-down" : `cool-down until ${moment(coolsUntil)}`;
+  if (isMet) return heldBack ? `met, held back: ${HELD_BACK[heldBack] ?? cooling}` : "met, started";
+  if (!isArmed) return "not armed until it has recovered";
+  return coolsUntil === null ? "watching" : `watching, ${cooling}`;
 }
 
 function runRow(run: { model: string } & Retraining["runs"][number]): (Cell | string)[] {

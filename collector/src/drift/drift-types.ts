@@ -15,6 +15,8 @@ export interface DriftReport {
   psi: number;
   /** The Jensen-Shannon distance, 0 to 1. */
   js: number;
+  /** How far values moved, as a share of the range; of classes, which have no order, it says nothing. */
+  wasserstein: number;
   chi2: { statistic: number; p: number };
   ks: { statistic: number; p: number };
   /** Of the PSI, for this many values. */

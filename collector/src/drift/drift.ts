@@ -45,7 +45,8 @@ interface Watched {
 
 export class Drift {
   readonly #deps: DriftDeps;
-  #latest: DriftReport[] = [];
+  /** The last reports, by model. */
+  #latest = new Map<string, DriftReport[]>();
   /** Versions' own first days, which do not change any more. */
   readonly #own = new Map<string, Reference>();
 
@@ -55,17 +56,17 @@ export class Drift {
 
   /** The last reports of all models, for `GET /metrics`. */
   latest(): DriftReport[] {
-    return this.#latest;
+    return [...this.#latest.values()].flat();
   }
 
+  /** Looks at the models that most senders report about. */
   async refresh(): Promise<void> {
     const models = busiestModels(await this.#deps.store.seenCells(), isWatched);
-    const reports: DriftReport[] = [];
-    for (const model of models) reports.push(...(await this.report(model)));
-    this.#latest = reports;
+    for (const model of this.#latest.keys()) if (!models.includes(model)) this.#latest.delete(model);
+    for (const model of models) await this.report(model);
   }
 
-  /** What drifts first. */
+  /** The reports of one model, what drifts first. */
   async report(model: string): Promise<DriftReport[]> {
     const { store, now } = this.#deps;
     const to = Math.ceil((now() + 1) / HOUR_MS) * HOUR_MS;
@@ -82,9 +83,11 @@ export class Drift {
     const adjusted = holm(watched.map(({ measured }) => measured.chi2.p));
     const isDrift = watched.map(({ measured }, i) => measured.psi > measured.threshold && (adjusted[i] ?? 1) < ALPHA);
     const starts = isDrift.includes(true) ? await this.#starts(model, to, watched) : new Map<string, number>();
-    return watched
+    const reports = watched
       .map((one, i) => reportOf(one, to, isDrift[i] ? (starts.get(cellKey(one.cell)) ?? one.from) : null))
       .sort((a, b) => Number(b.isDrift) - Number(a.isDrift) || b.psi / b.threshold - a.psi / a.threshold);
+    if (reports.length > 0) this.#latest.set(model, reports);
+    return reports;
   }
 
   /** The current window of each cell: the longer one where the shorter has too few values. */

@@ -64,11 +64,19 @@ export class Evidence {
     const hash = createHmac("sha256", this.#key).update(sender).digest("base64url").slice(0, 22);
     for (const { cell, counts } of contributions) {
       const key = cellKey(cell);
+      const cluster = `${hash} ${key}`;
+      const grown = cell.trusted ? null : this.#grown(cluster, counts, SUBJECTS[cell.subject]);
+      if (!grown && !cell.trusted) continue;
       const sums = this.#sumsOf(cell, key, hour, hash);
       if (!sums) continue;
-      if (cell.trusted && sums.moments) addIndependent(sums.moments, counts);
-      else this.#grow(sums, `${hash} ${key}`, counts, SUBJECTS[cell.subject]);
       sums.changes += 1;
+      if (!grown) {
+        if (sums.moments) addIndependent(sums.moments, counts);
+        continue;
+      }
+      if (sums.moments) growCluster(sums.moments, grown.before, grown.after);
+      if (sums.spread) growSpread(sums.spread, grown.before, grown.after);
+      this.#clusters.set(cluster, grown.after);
     }
   }
 
@@ -117,16 +125,14 @@ export class Evidence {
     return sums;
   }
 
-  #grow({ moments, spread }: Sums, cluster: string, counts: readonly number[], { cap, counted }: Subject): void {
+  /** What a sender has reported today, before these counts and after as many of them as it may add; null when that is none. */
+  #grown(cluster: string, counts: readonly number[], { cap, counted }: Subject) {
     const before = this.#clusters.get(cluster);
-    if (!before && this.#clusters.size >= MAX_CLUSTERS) return;
+    if (!before && this.#clusters.size >= MAX_CLUSTERS) return null;
     const used = (before ?? []).slice(0, counted).reduce((sum, count) => sum + count, 0);
     const taken = thin(counts, counted, cap - used);
-    if (!taken) return;
-    const after = before ? before.map((count, i) => count + (taken[i] ?? 0)) : taken;
-    if (moments) growCluster(moments, before, after);
-    if (spread) growSpread(spread, before, after);
-    this.#clusters.set(cluster, after);
+    if (!taken) return null;
+    return { before, after: before ? before.map((count, i) => count + (taken[i] ?? 0)) : taken };
   }
 }
 

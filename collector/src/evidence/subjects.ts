@@ -3,7 +3,7 @@
 /** Buckets of `ml.inference.duration`. */
 export const DURATION_BUCKETS = 15;
 /** Places in the counts of `runs`, after the buckets. */
-export const FAILED = DURATION_BUCKETS;
+export const FAILED = 15;
 export const SECONDS_SUM = DURATION_BUCKETS + 1;
 /** Bins of shares and of quantiles, and classes of a model. */
 export const BINS = 20;

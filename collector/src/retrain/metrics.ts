@@ -1,6 +1,6 @@
 // The metrics of retraining, for `GET /metrics`: runs by what fired them and how they ended, attempts, dead letters.
 import type { OwnMetric } from "../prometheus.js";
-import { isOpen, type RunState } from "./run.js";
+import { hasFailed, isOpen, type Run, type RunState } from "./run.js";
 import type { RunStore } from "./run-store.js";
 import { TRIGGERS } from "./triggers.js";
 
@@ -15,76 +15,55 @@ export const createCounts = (): RetrainCounts => ({ attempts: { ok: 0, retry: 0,
 const ENDS: readonly RunState[] = ["done", "failed", "expired", "dead"];
 
 export function retrainMetrics(models: readonly string[], store: RunStore, counts: RetrainCounts): OwnMetric[] {
-  const metric = (
-    name: string,
-    kind: OwnMetric["kind"],
-    help: string,
-    value: number,
-    labels: Record<string, string> = {},
-  ): OwnMetric => ({
-    name: `insitu_collector_retrain_${name}`,
-    kind,
-    help,
-    value,
-    labels: Object.entries(labels),
-  });
-  const each = <K extends string>(keys: readonly K[], make: (model: string, key: K) => OwnMetric) =>
-    models.flatMap((model) => keys.map((key) => make(model, key)));
-  const runs = new Map(models.map((model) => [model, store.runs(model)]));
-  const of = (model: string) => runs.get(model) ?? [];
+  const runs = models.map((model) => ({ model, runs: store.runs(model) }));
+  return [...runMetrics(runs), ...countMetrics(counts)];
+}
+
+function metric(name: string, kind: OwnMetric["kind"], help: string, value: number, labels = {}): OwnMetric {
+  return { name: `insitu_collector_retrain_${name}`, kind, help, value, labels: Object.entries(labels) };
+}
+
+type RunsOfModel = readonly { model: string; runs: readonly Run[] }[];
+
+/** Each metric's samples stand together, as Prometheus wants them. */
+function runMetrics(all: RunsOfModel): OwnMetric[] {
+  const started = "Retraining runs that were started, by the trigger that fired; the newest 1,000 of a model are kept.";
+  const ended = "Kept runs by how they ended; dead: the webhook could not be delivered.";
+  const failed = "When the newest run failed, expired or became a dead letter; 0 when it did not.";
+  const label = (model: string) => ({ ml_model_name: model });
   return [
-    ...each(TRIGGERS, (model, trigger) =>
-      metric(
-        "runs_total",
-        "counter",
-        "Retraining runs that were started, by the trigger that fired; the newest 1,000 of a model are kept.",
-        of(model).filter((run) => run.trigger === trigger).length,
-        { ml_model_name: model, trigger },
-      ),
-    ),
-    ...each(ENDS, (model, state) =>
-      metric(
-        "ended_runs",
-        "gauge",
-        "Kept runs by how they ended; dead: the webhook could not be delivered.",
-        of(model).filter((run) => run.state === state).length,
-        { ml_model_name: model, state },
-      ),
-    ),
-    ...models.map((model) =>
-      metric("open_runs", "gauge", "Runs that have not ended.", of(model).filter(isOpen).length, {
-        ml_model_name: model,
+    ...all.flatMap(({ model, runs }) =>
+      TRIGGERS.map((trigger) => {
+        const count = runs.filter((run) => run.trigger === trigger).length;
+        return metric("runs_total", "counter", started, count, { ...label(model), trigger });
       }),
     ),
-    ...models.map((model) =>
-      metric(
-        "last_failure_timestamp_seconds",
-        "gauge",
-        "When the newest run failed, expired or became a dead letter; 0 when it did not.",
-        lastFailure(of(model)[0]),
-        { ml_model_name: model },
-      ),
+    ...all.flatMap(({ model, runs }) =>
+      ENDS.map((state) => {
+        const count = runs.filter((run) => run.state === state).length;
+        return metric("ended_runs", "gauge", ended, count, { ...label(model), state });
+      }),
     ),
-    ...(["ok", "retry", "refused"] as const).map((result) =>
-      metric(
-        "attempts_total",
-        "counter",
-        "Attempts to deliver a webhook since the collector started.",
-        counts.attempts[result],
-        {
-          result,
-        },
-      ),
+    ...all.map(({ model, runs }) =>
+      metric("open_runs", "gauge", "Runs that have not ended.", runs.filter(isOpen).length, label(model)),
     ),
-    metric(
-      "failed_checks_total",
-      "counter",
-      "Checks of triggers that failed since the collector started.",
-      counts.failedChecks,
+    ...all.map(({ model, runs }) =>
+      metric("last_failure_timestamp_seconds", "gauge", failed, lastFailure(runs[0]), label(model)),
     ),
   ];
 }
 
-function lastFailure(run: ReturnType<RunStore["runs"]>[number] | undefined): number {
-  return run && ENDS.includes(run.state) && run.state !== "done" ? run.changedAt / 1_000 : 0;
+function countMetrics({ attempts, failedChecks }: RetrainCounts): OwnMetric[] {
+  const tried = "Attempts to deliver a webhook since the collector started.";
+  const checks = "Checks of triggers that failed since the collector started.";
+  return [
+    ...(["ok", "retry", "refused"] as const).map((result) =>
+      metric("attempts_total", "counter", tried, attempts[result], { result }),
+    ),
+    metric("failed_checks_total", "counter", checks, failedChecks),
+  ];
+}
+
+function lastFailure(run: Run | undefined): number {
+  return run && hasFailed(run) ? run.changedAt / 1_000 : 0;
 }

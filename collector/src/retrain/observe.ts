@@ -127,16 +127,22 @@ async function grownSeries(
 // In this order: after a release the old version still has most of the last day's predictions.
 const RECENT_MS = [3_600_000, 86_400_000, 30 * 86_400_000];
 
-/** The version with most predictions of the stable arm, lately; undefined before the first. */
+/** The version with most predictions of the stable arm, lately; where pages send none, with most outcomes. Undefined before the first. */
 export async function stableVersion(store: Reader, model: string, now: number): Promise<string | undefined> {
   for (const ms of RECENT_MS) {
     const span = { from: Math.max(0, now - ms), to: now + 1, step: ms + 1 };
-    const items = await grownSeries(store, { name: "ml.inference.items", model }, span);
-    const stable = items.filter(({ attributes }) => (attributes[ARM] ?? "stable") === "stable");
-    const byVersion = [...groupBy(stable, ({ attributes }) => attributes[VERSION] ?? "")]
-      .map(([version, some]) => ({ version, n: total(some, "sum") }))
-      .filter(({ version }) => version !== "");
-    if (byVersion.length > 0) return byVersion.reduce((a, b) => (b.n > a.n ? b : a)).version;
+    for (const name of ["ml.inference.items", "ml.prediction.outcomes"]) {
+      const all = await grownSeries(store, { name, model }, span);
+      const version = busiest(all.filter(({ attributes }) => (attributes[ARM] ?? "stable") === "stable"));
+      if (version !== undefined) return version;
+    }
   }
   return undefined;
+}
+
+function busiest(series: GrownSeries[]): string | undefined {
+  const versions = [...groupBy(series, ({ attributes }) => attributes[VERSION] ?? "")]
+    .map(([version, some]) => ({ version, n: total(some, "sum") }))
+    .filter(({ version, n }) => version !== "" && n > 0);
+  return versions.sort((a, b) => b.n - a.n)[0]?.version;
 }

@@ -3,12 +3,12 @@ import type { OwnMetric } from "../prometheus.js";
 import type { Store } from "../store.js";
 import type { ModelConfig, RetrainConfig } from "./config.js";
 import { clocksOf, coolsUntil, type HeldBack, holdOf, rearm, remember } from "./cycle.js";
-import { createDeliveries } from "./deliveries.js";
+import { createDeliveries, type Deliveries } from "./deliveries.js";
 import { expire, fire, type RunReport, retryRun, takeReport } from "./lifecycle.js";
 import { createCounts, retrainMetrics } from "./metrics.js";
 import { observe, stableVersion } from "./observe.js";
-import type { Run } from "./run.js";
-import { openRunStore, type RunStore } from "./run-store.js";
+import type { Attempt, Run } from "./run.js";
+import { RunStore } from "./run-store.js";
 import { judge, type Verdict } from "./triggers.js";
 
 /** Of `GET /v1/retrain`; times are epoch milliseconds. */
@@ -24,18 +24,6 @@ export interface RetrainStatus {
   runs: readonly Run[];
 }
 
-export interface Retrain {
-  /** Begins: the first check is after `checkEvery`; what the last run of the collector left is delivered at once. */
-  start(): void;
-  /** Checks all models now; a check that runs is waited for. */
-  check(): Promise<void>;
-  status(model?: string): RetrainStatus[];
-  report(id: string, report: RunReport): Promise<Run>;
-  retry(id: string): Promise<Run>;
-  metrics(): OwnMetric[];
-  close(): Promise<void>;
-}
-
 export interface RetrainDeps {
   store: Pick<Store, "series" | "slots" | "write" | "read">;
   config: RetrainConfig;
@@ -47,81 +35,118 @@ export interface RetrainDeps {
 
 const MAX_SHOWN = 100;
 
-export async function openRetrain({ store, config, versionOf, now = Date.now }: RetrainDeps): Promise<Retrain> {
-  const runs = await openRunStore(store);
-  const counts = createCounts();
-  const configOf = (model: string): ModelConfig | undefined =>
-    Object.hasOwn(config.models, model) ? config.models[model] : undefined;
-  const deliveries = createDeliveries(runs, configOf, (result) => counts.attempts[result]++, now);
-  const checks = new Map<string, Pick<RetrainStatus, "checkedAt" | "triggers">>();
-  const names = Object.keys(config.models);
-  let running: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isClosed = false;
+/** Watches the models of `retrain.json`. */
+export class Retrain {
+  readonly #deps: RetrainDeps;
+  readonly #runs: RunStore;
+  readonly #counts = createCounts();
+  readonly #deliveries: Deliveries;
+  readonly #checks = new Map<string, Pick<RetrainStatus, "checkedAt" | "triggers">>();
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
-  const checkAll = async () => {
-    const time = now();
-    const maxWait = Math.max(...Object.values(config.models).map(({ webhook }) => webhook.maxDelay));
-    await runs.clamp(time, maxWait);
-    for (const [model, settings] of Object.entries(config.models)) {
-      if (isClosed) return;
-      const checked = await checkModel({ store, runs, versionOf }, model, settings, time).catch((error) => {
-        counts.failedChecks += 1;
+  private constructor(deps: RetrainDeps, runs: RunStore) {
+    this.#deps = deps;
+    this.#runs = runs;
+    const onAttempt = (result: Attempt["result"]) => {
+      this.#counts.attempts[result] += 1;
+    };
+    this.#deliveries = createDeliveries(
+      runs,
+      (model) => this.#configOf(model),
+      onAttempt,
+      () => this.#now(),
+    );
+  }
+
+  static async open(deps: RetrainDeps): Promise<Retrain> {
+    return new Retrain(deps, await RunStore.open(deps.store));
+  }
+
+  /** Begins: the first check is after `checkEvery`; what the last run of the collector left is delivered at once. */
+  start(): void {
+    this.#deliveries.wake();
+    this.#loop();
+  }
+
+  /** Checks all models now; a check that runs is waited for. */
+  check(): Promise<void> {
+    this.#running ??= this.#checkAll().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  status(wanted?: string): RetrainStatus[] {
+    return Object.entries(this.#deps.config.models)
+      .filter(([model]) => wanted === undefined || model === wanted)
+      .map(([model, config]) => {
+        const runs = this.#runs.runs(model);
+        return {
+          model,
+          version: this.#runs.memory(model)?.version || null,
+          coolsUntil: coolsUntil(runs, config, this.#now()),
+          ...(this.#checks.get(model) ?? { checkedAt: null, triggers: [] }),
+          runs: runs.slice(0, MAX_SHOWN),
+        };
+      });
+  }
+
+  report(id: string, report: RunReport): Promise<Run> {
+    return takeReport(this.#runs, id, report, this.#now());
+  }
+
+  async retry(id: string): Promise<Run> {
+    const run = await retryRun(this.#runs, id, this.#now());
+    this.#deliveries.wake();
+    return run;
+  }
+
+  metrics(): OwnMetric[] {
+    return retrainMetrics(Object.keys(this.#deps.config.models), this.#runs, this.#counts);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#deliveries.close();
+    await this.#running?.catch(() => undefined);
+  }
+
+  #now(): number {
+    return (this.#deps.now ?? Date.now)();
+  }
+
+  #configOf(model: string): ModelConfig | undefined {
+    const { models } = this.#deps.config;
+    return Object.hasOwn(models, model) ? models[model] : undefined;
+  }
+
+  #loop(): void {
+    if (this.#isClosed) return;
+    const check = () =>
+      void this.check()
+        .catch((error) => console.error(`The retraining triggers could not be checked: ${error}`))
+        .finally(() => this.#loop());
+    this.#timer = setTimeout(check, this.#deps.config.checkEvery).unref();
+  }
+
+  async #checkAll(): Promise<void> {
+    const time = this.#now();
+    const models = Object.entries(this.#deps.config.models);
+    await this.#runs.clamp(time, Math.max(...models.map(([, { webhook }]) => webhook.maxDelay)));
+    for (const [model, config] of models) {
+      if (this.#isClosed) return;
+      const triggers = await checkModel({ ...this.#deps, runs: this.#runs }, model, config, time).catch((error) => {
+        this.#counts.failedChecks += 1;
         console.error(`The retraining triggers of ${model} could not be checked: ${error}`);
         return undefined;
       });
-      if (checked) checks.set(model, { checkedAt: time, triggers: checked });
+      if (triggers) this.#checks.set(model, { checkedAt: time, triggers });
     }
-    deliveries.wake();
-  };
-
-  const check = (): Promise<void> => {
-    running ??= checkAll().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
-  const loop = () => {
-    if (isClosed) return;
-    timer = setTimeout(
-      () =>
-        void check()
-          .catch((error) => console.error(`The retraining triggers could not be checked: ${error}`))
-          .finally(loop),
-      config.checkEvery,
-    ).unref();
-  };
-
-  return {
-    start() {
-      deliveries.wake();
-      loop();
-    },
-    check,
-    status: (wanted) =>
-      names
-        .filter((model) => wanted === undefined || model === wanted)
-        .map((model) => ({
-          model,
-          version: runs.memory(model)?.version || null,
-          coolsUntil: coolsUntil(runs.runs(model), config.models[model] as ModelConfig, now()),
-          ...(checks.get(model) ?? { checkedAt: null, triggers: [] }),
-          runs: runs.runs(model).slice(0, MAX_SHOWN),
-        })),
-    report: (id, report) => takeReport(runs, id, report, now()),
-    async retry(id) {
-      const run = await retryRun(runs, id, now());
-      deliveries.wake();
-      return run;
-    },
-    metrics: () => retrainMetrics(names, runs, counts),
-    async close() {
-      isClosed = true;
-      clearTimeout(timer);
-      await deliveries.close();
-      await running?.catch(() => undefined);
-    },
-  };
+    this.#deliveries.wake();
+  }
 }
 
 type Shown = RetrainStatus["triggers"][number];

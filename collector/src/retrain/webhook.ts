@@ -15,12 +15,12 @@ export interface Sent {
 }
 
 /** The body of the webhook. The same run has the same body in each attempt. */
-export function bodyOf({ id, model, version, trigger, evidence, firedAt }: Run): string {
+function bodyOf({ id, model, version, trigger, evidence, firedAt }: Run): string {
   return JSON.stringify({ id, model, version, trigger, evidence, at: new Date(firedAt).toISOString() });
 }
 
 /** The value of `x-insitu-signature`. */
-export function signatureOf(body: string, secret: string): string {
+function signatureOf(body: string, secret: string): string {
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }
 

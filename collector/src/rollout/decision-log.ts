@@ -13,7 +13,7 @@ export interface NewEntry {
   at: number;
   roles: Roles;
   judged: Judgement;
-  /** Predictions that it is made from. */
+  /** Values that it is made from. */
   n: number;
 }
 

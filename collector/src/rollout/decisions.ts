@@ -90,7 +90,8 @@ export class Decisions {
         history,
       };
     const judged = judge(daysOf(rows, roles), ownBounds("ml.inference.duration"), margins);
-    const entry = await this.#log.add({ model, at, roles, judged, n: control.n + countOf(rows, candidate) });
+    const n = judged.evidence.reduce((sum, one) => sum + one.control.n + one.candidate.n, 0);
+    const entry = await this.#log.add({ model, at, roles, judged, n });
     return {
       model,
       at,

@@ -100,9 +100,17 @@ function marsaglia(d: number, n: number): number {
       return (1 - edge + both) / factorial(i - j + 1);
     }),
   );
-  let row: number[] = Array.from({ length: size }, (_, j) => (j === k - 1 ? 1 : 0));
+  let row = Float64Array.from({ length: size }, (_, j) => (j === k - 1 ? 1 : 0));
   // One vector instead of a power of the matrix; each step takes its part of n! / n^n, so that nothing overflows.
-  for (let i = 1; i <= n; i += 1)
-    row = row.map((_, j) => (i / n) * row.reduce((sum, value, l) => sum + value * (matrix[l]?.[j] ?? 0), 0));
+  for (let i = 1; i <= n; i += 1) {
+    const next = new Float64Array(size);
+    for (const [l, column] of matrix.entries()) {
+      const value = (row[l] as number) * (i / n);
+      // Below the first diagonal under it the matrix is empty.
+      for (let j = 0; j <= Math.min(size - 1, l + 1); j += 1)
+        next[j] = (next[j] as number) + value * (column[j] as number);
+    }
+    row = next;
+  }
   return row[k - 1] ?? 0;
 }

@@ -1,4 +1,4 @@
-// The Wasserstein distance of two samples of raw values: how far values must move to make one sample of the other; pure.
+// The Wasserstein distance of two samples, raw or in bins: how far values must move to make one sample of the other; pure.
 
 /** The area between both distribution functions, in the unit of the values; 0 when a sample is empty. */
 export function wasserstein(a: readonly number[], b: readonly number[]): number {
@@ -14,4 +14,14 @@ export function wasserstein(a: readonly number[], b: readonly number[]): number 
     while (y[j] === value) j += 1;
   }
   return area;
+}
+
+/** The same of shares in bins of the same width, as a share of the whole range: 0.1 says that values moved by a tenth of it on average. */
+export function binnedWasserstein(a: readonly number[], b: readonly number[]): number {
+  let [sum, area] = [0, 0];
+  for (const [i, share] of a.entries()) {
+    sum += share - (b[i] ?? 0);
+    area += Math.abs(sum);
+  }
+  return a.length > 1 ? area / a.length : 0;
 }

@@ -15,7 +15,7 @@ import { holm } from "../../src/statistics/holm.js";
 import { binnedKsDistance, ksAsymptotic, ksDistance, ksExact } from "../../src/statistics/kolmogorov-smirnov.js";
 import { binnedMannWhitney, mannWhitney } from "../../src/statistics/mann-whitney.js";
 import { twoProportions } from "../../src/statistics/two-proportions.js";
-import { wasserstein } from "../../src/statistics/wasserstein.js";
+import { binnedWasserstein, wasserstein } from "../../src/statistics/wasserstein.js";
 import { wilson } from "../../src/statistics.js";
 
 const load = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
@@ -124,6 +124,11 @@ describe("Wasserstein", () => {
     expect(Math.abs(wasserstein(a, b) - w)).toBeLessThan(1e-9);
   });
   it("of nothing is 0", () => expect(wasserstein([], [1])).toBe(0));
+  it("of bins is that of their places, as a share of the range", () => {
+    expectNear(binnedWasserstein([1, 0, 0, 0], [0, 0, 0, 1]), wasserstein([0], [3]) / 4);
+    expectNear(binnedWasserstein([0.5, 0.5, 0, 0], [0, 0.5, 0, 0.5]), wasserstein([0, 1], [1, 3]) / 4);
+    expect(binnedWasserstein([1], [1])).toBe(0);
+  });
 });
 
 it.each<{ k: number; n: number; ci: number[] }>(golden.wilson95)("Wilson's interval of $k of $n", ({ k, n, ci }) => {

@@ -44,6 +44,20 @@ const JUDGED = [
   ["objects", "2.0.1", "stable", 64, 51, 0.148, 0.8112, 0.0081, 1908],
 ] as const;
 
+/** Model, version, arm, predictions, share, failed, p50, p95, accuracy. */
+const ARMS = [
+  ["digits", "1.2.0", "stable", 11_381, 0.9237, 47, 0.0048, 0.0142, 0.967],
+  ["digits", "1.3.0", "canary", 940, 0.0763, 2, 0.0028, 0.0071, 0.986],
+  ["objects", "2.0.1", "stable", 1908, 1, 9, 0.11, 0.32, 0.797],
+] as const;
+
+const DECISIONS = [
+  ["digits", "1.3.0", "canary", "assigned", "weight", 61],
+  ["digits", "1.3.0", "canary", "swapped", "release", 44],
+  ["digits", "1.3.0", "canary", "rolled_back", "latency", 5],
+  ["digits", "1.3.0", "canary", "rolled_back", "crashes", 1],
+] as const;
+
 /** Pages with wasm send explicit buckets and tell no maximum, those with WebGPU exponential ones. */
 function spreadOf(backend: string, count: number, p50: number, p95: number, p99: number): Spread {
   const around = (value: number): ValueRange => {
@@ -149,6 +163,47 @@ export function reportFor(question: Question, more = 0): Report {
       { backend: "wasm", kind: "wasm", count: 161, mean: 92_000_000, max: [100_000_000, 200_000_000] },
       { backend: "webgpu", kind: "storage", count: 402, mean: 27_900_000, max: [41_000_000, 41_000_000] },
     ],
+    arms: ARMS.filter(([m, v]) => fits(m, v, null)).map(([m, v, arm, n, share, failed, p50, p95, right], seed) => {
+      const latency = spreadOf("wasm", n - failed, p50, p95, p95 * 1.6);
+      const judged = JUDGED.find(([model, version]) => model === m && version === v);
+      const labelled = judged?.[3] ?? 0;
+      const correct = Math.round(labelled * right);
+      return {
+        model: m,
+        version: v,
+        arm,
+        predictions: n,
+        share,
+        errors: { count: failed, ...wilson(failed, n) },
+        latency: { ...latency, intervals: latency.ranges },
+        accuracy: { labelled, correct, ...(labelled > 0 ? wilson(correct, labelled) : { low: 0, high: 1 }) },
+        points: split(times, n, seed + 40).map(({ time, count: predictions }) => ({ time, predictions })),
+      };
+    }),
+    decisions: DECISIONS.map(([m, v, arm, action, reason, count]) => ({
+      model: m,
+      version: v,
+      arm,
+      action,
+      reason,
+      count,
+    })).filter((one) => fits(one.model, one.version, null)),
+    shadows: [
+      {
+        model: "digits",
+        version: "1.4.0-rc.1",
+        agree: 918,
+        disagree: 22,
+        failed: 3,
+        ...wilson(918, 940),
+        difference: 0.0143,
+        slowdown: spreadOf("wasm", 940, 1.2, 1.9, 3.1),
+      },
+    ].filter((one) => fits(one.model, one.version, null)),
+    detections: [
+      { model: "digits", version: "1.2.0", arm: "stable", detector: "page_hinkley", target: "confidence", count: 14 },
+      { model: "digits", version: "1.2.0", arm: "stable", detector: "ddm", target: "error", count: 3 },
+    ],
     telemetry: {
       dropped: [
         { signal: "metrics", reason: "queue_overflow", count: 14 },
@@ -178,6 +233,10 @@ export function emptyReport({ from, to, step }: Question): Report {
     loads: [],
     accuracy: [],
     memory: [],
+    arms: [],
+    decisions: [],
+    shadows: [],
+    detections: [],
     telemetry: { dropped: [], batches: 0, duplicates: 0 },
     hidden: 0,
     minBatches: 20,

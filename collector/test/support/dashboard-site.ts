@@ -3,12 +3,14 @@ import Fastify from "fastify";
 import { dashboard } from "../../src/dashboard.js";
 import type { Report } from "../../src/report-types.js";
 import type { Question } from "./dashboard-report.js";
+import { noRollouts, type RolloutResponses } from "./dashboard-rollouts.js";
 
 export interface Site {
   url: string;
   /** What was asked, the latest last. */
   asked: Question[];
   answer: (question: Question) => Report;
+  rollouts: RolloutResponses;
   /** Null: open. */
   token: string | null;
   /** Answers this instead of a report. */
@@ -16,9 +18,9 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export async function startSite(answer: Site["answer"]): Promise<Site> {
+export async function startSite(answer: Site["answer"], rollouts = noRollouts()): Promise<Site> {
   const app = Fastify({ forceCloseConnections: true });
-  const site: Site = { url: "", asked: [], answer, token: null, failure: null, close: () => app.close() };
+  const site: Site = { url: "", asked: [], answer, rollouts, token: null, failure: null, close: () => app.close() };
   app.register(dashboard);
   app.get("/v1/report", async (request, reply) => {
     const query = request.query as Record<string, string>;
@@ -37,6 +39,17 @@ export async function startSite(answer: Site["answer"]): Promise<Site> {
     if (site.failure) return reply.code(site.failure.status).send({ code: 14, message: site.failure.message });
     return site.answer(question);
   });
+  const routes = {
+    "/v1/rollouts/:model": (model: string) => site.rollouts.decisions[model],
+    "/v1/channels/:model/history": (model: string) => site.rollouts.changes[model] ?? [],
+    "/v1/drift": (model: string) => site.rollouts.drift.filter((one) => one.model === model),
+    "/v1/retrain": () => site.rollouts.retrain,
+  };
+  for (const [path, find] of Object.entries(routes))
+    app.get<{ Params: { model?: string }; Querystring: { model?: string } }>(path, async ({ params, query }, reply) => {
+      const found = find(params.model ?? query.model ?? "");
+      return found ?? reply.code(404).send({ code: 5, message: "Nothing is known of it." });
+    });
   site.url = await app.listen({ port: 0, host: "127.0.0.1" });
   return site;
 }

@@ -10,6 +10,8 @@ interface Outcomes {
   incorrect?: number;
   /** Of each prediction. */
   confidences?: readonly number[];
+  /** False for a site whose backend alone reports, with outcomes only. */
+  hasItems?: boolean;
   /** Epoch milliseconds of the points. */
   time?: number;
 }
@@ -27,7 +29,7 @@ export async function sendOutcomes(url: string, given: Outcomes): Promise<void> 
   );
   const confidences = given.confidences ?? [];
   const metrics = [
-    counter([items], { name: "ml.inference.items", unit: "{item}" }),
+    ...(given.hasItems === false ? [] : [counter([items], { name: "ml.inference.items", unit: "{item}" })]),
     counter([point(correct, "correct"), point(incorrect, "incorrect")], {
       name: "ml.prediction.outcomes",
       unit: "{prediction}",

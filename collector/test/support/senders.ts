@@ -64,9 +64,14 @@ export function say(url: string, sender: number, said: Said, headers: Record<str
 }
 
 /** The same of several senders. */
-export async function sayAll(url: string, senders: readonly number[], said: (i: number) => Said): Promise<void> {
+export async function sayAll(
+  url: string,
+  senders: readonly number[],
+  said: (i: number) => Said,
+  headers: Record<string, string> = {},
+): Promise<void> {
   for (let from = 0; from < senders.length; from += 64) {
-    const answers = await Promise.all(senders.slice(from, from + 64).map((i) => say(url, i, said(i))));
+    const answers = await Promise.all(senders.slice(from, from + 64).map((i) => say(url, i, said(i), headers)));
     for (const answer of answers)
       if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
   }

@@ -7,7 +7,7 @@ import { docPages, snippetsOf } from "./pages.js";
 
 /** What the documented programs have. */
 export interface Programs {
-  /** Options of each `insitu` command, such as `--out`. */
+  /** Options of each `insitu` command, such as `--out`; of commands with commands below them by both names, such as `channel start`. */
   insitu: Map<string, Set<string>>;
   collector: Set<string>;
   /** npm scripts by workspace; "" is the root. */
@@ -26,9 +26,11 @@ export function problemsOf(line: string, programs: Programs): string[] {
   const options = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0] ?? "");
   const unknown = (known: Set<string>) => options.filter((option) => !known.has(option));
   if (program === "insitu") {
-    const known = programs.insitu.get(name);
-    if (!known) return [`insitu has no command "${name}"`];
-    return unknown(known).map((option) => `insitu ${name} has no option ${option}`);
+    const isGroup = [...programs.insitu.keys()].some((key) => key.startsWith(`${name} `));
+    const command = isGroup ? `${name} ${rest[0] ?? ""}` : name;
+    const known = programs.insitu.get(command);
+    if (!known) return [`insitu has no command "${command}"`];
+    return unknown(known).map((option) => `insitu ${command} has no option ${option}`);
   }
   if (program === "insitu-collector")
     return unknown(programs.collector).map((option) => `insitu-collector has no option ${option}`);
@@ -55,13 +57,24 @@ export function optionsOf(help: string): Set<string> {
   return new Set([...help.matchAll(/(?:^|[\s,])(--?[a-z][a-z-]*)/gm)].map(([, option = ""]) => option));
 }
 
+/** The commands that a help lists, without `help` itself. */
+function commandsOf(help: string): string[] {
+  const names = [...(help.split(/^Commands:/m)[1] ?? "").matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name);
+  return names.filter((name) => name !== "help");
+}
+
 async function readPrograms(): Promise<Programs> {
   const cli = join(ROOT, "dist/cli/main.js");
-  const help = await outputOf(process.execPath, cli, "--help");
-  const names = [...(help.split(/^Commands:/m)[1] ?? "").matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name);
-  const listed = names.filter((name) => name !== "help");
-  if (listed.length === 0) throw new Error("The help of insitu lists no command.");
-  const helps = await Promise.all(listed.map((name) => outputOf(process.execPath, cli, name, "--help")));
+  const helpOf = (...command: string[]) => outputOf(process.execPath, cli, ...command, "--help");
+  const listed = await Promise.all(
+    commandsOf(await helpOf()).map(async (name) => {
+      const below = commandsOf(await helpOf(name)).map((sub) => [name, sub]);
+      return below.length > 0 ? below : [[name]];
+    }),
+  );
+  const commands = listed.flat();
+  if (commands.length === 0) throw new Error("The help of insitu lists no command.");
+  const helps = await Promise.all(commands.map((command) => helpOf(...command)));
   const collector = await outputOf(process.execPath, join(ROOT, "collector/dist/main.js"), "--help");
   const manifest = (folder: string) =>
     JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8")) as {
@@ -76,7 +89,7 @@ async function readPrograms(): Promise<Programs> {
     scripts.set(name, new Set(Object.keys(own)));
   }
   return {
-    insitu: new Map(listed.map((name, index) => [name, optionsOf(helps[index] ?? "")])),
+    insitu: new Map(commands.map((command, index) => [command.join(" "), optionsOf(helps[index] ?? "")])),
     collector: optionsOf(collector),
     scripts,
   };

@@ -21,7 +21,7 @@ export interface AutoFlags extends CollectorFlags {
   pause: number;
 }
 
-export const EXIT_CODES: Record<AutoEnd, number> = { promoted: 0, idle: 0, rolled_back: 3, undecided: 4, stopped: 130 };
+const EXIT_CODES: Record<AutoEnd, number> = { promoted: 0, idle: 0, rolled_back: 3, undecided: 4, stopped: 130 };
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export function addCollectorOptions(command: Command): Command {

@@ -76,7 +76,7 @@ function disagreement(channel: Channel, canary: ChannelArm, { candidate, control
 }
 
 /** Short enough for a history. */
-export function reasonText({ action, reason, evidence }: Decision): string {
+function reasonText({ action, reason, evidence }: Decision): string {
   const notes = evidence
     .filter(({ verdict }) => verdict !== "unknown")
     .map(
@@ -143,7 +143,7 @@ async function look(
 }
 
 /** Whether the last change was a hold. */
-export const isOnHold = (history: Change[]): boolean => history.at(-1)?.action === "hold";
+const isOnHold = (history: Change[]): boolean => history.at(-1)?.action === "hold";
 
 async function act(
   target: ChannelTarget,

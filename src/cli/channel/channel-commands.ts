@@ -1,22 +1,16 @@
 // The commands `insitu channel …`: which version browsers run, in the next release of a channel file.
 import type { Command } from "commander";
 import { InsituError } from "../../shared/errors.js";
-import { randomHex } from "../../shared/hex.js";
-import type { Channel, ChannelGuardrails } from "../../shared/types/rollout.js";
-import { collect, expiry, nonEmpty, percent, positiveInteger, print, releaseNumber } from "../option-parsers.js";
-import { addWho } from "../who.js";
+import type { Channel } from "../../shared/types/rollout.js";
+import { nonEmpty, percent } from "../option-parsers.js";
 import { type AutoFlags, addAutoOptions, runAuto } from "./auto-command.js";
-import { openTarget, type TargetOptions } from "./open-target.js";
-import { canariesOf, type Plan, planHold, planPromote, planRaise, planStart, versionOf } from "./plan.js";
-import { publish } from "./publish.js";
-import type { ChannelAction, PublishOptions } from "./release-options.js";
+import { openTarget } from "./open-target.js";
+import { canariesOf, planHold, planPromote, planRaise, versionOf } from "./plan.js";
+import { addPublishing, type PublishFlags, publishAndPrint } from "./publishing.js";
 import { planBack } from "./roll-back.js";
+import { addStart } from "./start-command.js";
 import { addStatus } from "./status-command.js";
 import type { ChannelState, ChannelTarget } from "./target.js";
-
-export type PublishFlags = PublishOptions & TargetOptions;
-
-const CHANNEL = "a channel file, a folder or s3: address with channel.json, or https://<collector>/v1/channels/<model>";
 
 const HELP = `
 Exit codes: 0 success, 1 failure, 2 wrong usage. Of auto and start --auto also: 3 rolled back, 4 undecided (with --once), 130 or 143 stopped.
@@ -41,119 +35,8 @@ export function addChannel(program: Command): void {
   addStatus(channel);
 }
 
-/** The options of every command that writes a release. */
-export function addPublishing(command: Command): Command {
-  addWho(command.argument("<channel>", CHANNEL));
-  return command
-    .option("--sign <key.json>", "sign with a private key from keygen; repeatable", collect)
-    .option("--unsigned", "publish without a signature what was signed before")
-    .option(
-      "--expires <time>",
-      "ISO 8601 time from which browsers refuse the channel, or never (default: as before)",
-      expiry,
-    )
-    .option("--release <n>", "release number (default: the next)", releaseNumber)
-    .option("--if-release <n>", "refuse unless this release is in force", releaseNumber)
-    .option(
-      "--token <token>",
-      "the operator's token at the collector (default: INSITU_TOKEN)",
-      process.env.INSITU_TOKEN,
-    )
-    .option(
-      "--packages <place>",
-      "of a channel at a collector: the folder or address that its packages' paths are relative to",
-    );
-}
-
-/** Publishes and prints the release. */
-export async function publishAndPrint(
-  argument: string,
-  action: ChannelAction,
-  flags: PublishFlags,
-  plan: (before: ChannelState | undefined, target: ChannelTarget) => Promise<Plan>,
-): Promise<ChannelTarget> {
-  const target = await openTarget(argument, flags);
-  const { channel, summary, where, followed } = await publish(target, action, (before) => plan(before, target), flags);
-  const signers = (channel.signatures ?? []).map(({ keyId }) => keyId);
-  print(
-    `${where}: ${channel.model}, release ${channel.release}, ${signers.length > 0 ? `signed by ${signers.join(", ")}` : "unsigned"}\n${[summary, ...followed].join("\n")}`,
-  );
-  return target;
-}
-
-interface StartFlags extends PublishFlags, AutoFlags, ChannelGuardrails {
-  stable?: string;
-  canary?: string;
-  weight?: number;
-  shadow?: string;
-  share?: number;
-  several?: boolean;
-  salt?: string;
-  auto?: boolean;
-}
-
-function addStart(channel: Command): void {
-  const command = channel
-    .command("start")
-    .description("create a channel, or start a canary, a shadow or a new stable version in it")
-    .option(
-      "--stable <package>",
-      "the version that all other browsers run; a version, a folder, or a path in the channel's folder",
-      nonEmpty,
-    )
-    .option("--canary <package>", "a new version for a share of the browsers", nonEmpty)
-    .option("--weight <percent>", "the canary's share of the browsers (default: 5)", percent)
-    .option(
-      "--shadow <package>",
-      "a version that predicts a second time, whose results are compared and not shown",
-      nonEmpty,
-    )
-    .option("--share <percent>", "share of the inputs that the shadow predicts (default: 10)", percent)
-    .option("--several", "allow a second canary")
-    .option("--salt <text>", "of a new channel: decides which browsers are on which arm (default: random)", nonEmpty)
-    .option("--failures <n>", "guardrail: failed predictions in a row", positiveInteger)
-    .option("--max-latency <ms>", "guardrail: the median of the last predictions", positiveInteger)
-    .option("--latency-window <n>", "guardrail: number of predictions for that median", positiveInteger)
-    .option("--crashes <n>", "guardrail: crashes of the page within a day", positiveInteger)
-    .option("--auto", "then follow the collector's decisions, as insitu channel auto does");
-  addAutoOptions(addPublishing(command)).action(async (argument: string, flags: StartFlags) => {
-    const target = await publishAndPrint(argument, "start", flags, async (before, target) => {
-      const find = async (given: string | undefined) => given && (await target.packages.find(given));
-      const [stable, canary, shadow] = [await find(flags.stable), await find(flags.canary), await find(flags.shadow)];
-      for (const found of [stable, canary, shadow])
-        if (found && flags.sign && found.signedBy.length === 0)
-          process.stderr.write(
-            `Note: ${found.package} is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.\n`,
-          );
-      return planStart(
-        before?.channel,
-        {
-          ...(stable && { stable }),
-          ...(canary && { canary }),
-          ...(shadow && { shadow }),
-          ...(flags.weight !== undefined && { weight: flags.weight }),
-          ...(flags.share !== undefined && { share: flags.share / 100 }),
-          ...(flags.several && { several: true }),
-          ...guardrailsOf(flags, before?.channel),
-          salt: flags.salt ?? randomHex(8),
-        },
-        target.where,
-      );
-    });
-    if (flags.auto) await runAuto(target, argument, flags);
-  });
-}
-
-/** The limits that were given, on top of those that are in force. */
-function guardrailsOf(flags: StartFlags, before: Channel | undefined): { guardrails?: ChannelGuardrails } {
-  const given = (["failures", "maxLatency", "latencyWindow", "crashes"] as const).flatMap((name) =>
-    flags[name] === undefined ? [] : [[name, flags[name]] as const],
-  );
-  return given.length > 0 ? { guardrails: { ...before?.guardrails, ...Object.fromEntries(given) } } : {};
-}
-
 /** The channel that a command changes. */
-export function existing(before: ChannelState | undefined, where: string): Channel {
+function existing(before: ChannelState | undefined, where: string): Channel {
   if (before) return before.channel;
   throw new InsituError("input_invalid", `${where} does not exist. Begin with "insitu channel start".`, { where });
 }

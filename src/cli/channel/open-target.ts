@@ -33,7 +33,7 @@ async function packagesAt(base: string): Promise<PackageSource> {
 }
 
 /** The folder or bucket of a channel file, and the file's name in it. */
-export function locate(argument: string): { location: string; name: string } {
+function locate(argument: string): { location: string; name: string } {
   if (/^s3:/i.test(argument)) {
     const [, folder = "", name = ""] = /^(.*)\/([^/]+\.json)$/.exec(argument) ?? [];
     return name ? { location: folder, name: checked(name) } : { location: argument, name: "channel.json" };

@@ -62,7 +62,7 @@ export class StorePackages implements PackageSource {
 }
 
 /** Calls `use` with a folder on this disk that has the package of `prefix`, which is copied where the store is not this disk. */
-export async function withPackage<T = PackageOnDisk>(
+async function withPackage<T = PackageOnDisk>(
   store: ObjectStore,
   prefix: string,
   use: (folder: string) => Promise<T>,

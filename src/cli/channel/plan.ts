@@ -26,6 +26,8 @@ export interface StartOptions {
   guardrails?: ChannelGuardrails;
   /** Of a channel that does not exist yet. */
   salt: string;
+  /** Chooses other browsers for a channel that exists, which moves nobody while all run one version. */
+  newSalt?: string;
 }
 
 /** A channel without what publishing adds: release, times, signatures. */
@@ -47,6 +49,11 @@ export function planStart(before: Channel | undefined, given: StartOptions, wher
   const old = before ? canariesOf(before) : [];
   if (before && given.stable && stableOf(before).package !== stable.package && old.length > 0)
     refuse(`${names(old)} is a canary against ${versionOf(stableOf(before))}. Run promote or rollback first.`);
+  const salt = given.newSalt ?? before?.salt ?? given.salt;
+  if (before && salt !== before.salt && old.length > 0)
+    refuse(
+      `Another --salt would move browsers from one arm to the other while ${names(old)} is a canary. Leave it out.`,
+    );
   const kept = old.filter((one) => one.package !== canary?.package);
   if (canary && kept.length > 0 && !given.several)
     refuse(`${names(kept)} is a canary already. Run promote or rollback first, or pass --several to run both.`);
@@ -57,7 +64,7 @@ export function planStart(before: Channel | undefined, given: StartOptions, wher
   const twice = arms.find((one, index) => arms.findIndex((other) => other.package === one.package) < index);
   if (twice) refuse(`${versionOf(twice)} would be both ${rolesOf(arms, twice)}. Name another version for one of them.`);
   const guardrails = given.guardrails ?? before?.guardrails;
-  return { model, arms: balanced(arms), salt: before?.salt ?? given.salt, ...(guardrails && { guardrails }) };
+  return { model, arms: balanced(arms), salt, ...(guardrails && { guardrails }) };
 }
 
 /** Gives a canary more of the browsers. Nobody leaves an arm that grows: shares are compared, the salt stays. */

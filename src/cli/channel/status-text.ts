@@ -45,7 +45,7 @@ function armsTable(channel: Channel): string {
   return textTable(["arm", "version", "share", "package"], rows);
 }
 
-export function historyTable(changes: Change[]): string {
+function historyTable(changes: Change[]): string {
   const rows = changes.map(({ release, at, action, by, why, summary }) => [
     String(release),
     at.replace(/\.\d+Z$/, "Z"),
@@ -61,7 +61,7 @@ export function decisionText(decision: Decision): string {
   return [decisionLine(decision), evidenceTable(decision.evidence)].filter(Boolean).join("\n");
 }
 
-export function decisionLine({ action, reason, control, candidate }: Decision): string {
+function decisionLine({ action, reason, control, candidate }: Decision): string {
   const sides = candidate
     ? `, ${candidate.version} (n ${candidate.n}) against ${control.version} (n ${control.n})`
     : `, ${control.version} (n ${control.n}) alone`;

@@ -140,7 +140,9 @@ function versionTable({ name, versions, aliases, channel }: ModelEntry): string 
     { heading: "by", cell: ({ addedBy }) => escapeHtml(addedBy ?? "") },
     { heading: "digest", cell: ({ digest }) => `<code title="${digest}">${digest.slice(0, 12)}</code>` },
   ];
-  return htmlTable(`Versions of ${name}`, columns, versions);
+  // Of unsigned versions, for example: a column that is empty takes the width of others.
+  const filled = columns.filter(({ cell }) => versions.some((entry) => cell(entry) !== ""));
+  return htmlTable(`Versions of ${name}`, filled, versions);
 }
 
 function selfTestText(tests: VersionEntry["manifest"]["selfTest"] = []): string {

@@ -40,7 +40,7 @@ figure line { stroke: var(--line); }
 figure path { fill: none; stroke: var(--arm-0); stroke-width: 2; stroke-linejoin: round; }
 figure circle { fill: var(--arm-0); stroke: var(--sheet); stroke-width: 2; }
 figure text { fill: var(--quiet); font-size: 11px; }
-figure .value { fill: var(--ink); font-variant-numeric: tabular-nums; }
+figure .value { paint-order: stroke; stroke: var(--sheet); stroke-width: 4px; fill: var(--ink); font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; }
 th, td { text-align: start; vertical-align: top; padding: 0.4rem 0.75rem 0.4rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; font-weight: 400; }

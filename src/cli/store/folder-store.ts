@@ -1,25 +1,15 @@
 // A folder on disk as an object store: objects appear whole, are created once, and no symbolic link is followed out of the folder.
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { hostname } from "node:os";
+import { copyFile, lstat, open, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InsituError } from "../../shared/errors.js";
 import { makeFolder } from "../make-folder.js";
 import { type Content, type ObjectEntry, type ObjectStore, type StoredObject, tooLarge } from "./object-store.js";
+import { linkNew, renameOver, writeThrough } from "./publish-file.js";
+import { isLeftBehind, isTemporary, temporaryName } from "./temporary-file.js";
 
 type NodeError = NodeJS.ErrnoException;
-
-/** Of a file that is being written. The name says who writes, so that others know whether it is left behind. */
-const TEMPORARY = /^\.insitu-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}\.tmp$/;
-const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
-// Longer than a copy of the largest package takes; only for writers on other computers, whose processes cannot be looked up.
-const STALE_AFTER = 24 * 3_600_000;
-// Windows refuses to replace a file while a virus scanner or a reader has it open.
-const RENAME_TRIES = 10;
-const RENAME_PAUSE = 20;
-// File systems without hard links: exFAT, some network drives.
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EACCES"];
 
 export class FolderStore implements ObjectStore {
   readonly #root: string;
@@ -77,7 +67,7 @@ export class FolderStore implements ObjectStore {
     for (const entry of await this.#entries(prefix)) {
       const key = `${prefix}${entry.name}`;
       if (entry.isDirectory()) found.push(...(await this.list(`${key}/`)));
-      else if (entry.isFile() && !TEMPORARY.test(entry.name)) {
+      else if (entry.isFile() && !isTemporary(entry.name)) {
         const about = await stat(join(this.#root, key)).catch(nothing);
         if (about) found.push({ key, size: about.size, modifiedAt: about.mtimeMs });
       }
@@ -154,8 +144,7 @@ export class FolderStore implements ObjectStore {
     publish: (temporary: string) => Promise<boolean>,
   ): Promise<boolean> {
     await makeFolder(dirname(path));
-    const name = `.insitu-${HOST}-${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
-    const temporary = join(dirname(path), name);
+    const temporary = join(dirname(path), temporaryName());
     try {
       await writeThrough(temporary, content);
       return await publish(temporary);
@@ -174,67 +163,6 @@ function nothing(error: NodeError): undefined {
 }
 
 const etagOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-
-/** On the disk before it gets its name: after a loss of power the name must not stand for an empty file. */
-async function writeThrough(path: string, content: Content): Promise<void> {
-  if (!Buffer.isBuffer(content)) await copyFile(content.file, path);
-  const file = await open(path, Buffer.isBuffer(content) ? "wx" : "r+");
-  try {
-    if (Buffer.isBuffer(content)) await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Gives the file its name if nobody has it: a hard link fails where a name exists, a rename would replace it. */
-async function linkNew(temporary: string, path: string): Promise<boolean> {
-  try {
-    await link(temporary, path);
-    return true;
-  } catch (error) {
-    const { code = "" } = error as NodeError;
-    if (code === "EEXIST") return false;
-    if (!NO_LINKS.includes(code)) throw error;
-  }
-  try {
-    await copyFile(temporary, path, constants.COPYFILE_EXCL);
-    return true;
-  } catch (error) {
-    if ((error as NodeError).code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-async function renameOver(from: string, to: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await rename(from, to);
-    } catch (error) {
-      const isBusy = ["EPERM", "EACCES", "EBUSY"].includes((error as NodeError).code ?? "");
-      if (process.platform !== "win32" || !isBusy || attempt === RENAME_TRIES) throw error;
-      await new Promise((done) => setTimeout(done, RENAME_PAUSE * attempt));
-    }
-  }
-}
-
-async function isLeftBehind(name: string, path: string): Promise<boolean> {
-  const [, host, pid] = TEMPORARY.exec(name) ?? [];
-  if (pid === undefined) return false;
-  if (host === HOST) return !isRunning(Number(pid));
-  const found = await lstat(path).catch(nothing);
-  return found !== undefined && Date.now() - found.mtimeMs > STALE_AFTER;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Another user's process runs too.
-    return (error as NodeError).code === "EPERM";
-  }
-}
 
 function notAFile(path: string): InsituError {
   const message = `${path} is a symbolic link or not a file. A registry and a channel's folder hold files of their own only, since a link may lead out of them. Remove it.`;

@@ -1,22 +1,17 @@
 // A bucket as an object store, through the AWS SDK's client, which is loaded only for s3: addresses.
 import { createReadStream, createWriteStream } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { pathToFileURL } from "node:url";
 import type * as Sdk from "@aws-sdk/client-s3";
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import { type Content, type ObjectEntry, type ObjectStore, type StoredObject, tooLarge } from "./object-store.js";
+import { loadSdk, type SdkModule } from "./s3-sdk.js";
 
-const SDK = "@aws-sdk/client-s3";
 /** Two writers at once: S3 asks the slower one to try again. */
 const CONFLICT_TRIES = 5;
 const CONFLICT_PAUSE = 50;
 /** Written once per bucket and prefix; a second creation must fail. */
 const PROBE = ".insitu-conditional-writes";
-
-type SdkModule = typeof Sdk;
 
 /**
  * `s3://bucket/prefix`. Region, credentials and endpoint come from the SDK's own variables and files: AWS_REGION, AWS_PROFILE,
@@ -41,19 +36,6 @@ export async function openS3(address: string): Promise<ObjectStore> {
     responseChecksumValidation: "WHEN_REQUIRED",
   });
   return new S3Store(sdk, client, bucket, parts.length > 0 ? `${parts.join("/")}/` : "");
-}
-
-/** From where the command is installed, or from the app that it runs in. */
-async function loadSdk(): Promise<SdkModule> {
-  for (const base of [import.meta.url, join(process.cwd(), "package.json")]) {
-    try {
-      return (await import(pathToFileURL(createRequire(base).resolve(SDK)).href)) as SdkModule;
-    } catch {
-      // Looked for in the next place.
-    }
-  }
-  const message = `The npm package ${SDK}, which s3: addresses need, is not installed here. Run: npm install --save-dev ${SDK}`;
-  throw new InsituError("input_invalid", message);
 }
 
 class S3Store implements ObjectStore {

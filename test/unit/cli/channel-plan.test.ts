@@ -86,6 +86,11 @@ describe("start", () => {
       /both canary and shadow/,
     ],
     [
+      "another salt below a canary",
+      () => planStart(started(), { canary: pack("1.1.0"), salt: "s", newSalt: "t" }, WHERE),
+      /would move browsers/,
+    ],
+    [
       "canaries of more than everybody",
       () => planStart(started(60), { canary: pack("1.2.0"), weight: 50, several: true, salt: "s" }, WHERE),
       /110 % in all/,

@@ -115,6 +115,9 @@ describe("insitu channel on a file", () => {
     writeFileSync(file(), JSON.stringify({ model: "digits", release: 41, arms, salt: "by-hand" }));
     expect(channel("start", file(), "--canary", "1.1.0").stdout).toContain("release 42");
     expect(readJson(file()).salt).toBe("by-hand");
+    channel("rollback", file());
+    channel("start", file(), "--canary", "1.2.0", "--salt", "next");
+    expect(readJson(file()).salt).toBe("next");
   });
 
   it("completes what a publisher that was killed has begun", () => {

@@ -112,7 +112,10 @@ describe("codeOf", () => {
 
 describe("the commands of shell blocks", () => {
   const programs: Programs = {
-    insitu: new Map([["pack", new Set(["--out", "--name"])]]),
+    insitu: new Map([
+      ["pack", new Set(["--out", "--name"])],
+      ["channel start", new Set(["--stable"])],
+    ]),
     collector: new Set(["--port"]),
     scripts: new Map([
       ["", new Set(["build", "test"])],
@@ -123,6 +126,7 @@ describe("the commands of shell blocks", () => {
   test.each([
     "npx insitu pack model.json --out here # comment --nothing",
     "insitu pack model.json --name=a",
+    "insitu channel start models --stable 1.0.0",
     "npx insitu-collector --port 1",
     "npm test -- unit",
     "npm run load --workspace insitu-collector -- --seconds 20",
@@ -135,6 +139,8 @@ describe("the commands of shell blocks", () => {
   test.each([
     ["npx insitu bundle", 'no command "bundle"'],
     ["npx insitu pack model.json --output here", "no option --output"],
+    ["insitu channel start models --canary 1.0.0", "insitu channel start has no option --canary"],
+    ["insitu channel stop models", 'no command "channel stop"'],
     ["insitu-collector --prot 1", "no option --prot"],
     ["A=1 npm run nothing", 'no npm script "nothing"'],
     ["npm run load --workspace other", "no workspace other"],

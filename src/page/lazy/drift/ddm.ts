@@ -9,6 +9,9 @@ export interface DdmOptions {
   drift?: number;
 }
 
+/** Values and errors, those of them up to the lowest rate, and that rate with its deviation. */
+const EMPTY: readonly [number, number, number, number, number] = [0, 0, 0, 0, Number.MAX_VALUE];
+
 export interface Ddm extends Detector {
   isWarning(): boolean;
 }
@@ -16,21 +19,12 @@ export interface Ddm extends Detector {
 /** Values are 1 for an error, else 0. The defaults, and each index of a warning or detection, are those of river 0.21 (`drift.binary.DDM`). */
 export function createDdm(options: DdmOptions = {}, stored: readonly number[] = []): Ddm {
   const { warmStart = 30, warning = 2, drift = 3 } = options;
-  /** Of all values, and of those up to the lowest rate. */
-  let n = 0;
-  let errors = 0;
-  let lowN = 0;
-  let lowErrors = 0;
-  let lowest = Number.MAX_VALUE;
-  if (stored.length === 5) [n = 0, errors = 0, lowN = 0, lowErrors = 0, lowest = 0] = stored;
-
-  const reset = () => {
-    n = 0;
-    errors = 0;
-    lowN = 0;
-    lowErrors = 0;
-    lowest = Number.MAX_VALUE;
+  let [n, errors, lowN, lowErrors, lowest] = EMPTY;
+  const start = (state: readonly number[]) => {
+    [n = 0, errors = 0, lowN = 0, lowErrors = 0, lowest = 0] = state;
   };
+  const reset = () => start(EMPTY);
+  if (stored.length === EMPTY.length && stored.every(Number.isFinite)) start(stored);
   const deviationOf = (p: number, count: number) => Math.sqrt((p * (1 - p)) / count);
   /** How far the rate is above the lowest one, in standard deviations of that one, and the limits in the rate's own unit. */
   const compare = () => {

@@ -1,6 +1,5 @@
 // Watches one model for drift: confidences, errors and inputs in, events and statistics out.
 
-import { modelRef } from "../../../shared/model-ref.js";
 import type { ModelInfo } from "../../../shared/types/model.js";
 import type { ArmRole } from "../../../shared/types/rollout.js";
 import { createTable } from "../../lib/idb-table.js";
@@ -85,7 +84,7 @@ export function createDrift(deps: DriftDeps): Drift {
     predicted({ version, arm, confidence, time }, summaries) {
       if (confidence !== undefined) add(version, arm, "confidence", 1 - confidence, time);
       const found = summaries && inputs.add(summaries, info);
-      if (found) deps.record({ kind: "inputs", model: modelRef(info), arm: arm as ArmRole, ...found });
+      if (found) deps.record({ kind: "inputs", model: { ...info }, arm: arm as ArmRole, ...found });
     },
     labelled(record) {
       if (record.kind !== "feedback") return;
@@ -114,7 +113,7 @@ const eventOf = ({ version, arm, ...finding }: VersionFinding, model: string): D
 
 function announce({ info, record, emit }: DriftDeps, found: VersionFinding): void {
   const { version, arm, detector, target, n, startedAt, statistic, threshold } = found;
-  const model = { ...modelRef(info), version };
+  const model = { ...info, version };
   record({ kind: "drift", model, arm, detector, target, n, since: startedAt, statistic, threshold });
   emit("drift", eventOf(found, info.name));
 }

@@ -3,6 +3,7 @@
 import type { InputFeatureState } from "./types.js";
 
 const BINS = 20;
+const TINY = 1e-30;
 
 export interface FeatureHistogram {
   /** NaN and infinity count as missing. */
@@ -31,8 +32,8 @@ export function createFeatureHistogram(isQuantile: boolean): FeatureHistogram {
   };
   const count = (value: number) => {
     if (width === 0) {
-      // The first value, in the middle of a range of its own size.
-      width = (Math.abs(value) || 1) / (BINS / 2);
+      // The first value, in the middle of a range of its own size; of a value near 0 half of that would be 0.
+      width = (Math.abs(value) > TINY ? Math.abs(value) : 1) / (BINS / 2);
       from = value - (BINS / 2) * width;
     }
     // Quantiles lie within their range.

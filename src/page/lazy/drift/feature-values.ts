@@ -19,7 +19,9 @@ export function nameFeatures(
     const summary = summaries[name];
     if (!summary) continue;
     const columns = image ? undefined : columnsOf(name, profile, summary.length - TENSOR.length);
-    const features = columns ?? (image ? IMAGE : TENSOR).map((feature) => `${name}.${feature}`);
+    // An image may be passed as numbers, which have no size.
+    const own = image ? IMAGE.slice(0, summary.length === IMAGE.length ? IMAGE.length : TENSOR.length) : TENSOR;
+    const features = columns ?? own.map((feature) => `${name}.${feature}`);
     const numbers = columns ? summary.slice(TENSOR.length) : summary;
     for (const [i, feature] of features.entries()) values[feature] = numbers[i] ?? Number.NaN;
   }

@@ -22,7 +22,8 @@ export function createPageHinkley(options: PageHinkleyOptions = {}, stored: read
   /** Values since the sum was last 0, and their total: those after the change, if there is one. */
   let since = 0;
   let totalSince = 0;
-  if (stored.length === 6) [n = 0, total = 0, mean = 0, sum = 0, since = 0, totalSince = 0] = stored;
+  if (stored.length === 6 && stored.every(Number.isFinite))
+    [n = 0, total = 0, mean = 0, sum = 0, since = 0, totalSince = 0] = stored;
 
   const reset = () => {
     n = 0;

@@ -8,6 +8,8 @@ import type { DriftEvent, DriftTarget, DriftTargetState } from "./types.js";
 /** What a detection says; whose it is, the caller knows. */
 export type Finding = Omit<DriftEvent, "model" | "version" | "arm">;
 
+type TimeOfValue = [index: number, time: number];
+
 /** What is stored of a target: bounded, plain numbers. */
 export interface StoredTarget {
   n: number;
@@ -15,8 +17,7 @@ export interface StoredTarget {
   adwin: number[];
   pageHinkley: number[];
   ddm: number[];
-  times: [index: number, time: number][];
-  step: number;
+  times: TimeOfValue[];
   last?: Finding;
 }
 
@@ -42,42 +43,33 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
   const adwin = createAdwin({}, stored?.adwin);
   const pageHinkley = createPageHinkley({}, stored?.pageHinkley);
   const ddm = target === "error" ? createDdm({}, stored?.ddm) : undefined;
-  let { n, total, step, last } = stored ?? { n: 0, total: 0, step: 1, last: undefined };
-  let times = stored?.times.slice() ?? [];
+  let { n, total, last } = stored ?? { n: 0, total: 0, last: undefined };
+  let clock = createClock(stored?.times);
   /** In the unit that is told. */
   const shown = (value: number) => (target === "error" ? value : 1 - value);
 
-  const remember = (time: number) => {
-    if (n % step !== 0) return;
-    times.push([n, time]);
-    if (times.length <= MAX_TIMES) return;
-    step *= 2;
-    times = times.filter(([index]) => index % step === 0);
-  };
   const startOver = () => {
     for (const detector of [adwin, pageHinkley, ddm]) detector?.reset();
     n = 0;
     total = 0;
-    step = 1;
-    times = [];
+    clock = createClock();
   };
 
   return {
     update(value, time) {
       n += 1;
       total += value;
-      remember(time);
+      clock.add(n, time);
       ddm?.update(value);
       const byAdwin = adwin.update(value);
       const found = byAdwin ?? pageHinkley.update(value);
       if (byAdwin) pageHinkley.update(value);
       if (!found || n < MIN_VALUES || Math.abs(found.after - found.before) < MIN_CHANGE) return undefined;
       const { statistic, threshold, since } = found;
-      const at = times.findLast(([index]) => index <= n - since) ?? times[0];
       last = {
         target,
         detector: byAdwin ? "adwin" : "page_hinkley",
-        startedAt: at?.[1] ?? time,
+        startedAt: clock.timeOf(n - since) ?? time,
         detectedAt: time,
         n,
         since,
@@ -95,8 +87,7 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
       adwin: adwin.state(),
       pageHinkley: pageHinkley.state(),
       ddm: ddm?.state() ?? [],
-      times,
-      step,
+      times: clock.times(),
       last,
     }),
     state: () => ({
@@ -111,5 +102,23 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
       isWarning: ddm?.isWarning() ?? false,
       last,
     }),
+  };
+}
+
+/** When values came, to say when a change began: of at most 64 of them, evenly spaced. */
+function createClock(stored: readonly TimeOfValue[] = []) {
+  let times = [...stored];
+  // The first was the first of all that are stored, the second tells how far apart they are.
+  let step = times[1] ? times[1][0] - (times[0]?.[0] ?? 0) : 1;
+  return {
+    add(index: number, time: number) {
+      if (index % step !== 0) return;
+      times.push([index, time]);
+      if (times.length <= MAX_TIMES) return;
+      step *= 2;
+      times = times.filter(([each]) => each % step === 0);
+    },
+    timeOf: (index: number): number | undefined => (times.filter(([each]) => each <= index).at(-1) ?? times[0])?.[1],
+    times: () => times,
   };
 }

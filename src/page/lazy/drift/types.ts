@@ -5,7 +5,7 @@ import type { ArmRole } from "../../../shared/types/rollout.js";
 /** What a detector watches: the confidence of each prediction, or whether it was wrong, where feedback tells. */
 export type DriftTarget = "confidence" | "error";
 
-/** The detectors. `ddm` only warns: see the guide on monitoring. */
+/** The detectors. `ddm` only warns: see the guide "Feedback and monitoring". */
 export type DriftDetector = "page_hinkley" | "adwin" | "ddm";
 
 /** The confidences or errors of a version have changed, in this browser. One event for a change. */

@@ -35,15 +35,15 @@ export type PersonalCall = <M extends PersonalMethod>(
 
 /** Each method's entry in the page: how error messages name the call. The compiler demands one for a method that is added to the protocol. */
 const CALL_NAMES: Record<PersonalMethod, string> = {
-  state: "Reading the state of",
+  state: "Reading",
   addExample: "Adding an example to",
-  examples: "Listing the examples of",
+  examples: "Listing examples of",
   kept: "Reading an example of",
   remove: "Removing examples of",
   train: "Training",
   predict: "The prediction of",
   evaluate: "Evaluating",
-  versions: "Listing the versions of",
+  versions: "Listing versions of",
   revert: "Reverting",
   export: "Exporting",
   import: "Importing into",
@@ -72,7 +72,7 @@ export function createPersonalCall(
     /** The pixels of an example are read before it is sent, and a call to a worker that died is sent again. */
     const check = () => {
       if (begun === erasures.count || !LEARNING.includes(method)) return;
-      const message = `Nothing was stored: ${name} was erased meanwhile.`;
+      const message = `Not stored: ${name} was erased meanwhile.`;
       throw new InsituError("disposed", message, { reason: "forgotten" });
     };
     return send(method, args, { what: `${CALL_NAMES[method]} ${name}`, timeout: CALL_MS, check, ...options });

@@ -41,7 +41,7 @@ export function createPersonalFeedback(deps: PersonalFeedbackDeps): PersonalFeed
       const isLabel = typeof feedback === "object" && feedback !== null && "label" in feedback;
       const isValid = isLabel ? typeof feedback.label === "string" : typeof feedback?.correct === "boolean";
       if (typeof id !== "string" || !isValid) {
-        const message = "Pass the id of a prediction, and { label } with a string or { correct } with a boolean.";
+        const message = "Pass a prediction's id and { label } or { correct }.";
         throw new InsituError("input_invalid", message, { id, feedback });
       }
       if (isLabel && !labels.has(id)) return "unmatched";

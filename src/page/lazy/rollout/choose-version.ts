@@ -62,13 +62,15 @@ export function chooseTargets(choice: Choice): Target[] {
 
 /**
  * The assigned version, where it is blocked and a higher release still names its folder: it may hold other bytes by now, which a request to
- * the host tells.
+ * the host tells. Empty otherwise, and where it is what runs.
  */
-export function repairedTarget({ base, channel, assigned, blocked }: Choice): Target | undefined {
+export function repairedTarget(choice: Choice, running: string): Target[] {
+  const { base, channel, assigned, blocked } = choice;
   const target = targetOf(base, assigned);
+  if (target.package === running || !isBlocked(target.package, choice)) return [];
   const block = blocked.find((each) => each.package === target.package);
-  if (!block?.digest || block.release >= channel.release) return undefined;
-  return { ...target, not: block.digest };
+  if (!block?.digest || block.release >= channel.release) return [];
+  return [{ ...target, not: block.digest }];
 }
 
 /** Where to go from a version that went beyond a limit: what ran well here, before what others run. */

@@ -9,13 +9,13 @@ import type { BlockedVersion, ChannelArm } from "../../../shared/types/rollout.j
 import type { OpenVersion } from "../../version.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import { chooseTargets, isBlocked, repairedTarget, rollbackTargets, type Target, targetOf } from "./choose-version.js";
+import type { RolloutDeps } from "./deps.js";
 import { createEvents } from "./events.js";
 import { crashLimit, loadBreach } from "./guardrails.js";
-import { createGuards } from "./guards.js";
+import { Guards } from "./guards.js";
 import { callWorker, type KnownChannel, readKnownChannel } from "./known-channel.js";
 import { blockOf, createBackoff, refOf } from "./load-failures.js";
 import { type Poll, startPoll } from "./poll.js";
-import type { RolloutDeps } from "./rollout.js";
 import type { Breach, Rollout, RolloutControl, RolloutGuards, RolloutReason, RolloutSnapshot } from "./types.js";
 import { loadTarget, type Running, Versions } from "./versions.js";
 
@@ -52,7 +52,7 @@ export class RolloutController implements RolloutControl {
     this.#pinned = pinned;
     this.#backoff = createBackoff(deps.every);
     const { model } = known.channel;
-    this.#guards = createGuards(this);
+    this.#guards = new Guards(this);
     this.versions = new Versions({ ...deps, model, onRuns: (next) => this.#watch(next) }, running);
     if (!known.lastGood && running.target.role === "stable") this.proved();
     const { signal } = this;
@@ -72,7 +72,8 @@ export class RolloutController implements RolloutControl {
     return { version, arm: target.arm };
   }
 
-  isBusy = () => this.versions.running.version.rpc.isBusy();
+  // Of all models of the client: they share the processor.
+  isBusy = () => this.#deps.slots.some((slot) => slot.calls() > 0);
 
   async open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion> {
     const { base, channel } = this.#known;
@@ -86,6 +87,8 @@ export class RolloutController implements RolloutControl {
     const arm = channel.arms.find(({ role }) => role === "shadow");
     return arm && !isBlocked(targetOf(base, arm).package, this.#known) ? arm : undefined;
   }
+
+  loadShadow = () => this.#deps.loadShadow();
 
   record = (record: TelemetryRecord) => this.#deps.record(record);
 
@@ -213,8 +216,8 @@ export class RolloutController implements RolloutControl {
     if (this.#pinned !== undefined || this.signal.aborted) return;
     const { running } = this.versions;
     const mustLeave = isBlocked(running.target.package, this.#known);
-    const repaired = repairedTarget(this.#known);
-    for (const target of [...(repaired ? [repaired] : []), ...chooseTargets(this.#known)]) {
+    const repaired = repairedTarget(this.#known, running.target.package);
+    for (const target of [...repaired, ...chooseTargets(this.#known)]) {
       const isSame = target.package === running.target.package;
       if (isSame) return this.versions.rename(target);
       if (this.#backoff.isResting(target.package)) {

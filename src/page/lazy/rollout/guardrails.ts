@@ -1,6 +1,7 @@
 // The limits at which a page leaves a version by itself: failures in a row, slow predictions, crashes, a failed self-test.
 
 import { type ErrorCode, isInsituError } from "../../../shared/errors.js";
+import type { HostPrediction } from "../../../shared/protocol.js";
 import type { ChannelGuardrails } from "../../../shared/types/rollout.js";
 import type { Breach } from "./types.js";
 
@@ -16,6 +17,12 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 const DEFAULTS = { failures: 5, latencyWindow: 50, crashes: 2 } as const;
+
+/** Time of the work of one prediction, without the waits for others: what two versions are compared by. */
+export function workOf({ timings, items = 1 }: Pick<HostPrediction, "timings" | "items">): number {
+  const { preprocessMs, executeMs, readbackMs, postprocessMs } = timings;
+  return preprocessMs + (executeMs + readbackMs) / items + postprocessMs;
+}
 
 /** Watches one version. Reports the first breach only: what still runs after it says nothing new. */
 export class Guardrails {

@@ -1,80 +1,113 @@
 // Watches the predictions of the version that runs: leaves it where it breaks a limit, says when it has proved itself, and feeds the shadow.
 
+import type { ErrorCode } from "../../../shared/errors.js";
+import type { HostPrediction } from "../../../shared/protocol.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
 import type { OpenVersion, PredictionObserver } from "../../version.js";
-import { workOf } from "./agreement.js";
-import { createChannelShadow } from "./channel-shadow.js";
-import { Guardrails } from "./guardrails.js";
-import type { Breach, RolloutControl, RolloutGuards } from "./types.js";
+import { Guardrails, workOf } from "./guardrails.js";
+import type { Breach, RolloutControl, RolloutGuards, Shadow } from "./types.js";
 
-/** The version that runs. */
+/** The version that runs, or that ran and still has predictions. */
 interface Watched {
   version: OpenVersion;
   arm: ChannelArm;
   guardrails: Guardrails;
+  /** Predictions without a counted failure. */
+  good: number;
+  isTuned: boolean;
 }
 
-/** Predictions without a counted failure. */
 const PROVED_AFTER = 10;
 /** Where no other version runs, how long until a next breach asks again: one may have been published, or the network be back. */
 const RETRY_MS = 60_000;
 
-export function createGuards(control: RolloutControl): RolloutGuards {
-  const shadow = createChannelShadow(control);
-  let watched: Watched | undefined;
-  let limits = "";
-  let retry: ReturnType<typeof setTimeout> | undefined;
+export class Guards implements RolloutGuards {
+  readonly #control: RolloutControl;
+  #watched: Watched | undefined;
+  #shadow: Shadow | undefined;
+  #limits = "";
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
-  const newGuardrails = () => {
-    const { guardrails } = control.channel();
-    limits = JSON.stringify(guardrails);
+  constructor(control: RolloutControl) {
+    this.#control = control;
+  }
+
+  watch(version: OpenVersion, arm: ChannelArm): PredictionObserver {
+    const mine: Watched = { version, arm, guardrails: this.#newGuardrails(), good: 0, isTuned: false };
+    clearTimeout(this.#retry);
+    this.#watched = mine;
+    void this.#renewShadow();
+    // The fastest backend is looked for while nothing is predicted; a shadow that is loaded meanwhile would make all of them slow.
+    void version.tuned.then(() => {
+      mine.isTuned = true;
+    });
+    return {
+      started: (copy, options) =>
+        mine === this.#watched ? this.#shadow?.started(copy, options, version.info.task) : undefined,
+      predicted: (result) => this.#predicted(mine, result),
+      failed: (code, startedAt) => this.#failed(mine, code, startedAt),
+    };
+  }
+
+  changed(): void {
+    const { version, arm } = this.#control.running();
+    const watched = this.#watched;
+    if (version !== watched?.version) return;
+    watched.arm = arm;
+    if (JSON.stringify(this.#control.channel().guardrails) !== this.#limits) watched.guardrails = this.#newGuardrails();
+    void this.#renewShadow();
+  }
+
+  shadow() {
+    return this.#shadow?.counts();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#retry);
+    this.#watched = undefined;
+    this.#shadow?.dispose();
+  }
+
+  #newGuardrails(): Guardrails {
+    const { guardrails } = this.#control.channel();
+    this.#limits = JSON.stringify(guardrails);
     return new Guardrails(guardrails);
-  };
+  }
 
-  const leave = async (breach: Breach | undefined, of: Watched) => {
+  #predicted(mine: Watched, result: HostPrediction): void {
+    mine.good += 1;
+    // Only a version that the channel calls stable is one to go back to.
+    if (mine.good === PROVED_AFTER && mine.arm.role === "stable" && mine === this.#watched) this.#control.proved();
+    if (mine.isTuned) this.#shadow?.ended();
+    // Browsers give hidden pages less of the processor.
+    const isHidden = globalThis.document?.visibilityState === "hidden";
+    this.#leave(mine, mine.guardrails.predicted(isHidden ? undefined : workOf(result)));
+  }
+
+  #failed(mine: Watched, code: ErrorCode, startedAt: number): void {
+    if (code === "out_of_memory" || code === "device_lost")
+      this.#shadow?.giveUp(`the main version failed with ${code}`);
+    if (mine.guardrails.counts(code)) mine.good = 0;
+    this.#leave(mine, mine.guardrails.failed(code, startedAt));
+  }
+
+  #leave(mine: Watched, breach: Breach | undefined): void {
     // What still runs on a version that was left says nothing about the one that took over.
-    if (!breach || of !== watched) return;
-    await control.rollBack(breach);
-    if (of === watched && !control.signal.aborted) retry = setTimeout(() => of.guardrails.reset(), RETRY_MS);
-  };
+    if (!breach || mine !== this.#watched) return;
+    void this.#control.rollBack(breach).then(() => {
+      if (mine !== this.#watched || this.#control.signal.aborted) return;
+      this.#retry = setTimeout(() => mine.guardrails.reset(), RETRY_MS);
+    });
+  }
 
-  return {
-    watch(version, arm): PredictionObserver {
-      const mine: Watched = { version, arm, guardrails: newGuardrails() };
-      clearTimeout(retry);
-      watched = mine;
-      shadow.renew(arm);
-      let good = 0;
-      return {
-        started: (copy, options) => (mine === watched ? shadow.started(copy, options, version.info.task) : undefined),
-        predicted({ timings, items }) {
-          good += 1;
-          // Only a version that the channel calls stable is one to go back to.
-          if (good === PROVED_AFTER && mine.arm.role === "stable" && mine === watched) control.proved();
-          shadow.ended();
-          // Browsers give hidden pages less of the processor.
-          const isHidden = globalThis.document?.visibilityState === "hidden";
-          void leave(mine.guardrails.predicted(isHidden ? undefined : workOf(timings, items)), mine);
-        },
-        failed(code, startedAt) {
-          if (code === "out_of_memory" || code === "device_lost") shadow.giveUp(`the main version failed with ${code}`);
-          if (mine.guardrails.counts(code)) good = 0;
-          void leave(mine.guardrails.failed(code, startedAt), mine);
-        },
-      };
-    },
-    changed() {
-      const { version, arm } = control.running();
-      if (version !== watched?.version) return;
-      watched.arm = arm;
-      if (JSON.stringify(control.channel().guardrails) !== limits) watched.guardrails = newGuardrails();
-      shadow.renew(arm);
-    },
-    shadow: () => shadow.counts(),
-    dispose() {
-      clearTimeout(retry);
-      watched = undefined;
-      shadow.dispose();
-    },
-  };
+  /** Its part of the library is fetched by browsers whose channel has a shadow. */
+  async #renewShadow(): Promise<void> {
+    const control = this.#control;
+    if (!this.#shadow && control.shadowArm()) {
+      // Without it there are no comparisons; the next change of the channel tries again.
+      const module = await control.loadShadow().catch(() => undefined);
+      if (module && this.#watched) this.#shadow ??= module.createShadow(control, workOf);
+    }
+    if (this.#watched) this.#shadow?.renew(this.#watched.arm);
+  }
 }

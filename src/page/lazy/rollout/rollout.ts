@@ -5,18 +5,18 @@ import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
 import type { ChannelOptions } from "../../api-types.js";
 import { checkNumber, checkType } from "../../lib/check-option.js";
-import type { OpenPackage, PackageLoad } from "../../load.js";
 import type { Model, ModelDeps } from "../../model.js";
 import type { TelemetryHandle } from "../../telemetry.js";
-import type { TelemetryRecord } from "../telemetry/records.js";
+import type { OpenPackage, PackageLoad } from "../../version.js";
 import { chooseTargets, knownGoodTarget, type Target, targetOf } from "./choose-version.js";
 import { RolloutController, rolloutRecord, unknownVersion } from "./controller.js";
+import type { RolloutDeps } from "./deps.js";
 import { callWorker, type KnownChannel, type ReadDeps, readKnownChannel } from "./known-channel.js";
 import { blockOf } from "./load-failures.js";
 import type { RolloutReason } from "./types.js";
 import { loadTarget, type Running } from "./versions.js";
 
-export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
+export interface ChannelDeps<K extends TaskKind> extends ReadDeps, Pick<RolloutDeps, "slots" | "loadShadow"> {
   storeName: string;
   telemetry: TelemetryHandle;
   /** Bytes that the models of a worker should not exceed together. */
@@ -27,15 +27,6 @@ export interface ChannelDeps<K extends TaskKind> extends ReadDeps {
   /** Reports a load that failed to telemetry; `started` in milliseconds of `performance.now()`. */
   recordFailure(error: unknown, started: number): void;
   toModel(parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>>;
-}
-
-/** What a rollout needs of its client. */
-export interface RolloutDeps extends ReadDeps {
-  storeName: string;
-  open: OpenPackage;
-  every: number;
-  maxBytes: number;
-  record(record: TelemetryRecord): void;
 }
 
 // Design default.

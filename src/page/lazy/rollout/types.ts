@@ -1,8 +1,12 @@
 // A model on a channel as the page sees it, and what the parts of a rollout tell each other.
 import type { InsituError } from "../../../shared/errors.js";
+import type { HostPrediction } from "../../../shared/protocol.js";
+import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { ModelRef } from "../../../shared/types/model.js";
 import type { ArmRole, BlockedVersion, BreachReason, Channel, ChannelArm } from "../../../shared/types/rollout.js";
-import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type { PredictOptions } from "../../api-types.js";
+import type { TransferableInput } from "../../input/wire-input.js";
+import type { OnResult, OpenVersion, PredictionObserver } from "../../version.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
@@ -156,7 +160,7 @@ export interface Rollout {
 /**
  * What the guardrails and the shadow are given: the controller that owns the running version. `rollout.ts` implements it.
  *
- * `guards.ts` exports `createGuards(control: RolloutControl): RolloutGuards`, which the controller calls once, before the first prediction.
+ * The controller creates one `Guards` (guards.ts), before the first prediction.
  */
 export interface RolloutControl {
   /** The channel that was accepted last. */
@@ -176,14 +180,30 @@ export interface RolloutControl {
    * does.
    */
   open(arm: ChannelArm, signal: AbortSignal): Promise<OpenVersion>;
-  /** True while predictions of the running version are open. */
+  /** True while any call of the client's models is open. */
   isBusy(): boolean;
   /** The shadow of the channel, unless it is blocked. */
   shadowArm(): ChannelArm | undefined;
+  /** Fetches the part of the library that compares a shadow. */
+  loadShadow(): Promise<{ createShadow(control: RolloutControl, workOf: WorkOf): Shadow }>;
   /** Records to telemetry. */
   record(record: TelemetryRecord): void;
   /** Aborted when the model is disposed. */
   readonly signal: AbortSignal;
+}
+
+/** Milliseconds of a prediction's own work. */
+export type WorkOf = (result: HostPrediction) => number;
+
+/** The comparisons with the shadow of a channel (page/lazy/shadow). */
+export interface Shadow {
+  /** The channel, or the arm that runs, may have changed. */
+  renew(running: ChannelArm): void;
+  started(copy: () => Promise<TransferableInput>, options: PredictOptions, task: TaskKind): OnResult | undefined;
+  ended(): void;
+  giveUp(problem: string): void;
+  counts(): ShadowCounts | undefined;
+  dispose(): void;
 }
 
 /** The guardrails and the shadow of a rollout, for the controller. */

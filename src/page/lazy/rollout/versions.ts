@@ -3,8 +3,7 @@ import { onAbort } from "../../../shared/abort.js";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { LoadProgress, ModelInfo } from "../../../shared/types/model.js";
 import { keepLabels } from "../../lib/earlier-labels.js";
-import type { OpenPackage, PackageLoad } from "../../load.js";
-import type { LiveVersion, OpenVersion } from "../../version.js";
+import type { LiveVersion, OpenPackage, OpenVersion, PackageLoad } from "../../version.js";
 import type { Target } from "./choose-version.js";
 import { HeldRpc } from "./held-rpc.js";
 

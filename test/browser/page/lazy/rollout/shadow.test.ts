@@ -64,7 +64,8 @@ const untilCompared = (page: Page, n: number) =>
 
 test("agrees on most digits, and never gives the page a result of its own", async () => {
   const page = await opened(ONE_EPOCH);
-  expect(await counts(page)).toEqual({ status: "waiting", agreed: 0, disagreed: 0, failed: 0, dropped: 0 });
+  const none = { agreed: 0, disagreed: 0, failed: 0, dropped: 0 };
+  await expect.poll(() => counts(page)).toEqual({ status: "waiting", ...none });
   await untilOn(page);
   // It is loaded by the first pause; inputs are copied from then on, one at a time.
   for (let n = 1; n <= 3; n += 1) {
@@ -81,7 +82,7 @@ test("agrees on most digits, and never gives the page a result of its own", asyn
   }
   const found = await counts(page);
   expect(found).toMatchObject({ status: "on", failed: 0, dropped: 0 });
-  // In Node the two versions give the same class for 958 to 970 of 1,000.
+  // Of all 1,000 held-out images at most 54 can differ: 12 that the one gets wrong, 42 that the other does.
   expect(found?.agreed).toBeGreaterThanOrEqual(19);
   expect(results.filter((label, n) => label === `${IMAGES[images[n] as number]?.label}`).length).toBeGreaterThan(17);
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { accuracyReport } from "../../../../../src/page/lazy/monitor/accuracy-report.js";
 import { brier, ece, eceEqualMass, logLoss, mce } from "../../../../../src/page/lazy/monitor/calibration.js";
 import { estimateAccuracy, estimateBinary } from "../../../../../src/page/lazy/monitor/estimate.js";
 import { wilsonInterval } from "../../../../../src/shared/wilson-interval.js";
@@ -36,6 +37,28 @@ describe("golden values", () => {
     ["f1", "f1"],
     ["auroc", "auroc"],
   ] as const)("CBPE %s", (ours, theirs) => close(estimate[ours], expected[theirs]));
+
+  it("the accuracy that the truths tell", () => {
+    const outcomes = probabilities.map((probability, i) => {
+      const [predicted, truth] = [probability >= threshold ? 1 : 0, y[i] as number];
+      const confidence = Math.max(probability, 1 - probability);
+      const score = predicted === truth ? 1 : 0;
+      return {
+        id: `${i}`,
+        model: "m",
+        version: "1",
+        arm: "stable",
+        class: predicted,
+        confidence,
+        time: i,
+        truth: { score, class: truth },
+      };
+    });
+    const [version] = accuracyReport(outcomes, 100);
+    close(version?.accuracy as number, expected.realized_accuracy);
+    // The estimate without truths, by the probability of the predicted class.
+    close(version?.estimate?.accuracy as number, expected.accuracy);
+  });
 
   it.each(golden.wilson95)("Wilson $k of $n", ({ k, n, ci }) => {
     const [low, high] = wilsonInterval(k, n);

@@ -86,11 +86,13 @@ test("a rollback goes to what ran well here, and never to what is left or blocke
 });
 
 test("a folder that is named again by a higher release is asked once for what it holds", () => {
-  expect(repairedTarget(choice())).toBeUndefined();
-  expect(repairedTarget(choice({ blocked: [block("1.1.0")] }))).toBeUndefined();
+  const running = at("1.0.0");
+  expect(repairedTarget(choice(), running)).toEqual([]);
+  expect(repairedTarget(choice({ blocked: [block("1.1.0")] }), running)).toEqual([]);
   const older = block("1.1.0", { release: 4 });
-  expect(repairedTarget(choice({ blocked: [older] }))).toMatchObject({ version: "1.1.0", not: "d1" });
+  expect(repairedTarget(choice({ blocked: [older] }), running)).toMatchObject([{ version: "1.1.0", not: "d1" }]);
+  expect(repairedTarget(choice({ blocked: [older] }), at("1.1.0"))).toEqual([]);
   // Of what could not be opened there is no digest to compare.
-  expect(repairedTarget(choice({ blocked: [{ ...older, digest: undefined }] }))).toBeUndefined();
-  expect(repairedTarget(choice({ blocked: [block("1.0.0", { release: 4 })] }))).toBeUndefined();
+  expect(repairedTarget(choice({ blocked: [{ ...older, digest: undefined }] }), running)).toEqual([]);
+  expect(repairedTarget(choice({ blocked: [block("1.0.0", { release: 4 })] }), running)).toEqual([]);
 });

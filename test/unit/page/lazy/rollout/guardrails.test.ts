@@ -1,7 +1,7 @@
 // When a page leaves a version: failures in a row, the median of the latencies, crashes and self-tests.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Guardrails, isStillBroken, loadBreach } from "../../../../../src/page/lazy/rollout/guardrails.js";
+import { Guardrails, isStillBroken, loadBreach, workOf } from "../../../../../src/page/lazy/rollout/guardrails.js";
 import { ERROR_CODES, type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
 
 const COUNTED: ErrorCode[] = [
@@ -158,4 +158,16 @@ test("a wider limit ends what a tighter one began; a self-test stays failed", ()
   expect(isStillBroken({ reason: "crashes", count: 2 })).toBe(true);
   expect(isStillBroken({ reason: "crashes", count: 2 }, { crashes: 9 })).toBe(false);
   expect(isStillBroken({ reason: "self_test", count: 1 }, { failures: 100 })).toBe(true);
+});
+
+test("the work of a prediction leaves the waits out, and is its part of a batch", () => {
+  const timings = {
+    queueMs: 100,
+    preprocessMs: 1,
+    executeMs: 8,
+    readbackMs: 4,
+    postprocessMs: 2,
+  };
+  expect(workOf({ timings })).toBe(15);
+  expect(workOf({ timings, items: 4 })).toBe(6);
 });

@@ -16,6 +16,7 @@ import { drift, feedback, inputs, MODEL, predicted } from "../../../../support/t
 const RESOURCE = { "service.name": "shop" };
 const golden = JSON.parse(readFileSync(new URL("../../../../fixtures/monitoring.json", import.meta.url), "utf8")) as {
   grr: { eps: number; k: number; p_true: number; p_other: number }[];
+  rappor: { f: number; h1_eps_inf: number; h2_eps_inf: number; "q*": number; "p*": number };
 };
 
 function recorder(deps: Partial<RecorderDeps> = {}) {
@@ -254,6 +255,25 @@ test.each(golden.grr)(
     expect(counts[0]).toBeCloseTo(p_other, 3);
   },
 );
+
+test("of two values it is RAPPOR's permanent response, with that paper's epsilon and reports", () => {
+  const { f, h1_eps_inf, h2_eps_inf } = golden.rappor;
+  // One hash function sets one bit: two values differ in two bits, each of which is a response of two values.
+  const epsilon = h1_eps_inf / 2;
+  expect(h2_eps_inf).toBeCloseTo(2 * h1_eps_inf, 12);
+  expect(epsilon).toBeCloseTo(Math.log((1 - f / 2) / (f / 2)), 12);
+  const steps = 20_000;
+  const share = (truth: number) =>
+    Array.from({ length: steps }, (_, i) => randomised(truth, 2, epsilon, () => (i + 0.5) / steps)).reduce(
+      (a, b) => a + b,
+      0,
+    ) / steps;
+  expect(share(1)).toBeCloseTo(1 - f / 2, 3);
+  // The instantaneous response reports a bit of 1 with q = 0.75, one of 0 with p = 0.5.
+  const reported = (truth: number) => 0.75 * share(truth) + 0.5 * (1 - share(truth));
+  expect(reported(1)).toBeCloseTo(golden.rappor["q*"], 3);
+  expect(reported(0)).toBeCloseTo(golden.rappor["p*"], 3);
+});
 
 test("with epsilon classes and outcomes are randomised, and what would reveal them is left out", () => {
   const { record, collect } = recorder({ sampling: 1, classes: true, epsilon: 0.1 });

@@ -1,26 +1,12 @@
 // The shadow of a channel: creates it for the arm that the channel names, and predicts with it in a worker of its own.
 
 import { modelRef } from "../../../shared/model-ref.js";
-import type { TaskKind } from "../../../shared/types/manifest.js";
 import { TASK_OPTIONS } from "../../../shared/types/model.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
-import type { PredictOptions } from "../../api-types.js";
 import type { TransferableInput } from "../../input/wire-input.js";
-import type { OnResult } from "../../version.js";
-import { workOf } from "./agreement.js";
+import type { RolloutControl, Shadow, WorkOf } from "../rollout/types.js";
+import { Comparisons, type ShadowModel } from "./comparisons.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
-import { createShadow, type Shadow, type ShadowModel } from "./shadow.js";
-import type { RolloutControl, ShadowCounts } from "./types.js";
-
-export interface ChannelShadow {
-  /** The channel, or the arm that runs, may have changed. */
-  renew(running: ChannelArm): void;
-  started(copy: () => Promise<TransferableInput>, options: PredictOptions, task: TaskKind): OnResult | undefined;
-  ended(): void;
-  giveUp(problem: string): void;
-  counts(): ShadowCounts | undefined;
-  dispose(): void;
-}
 
 /** A copied input, and what the caller asked of the task. */
 interface Copy extends TransferableInput {
@@ -31,8 +17,8 @@ const DEFAULT_SHARE = 0.1;
 // It only ends what hangs.
 const PREDICT_MS = 60_000;
 
-export function createChannelShadow(control: RolloutControl): ChannelShadow {
-  let shadow: Shadow<Copy> | undefined;
+export function createShadow(control: RolloutControl, workOf: WorkOf): Shadow {
+  let shadow: Comparisons<Copy> | undefined;
   let key: string | undefined;
   let conditions: DeviceConditions | undefined;
   return {
@@ -45,16 +31,14 @@ export function createChannelShadow(control: RolloutControl): ChannelShadow {
       key = next;
       shadow?.dispose();
       conditions ??= wanted && watchDevice();
-      shadow = wanted && conditions && open(control, wanted, conditions);
+      shadow = wanted && conditions && open(control, workOf, wanted, conditions);
     },
     started(copy, options, task) {
       const end = shadow?.started(async () => ({
         ...(await copy()),
         task: Object.fromEntries(TASK_OPTIONS.map((name) => [name, options[name]])),
       }));
-      return (
-        end && ((result) => end(result && { value: result.value, task, workMs: workOf(result.timings, result.items) }))
-      );
+      return end && ((result) => end(result && { value: result.value, task, workMs: workOf(result) }));
     },
     ended: () => shadow?.ended(),
     giveUp: (problem) => shadow?.giveUp(problem),
@@ -63,8 +47,13 @@ export function createChannelShadow(control: RolloutControl): ChannelShadow {
   };
 }
 
-function open(control: RolloutControl, arm: ChannelArm, conditions: DeviceConditions): Shadow<Copy> {
-  return createShadow<Copy>({
+function open(
+  control: RolloutControl,
+  workOf: WorkOf,
+  arm: ChannelArm,
+  conditions: DeviceConditions,
+): Comparisons<Copy> {
+  return new Comparisons<Copy>({
     share: arm.share ?? DEFAULT_SHARE,
     conditions,
     isBusy: control.isBusy,
@@ -76,7 +65,7 @@ function open(control: RolloutControl, arm: ChannelArm, conditions: DeviceCondit
         async predict({ input, transfer, task }) {
           const limits = { timeout: PREDICT_MS, what: `The shadow's prediction of ${info.name}` };
           const result = await rpc.call("predict", { args: [input, { priority: "low", task }], transfer }, limits);
-          return { value: result.value, workMs: workOf(result.timings, result.items) };
+          return { value: result.value, workMs: workOf(result) };
         },
         dispose: () => rpc.dispose(),
       };

@@ -1,6 +1,5 @@
 // Compares what two versions of a model say about one input, by a fixed rule for each kind of task; pure functions.
 
-import type { WorkerTimings } from "../../../shared/protocol.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { ClassScore, Detection, PredictionValues } from "../../../shared/types/model.js";
 
@@ -132,9 +131,4 @@ function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   // Two vectors of zeros are equal and have no direction.
   if (squaresA === squaresB && squaresA === 0) return 1;
   return product / Math.sqrt(squaresA * squaresB || 1);
-}
-
-/** Time of the work of one prediction, without the waits for others: what two versions are compared by. */
-export function workOf({ preprocessMs, executeMs, readbackMs, postprocessMs }: WorkerTimings, items = 1): number {
-  return preprocessMs + (executeMs + readbackMs) / items + postprocessMs;
 }

@@ -1,11 +1,11 @@
 // When the shadow predicts, what it counts, and that it never holds more than one input.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
-  createShadow,
+  type ComparisonDeps,
+  Comparisons,
   type ShadowComparison,
-  type ShadowDeps,
   type ShadowModel,
-} from "../../../../../src/page/lazy/rollout/shadow.js";
+} from "../../../../../src/page/lazy/shadow/comparisons.js";
 import type { ModelRef } from "../../../../../src/shared/types/model.js";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -19,12 +19,12 @@ interface Copy {
   input: number;
 }
 
-function setUp(changes: Partial<ShadowDeps<Copy>> = {}, predict?: ShadowModel<Copy>["predict"]) {
+function setUp(changes: Partial<ComparisonDeps<Copy>> = {}, predict?: ShadowModel<Copy>["predict"]) {
   const state = { busy: false, problem: undefined as string | undefined, opened: 0, disposed: 0 };
   const records: ShadowComparison[] = [];
   const freed: number[] = [];
   const predicted: number[] = [];
-  const shadow = createShadow<Copy>({
+  const shadow = new Comparisons<Copy>({
     share: 1,
     async open() {
       state.opened += 1;

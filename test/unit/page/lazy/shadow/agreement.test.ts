@@ -1,7 +1,7 @@
 // Whether two versions agree, for each kind of task.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compareValues, workOf } from "../../../../../src/page/lazy/rollout/agreement.js";
+import { compareValues } from "../../../../../src/page/lazy/shadow/agreement.js";
 import type { ClassScore, Detection } from "../../../../../src/shared/types/model.js";
 
 const classes = (...scores: [string, number][]): ClassScore[] =>
@@ -123,18 +123,4 @@ describe("numbers", () => {
 
 test("versions of different tasks do not agree", () => {
   expect(compareValues("classification", [], [], "detection")).toEqual({ agrees: false });
-});
-
-test("the work of a prediction leaves the waits out, and is its part of a batch", () => {
-  const timings = {
-    queueMs: 100,
-    transferMs: 50,
-    preprocessMs: 1,
-    executeMs: 8,
-    readbackMs: 4,
-    postprocessMs: 2,
-    totalMs: 165,
-  };
-  expect(workOf(timings)).toBe(15);
-  expect(workOf(timings, 4)).toBe(6);
 });

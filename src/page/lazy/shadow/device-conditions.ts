@@ -26,22 +26,16 @@ const LOW_BATTERY = 0.25;
 // Gigabytes, rounded down to a power of two by the browser. A second worker with a model costs some 0.1.
 const LITTLE_MEMORY = 2;
 const FULL_HEAP = 0.8;
+const ANSWER_MS = 2_000;
 
 export function watchDevice(): DeviceConditions {
   const extras = navigator as Extras;
-  /** `asking`: the browser has a battery, whose state is not known yet. */
-  let battery: Battery | "asking" | undefined;
-  if (extras.getBattery) {
-    battery = "asking";
-    // It is kept up to date by the browser. Refused by a permissions policy: as where there is none.
-    extras.getBattery().then(
-      (found) => {
-        battery = found;
-      },
-      () => {
-        battery = undefined;
-      },
-    );
+  let battery: Battery | "asking" | undefined = extras.getBattery ? "asking" : undefined;
+  if (battery) {
+    // It is kept up to date by the browser.
+    void askBattery(extras).then((found) => {
+      battery = found;
+    });
   }
   return {
     problem() {
@@ -54,4 +48,14 @@ export function watchDevice(): DeviceConditions {
       return globalThis.document?.visibilityState === "hidden" ? "the page is hidden" : undefined;
     },
   };
+}
+
+/** Undefined where a policy of the page forbids the question, or the browser does not answer it. */
+async function askBattery(extras: Extras): Promise<Battery | undefined> {
+  const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ANSWER_MS));
+  try {
+    return await Promise.race([extras.getBattery?.(), late]);
+  } catch {
+    return undefined;
+  }
 }
