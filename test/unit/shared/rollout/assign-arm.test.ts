@@ -25,20 +25,22 @@ const sharesOf = (packages: string[]): Record<string, number> => {
   return shares;
 };
 
-test.each([[[50, 50]], [[95, 5]], [[1, 2, 3, 4]], [[0.001, 0.003]], [[1e6, 1e6, 2e6]]])(
-  "100,000 seeds are spread over arms with the weights %j within 1 %%",
-  async (weights) => {
-    const arms = weights.map((weight, index) => arm(`v${index}`, weight));
-    const shares = sharesOf(await assignAll(channel(arms), SEEDS));
-    const total = weights.reduce((sum, weight) => sum + weight);
-    for (const [index, weight] of weights.entries())
-      expect(Math.abs((shares[`./v${index}/`] ?? 0) - weight / total)).toBeLessThan(0.01);
-  },
-);
+test.each([
+  [SEEDS, [95, 5]],
+  [SEEDS, [1, 2, 3, 4]],
+  [FEW, [0.001, 0.003]],
+  [FEW, [1e6, 1e6, 2e6]],
+])("seeds are spread over arms by their weights, within 1 percent", async (seeds, weights) => {
+  const arms = weights.map((weight, index) => arm(`v${index}`, weight));
+  const shares = sharesOf(await assignAll(channel(arms), seeds));
+  const total = weights.reduce((sum, weight) => sum + weight);
+  for (const [index, weight] of weights.entries())
+    expect(Math.abs((shares[`./v${index}/`] ?? 0) - weight / total)).toBeLessThan(0.01);
+});
 
 test("each of 16 equal arms gets its share, whatever the salt", async () => {
   const arms = Array.from({ length: 16 }, (_, index) => arm(`v${index}`, 7));
-  const packages = await assignAll(channel(arms, "another"), SEEDS);
+  const packages = await assignAll(channel(arms, "another"));
   for (const share of Object.values(sharesOf(packages))) expect(Math.abs(share - 1 / 16)).toBeLessThan(0.01);
 });
 
@@ -51,12 +53,12 @@ test("where a weight grows nobody leaves that arm, and who moves moves to it", a
 });
 
 test("where a weight shrinks only seeds of that arm move, and no more than its share shrinks", async () => {
-  const before = await assignAll(channel([arm("a", 50, "stable"), arm("b", 30), arm("c", 20)]), SEEDS);
-  const after = await assignAll(channel([arm("a", 50, "stable"), arm("b", 10), arm("c", 20)]), SEEDS);
+  const before = await assignAll(channel([arm("a", 50, "stable"), arm("b", 30), arm("c", 20)]));
+  const after = await assignAll(channel([arm("a", 50, "stable"), arm("b", 10), arm("c", 20)]));
   const moved = before.filter((was, index) => was !== after[index]);
   expect(new Set(moved)).toEqual(new Set(["./b/"]));
   // From 30 of 100 to 10 of 80: 17.5 % must move.
-  expect(Math.abs(moved.length / SEEDS.length - 0.175)).toBeLessThan(0.01);
+  expect(Math.abs(moved.length / FEW.length - 0.175)).toBeLessThan(0.01);
 });
 
 test("an arm that goes leaves the others where they are; its seeds are spread over them", async () => {
@@ -99,5 +101,5 @@ test("the arm of a seed is pinned: a change here would move every browser", asyn
   const canaries = (await assignAll(arms, SEEDS.slice(0, 200))).flatMap((each, index) =>
     each === "./1.1.0/" ? [index] : [],
   );
-  expect(canaries).toMatchInlineSnapshot();
+  expect(canaries).toEqual([15, 23, 62, 63, 81, 96, 109, 158]);
 });
