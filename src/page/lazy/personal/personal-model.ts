@@ -98,8 +98,7 @@ function createExampleMethods(
     async addExample(input, label, options) {
       const { keep = false, signal, timeout = CALL_MS } = readOptions(options);
       deps.assertConsent();
-      if (typeof label !== "string" || label === "")
-        throw invalidOption("label", label, "1 to 200 characters");
+      if (typeof label !== "string" || label === "") throw invalidOption("label", label, "1 to 200 characters");
       const started = performance.now();
       const args = { id: randomHex(), label, keep, input };
       const { timings, memory: _, ...added } = await call("addExample", args, { signal, timeout });
