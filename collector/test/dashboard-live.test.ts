@@ -81,7 +81,12 @@ it("versions, decision, drift, shadow, rollbacks, the channel's changes and retr
   };
   const retrain = {
     checkEvery: 100,
-    models: { digits: { webhook: { url: receiver.url, secret: "s3cret" }, triggers: { labels: { count: 50 } } } },
+    models: {
+      digits: {
+        webhook: { url: receiver.url, secret: "a secret of the operator" },
+        triggers: { labels: { count: 50 } },
+      },
+    },
   };
   const options = {
     trustProxy: 1,
