@@ -18,6 +18,8 @@ const BUDGETS: Record<string, number> = {
   "dist/exponential-histogram.js": 600,
   // Fetched only by pages that pass the meter or logger of an OpenTelemetry SDK.
   "dist/otel-bridge.js": 400,
+  // Fetched only by pages that look at what is sent.
+  "dist/before-send.js": 400,
   // Fetched while the first model loads.
   "dist/monitor.js": 2_500,
   // Fetched while the first model loads.
@@ -45,6 +47,7 @@ const PARTS = [
   "telemetry-options",
   "exponential-histogram",
   "otel-bridge",
+  "before-send",
   "drift",
   "monitor",
   "personal-model",
@@ -75,8 +78,8 @@ const SHIPPED = [
   // What `insitu init` writes.
   /^templates\/(shared|vanilla|react)\//,
   /^dist\/(index|worker|react)\.(js|d\.ts)$/,
-  /^dist\/(telemetry|telemetry-options|exponential-histogram|otel-bridge|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
-  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|otel-bridge|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
+  /^dist\/(telemetry|telemetry-options|exponential-histogram|otel-bridge|before-send|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js$/,
+  /^dist\/(index|telemetry|telemetry-options|exponential-histogram|otel-bridge|before-send|drift|monitor|personal-model|predict-all|ranker|worker-failure|idb-table|shared)\.js\.map$/,
   /^dist\/cli\/main\.js$/,
   // What `pack` loads to run a model and to decode images, and what these share with main.
   /^dist\/cli\/(reference|photo|shared|rolldown-runtime)\.js$/,
