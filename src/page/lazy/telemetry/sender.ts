@@ -103,9 +103,8 @@ function createCollect({ options, recorder, accounting, applyBeforeSend }: Sende
   const resource = createResource(options);
   return (): Collected | undefined => {
     const collected = spend(0) ? recorder.collect() : undefined;
-    // Both are there, or neither.
-    const isScreened = collected && beforeSend && applyBeforeSend;
-    const batch = isScreened ? applyBeforeSend(collected, beforeSend, accounting.drop) : collected;
+    // Both are there, or neither; nothing is sent unseen.
+    const batch = collected && beforeSend ? applyBeforeSend?.(collected, beforeSend, accounting.drop) : collected;
     if (!batch) return undefined;
     try {
       const requests = toRequests(batch, resource, options.protocol);
