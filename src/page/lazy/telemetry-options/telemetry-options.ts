@@ -3,7 +3,8 @@ import { InsituError } from "../../../shared/errors.js";
 import { invalidOption } from "../../../shared/invalid-option.js";
 import { parseUrl } from "../../../shared/parse-url.js";
 import { checkNumber, checkOneOf, checkType } from "../../lib/check-option.js";
-import type { TelemetryOptions } from "../telemetry/types.js";
+import type { CheckedTelemetryOptions, TelemetryOptions } from "../telemetry/types.js";
+import { createResource } from "./resource.js";
 
 const ONE_OF: [option: keyof TelemetryOptions, allowed: unknown[]][] = [
   ["protocol", ["otlp", "beacon"]],
@@ -24,8 +25,8 @@ const TYPES: [option: keyof TelemetryOptions, type: Parameters<typeof checkType>
   ["messages", "boolean"],
 ];
 
-/** Returns the options with the endpoint's base URL and lower-case headers. Throws `input_invalid` that names the option. */
-export function checkTelemetryOptions(options: TelemetryOptions): TelemetryOptions {
+/** Returns the options with the endpoint's base URL, lower-case headers and the resource. Throws `input_invalid` that names the option. */
+export function checkTelemetryOptions(options: TelemetryOptions): CheckedTelemetryOptions {
   const { endpoint, exporter, otel, headers } = options;
   if (!endpoint && !exporter && !otel) {
     const message = "telemetry has no endpoint, exporter or otel; pass one of them, or leave telemetry out.";
@@ -40,6 +41,7 @@ export function checkTelemetryOptions(options: TelemetryOptions): TelemetryOptio
     ...options,
     ...(endpoint && { endpoint: baseUrl(endpoint) }),
     ...(headers && { headers: readHeaders(headers) }),
+    resource: createResource(options),
   };
 }
 

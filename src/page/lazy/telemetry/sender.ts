@@ -7,9 +7,8 @@ import { createDelivery } from "./delivery.js";
 import { createPageEnd, type PageEnd } from "./page-end.js";
 import type { Recorder, RecorderBatch } from "./recorder.js";
 import { type ExportRequest, toRequests } from "./requests.js";
-import { createResource } from "./resource.js";
 import { createTransport } from "./transport.js";
-import type { TelemetryOptions } from "./types.js";
+import type { CheckedTelemetryOptions } from "./types.js";
 
 export interface Sender {
   /** Sends what was recorded; resolves when it was sent or cannot be sent now. */
@@ -30,7 +29,7 @@ export interface Sender {
 }
 
 export interface SenderDeps {
-  options: TelemetryOptions;
+  options: CheckedTelemetryOptions;
   storeName: string;
   /** The browser's own. */
   fetch: typeof globalThis.fetch;
@@ -99,8 +98,7 @@ interface Collected {
 
 /** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
 function createCollect({ options, recorder, accounting, applyBeforeSend }: SenderDeps, spend: ByteBudget) {
-  const { beforeSend } = options;
-  const resource = createResource(options);
+  const { beforeSend, resource } = options;
   return (): Collected | undefined => {
     const collected = spend(0) ? recorder.collect() : undefined;
     // Both are there, or neither; nothing is sent unseen.

@@ -12,7 +12,7 @@ import { createRecorder, type Recorder } from "./recorder.js";
 import type { TelemetryRecord } from "./records.js";
 import { createSender } from "./sender.js";
 import { createTimer } from "./timer.js";
-import type { TelemetryConsent, TelemetryOptions, TelemetryStats } from "./types.js";
+import type { CheckedTelemetryOptions, TelemetryConsent, TelemetryOptions, TelemetryStats } from "./types.js";
 
 /** None of its methods throws or blocks. */
 export interface Telemetry {
@@ -41,7 +41,7 @@ export interface TelemetryExtras {
 
 /** `fetch` is the browser's own. */
 export function createTelemetry(
-  options: TelemetryOptions,
+  options: CheckedTelemetryOptions,
   storeName: string,
   fetch: typeof globalThis.fetch,
   extras: TelemetryExtras = {},

@@ -198,3 +198,9 @@ export interface TelemetryStats {
   /** Of those, dropped, by reason. */
   dropped: Record<string, number>;
 }
+
+/** The options after their check. */
+export interface CheckedTelemetryOptions extends TelemetryOptions {
+  /** Attributes of everything that is sent. */
+  resource: Record<string, string>;
+}

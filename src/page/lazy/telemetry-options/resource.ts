@@ -1,6 +1,6 @@
 // The resource of all telemetry: the site's service and the kind of browser, nothing that identifies a visitor.
 
-import type { TelemetryOptions } from "./types.js";
+import type { TelemetryOptions } from "../telemetry/types.js";
 
 interface UserAgentData {
   brands?: { brand: string; version: string }[];
