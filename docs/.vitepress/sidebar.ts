@@ -72,6 +72,7 @@ const PAGES: DefaultTheme.SidebarItem[] = [
       page("Consumers tried", "/consumers"),
       page("Browsers tried", "/browsers"),
       page("Performance", "/performance"),
+      page("Simulation", "/simulation"),
     ],
   },
   {
