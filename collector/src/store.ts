@@ -74,15 +74,9 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
   if (lostRequests > 0) tellLost(path, lostRequests);
   const writer: Writer = { connection, ledger, requests, note, evidence, now, mayBegin: createNewSeriesLimit() };
   const waiting: Job[] = [];
-  let last: Promise<unknown> = Promise.resolve();
   let draining = false;
 
-  /** A connection has one transaction at a time: its users run one after the other. */
-  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  const enqueue = createTurns();
 
   const drain = async () => {
     draining = true;
@@ -123,6 +117,16 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
         instance.closeSync();
         await note?.close();
       }),
+  };
+}
+
+/** A connection has one transaction at a time: its users run one after the other. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
   };
 }
 

@@ -45,9 +45,7 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
   const ddm = target === "error" ? createDdm({}, stored?.ddm) : undefined;
   let { n, total, last } = stored ?? { n: 0, total: 0, last: undefined };
   let clock = createClock(stored?.times);
-  /** In the unit that is told. */
-  const shown = (value: number) => (target === "error" ? value : 1 - value);
-
+  const shown = (value: number) => toShown(target, value);
   const startOver = () => {
     for (const detector of [adwin, pageHinkley, ddm]) detector?.reset();
     n = 0;
@@ -92,16 +90,15 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
       target,
       n,
       mean: n > 0 ? shown(total / n) : undefined,
-      levels: {
-        adwin: adwin.level(),
-        page_hinkley: pageHinkley.level(),
-        ...(ddm && { ddm: ddm.level() }),
-      },
+      levels: { adwin: adwin.level(), page_hinkley: pageHinkley.level(), ...(ddm && { ddm: ddm.level() }) },
       isWarning: ddm?.isWarning() ?? false,
       last,
     }),
   };
 }
+
+/** In the unit that is told. */
+const toShown = (target: DriftTarget, value: number): number => (target === "error" ? value : 1 - value);
 
 /** When values came, to say when a change began: of at most 64 of them, evenly spaced. */
 function createClock(stored: readonly TimeOfValue[] = []) {
