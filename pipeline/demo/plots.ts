@@ -39,7 +39,7 @@ export function accuracyPlot(reads: readonly Read[], marks: readonly Mark[], lim
     return `<polyline points="${line.join(" ")}" fill="none" stroke="${colour}" stroke-width="1.5"/>${parts.join("")}`;
   });
   const grid = [0.4, 0.6, 0.8, 1].map((share) => gridLine(y(share), `${100 * share} %`));
-  const limitLine = `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(limit)}" y2="${y(limit)}" stroke="#555" stroke-dasharray="5 4"/><text x="${WIDTH - RIGHT}" y="${y(limit) - 4}" text-anchor="end">limit of the trigger, ${100 * limit} %</text>`;
+  const limitLine = `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(limit)}" y2="${y(limit)}" stroke="#555" stroke-dasharray="5 4"/><text x="${WIDTH / 2}" y="${y(limit) - 4}" text-anchor="middle">limit of the trigger, ${100 * limit} %</text>`;
   return svg("Accuracy of the page's predictions over time, by version", [
     ...grid,
     limitLine,
