@@ -52,6 +52,7 @@ test("versions and arms stand beside each other, with intervals", async () => {
   expect(rows[2]?.[2]).toBe("0.41 % (0.31–0.55 %)");
   expect(rows[4]?.slice(2)).toEqual(["2 to 5 ms", "", "11,334"]);
   await page.getByLabel("Model of the rollout").selectOption("objects");
+  expect(await panel(page, "Decision").textContent()).toContain("Because the channel has no candidate.");
   // 64 labels are too few to conclude from.
   expect((await textsOf(page, "Side by side"))[0]?.slice(2)).toEqual(["79.7 % (68.3–87.7 %)", "", "64, few"]);
 });

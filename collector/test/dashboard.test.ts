@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { type Chromium, launchChromium } from "../../test/support/chromium.js";
 import { expectPageShows, panel, rowsOf, textsOf, tile } from "./support/dashboard-page.js";
 import { emptyReport, type Question, reportFor } from "./support/dashboard-report.js";
+import { rolloutsAt } from "./support/dashboard-rollouts.js";
 import { type Site, startSite } from "./support/dashboard-site.js";
 
 let chromium: Chromium;
@@ -18,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => chromium.close());
 beforeEach(async () => {
-  site = await startSite((question) => reportFor(question));
+  site = await startSite((question) => reportFor(question), rolloutsAt(Date.now()));
   page = await chromium.context.newPage();
   page.setDefaultTimeout(15_000);
   complaints = [];

@@ -18,6 +18,8 @@ const BUDGETS: Record<string, number> = {
   "dist/exponential-histogram.js": 600,
   // Fetched only by pages that pass the meter or logger of an OpenTelemetry SDK.
   "dist/otel-bridge.js": 400,
+  // Fetched only by pages that pass `beforeSend`.
+  "dist/before-send.js": 400,
   // Fetched while the first model loads.
   "dist/monitor.js": 2_500,
   // Fetched while the first model loads.
@@ -51,6 +53,7 @@ const PARTS = [
   "telemetry-options",
   "exponential-histogram",
   "otel-bridge",
+  "before-send",
   "drift",
   "monitor",
   "personal-model",

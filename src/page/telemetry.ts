@@ -79,17 +79,18 @@ export function createTelemetryHandle(given: TelemetryOptions | undefined, store
 
 /** Imports the rest, with what the options ask for. Rejects with `input_invalid` for options that do not fit. */
 async function importTelemetry(options: TelemetryOptions) {
-  const [{ createTelemetry }, { checkTelemetryOptions }, exponential, otel] = await loadChunk(
+  const [{ createTelemetry }, { checkTelemetryOptions }, exponential, otel, screening] = await loadChunk(
     Promise.all([
       import("./lazy/telemetry/telemetry.js"),
       import("./lazy/telemetry-options/telemetry-options.js"),
       options.histogram === "exponential" ? import("./lazy/telemetry/exponential-histogram.js") : undefined,
       options.otel && import("./lazy/telemetry/otel-bridge.js"),
+      options.beforeSend && import("./lazy/telemetry/before-send.js"),
     ]),
   );
   const checked = checkTelemetryOptions(options);
   return (consent: TelemetryConsent, storeName: string, fetch: typeof globalThis.fetch) =>
-    createTelemetry({ ...checked, consent }, storeName, fetch, { exponential, otel });
+    createTelemetry({ ...checked, consent }, storeName, fetch, { exponential, otel, screening });
 }
 
 /** The statistics, with what is queued here and what was dropped since the rest could not be imported. */

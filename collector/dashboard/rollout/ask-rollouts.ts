@@ -29,12 +29,18 @@ export async function fetchRollouts(
   return { ...rollouts, retrain: await retrain };
 }
 
+// What is not set up stays so until somebody does it; the browser writes each 404 into its console.
+const ASK_AGAIN_MS = 600_000;
+/** When a path was answered with 404. */
+const missing = new Map<string, number>();
+
 async function fetchOne<T>(
   path: string,
   token: string | null,
   stop: AbortSignal,
   isRight: (body: unknown) => boolean,
 ): Promise<Told<T>> {
+  if (Date.now() - (missing.get(path) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) return { data: null, why: "" };
   try {
     const response = await fetch(new URL(path, document.baseURI), {
       headers: token ? { authorization: `Bearer ${token}` } : {},
@@ -43,8 +49,10 @@ async function fetchOne<T>(
     });
     const body = await response.json().catch(() => null);
     if (response.ok && isRight(body)) return { data: body as T, why: "" };
-    // 404: it is not set up, or nothing came; the sections say how to get it.
-    return { data: null, why: response.status === 404 ? "" : `The collector responded with ${response.status}.` };
+    if (response.status !== 404) return { data: null, why: `The collector responded with ${response.status}.` };
+    // It is not set up, or nothing came; the sections say how to get it.
+    missing.set(path, Date.now());
+    return { data: null, why: "" };
   } catch {
     return { data: null, why: "The collector did not respond." };
   }

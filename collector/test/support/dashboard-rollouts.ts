@@ -22,7 +22,7 @@ const HOUR = 60 * MINUTE;
 /** The same for the same time; the channel changed half an hour ago. */
 export function rolloutsAt(now: number): RolloutResponses {
   return {
-    decisions: { digits: decision(now) },
+    decisions: { digits: decision(now), objects: noCandidate(now) },
     changes: { digits: changes(now) },
     drift: drift(now),
     retrain: retraining(now),
@@ -126,6 +126,21 @@ function decision(now: number): Decision {
     candidate: { version: "1.3.0", arm: "canary", n: 940 },
     evidence,
     history: grown,
+  };
+}
+
+function noCandidate(now: number): Decision {
+  const control = { version: "2.0.1", arm: "stable", n: 1908 };
+  return {
+    model: "objects",
+    at: now,
+    action: "hold",
+    reason: "no_candidate",
+    since: null,
+    control,
+    candidate: null,
+    evidence: [],
+    history: [],
   };
 }
 

@@ -65,18 +65,16 @@ export function createTargetMonitor(target: DriftTarget, stored?: StoredTarget):
       const found = byAdwin ?? pageHinkley.update(value);
       if (byAdwin) pageHinkley.update(value);
       if (!found || n < MIN_VALUES || Math.abs(found.after - found.before) < MIN_CHANGE) return undefined;
-      const { statistic, threshold, since } = found;
+      const startedAt = clock.timeOf(n - found.since) ?? time;
       last = {
+        ...found,
         target,
         detector: byAdwin ? "adwin" : "page_hinkley",
-        startedAt: clock.timeOf(n - since) ?? time,
+        startedAt,
         detectedAt: time,
         n,
-        since,
         before: shown(found.before),
         after: shown(found.after),
-        statistic,
-        threshold,
       };
       startOver();
       return last;

@@ -7,10 +7,9 @@ import type { TelemetryOptions } from "./types.js";
 /** Returns what is to be sent; undefined when the page dropped all of it. */
 export function applyBeforeSend(
   collected: RecorderBatch,
-  beforeSend: TelemetryOptions["beforeSend"],
+  beforeSend: NonNullable<TelemetryOptions["beforeSend"]>,
   drop: Accounting["drop"],
 ): RecorderBatch | undefined {
-  if (!beforeSend) return collected;
   const { batch, records } = collected;
   let kept: RecorderBatch | undefined;
   try {

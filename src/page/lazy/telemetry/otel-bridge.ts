@@ -1,6 +1,6 @@
 // Passes each figure and event to an OpenTelemetry SDK that the page runs, under the same names.
 
-import { INSTRUMENTS, type Instrument } from "./instruments.js";
+import type { INSTRUMENTS, Instrument } from "./instruments.js";
 import type { TelemetryEvent, TelemetryOptions } from "./types.js";
 
 export interface OtelBridge {
@@ -15,10 +15,11 @@ export interface OtelBridge {
 export function createOtelBridge(
   { meter, logger }: NonNullable<TelemetryOptions["otel"]>,
   maySend: () => boolean,
+  instruments: typeof INSTRUMENTS,
 ): OtelBridge {
   const recorders = new Map<Instrument, (value: number, attributes: Record<string, string>) => void>();
   const createRecorder = (name: Instrument) => {
-    const [unit, bounds]: readonly [string, (readonly number[])?] = INSTRUMENTS[name];
+    const [unit, bounds]: readonly [string, (readonly number[])?] = instruments[name];
     if (!meter) return () => undefined;
     if (!bounds) {
       const counter = meter.createCounter(name, { unit });

@@ -1,7 +1,7 @@
 // Moves what the recorder has collected to the collector: now, later by the browser, or when the page ends, but never twice.
 
 import type { Accounting } from "./accounting.js";
-import { applyBeforeSend } from "./before-send.js";
+import type { applyBeforeSend } from "./before-send.js";
 import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 import { createDelivery } from "./delivery.js";
 import { createPageEnd, type PageEnd } from "./page-end.js";
@@ -38,6 +38,8 @@ export interface SenderDeps {
   accounting: Accounting;
   /** Whether anything may be sent or stored now. */
   maySend(): boolean;
+  /** Where the option `beforeSend` is given. */
+  applyBeforeSend?: typeof applyBeforeSend;
 }
 
 export function createSender(deps: SenderDeps): Sender {
@@ -96,11 +98,13 @@ interface Collected {
 }
 
 /** Packs what was recorded. While the hour has no bytes left, the sums grow and the oldest events are dropped. */
-function createCollect({ options, recorder, accounting }: SenderDeps, spend: ByteBudget) {
+function createCollect({ options, recorder, accounting, applyBeforeSend }: SenderDeps, spend: ByteBudget) {
+  const { beforeSend } = options;
   const resource = createResource(options);
   return (): Collected | undefined => {
     const collected = spend(0) ? recorder.collect() : undefined;
-    const batch = collected && applyBeforeSend(collected, options.beforeSend, accounting.drop);
+    // Both are there, or neither; nothing is sent unseen.
+    const batch = collected && beforeSend ? applyBeforeSend?.(collected, beforeSend, accounting.drop) : collected;
     if (!batch) return undefined;
     try {
       const requests = toRequests(batch, resource, options.protocol);

@@ -2,6 +2,8 @@
 
 import { type Accounting, createAccounting } from "./accounting.js";
 import type { Exponential } from "./aggregate.js";
+import type * as BeforeSendModule from "./before-send.js";
+import { INSTRUMENTS } from "./instruments.js";
 import { listen } from "./listen.js";
 import { createLongTasks } from "./long-tasks.js";
 import type * as OtelBridgeModule from "./otel-bridge.js";
@@ -33,6 +35,8 @@ export interface TelemetryExtras {
   exponential?: Exponential;
   /** Where the option `otel` is given. */
   otel?: typeof OtelBridgeModule;
+  /** Where the option `beforeSend` is given. */
+  screening?: typeof BeforeSendModule;
 }
 
 /** `fetch` is the browser's own. */
@@ -49,7 +53,7 @@ export function createTelemetry(
 
   const recording = createRecording(options, maySend, extras);
   const { accounting, recorder } = recording;
-  const sender = createSender({ options, storeName, fetch, recorder, accounting, maySend });
+  const sender = createSender({ options, storeName, fetch, recorder, accounting, maySend, ...extras.screening });
   const flush = async (): Promise<void> => {
     flushTimer.cancel();
     jitter = 0;
@@ -132,7 +136,7 @@ function createRecording(
     exponential,
     epsilon: options.privacy?.epsilon,
     sumsOnly: isPrivate(),
-    bridge: options.otel && otel?.createOtelBridge(options.otel, maySend),
+    bridge: options.otel && otel?.createOtelBridge(options.otel, maySend, INSTRUMENTS),
     onDrop(signal, reason) {
       // A figure that is not finite is not part of what `record` returns.
       if (reason === "non_finite") accounting.recorded(1);

@@ -6,6 +6,7 @@ import {
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { expect, test } from "vitest";
+import { INSTRUMENTS } from "../../../../../src/page/lazy/telemetry/instruments.js";
 import { createOtelBridge } from "../../../../../src/page/lazy/telemetry/otel-bridge.js";
 import { createRecorder } from "../../../../../src/page/lazy/telemetry/recorder.js";
 import type { TelemetryEvent } from "../../../../../src/page/lazy/telemetry/types.js";
@@ -22,6 +23,7 @@ test("the official SDK counts and sums what the recorder does", async () => {
   const bridge = createOtelBridge(
     { meter: provider.getMeter("page"), logger: { emit: (record) => void emitted.push(record) } },
     always,
+    INSTRUMENTS,
   );
   const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   for (let n = 0; n < 7; n += 1) record(predicted(n));
@@ -59,6 +61,7 @@ test("an SDK that throws does not stop the recorder", () => {
   const bridge = createOtelBridge(
     { meter: { createHistogram: fails, createCounter: fails }, logger: { emit: fails as (record: object) => void } },
     always,
+    INSTRUMENTS,
   );
   const { record, collect } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   expect(record(predicted(1))).toBe(2);
@@ -73,6 +76,7 @@ test("an SDK is passed nothing while nothing may be sent", () => {
   const bridge = createOtelBridge(
     { meter: { createHistogram: () => instrument, createCounter: () => instrument }, logger: { emit: pass } },
     () => maySend,
+    INSTRUMENTS,
   );
   const { record } = createRecorder({ sumsOnly: false, sampling: 1, bridge, onDrop: never });
   record(predicted(1));
