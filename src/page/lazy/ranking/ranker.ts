@@ -126,7 +126,7 @@ function createSetItems(state: RankerState): PersonalRanker["setItems"] {
     const call = calls;
     const assertNotAborted = () => {
       if (!signal?.aborted) return;
-      throw new InsituError("aborted", `Scoring ${items.length} items was aborted.`, {}, { cause: signal.reason });
+      throw new InsituError("aborted", "Scoring the items was aborted.", {}, { cause: signal.reason });
     };
     checkItems(items);
     assertNotAborted();

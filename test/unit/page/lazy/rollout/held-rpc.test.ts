@@ -77,15 +77,22 @@ test("a call that is given up while it waits is never sent", async () => {
 test("it is idle once the last call has ended, whether held or sent, and is busy until then", async () => {
   const held = new HeldRpc();
   await held.idle();
+  const answers: ((value: unknown) => void)[] = [];
+  const slow = { call: () => new Promise((resolve) => answers.push(resolve)) } as unknown as ModelRpc;
   const calls = [predict(held, 1), predict(held, 2)];
-  const seen: string[] = [];
-  const idle = held.idle().then(() => seen.push("idle"));
-  expect(held.isBusy()).toBe(true);
-  for (const call of calls) void call.then((result) => seen.push(String(result)));
-  held.release(version("one").rpc);
+  let isIdle = false;
+  const idle = held.idle().then(() => {
+    isIdle = true;
+  });
+  held.release(slow);
+  const [one, two] = answers;
+  one?.("one");
+  expect(await calls[0]).toBe("one");
+  expect([held.isBusy(), isIdle]).toEqual([true, false]);
+  two?.("two");
+  expect(await calls[1]).toBe("two");
   await idle;
-  expect(seen).toEqual(["one 1", "one 2", "idle"]);
-  expect(held.isBusy()).toBe(false);
+  expect([held.isBusy(), isIdle]).toEqual([false, true]);
 });
 
 test("dispose ends what waits with `disposed`, and frees the version", async () => {
