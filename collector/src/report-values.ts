@@ -89,9 +89,10 @@ function valuesOf(series: readonly GrownSeries[]): Values {
 function maximum(series: readonly GrownSeries[], cells: readonly Cell[]): ValueRange {
   let [told, untold] = [0, 0];
   for (const { bounds, slots } of series)
-    for (const { max, lastUntold } of slots) {
+    for (const { max, allToldMax, buckets } of slots) {
       told = Math.max(told, max ?? 0);
-      if (lastUntold !== null) untold = Math.max(untold, bounds[lastUntold] ?? Infinity);
+      const last = allToldMax ? -1 : buckets.findLastIndex((count) => count > 0);
+      if (last >= 0) untold = Math.max(untold, bounds[last] ?? Infinity);
     }
   if (untold === 0) return [told, told];
   const low = Math.max(told, ...cells.map((cell) => cell.low));
@@ -102,9 +103,10 @@ function maximum(series: readonly GrownSeries[], cells: readonly Cell[]): ValueR
 function minimum(series: readonly GrownSeries[], cells: readonly Cell[]): [low: number, high: number] {
   let [told, untold] = [Infinity, Infinity];
   for (const { bounds, slots } of series)
-    for (const { min, firstUntold } of slots) {
+    for (const { min, allToldMin, buckets } of slots) {
       told = Math.min(told, min ?? Infinity);
-      if (firstUntold !== null) untold = Math.min(untold, bounds[firstUntold - 1] ?? 0);
+      const first = allToldMin ? -1 : buckets.findIndex((count) => count > 0);
+      if (first >= 0) untold = Math.min(untold, bounds[first - 1] ?? 0);
     }
   if (untold === Infinity) return told === Infinity ? [0, 0] : [told, told];
   const high = Math.min(told, ...cells.map((cell) => cell.high));

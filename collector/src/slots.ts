@@ -23,31 +23,25 @@ export interface Slot {
   /** The extremes that senders told; null when none did. */
   min: number | null;
   max: number | null;
-  /** Of the points whose sender told no minimum, the first bucket that holds values; null when all told it. And so for the maximum the last. */
-  firstUntold: number | null;
-  lastUntold: number | null;
+  /** Whether all of its points told them: else others may lie further out, within their buckets. */
+  allToldMin: boolean;
+  allToldMax: boolean;
 }
 
 /** DuckDB has no sum of lists: they are unnested, summed by index, and collected again. */
 const SLOTS = `
   WITH within AS (
-    SELECT *, ((epoch_ms(time) - $from::BIGINT) // $step::BIGINT)::INTEGER AS slot
+    SELECT id, ((epoch_ms(time) - $from::BIGINT) // $step::BIGINT)::INTEGER AS slot, count, sum, buckets, min_value, max_value, fine_scale,
+      fine_offset, fine_buckets
     FROM points
     WHERE time >= epoch_ms($from::BIGINT) AND time < epoch_ms($to::BIGINT) AND list_contains(from_json($ids::JSON, '["INTEGER"]'), id)
   ),
   places AS (
-    SELECT id, slot, place, sum(value) AS value, bool_or(value > 0 AND untold_min) AS untold_min, bool_or(value > 0 AND untold_max) AS untold_max
-    FROM (
-      SELECT id, slot, min_value IS NULL AS untold_min, max_value IS NULL AS untold_max, unnest(buckets) AS value,
-        generate_subscripts(buckets, 1) AS place
-      FROM within)
-    GROUP BY id, slot, place
+    SELECT id, slot, place, sum(value) AS value
+    FROM (SELECT id, slot, unnest(buckets) AS value, generate_subscripts(buckets, 1) AS place FROM within)
+    GROUP BY ALL
   ),
-  lists AS (
-    SELECT id, slot, list(value::DOUBLE ORDER BY place) AS buckets, min(place) FILTER (WHERE untold_min) AS first_untold,
-      max(place) FILTER (WHERE untold_max) AS last_untold
-    FROM places GROUP BY id, slot
-  ),
+  lists AS (SELECT id, slot, list(value::DOUBLE ORDER BY place) AS buckets FROM places GROUP BY ALL),
   fine_places AS (
     SELECT id, slot, fine_scale AS scale, place, sum(value)::DOUBLE AS value
     FROM (
@@ -60,10 +54,11 @@ const SLOTS = `
     FROM fine_places WHERE value > 0 GROUP BY id, slot
   ),
   sums AS (
-    SELECT id, slot, sum(count)::DOUBLE AS count, sum(sum) AS sum, min(min_value) AS min, max(max_value) AS max
+    SELECT id, slot, sum(count)::DOUBLE AS count, sum(sum) AS sum, min(min_value) AS min, max(max_value) AS max,
+      count(min_value) = count(*) AS all_told_min, count(max_value) = count(*) AS all_told_max
     FROM within GROUP BY id, slot
   )
-  SELECT s.*, l.buckets, l.first_untold, l.last_untold, f.fine
+  SELECT s.*, l.buckets, f.fine
   FROM sums s LEFT JOIN lists l USING (id, slot) LEFT JOIN fine_lists f USING (id, slot)
   ORDER BY s.id, s.slot`;
 
@@ -84,15 +79,10 @@ export async function readSlots(connection: DuckDBConnection, ids: readonly numb
         fine: fineOfRow((row.fine as Place[] | null) ?? []),
         min: row.min as number | null,
         max: row.max as number | null,
-        firstUntold: indexOf(row.first_untold),
-        lastUntold: indexOf(row.last_untold),
+        allToldMin: row.all_told_min === true,
+        allToldMax: row.all_told_max === true,
       });
   return found;
-}
-
-/** SQL counts from 1. */
-function indexOf(place: unknown): number | null {
-  return place === null || place === undefined ? null : Number(place) - 1;
 }
 
 interface Place {

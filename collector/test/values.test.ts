@@ -276,8 +276,8 @@ it("opens a database without fine buckets, adds both layouts, and serves Prometh
   );
   await connection.run(`INSERT INTO totals VALUES (1, 10, 0.12, [${buckets}]::BIGINT[]), (2, 0, 10, []::BIGINT[])`);
   await connection.run(
-    `INSERT INTO points VALUES (1, epoch_ms(${Date.now() - 5000}), 10, 0.12, [${buckets}]::BIGINT[]),
-      (2, epoch_ms(${Date.now() - 5000}), 0, 10, []::BIGINT[])`,
+    `INSERT INTO points VALUES (1, epoch_ms(${Date.now() - 600_000}), 10, 0.12, [${buckets}]::BIGINT[]),
+      (2, epoch_ms(${Date.now() - 600_000}), 0, 10, []::BIGINT[])`,
   );
   connection.closeSync();
   instance.closeSync();
