@@ -24,9 +24,11 @@ export async function writeVersions(folder: string, points: number): Promise<Rea
   const source = join(folder, "noisy");
   mkdirSync(source);
   cpSync(join(SHIPPED, "model.json"), join(source, "model.json"));
+  const { weightsManifest } = JSON.parse(readFileSync(join(SHIPPED, "model.json"), "utf8"));
+  const specs: WeightSpec[] = weightsManifest[0].weights;
   let canary = stable;
   for (let noise = 0.1; canary > stable - points; noise += 0.05) {
-    writeFileSync(join(source, "weights.bin"), noisy(readFileSync(join(SHIPPED, "weights.bin")), noise));
+    writeFileSync(join(source, "weights.bin"), noisy(readFileSync(join(SHIPPED, "weights.bin")), specs, noise));
     canary = await measure(join(source, "model.json"), digits);
   }
   const { inputs, outputs, task } = JSON.parse(readFileSync(join(SHIPPED, "insitu.json"), "utf8"));
@@ -35,9 +37,21 @@ export async function writeVersions(folder: string, points: number): Promise<Rea
   return { accuracy: { stable, canary } };
 }
 
-/** Each weight times 1 plus normal noise. The weights are float32. */
-function noisy(bytes: Buffer, deviation: number): Buffer {
+interface WeightSpec {
+  shape: number[];
+  dtype: "float32" | "int32";
+}
+
+/** Each float times 1 plus normal noise. The integers are sizes and axes, and stay. */
+function noisy(bytes: Buffer, specs: WeightSpec[], deviation: number): Buffer {
   const random = createRandom(1);
   const weights = new Float32Array(new Uint8Array(bytes).buffer);
-  return Buffer.from(weights.map((weight) => weight * (1 + deviation * random.normal())).buffer);
+  let start = 0;
+  for (const { shape, dtype } of specs) {
+    const end = start + shape.reduce((size, side) => size * side, 1);
+    if (dtype === "float32")
+      for (let i = start; i < end; i += 1) weights[i] = (weights[i] ?? 0) * (1 + deviation * random.normal());
+    start = end;
+  }
+  return Buffer.from(weights.buffer);
 }

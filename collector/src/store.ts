@@ -13,6 +13,7 @@ import type { Series } from "./records.js";
 import { readBatchCounts, readSlots, type Slot, type Span } from "./slots.js";
 import { deleteOld, deleteSeries } from "./tables.js";
 import { transaction } from "./transaction.js";
+import { trialOpen } from "./trial-open.js";
 
 export interface Store extends EvidenceReads {
   /** Resolves once the batch is on disk; rejects when nothing of it was stored. */
@@ -146,7 +147,10 @@ async function useFile(connection: DuckDBConnection, path: string): Promise<void
 
 async function open(path: string) {
   try {
-    if (path !== IN_MEMORY) checkLog(path);
+    if (path !== IN_MEMORY) {
+      checkLog(path);
+      await trialOpen(path);
+    }
     // Attached, not opened: only an attached file can have row groups of another size.
     const instance = await DuckDBInstance.create(IN_MEMORY, DUCKDB);
     const connection = await instance.connect();

@@ -40,8 +40,6 @@ const BUDGETS: Record<string, number> = {
   "dist/shadow.js": 2_400,
   // Fetched with the parts that keep rows; the same layer as the worker's.
   "dist/idb-table.js": 1_400,
-  // Fetched with telemetry.js: names, units and bounds, which the bridge to OpenTelemetry needs too.
-  "dist/instruments.js": 700,
   // Fetched with index.js: the errors, and small functions that the parts use too.
   "dist/shared.js": 2_000,
   "dist/worker.js": 260_000,
@@ -65,7 +63,7 @@ const PARTS = [
 ];
 
 /** What several of the page half's files need. `shared` refers to nothing, the others to `shared` only. */
-const COMMON = ["shared", "idb-table", "instruments"];
+const COMMON = ["shared", "idb-table"];
 
 /** Bundlers of consumers find the worker by this text alone; packages/vite/src/node/plugins/workerImportMetaUrl.ts. */
 const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" })';

@@ -32,13 +32,14 @@ export const stats = (on: PageRunner) => on.evaluate(() => window.client.telemet
 
 /** Waits until nothing is pending; returns the counts then. */
 export async function settled(on: PageRunner): ReturnType<typeof stats> {
-  // How much the store holds is recorded a moment after a load.
+  // How much the store holds is recorded a moment after a load: the counts are those of the look that found nothing pending.
+  let counts = await stats(on);
   const pending = async () => {
     await flush(on);
-    return (await stats(on)).pending;
+    counts = await stats(on);
+    return counts.pending;
   };
   await expect.poll(pending, { timeout: 30_000 }).toBe(0);
-  const counts = await stats(on);
   const dropped = Object.values(counts.dropped).reduce((sum, count) => sum + count, 0);
   expect(counts.sent + dropped).toBe(counts.recorded);
   return counts;

@@ -85,6 +85,7 @@ export class ClassList {
       },
       removeClass: async (label) => {
         this.#labels.delete(label);
+        writeClassNames(this.#labels);
         await this.#model().remove({ label });
         this.#name.focus();
         this.#onChange();
@@ -126,6 +127,8 @@ export class ClassList {
     if (label === "") return;
     this.#name.value = "";
     this.#labels.add(label);
+    // At once: `show` asks for the examples first, and the visitor may leave before.
+    writeClassNames(this.#labels);
     this.#onChange();
     say(`Class ${label} added. Now add pictures of it.`);
   }
