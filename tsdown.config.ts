@@ -56,6 +56,23 @@ function withoutGradients(): Rolldown.Plugin {
   };
 }
 
+/** The kernels that only gradients call: no operation of a model, and nothing in `worker/personal`, names one. */
+function withoutGradientKernels(): Rolldown.Plugin {
+  // Those of transposed convolutions are named after the gradient that they are of another one.
+  const entry = /^\s+(?!conv[23]DBackpropInput)\w*(Grad|Backprop(Filter|Input))(V2)?Config,\n/gim;
+  return {
+    name: "insitu:tfjs-without-gradient-kernels",
+    transform: {
+      filter: { id: /tfjs-backend-(cpu|wasm|webgpu)[\\/]dist[\\/]register_all_kernels\.js$/ },
+      handler(code, id) {
+        const cut = code.replace(entry, "");
+        if (cut === code) throw new Error(`${id}: ${entry} is gone; this tfjs needs another cut.`);
+        return cut;
+      },
+    },
+  };
+}
+
 /**
  * Modules of tfjs that nothing here calls, although others import them: its own ways to load and store models (packages come
  * through `worker/package`), `fit` with its optimizers, metrics and callbacks (personal models train in `worker/personal`), the printed
@@ -287,7 +304,14 @@ export default defineConfig([
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
     // Size is what the first visit waits for, and nobody reads bundled tfjs.
     minify: true,
-    plugins: [withoutNode(), withoutGradients(), withoutUnusedModules(), withoutStoreManagers(), listModules()],
+    plugins: [
+      withoutNode(),
+      withoutGradients(),
+      withoutGradientKernels(),
+      withoutUnusedModules(),
+      withoutStoreManagers(),
+      listModules(),
+    ],
     // One chunk: a consumer's Vite builds workers as `iife`, and a worker that splits fails there (vite#18585).
     outputOptions: { codeSplitting: false, legalComments: "none" },
     dts: true,

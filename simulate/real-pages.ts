@@ -6,6 +6,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { heldOut } from "../models/digits/data.js";
 import type * as insitu from "../src/index.js";
 import { findBrowser } from "../test/support/chromium.js";
+import { importLibrary } from "../test/support/page.js";
 import { startServer } from "../test/support/server.js";
 import { CANARY } from "./fleet.js";
 import { type RealVersions, writeVersions } from "./versions.js";
@@ -51,10 +52,10 @@ export async function startRealPages(collector: string, points: number): Promise
     const page = await context.newPage();
     pages.push({ page, context });
     await page.goto(server.url);
-    const options = { url: `${server.url}models/channel.json`, library: `${server.url}dist/index.js`, collector };
-    return page.evaluate(async ({ url, library, collector }) => {
-      const { createClient } = (await import(library)) as typeof insitu;
-      const client = createClient({
+    await importLibrary(page);
+    const options = { url: `${server.url}models/channel.json`, collector };
+    return page.evaluate(async ({ url, collector }) => {
+      const client = window.insitu.createClient({
         telemetry: { endpoint: collector, service: { name: "simulation" } },
         backends: ["wasm"],
       });

@@ -103,6 +103,8 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
       }
       if (found.digest === options.not)
         throw new InsituError("model_rollback", `${url} still holds the version that was left.`, { left: true });
+      // Models that run wait while one is opened: it must not hang in the middle. Without any, weights are decoded as they come.
+      if (!models.isEmpty) await found.arrived();
       const live = await openRunner(context, url, found, options, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;

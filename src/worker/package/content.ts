@@ -34,6 +34,8 @@ export interface Content {
    * reads from the start; `onEnd` is called after the last chunk.
    */
   read(files: FileSpec[], onBytes?: OnBytes, onEnd?: () => void): AsyncGenerator<ArrayBuffer, void>;
+  /** Resolves once every chunk that was requested is here; rejects as its download does. */
+  arrived(): Promise<unknown>;
   /** Stores now what waits to be stored. */
   flush(): void;
   /** Stores nothing from now on, and removes what was stored. */
@@ -108,6 +110,10 @@ class PackageContent implements Content {
       this.#writes.free(first.sha256, bytes);
     }
     onEnd?.();
+  }
+
+  arrived(): Promise<unknown> {
+    return Promise.all([...this.#coming.values()].map(({ promise }) => promise));
   }
 
   flush(): void {

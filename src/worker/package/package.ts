@@ -20,6 +20,8 @@ export interface Package {
   /** The package's self-tests, read and parsed at each call; rejects with `model_format` when one cannot be used. */
   selfTests(): Promise<SelfTest[]>;
   source: "network" | "cache";
+  /** Resolves once nothing is missing; rejects with why something did not come. Until its weights are read, all of it is in memory. */
+  arrived(): Promise<unknown>;
   /** Settles once all of it is kept: with nothing, or with why it could not be. Never rejects. */
   stored: Promise<InsituError | undefined>;
   /** Says that the model runs, or will not: until then storing waits a moment, so that it does not slow the load. */
@@ -61,6 +63,7 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
     weights,
     selfTests: () => readSelfTests(url, manifest, content),
     source: "cache",
+    arrived: () => content.arrived(),
     stored: Promise.resolve(undefined),
     settled: () => undefined,
     discard: () => undefined,
@@ -101,6 +104,7 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
       weights: () => content.read(weightFiles(model, manifest), undefined, onEnd),
       selfTests: () => readSelfTests(url, manifest, content),
       source: "network",
+      arrived: () => content.arrived(),
       stored,
       settled: () => content.flush(),
       discard,
