@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { ClientOptions, LoadOptions, Model } from "../../src/index.js";
 import type { Channel, ChannelArm } from "../../src/shared/types/rollout.js";
 import { input, ints, node, weight } from "./handmade.js";
@@ -74,6 +74,10 @@ export interface CounterSite {
   /** Writes any text as the channel. */
   publishText(text: string): void;
   pack(number: number, recipe?: VersionRecipe): Promise<void>;
+  /** The weights of version `number.0.0` never come, from now on; what it returns waits until they were requested. */
+  hang(number: number): () => Promise<void>;
+  /** What hangs is cut, and the next request is answered. */
+  endHangs(): void;
   /** Another tab of the same visitor. */
   tab(): Promise<Page>;
   /** Requests for the channel, oldest first. */
@@ -92,6 +96,15 @@ export function useCounterSite(serve: ServerOptions = {}): CounterSite {
       site.publishText(JSON.stringify({ model: "counter", release, salt: "s", arms, ...more })),
     publishText: (text) => writeFileSync(join(site.folder, "objects.json"), text),
     pack: (number, recipe) => packVersion(join(site.folder, `${number}.0.0`), number, recipe),
+    hang(number) {
+      const path = `/site/${number}.0.0/weights.bin`;
+      site.library.server.faults.set(path, { kind: "stall" });
+      return () => expect.poll(() => site.library.server.requests.some(({ url }) => url === path)).toBe(true);
+    },
+    endHangs() {
+      site.library.server.faults.clear();
+      site.library.server.hangUp();
+    },
     async tab() {
       const page = await site.visitor.newPage();
       await page.goto(site.library.server.url);

@@ -145,47 +145,12 @@ test("versions that are left are freed: their memory does not grow with the numb
 
 /** The second version is on its way, and does not arrive. */
 async function hold(): Promise<{ checking: Promise<void> }> {
-  site.library.server.faults.set("/site/2.0.0/weights.bin", { kind: "stall" });
+  const asked = site.hang(2);
   site.publish([arm(2)], 2);
   const checking = checkOn(site.page).catch(() => undefined);
-  const asked = () => site.library.server.requests.filter(({ url }) => url.endsWith("2.0.0/weights.bin")).length;
-  await expect.poll(asked).toBeGreaterThan(0);
+  await asked();
   return { checking };
 }
-
-describe("while weights hang", () => {
-  /** Predicts once; also says whether `coming` is still on its way then. */
-  async function predictBefore(coming: Promise<unknown>) {
-    let isComing = true;
-    const over = coming.then(() => {
-      isComing = false;
-    });
-    const { computed } = await predictOn(site.page);
-    const said = { computed, isComing };
-    // The next try gets all of it.
-    site.library.server.faults.clear();
-    site.library.server.hangUp();
-    await over;
-    return said;
-  }
-
-  test("of the next version, predictions are answered", async () => {
-    await openModel(site.page, { load: NEVER });
-    const { checking } = await hold();
-    expect(await predictBefore(checking)).toEqual({ computed: 1, isComing: true });
-    expect(await predictOn(site.page)).toMatchObject({ computed: 2, named: "2.0.0" });
-  });
-
-  test("of another model, predictions are answered", async () => {
-    await openModel(site.page, { load: NEVER });
-    site.library.server.faults.set("/site/2.0.0/weights.bin", { kind: "stall" });
-    const other = site.page.evaluate(async () => (await window.client.load("/site/2.0.0/")).info.version);
-    const asked = () => site.library.server.requests.some(({ url }) => url.endsWith("2.0.0/weights.bin"));
-    await expect.poll(asked).toBe(true);
-    expect(await predictBefore(other)).toEqual({ computed: 1, isComing: true });
-    expect(await other).toBe("2.0.0");
-  });
-});
 
 describe("a crash in the middle of a swap", () => {
   test("of the worker: predictions go on, and the next check swaps", async () => {
@@ -195,8 +160,7 @@ describe("a crash in the middle of a swap", () => {
     await checking;
     expect(await predictOn(site.page)).toMatchObject({ computed: 1, named: "1.0.0" });
     expect((await toldOn(site.page)).filter((each) => !each.startsWith("problem swap"))).toEqual([]);
-    site.library.server.faults.clear();
-    site.library.server.hangUp();
+    site.endHangs();
     await checkOn(site.page);
     expect(await predictOn(site.page)).toMatchObject({ computed: 2, named: "2.0.0" });
   });

@@ -1,9 +1,10 @@
-// Which versions may run: blocks, what ends them, and where a rollback goes.
+// Which versions may run and in which order they are tried: blocks, what ends them, and where a rollback goes.
 import { describe, expect, test } from "vitest";
 import {
   type Choice,
   chooseTargets,
   isBlocked,
+  knownGoodTarget,
   repairedTarget,
   rollbackTargets,
 } from "../../../../../src/page/lazy/rollout/choose-version.js";
@@ -68,21 +69,42 @@ describe("a block", () => {
   });
 });
 
-test("the assigned version, then the stable one, then the last known good one, with the limit of crashes", () => {
-  const lastGood = { package: at("0.9.0"), version: "0.9.0", digest: "d" };
-  const targets = chooseTargets(choice({ lastGood }));
-  expect(versions(targets)).toEqual(["1.1.0", "1.0.0", "0.9.0"]);
-  expect(targets.map(({ maxCrashes }) => maxCrashes)).toEqual([2, 2, 2]);
-  const three = channel({ guardrails: { crashes: 3 } });
-  expect(chooseTargets(choice({ channel: three }))[0]?.maxCrashes).toBe(3);
-  expect(versions(chooseTargets(choice({ lastGood, blocked: [block("1.1.0")] })))).toEqual(["1.0.0", "0.9.0"]);
+const GOOD = { package: at("0.9.0"), version: "0.9.0", digest: "d" };
+
+describe("tried are", () => {
+  const failedToLoad = (release: number) => block("1.1.0", { reason: "load", release });
+  const cases: [what: string, changes: Partial<Choice>, expected: string[]][] = [
+    ["the assigned one and the stable one, never the shadow", {}, ["1.1.0", "1.0.0"]],
+    ["the stable one once, where it is assigned", { assigned: arm("1.0.0", "stable") }, ["1.0.0"]],
+    ["the last known good one at last", { lastGood: GOOD }, ["1.1.0", "1.0.0", "0.9.0"]],
+    ["no blocked ones", { blocked: [block("1.1.0")], lastGood: GOOD }, ["1.0.0", "0.9.0"]],
+    ["one that could not be loaded, with the next release", { blocked: [failedToLoad(4)] }, ["1.1.0", "1.0.0"]],
+    ["not with the same release", { blocked: [failedToLoad(5)] }, ["1.0.0"]],
+    ["none where all are blocked", { blocked: [failedToLoad(5), block("1.0.0", { reason: "self_test" })] }, []],
+  ];
+  test.each(cases)("%s", (_what, changes, expected) => {
+    expect(versions(chooseTargets(choice(changes)))).toEqual(expected);
+  });
+
+  test("each with the limit of crashes", () => {
+    expect(chooseTargets(choice({ lastGood: GOOD })).map(({ maxCrashes }) => maxCrashes)).toEqual([2, 2, 2]);
+    const three = channel({ guardrails: { crashes: 3 } });
+    expect(chooseTargets(choice({ channel: three }))[0]?.maxCrashes).toBe(3);
+  });
 });
 
 test("a rollback goes to what ran well here, and never to what is left or blocked", () => {
-  const lastGood = { package: at("0.9.0"), version: "0.9.0", digest: "d" };
-  expect(versions(rollbackTargets(choice({ lastGood }), at("1.1.0")))).toEqual(["0.9.0", "1.0.0"]);
+  expect(versions(rollbackTargets(choice({ lastGood: GOOD }), at("1.1.0")))).toEqual(["0.9.0", "1.0.0"]);
   expect(versions(rollbackTargets(choice(), at("1.1.0")))).toEqual(["1.0.0"]);
   expect(versions(rollbackTargets(choice({ blocked: [block("1.0.0")] }), at("1.1.0")))).toEqual([]);
+  expect(versions(rollbackTargets(choice({ assigned: arm("1.0.0", "stable") }), at("1.0.0")))).toEqual([]);
+});
+
+test("the last known good version has the role that the channel gives it, else it is stable; a shadow's is not taken over", () => {
+  const good = (version: string) => ({ package: at(version), version, digest: "d" });
+  expect(knownGoodTarget(choice({ lastGood: good("1.1.0") }))).toMatchObject({ role: "canary", version: "1.1.0" });
+  expect(knownGoodTarget(choice({ lastGood: GOOD }))).toMatchObject({ role: "stable", package: at("0.9.0") });
+  expect(knownGoodTarget(choice({ lastGood: good("1.2.0") }))).toMatchObject({ role: "stable" });
 });
 
 test("a folder that is named again by a higher release is asked once for what it holds", () => {

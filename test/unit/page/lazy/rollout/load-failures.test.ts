@@ -1,41 +1,20 @@
-// What follows from a load that failed; and the role of the version that a rollback goes to.
+// What follows from a load that failed.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type Choice, chooseTargets, knownGoodTarget } from "../../../../../src/page/lazy/rollout/choose-version.js";
 import { blockOf, createBackoff } from "../../../../../src/page/lazy/rollout/load-failures.js";
 import { ERROR_CODES, type ErrorCode, InsituError } from "../../../../../src/shared/errors.js";
-import type { ChannelArm } from "../../../../../src/shared/types/rollout.js";
+import type { Channel } from "../../../../../src/shared/types/rollout.js";
 
-const BASE = "https://host.example/m/channel.json";
-const at = (version: string) => `https://host.example/m/${version}/`;
-const arm = (version: string, role: ChannelArm["role"], weight = 1): ChannelArm => ({
-  package: `./${version}/`,
-  version,
-  role,
-  weight,
-});
-const STABLE = arm("2.0.0", "stable");
-const CANARY = arm("3.0.0", "canary");
-const GOOD = { package: at("1.0.0"), version: "1.0.0", digest: "d" };
-
-const choice = (changes: Partial<Choice> = {}): Choice => ({
-  base: BASE,
-  channel: { model: "m", release: 5, salt: "s", arms: [STABLE, CANARY, arm("4.0.0", "shadow", 0)] },
-  assigned: CANARY,
-  blocked: [],
-  ...changes,
-});
-test("the last known good version has the role that the channel gives it, else it is stable; a shadow's is not taken over", () => {
-  const canary = { package: at("3.0.0"), version: "3.0.0", digest: "d" };
-  expect(knownGoodTarget(choice({ lastGood: canary }))).toMatchObject({ role: "canary", version: "3.0.0" });
-  expect(knownGoodTarget(choice({ lastGood: GOOD }))).toMatchObject({ role: "stable", package: at("1.0.0") });
-  const shadow = { package: at("4.0.0"), version: "4.0.0", digest: "d" };
-  expect(knownGoodTarget(choice({ lastGood: shadow }))).toMatchObject({ role: "stable" });
-});
+const CHANNEL: Channel = { model: "m", release: 5, salt: "s", arms: [] };
 
 describe("a load that failed", () => {
-  const [target] = chooseTargets(choice());
-  const blockFor = (code: ErrorCode, data = {}) =>
-    blockOf(target as NonNullable<typeof target>, new InsituError(code, "why", data), choice().channel);
+  const target = {
+    package: "https://host.example/m/3.0.0/",
+    version: "3.0.0",
+    role: "canary",
+    maxCrashes: 2,
+    arm: { package: "./3.0.0/", version: "3.0.0", role: "canary", weight: 1 },
+  } as const;
+  const blockFor = (code: ErrorCode, data = {}) => blockOf(target, new InsituError(code, "why", data), CHANNEL);
   const lasting = new Set<ErrorCode>([
     "model_integrity",
     "model_signature",
