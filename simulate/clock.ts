@@ -13,7 +13,8 @@ export function startClock(): Clock {
   let latest = 0;
   return {
     set(milliseconds) {
-      latest = Math.max(latest, milliseconds);
+      // Whole ones, as `Date.now` tells them.
+      latest = Math.max(latest, Math.round(milliseconds));
     },
     now: () => START + latest,
   };
