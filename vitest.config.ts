@@ -13,6 +13,9 @@ const PLATFORM_FAULTS = ["test/browser/worker/package/store/platform-faults.test
 /** Measures peaks of load: nothing else may run beside it. */
 const LOAD = ["test/browser/**/load-*.test.ts"];
 
+/** Those of the collector that look at its pages in a browser. */
+const COLLECTOR_PAGES = ["collector/test/dashboard{,-live,-rollout}.test.ts"];
+
 /** Ends what hangs. No test measures time: on a busy machine the slowest takes a minute. */
 const HANGS_AFTER = 180_000;
 
@@ -50,6 +53,7 @@ export default defineConfig({
         test: {
           name: "collector",
           include: ["collector/test/**/*.test.ts"],
+          exclude: COLLECTOR_PAGES,
           testTimeout: HANGS_AFTER,
           hookTimeout: HANGS_AFTER,
         },
@@ -58,6 +62,7 @@ export default defineConfig({
       browser("browser-worker", ["test/browser/worker/**/*.test.ts"], [...FAULTS, ...LOAD]),
       browser("faults", FAULTS, PLATFORM_FAULTS),
       browser("platform-faults", PLATFORM_FAULTS),
+      browser("collector-pages", COLLECTOR_PAGES),
       browser("demo", ["test/browser/demo/*.test.ts"]),
       browser("load", LOAD),
       browser("simulate", ["test/simulate/*.test.ts"]),

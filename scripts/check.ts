@@ -64,6 +64,12 @@ const CHECKS: Check[] = [
     name: "collector",
     about: "the collector (vitest)",
     run: vitest("collector"),
+    needs: ["build-collector"],
+  },
+  {
+    name: "collector-pages",
+    about: "the collector's dashboard in Chromium (vitest)",
+    run: vitest("collector-pages"),
     needs: ["build-collector", "start-browser"],
     usesBrowser: true,
   },
