@@ -8,7 +8,7 @@ import { sharesOf } from "../statistics/divergence.js";
 import { holm } from "../statistics/holm.js";
 import type { Store } from "../store.js";
 import type { DriftReport } from "./drift-types.js";
-import { type Measured, MIN_VALUES, measure, type Reference } from "./measure.js";
+import { distances, type Measured, MIN_VALUES, measure, type Reference } from "./measure.js";
 import type { Profiles } from "./profiles.js";
 import { binsOf, registeredReference, targetOf } from "./targets.js";
 
@@ -158,6 +158,7 @@ function reportOf({ cell, reference, spread, from, measured }: Watched, to: numb
     from,
     to,
     ...measured,
+    ...distances(spread, reference),
     isDrift: since !== null,
     since,
     reference: sharesOf(reference.shares),
