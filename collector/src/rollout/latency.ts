@@ -13,7 +13,7 @@ export interface ArmRuns {
  * buckets, where a tie counts half, day by day (van Elteren 1960). `bounds` are the buckets' upper bounds.
  */
 export function compareRanks(days: readonly ArmRuns[], bounds: readonly number[], margin: number): Comparison {
-  const slower = scalingOf(bounds, 1 + margin);
+  const slower = scaling(bounds, 1 + margin);
   const strata = days.map(({ control, candidate }): Stratum => {
     const [own, other] = [durations(control), durations(candidate)];
     const scaled = other.map((_, to) => own.reduce((sum, count, from) => sum + count * (slower[from]?.[to] ?? 0), 0));
@@ -81,15 +81,6 @@ function ranks(counts: readonly number[]): number[] {
     below += count;
     return rank;
   });
-}
-
-let lastScaling: { bounds: readonly number[]; factor: number; rows: number[][] } | undefined;
-
-/** The rows of `scaling` depend on the metric and the margin only, and are needed for each look. */
-function scalingOf(bounds: readonly number[], factor: number): number[][] {
-  if (lastScaling?.bounds !== bounds || lastScaling.factor !== factor)
-    lastScaling = { bounds, factor, rows: scaling(bounds, factor) };
-  return lastScaling.rows;
 }
 
 /** Which share of each bucket's values is in which bucket when all are multiplied: within a bucket they are spread evenly by their logarithm. */
