@@ -75,8 +75,15 @@ export function checkPublishable(file: ChannelFile, published: number | undefine
 
 function timeOf(value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  const time = typeof value === "string" && ISO_TIME.test(value) ? Date.parse(value) : Number.NaN;
+  const [day] = typeof value === "string" ? (ISO_TIME.exec(value) ?? []) : [];
+  const time = day !== undefined && isDate(day.slice(0, 10)) ? Date.parse(day) : Number.NaN;
   return Number.isNaN(time) ? refuse("expires", "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") : time;
+}
+
+/** `Date.parse` makes the 3rd of March of the 31st of February. */
+function isDate(day: string): boolean {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }
 
 function parse(text: string): Record<string, unknown> {

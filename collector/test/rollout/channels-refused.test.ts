@@ -35,6 +35,8 @@ describe("refuses", () => {
     ["a first release from which only few others could follow", channel(2 ** 40), 400, "the first one of a channel"],
     ["one that has expired", expiring("2026-01-31T12:00:00Z"), 409, "expired at 2026-01-31T12:00:00.000Z"],
     ["a time of expiry that is none", expiring("soon"), 400, '"expires"'],
+    ["an expiry on the 31st of February", expiring("2099-02-31"), 400, '"expires"'],
+    ["a month that does not exist", expiring("2099-13-01"), 400, '"expires"'],
     ["a number as time of expiry", expiring(1e12), 400, '"expires"'],
     ["no arms", channel(1, []), 400, '"arms"'],
     [
