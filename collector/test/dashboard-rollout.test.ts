@@ -1,5 +1,6 @@
 // The dashboard's sections of rollouts, drift and retraining in a real Chromium: their figures, their words when there is nothing, the lines of changes.
 import { expect, test } from "vitest";
+import type { Decision, Evidence } from "../src/rollout/decision-types.js";
 import { useDashboard } from "./support/dashboard-browser.js";
 import { panel, rowsOf, textsOf } from "./support/dashboard-page.js";
 import { reportFor } from "./support/dashboard-report.js";
@@ -70,6 +71,38 @@ test("the decision, its evidence now and over time, and what was decided before"
   await over.getByRole("combobox").selectOption({ label: "Latency, median, pages" });
   await over.getByRole("button", { name: "Show as table" }).click();
   expect(await rowsOf(page, "Evidence over time")).toHaveLength(14);
+});
+
+test("what a decision lacks, and bounds that are not known yet", async () => {
+  const { page, site } = the;
+  const digits = site.rollouts.decisions.digits as Decision;
+  const [accuracy, errors, latency] = digits.evidence as [Evidence, Evidence, Evidence];
+  const missing = [
+    "Accuracy, pages: candidate has 42 of 50 values.",
+    "Accuracy, pages: candidate has 6 of 10 senders.",
+  ];
+  site.rollouts.decisions.digits = {
+    ...digits,
+    action: "hold",
+    reason: "not_enough",
+    missing,
+    evidence: [
+      { ...accuracy, low: -1, high: 1 },
+      { ...errors, low: -1, high: 0.01 },
+      { ...latency, low: -1, high: 1e6 },
+      { ...latency, low: 0.1, high: 1e6 },
+    ],
+  };
+  await open();
+  expect(await panel(page, "Decision").locator("li").allTextContents()).toEqual(missing);
+  expect((await textsOf(page, "Evidence")).map((row) => row[6])).toEqual([
+    "not known yet",
+    "below +1.00 points",
+    "not known yet",
+    "over +10.0 %",
+  ]);
+  // What decides is chosen first, whatever came first.
+  expect(await page.getByLabel("Measure").locator("option").first().textContent()).toBe("Accuracy, trusted");
 });
 
 test("shadow, rollbacks by reason, and the channel's changes with who made them and why", async () => {
@@ -146,7 +179,7 @@ test("drift by feature with both distributions, and what pages detected", async 
     "image.brightness.missing",
     "classes",
   ]);
-  expect(rows[0]?.[1]).toMatch(/^drift since /);
+  expect(rows[0]?.[1]).toMatch(/^drift since about /);
   expect(rows[0]?.slice(3)).toEqual([
     "0.312",
     "0.100",
@@ -210,6 +243,7 @@ test("a section without data says so, and how to get it", async () => {
     ["Shadow", "the role shadow"],
     ["Rolled back by pages", "No page left a version by itself"],
     ["Channel", "PUT /v1/channels/MODEL"],
+    ["Drift by feature", "10 senders"],
     ["Drift by feature", "insitu reference"],
     ["Detected in pages", "No page detected drift"],
     ["Triggers", "--retrain retrain.json"],
