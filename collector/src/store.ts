@@ -38,6 +38,8 @@ export interface Store extends EvidenceReads {
   forget(time: number): Promise<void>;
   /** How many requests that were stored the database had lost when it was opened. */
   lostRequests: number;
+  /** Whether a batch is being stored. */
+  isWriting(): boolean;
   /** Waits for pending writes, then closes the file. */
   close(): Promise<void>;
 }
@@ -101,6 +103,7 @@ export async function openStore(path: string, deps: StoreDeps = {}): Promise<Sto
         if (!draining) void drain();
       }),
     series: () => [...ledger.entries.values()],
+    isWriting: () => draining,
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
     ...evidenceReads(reader, () => enqueue(flush)),
