@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Collector, type CollectorOptions, startCollector } from "../../src/index.js";
 
@@ -60,17 +60,18 @@ export interface Running {
   output: () => string;
 }
 
-const SOURCES = fileURLToPath(new URL("../../src/", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const BUILT = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** What is published, which starts in half the time; the sources where they are newer. */
-const MAIN = isBuilt() ? [BUILT] : ["--import", import.meta.resolve("tsx"), join(SOURCES, "main.ts")];
+const MAIN = isBuilt() ? [BUILT] : ["--import", import.meta.resolve("tsx"), SOURCE];
 
 function isBuilt(): boolean {
   if (!existsSync(BUILT)) return false;
   const builtAt = statSync(BUILT).mtimeMs;
-  return readdirSync(SOURCES, { recursive: true }).every(
-    (file) => statSync(join(SOURCES, String(file))).mtimeMs <= builtAt,
+  const folder = dirname(SOURCE);
+  return readdirSync(folder, { recursive: true }).every(
+    (file) => statSync(join(folder, String(file))).mtimeMs <= builtAt,
   );
 }
 
