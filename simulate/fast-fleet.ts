@@ -53,6 +53,7 @@ export function runFastRollout(world: World, run: number, looksPerDay = 1): Fast
   const result: FastResult = {
     action: "hold",
     reason: "not_enough",
+    missing: [],
     evidence: [],
     exposed: 0,
     labels: 0,

@@ -1,7 +1,7 @@
 // The row of controls: shows the view and tells when the reader wants another.
 import type { Report } from "../src/report-types.js";
 import { byId, make } from "./dom.js";
-import { RANGES, type RangeName, type View } from "./view.js";
+import { RANGES, type RangeName, timeOf, type View } from "./view.js";
 
 export interface Controls {
   show(view: View): void;
@@ -29,7 +29,7 @@ export function createControls(onChange: (view: View) => void): Controls {
     if (range !== "custom") return onChange({ range, from: null, to: null, ...chosen });
     if (current.range !== "custom") fillCustom(current.range);
     custom.hidden = false;
-    const [begin, end] = [Date.parse(from.value), Date.parse(to.value)];
+    const [begin, end] = [timeOf(from.value), timeOf(to.value)];
     const wrong = !(begin < end);
     to.setCustomValidity(wrong ? "The end must come after the begin." : "");
     if (wrong) to.reportValidity();

@@ -20,12 +20,19 @@ const WANTED_STEPS = 60;
 export function readView(search: string): View {
   const query = new URLSearchParams(search);
   const get = (name: string) => query.get(name) ?? "";
-  const from = Date.parse(get("from"));
-  const to = Date.parse(get("to"));
+  const from = timeOf(get("from"));
+  const to = timeOf(get("to"));
   const filters = { model: get("model"), version: get("version"), backend: get("backend") };
   if (from < to) return { range: "custom", from, to, ...filters };
   const name = get("range");
   return { range: Object.hasOwn(RANGES, name) ? (name as RangeName) : "1h", from: null, to: null, ...filters };
+}
+
+/** NaN also for a day that does not exist, of which `Date.parse` makes one of the next month. */
+export function timeOf(text: string): number {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? [];
+  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  return Number(day) <= lastDay ? Date.parse(text) : Number.NaN;
 }
 
 /** Without what is the default anyway. */

@@ -1,6 +1,6 @@
 // Adds points to one sum per series: what a batch would change of the ledger, and what of it is rejected; pure.
 import { add, growth, zeroOf } from "./amounts.js";
-import { isOwn, metricKey, sameBounds } from "./catalogue.js";
+import { isOutcome, isOwn, metricKey, OUTCOME, OUTCOMES, sameBounds } from "./catalogue.js";
 import { isFull, refusalOf } from "./clamps.js";
 import { addMetric, type Change, type Entry, entryKey, type Ledger } from "./ledger.js";
 import { MAX_SERIES, MAX_STREAMS } from "./limits.js";
@@ -48,6 +48,7 @@ interface Context {
 function addPoint(context: Context, point: Point): boolean {
   const { ledger, change } = context;
   const known = checkDefinition(context, point.metric);
+  checkOutcome(point);
   const metric = known ?? point.metric;
   const amount = point.cumulative ? difference(context, point, point.cumulative) : point.amount;
   // Seen before, or older than one that includes it: nothing is lost.
@@ -86,6 +87,17 @@ function checkDefinition({ ledger, change }: Context, metric: Metric): Metric | 
         throw new Unusable(`${name} would have the name of ${owner} in Prometheus`, "reserved_name");
     }
   return known;
+}
+
+/** A third outcome would be a label that is neither right nor wrong. */
+function checkOutcome({ metric, attributes }: Point): void {
+  if (metric.name !== "ml.prediction.outcomes") return;
+  const value = attributes.find(([key]) => key === OUTCOME)?.[1];
+  if (!isOutcome(value))
+    throw new Unusable(
+      `${metric.name} must have the attribute ${OUTCOME} with ${OUTCOMES.join(" or ")}, not ${JSON.stringify(value) ?? "none"}`,
+      "definition",
+    );
 }
 
 /** The series of a point; when there is no place for it, its metric's overflow series. */

@@ -10,16 +10,16 @@ import {
 import type { Attributes, Event } from "./records.js";
 
 const TYPES = [TIMESTAMP, VARCHAR, UTINYINT, VARCHAR, VARCHAR, VARCHAR];
-// DuckDB's vectors have no more rows.
-const ROWS_IN_CHUNK = 2_048;
+/** DuckDB's vectors have no more rows. */
+export const MAX_CHUNK_ROWS = 2_048;
 
 /** Writes within the transaction that the caller has opened, or throws. */
 export async function appendEvents(connection: DuckDBConnection, events: readonly Event[]): Promise<void> {
   if (events.length === 0) return;
   const appender = await connection.createAppender("events");
   try {
-    for (let from = 0; from < events.length; from += ROWS_IN_CHUNK)
-      appender.appendDataChunk(chunkOf(events.slice(from, from + ROWS_IN_CHUNK)));
+    for (let from = 0; from < events.length; from += MAX_CHUNK_ROWS)
+      appender.appendDataChunk(chunkOf(events.slice(from, from + MAX_CHUNK_ROWS)));
     appender.flushSync();
   } finally {
     appender.closeSync();

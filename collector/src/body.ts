@@ -1,10 +1,16 @@
-// Turns the bytes of a request into JSON: inflates them within the limit, parses them, and reports what is wrong with them.
+// Unpacks the bytes of a request within a limit and turns them into JSON or text; reports what is wrong with them.
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { HttpError } from "./errors.js";
 import { MAX_BODY_BYTES, MAX_DEPTH } from "./limits.js";
 
-const inflate = promisify(gunzip);
+/** By Content-Encoding. */
+const DECODERS = new Map([
+  ["gzip", promisify(gunzip)],
+  ["x-gzip", promisify(gunzip)],
+  ["deflate", promisify(inflate)],
+  ["br", promisify(brotliDecompress)],
+]);
 
 /** `encoding` is the request's Content-Encoding; `onInflated` gets the size of what is parsed. Throws `HttpError` with 400, 413 or 415. */
 export async function readJson(
@@ -12,7 +18,7 @@ export async function readJson(
   encoding: string | undefined,
   onInflated: (bytes: number) => void,
 ): Promise<unknown> {
-  const plain = await decode(bytes, encoding?.trim().toLowerCase() || "identity");
+  const plain = await unpack(bytes, encoding, MAX_BODY_BYTES);
   onInflated(plain.length);
   if (isTooDeep(plain)) throw new HttpError(400, `The body is nested deeper than ${MAX_DEPTH} levels.`);
   try {
@@ -24,16 +30,28 @@ export async function readJson(
   }
 }
 
-async function decode(bytes: Buffer, encoding: string): Promise<Buffer> {
-  if (encoding === "identity") return bytes;
-  if (encoding !== "gzip")
-    throw new HttpError(415, `Content-Encoding "${encoding}" is not supported; use gzip or none.`);
+/** The text of a body of `max` bytes at most when unpacked. Throws `HttpError` with 400, 413 or 415. */
+export async function readText(bytes: Buffer, encoding: string | undefined, max: number): Promise<string> {
+  const plain = await unpack(bytes, encoding, max);
   try {
-    return await inflate(bytes, { maxOutputLength: MAX_BODY_BYTES });
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plain);
+  } catch (cause) {
+    throw new HttpError(400, "The body is not UTF-8.", { cause });
+  }
+}
+
+async function unpack(bytes: Buffer, encoding: string | undefined, max: number): Promise<Buffer> {
+  const name = encoding?.trim().toLowerCase() || "identity";
+  if (name === "identity") return bytes;
+  const decode = DECODERS.get(name);
+  if (!decode)
+    throw new HttpError(415, `Content-Encoding "${encoding}" is not supported; use gzip, br, deflate or none.`);
+  try {
+    return await decode(bytes, { maxOutputLength: max });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-      throw new HttpError(413, `The body is larger than ${MAX_BODY_BYTES} bytes when inflated; send smaller batches.`);
-    throw new HttpError(400, "The body is not the gzip data that its Content-Encoding announces.", { cause });
+      throw new HttpError(413, `The body is larger than ${max} bytes when unpacked; send less at once.`);
+    throw new HttpError(400, `The body is not the ${name} data that its Content-Encoding announces.`, { cause });
   }
 }
 

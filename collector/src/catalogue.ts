@@ -101,6 +101,12 @@ const OWN_ATTRIBUTES = new Set([
   "service.name",
 ]);
 
+/** What `ml.prediction.outcomes` is counted by. */
+export const OUTCOME = "ml.prediction.outcome";
+export const OUTCOMES: readonly string[] = ["correct", "incorrect"];
+
+export const isOutcome = (value: string | undefined): boolean => value !== undefined && OUTCOMES.includes(value);
+
 export const isOwnAttribute = (key: string): boolean => OWN_ATTRIBUTES.has(key);
 
 export const isOwn = (name: string): boolean => Object.hasOwn(CATALOGUE, name);

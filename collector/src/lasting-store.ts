@@ -59,6 +59,7 @@ export async function openLastingStore(path: string, minFree = MIN_FREE_BYTES, n
     ...inner,
     append: (batch) => useWithRoom((store) => store.append(batch)),
     series: () => inner.series(),
+    isWriting: () => inner.isWriting(),
     slots: (ids, span) => use((store) => store.slots(ids, span)),
     batchCounts: (ids) => use((store) => store.batchCounts(ids)),
     // What waits is written before it is read.

@@ -77,6 +77,10 @@ const MIGRATIONS: readonly string[][] = [
     `ALTER TABLE ${table} ADD COLUMN min_value DOUBLE`,
     `ALTER TABLE ${table} ADD COLUMN max_value DOUBLE`,
   ]),
+  [
+    // What each sender reported today, by a hash whose key is not in the database; see evidence/sender-rows.ts.
+    "CREATE TABLE evidence_senders (day INTEGER NOT NULL, sender VARCHAR NOT NULL, cell VARCHAR NOT NULL, counts DOUBLE[] NOT NULL)",
+  ],
 ];
 
 /** Migrates the database to the newest version, with a transaction per version. Throws when a newer collector wrote it. */

@@ -75,21 +75,21 @@ async function writeMetrics({ store, counts, allowList, metrics }: ReadRoutesDep
   const pieces: Buffer[] = [];
   for (const piece of toPrometheus(series, own)) {
     pieces.push(Buffer.from(piece));
-    await pause();
+    await pause(store.isWriting);
   }
   return pieces;
 }
 
 async function writeReport(query: ReportQuery, { store, counts, minBatches }: ReadRoutesDeps): Promise<Buffer[]> {
   const { batches, repeated: duplicates } = counts;
-  const { slots, batchCounts } = store;
-  const deps = { series: store.series(), slots, batchCounts, minBatches, batches, duplicates };
+  const { slots, batchCounts, isWriting } = store;
+  const deps = { series: store.series(), slots, batchCounts, isWriting, minBatches, batches, duplicates };
   const report = await makeReport(query, deps).catch(unavailable);
   const pieces: Buffer[] = [];
   // One section after the other, since one JSON of all may have megabytes.
   for (const [name, section] of Object.entries(report)) {
     pieces.push(Buffer.from(`${pieces.length === 0 ? "{" : ","}${JSON.stringify(name)}:${JSON.stringify(section)}`));
-    await pause();
+    await pause(isWriting);
   }
   return [...pieces, Buffer.from("}")];
 }

@@ -1,4 +1,5 @@
 // The report's accuracy by model, version and arm: labelled outcomes with their interval, and an estimate without labels; pure.
+import { isOutcome, OUTCOME } from "./catalogue.js";
 import { sumOf } from "./histograms.js";
 import { type Group, type GrownSeries, groupBy, grouped, steps, total } from "./report-groups.js";
 import { ARM, MODEL, type SeriesOf, VERSION } from "./report-sections.js";
@@ -9,7 +10,7 @@ import { truthOf, wilson } from "./statistics.js";
 
 export function accuracy(of: SeriesOf, span: Span): Report["accuracy"] {
   const keys = [MODEL, VERSION, ARM];
-  const outcomes = grouped(of("ml.prediction.outcomes"), keys);
+  const outcomes = grouped(of("ml.prediction.outcomes").filter(isJudged), keys);
   const errors = byKey(grouped(of("ml.prediction.squared_error"), keys));
   const confidences = grouped(of("ml.prediction.confidence"), keys);
   const cells = new Map([...outcomes, ...confidences].map(({ key, attributes }) => [key, attributes]));
@@ -45,9 +46,12 @@ interface Share {
   high: number;
 }
 
+/** Whether a series of outcomes says if predictions were right. An older collector stored others, and there is the overflow series. */
+export const isJudged = ({ attributes }: GrownSeries): boolean => isOutcome(attributes[OUTCOME]);
+
 /** The share of correct outcomes; randomised outcomes are corrected by their epsilon. */
 export function outcomeShare(series: GrownSeries[]): Share {
-  const parts = [...groupBy(series, ({ attributes }) => attributes["ml.privacy.epsilon"] ?? "")].map(
+  const parts = [...groupBy(series.filter(isJudged), ({ attributes }) => attributes["ml.privacy.epsilon"] ?? "")].map(
     ([epsilon, some]) => shareOfEpsilon(some, epsilon === "" ? undefined : Number(epsilon)),
   );
   const labelled = parts.reduce((sum, part) => sum + part.labelled, 0);
@@ -61,7 +65,7 @@ export function outcomeShare(series: GrownSeries[]): Share {
 function shareOfEpsilon(series: GrownSeries[], epsilon: number | undefined): Share {
   const labelled = total(series, "sum");
   const reported = total(
-    series.filter(({ attributes }) => attributes["ml.prediction.outcome"] === "correct"),
+    series.filter(({ attributes }) => attributes[OUTCOME] === "correct"),
     "sum",
   );
   const truth = (value: number) => (epsilon === undefined ? value : truthOf(value, epsilon));

@@ -38,6 +38,8 @@ export interface ReportDeps {
   minBatches: number;
   batches: number;
   duplicates: number;
+  /** Whether a batch is being stored. */
+  isWriting?: () => boolean;
 }
 
 interface NamedSeries {
@@ -52,13 +54,13 @@ export async function makeReport(query: ReportQuery, deps: ReportDeps): Promise<
   const isShown = shownBy(cells.shown);
   const wanted: NamedSeries[] = [];
   for (const [i, one] of all.entries()) {
-    if (i % SERIES_IN_TURN === 0) await pause();
+    if (i % SERIES_IN_TURN === 0) await pause(deps.isWriting);
     if (isAsked(one.attributes, query) && isShown(one)) wanted.push(one);
   }
   const of = await seriesIn(query, wanted, deps);
   /** Requests that write have their turn between two sections. */
   const section = async <T>(make: (of: SeriesOf, query: ReportQuery) => T): Promise<T> => {
-    await pause();
+    await pause(deps.isWriting);
     return make(of, query);
   };
   const { from, to, step } = query;

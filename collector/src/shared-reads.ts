@@ -33,7 +33,15 @@ export function createSharedReads<T>(parallel: number, freshMs: number): SharedR
   };
 }
 
-/** Lets everything else that waits, such as requests that write, have its turn. */
-export function pause(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Of one pause: a database that hangs must not stop reads as well. */
+const MAX_PAUSE_MS = 50;
+
+/**
+ * Lets everything else that waits have its turn. A request that writes needs a dozen turns, one for each statement, and each would wait for a
+ * piece of every read: so the next piece waits until nothing is being written, for 50 ms at most.
+ */
+export async function pause(isWriting: () => boolean = () => false): Promise<void> {
+  const end = performance.now() + MAX_PAUSE_MS;
+  await new Promise((resolve) => setImmediate(resolve));
+  while (isWriting() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -3,6 +3,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { type AppendResult, type Batch, commit, type Job, type Writer } from "./commit.js";
 import { adviceFor, checkLog, openNote } from "./damage.js";
 import { Evidence } from "./evidence/evidence.js";
+import { SenderFile } from "./evidence/sender-rows.js";
 import { type EvidenceReads, evidenceReads, flushEvidence } from "./evidence/written.js";
 import { type Ledger, retire, silentSince } from "./ledger.js";
 import { migrate } from "./migrations.js";
@@ -37,6 +38,8 @@ export interface Store extends EvidenceReads {
   forget(time: number): Promise<void>;
   /** How many requests that were stored the database had lost when it was opened. */
   lostRequests: number;
+  /** Whether a batch is being stored. */
+  isWriting(): boolean;
   /** Waits for pending writes, then closes the file. */
   close(): Promise<void>;
 }
@@ -59,13 +62,13 @@ const MAX_BATCHES_PER_TRANSACTION = 64;
 
 /** `evidence` outlives a database that is closed and opened again; `now` is in epoch milliseconds. */
 export interface StoreDeps {
-  evidence: Evidence;
-  now: () => number;
+  evidence?: Evidence;
+  now?: () => number;
 }
 
 /** Opens or creates the database at `path`. Throws with what to do when it cannot be used. */
-export async function openStore(path: string, deps?: StoreDeps): Promise<Store> {
-  const { evidence = new Evidence(), now = Date.now } = deps ?? {};
+export async function openStore(path: string, deps: StoreDeps = {}): Promise<Store> {
+  const { evidence = new Evidence(), now = Date.now } = deps;
   const { instance, connection, ledger, requests } = await open(path);
   // Its own connection: a query over a month must not delay writes.
   const reader = await instance.connect();
@@ -73,6 +76,8 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
   const note = path === IN_MEMORY ? null : await openNote(path);
   const lostRequests = Math.max(0, (note?.before ?? 0) - requests);
   if (lostRequests > 0) tellLost(path, lostRequests);
+  const senders = new SenderFile(path === IN_MEMORY ? undefined : path);
+  await senders.restore(connection, evidence.senders, now());
   const writer: Writer = { connection, ledger, requests, note, evidence, now, mayBegin: createNewSeriesLimit() };
   const waiting: Job[] = [];
   let draining = false;
@@ -88,7 +93,7 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
     draining = false;
   };
 
-  const flush = () => flushEvidence(connection, evidence);
+  const flush = () => flushEvidence(connection, evidence, senders);
 
   return {
     lostRequests,
@@ -98,6 +103,7 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
         if (!draining) void drain();
       }),
     series: () => [...ledger.entries.values()],
+    isWriting: () => draining,
     slots: (ids, span) => readSlots(reader, ids, span),
     batchCounts: (ids) => readBatchCounts(reader, ids),
     ...evidenceReads(reader, () => enqueue(flush)),
@@ -108,6 +114,7 @@ export async function openStore(path: string, deps?: StoreDeps): Promise<Store> 
       enqueue(async () => {
         // What cannot be written stays in memory, and must not keep old rows from being deleted.
         await flush().catch((error) => console.error("The evidence about versions could not be written:", error));
+        await senders.forgetBefore(connection, now());
         await forget(connection, ledger, time);
       }),
     close: () =>

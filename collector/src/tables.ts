@@ -1,6 +1,7 @@
 // Writes the collector's rows into DuckDB: a change of the ledger, and what goes with time.
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { appendEvents } from "./append-events.js";
+import { appendPoints } from "./append-points.js";
 import type { Change } from "./ledger.js";
 import type { Amount, Event } from "./records.js";
 
@@ -44,11 +45,6 @@ const INSERT = {
     `OR REPLACE INTO streams (stream, start, time, count, sum, buckets, ${DETAIL_NAMES})`,
     `r.stream, r.start::UBIGINT, r.time::UBIGINT, ${AMOUNT_COLUMNS}, ${DETAIL_COLUMNS}`,
     { stream: "VARCHAR", start: "VARCHAR", time: "VARCHAR", ...AMOUNT, ...DETAIL },
-  ),
-  points: insert(
-    `INTO points (id, time, count, sum, buckets, ${DETAIL_NAMES})`,
-    `r.id, epoch_ms(r.time), ${AMOUNT_COLUMNS}, ${DETAIL_COLUMNS}`,
-    { id: "INTEGER", time: "BIGINT", ...AMOUNT, ...DETAIL },
   ),
   batches: insert("INTO batches", "r.id, epoch_ms(r.time)", { id: "VARCHAR", time: "BIGINT" }),
 };
@@ -105,10 +101,7 @@ export async function writeRows(
       ...columnsOf(amount),
     })),
   );
-  await run(
-    INSERT.points,
-    change.points.map(({ id, time, amount }) => ({ id, time, ...columnsOf(amount) })),
-  );
+  await appendPoints(connection, change.points);
   await appendEvents(connection, events);
   await run(
     INSERT.batches,

@@ -37,6 +37,13 @@ test("the address keeps a view, and leaves out what is usual", () => {
   expect(readView("?range=toString&from=2026-03-02&to=2026-03-01")).toMatchObject({ range: "1h", from: null });
 });
 
+test("a day that does not exist is no time: the usual range is shown", () => {
+  for (const from of ["2026-02-31", "2026-02-30T10:00", "2026-04-31T00:00:00Z", "2026-13-01", "soon"])
+    expect(readView(`?from=${from}&to=2026-05-01T00:00:00Z`).range).toBe("1h");
+  const { range, from } = readView("?from=2028-02-29T00:00:00Z&to=2028-03-01T00:00:00Z");
+  expect([range, from]).toEqual(["custom", Date.UTC(2028, 1, 29)]);
+});
+
 test("two refreshes within one step ask for the same window, of at most 60 whole steps", () => {
   for (const range of ["15m", "1h", "24h", "7d"] as const) {
     const view = readView(`?range=${range}`);

@@ -1,45 +1,17 @@
 // The dashboard in a real Chromium: its figures are the report's, and it says what to do when there are none.
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Chromium, launchChromium } from "../../test/support/chromium.js";
+import { expect, test } from "vitest";
+import { expectAccessible, useDashboard } from "./support/dashboard-browser.js";
 import { expectPageShows, panel, rowsOf, textsOf, tile } from "./support/dashboard-page.js";
 import { emptyReport, type Question, reportFor } from "./support/dashboard-report.js";
-import { rolloutsAt } from "./support/dashboard-rollouts.js";
-import { type Site, startSite } from "./support/dashboard-site.js";
 
-let chromium: Chromium;
-let site: Site;
-let page: Page;
-/** What the browser said against the page: errors of scripts, of the content security policy, of requests. */
-let complaints: string[];
-
-beforeAll(async () => {
-  chromium = await launchChromium();
-});
-afterAll(() => chromium.close());
-beforeEach(async () => {
-  site = await startSite((question) => reportFor(question), rolloutsAt(Date.now()));
-  page = await chromium.context.newPage();
-  page.setDefaultTimeout(15_000);
-  complaints = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-});
-afterEach(async () => {
-  await page.close();
-  await site.close();
-});
-
-const shown = (part: "figures" | "empty" | "token") => page.locator(`#content[data-shows=${part}]`).waitFor();
-const open = async (search = "") => {
-  await page.goto(`${site.url}/dashboard/${search}`);
-  await page.locator("#content[data-shows]").waitFor();
-};
-const last = () => site.asked.at(-1) as Question;
+const the = useDashboard();
+const { open } = the;
+const shown = (part: "figures" | "empty" | "token") => the.page.locator(`#content[data-shows=${part}]`).waitFor();
+const last = () => the.site.asked.at(-1) as Question;
 const until = (check: () => unknown) => expect.poll(check, { timeout: 10_000 });
 
 test("tiles and tables hold the report's figures, in words that people read", async () => {
+  const { site, page } = the;
   await page.goto(site.url);
   await shown("figures");
   expect(page.url()).toBe(`${site.url}/dashboard/`);
@@ -53,10 +25,11 @@ test("tiles and tables hold the report's figures, in words that people read", as
   expect(await page.locator("#hidden-cells").textContent()).toContain(
     "3 cells (model × version × arm × backend) are hidden",
   );
-  expect(complaints).toEqual([]);
+  expect(the.consoleErrors).toEqual([]);
 });
 
 test("each plot is a table as well, with the report's points, and the keyboard reads its steps", async () => {
+  const { page } = the;
   await open();
   const latency = panel(page, "Latency over time");
   expect(await latency.locator(".plot").getAttribute("aria-label")).toMatch(
@@ -91,6 +64,7 @@ test("each plot is a table as well, with the report's points, and the keyboard r
 });
 
 test("nothing sent yet: the page says how to send, with this collector's own address", async () => {
+  const { site, page } = the;
   site.answer = emptyReport;
   await open();
   await shown("empty");
@@ -106,6 +80,7 @@ test("nothing sent yet: the page says how to send, with this collector's own add
 });
 
 test("a collector with a read token: prompt, a wrong one, the right one, kept for the tab, forgotten on request", async () => {
+  const { site, page } = the;
   site.token = "let-me-read";
   await open();
   await shown("token");
@@ -127,6 +102,7 @@ test("a collector with a read token: prompt, a wrong one, the right one, kept fo
 });
 
 test("an error is told with what to do, the last data stays, and the next answer clears it", async () => {
+  const { site, page } = the;
   await open();
   site.failure = { status: 503, message: "The database does not respond." };
   const alert = page.getByRole("alert");
@@ -142,6 +118,7 @@ test("an error is told with what to do, the last data stays, and the next answer
 });
 
 test("a collector that is gone is told as well", async () => {
+  const { site, page } = the;
   await open();
   await site.close();
   await until(() => page.getByRole("alert").textContent()).toContain(
@@ -150,6 +127,7 @@ test("a collector that is gone is told as well", async () => {
 });
 
 test("figures follow by themselves, without moving the page; pause and a hidden tab ask nothing", async () => {
+  const { site, page } = the;
   await open();
   await page.evaluate(`new PerformanceObserver((list) => {
     globalThis.shift = (globalThis.shift ?? 0) + list.getEntries().reduce((sum, { value }) => sum + value, 0);
@@ -182,6 +160,7 @@ test("figures follow by themselves, without moving the page; pause and a hidden 
 });
 
 test("filters and range live in the address, and narrow what is asked and shown", async () => {
+  const { page } = the;
   await open();
   await page.locator("#model").selectOption("objects");
   await until(() => tile(page, "predictions")).toBe(1908);
@@ -210,6 +189,7 @@ test("filters and range live in the address, and narrow what is asked and shown"
 });
 
 test("names from a report are text, never markup", async () => {
+  const { site, page } = the;
   const evil = '<img src=x onerror="document.title=1">';
   site.answer = (question) =>
     JSON.parse(JSON.stringify(reportFor(question)).replaceAll('"digits"', JSON.stringify(evil)));
@@ -221,14 +201,9 @@ test("names from a report are text, never markup", async () => {
 test.each(["light", "dark"] as const)(
   "axe finds nothing in %s: figures, tables, empty, token, failure",
   async (scheme) => {
+    const { site, page } = the;
     await page.emulateMedia({ colorScheme: scheme });
-    const judge = async (what: string) => {
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(
-        violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-        what,
-      ).toEqual([]);
-    };
+    const judge = (what: string) => expectAccessible(page, scheme, what);
     await open();
     await judge("figures");
     const toggles = page.getByRole("button", { name: "Show as table" });
@@ -248,6 +223,7 @@ test.each(["light", "dark"] as const)(
 );
 
 test("on a phone of 360 pixels the page never scrolls sideways", async () => {
+  const { site, page } = the;
   await page.setViewportSize({ width: 360, height: 740 });
   const overflow = () => page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   await open();

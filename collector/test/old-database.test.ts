@@ -1,45 +1,29 @@
 // A database that an older collector wrote: it opens, what agrees with the catalogue goes on, and what contradicts it stops nothing.
 import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, expect, it, vi } from "vitest";
 import { POWERS } from "../src/catalogue.js";
 import { startCollector } from "../src/index.js";
+import {
+  CELL,
+  exponentialBody,
+  exponentialPoint,
+  RELATIVE_ERROR,
+  reportOf,
+  send,
+  textOf,
+} from "./support/durations.js";
+import { writeOldDatabase } from "./support/old-database.js";
 import { BOUNDS, counter, counterPoint, histogram, histogramPoint, metricsBody } from "./support/otlp.js";
 import { figure, post, temporaryFolder } from "./support/run.js";
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-/** Version 2 of the tables, as version 0.1.0 of the collector wrote them. */
-const VERSION_2 = [
-  "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied TIMESTAMP)",
-  "INSERT INTO schema_migrations VALUES (1, now()::TIMESTAMP), (2, now()::TIMESTAMP)",
-  `CREATE TABLE metrics (family VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, kind VARCHAR NOT NULL, unit VARCHAR NOT NULL,
-    description VARCHAR NOT NULL, bounds DOUBLE[] NOT NULL)`,
-  "CREATE TABLE series (id INTEGER PRIMARY KEY, family VARCHAR NOT NULL, attributes JSON NOT NULL)",
-  "CREATE TABLE totals (id INTEGER PRIMARY KEY, count BIGINT NOT NULL, sum DOUBLE NOT NULL, buckets BIGINT[] NOT NULL)",
-  `CREATE TABLE streams (stream VARCHAR PRIMARY KEY, start UBIGINT NOT NULL, time UBIGINT NOT NULL, count BIGINT NOT NULL,
-    sum DOUBLE NOT NULL, buckets BIGINT[] NOT NULL)`,
-  "CREATE TABLE points (id INTEGER NOT NULL, time TIMESTAMP NOT NULL, count BIGINT NOT NULL, sum DOUBLE NOT NULL, buckets BIGINT[] NOT NULL)",
-  `CREATE TABLE events (time TIMESTAMP NOT NULL, name VARCHAR, severity UTINYINT NOT NULL, body VARCHAR, attributes JSON NOT NULL,
-    resource JSON NOT NULL)`,
-  "CREATE TABLE batches (id VARCHAR PRIMARY KEY, time TIMESTAMP NOT NULL)",
-];
-
-async function write(path: string, work: (connection: DuckDBConnection) => Promise<void>): Promise<void> {
-  const instance = await DuckDBInstance.create(path);
-  const connection = await instance.connect();
-  for (const statement of VERSION_2) await connection.run(statement);
-  await work(connection);
-  connection.closeSync();
-  instance.closeSync();
-}
-
 const SHOP = '[["service.name","shop"]]';
 
 it("goes on with what agrees, sets aside what does not, and serves text without equal lines", async () => {
   const path = join(folder.path, "old.db");
-  await write(path, async (connection) => {
+  await writeOldDatabase(path, 2, async (connection) => {
     const metric = async (family: string, name: string, kind: string, unit: string, bounds: readonly number[]) =>
       void (await connection.run(
         `INSERT INTO metrics VALUES ('${family}', '${name}', '${kind}', '${unit}', 'theirs', [${bounds}]::DOUBLE[])`,
@@ -123,7 +107,7 @@ it("goes on with cumulative streams, and counts nothing again", async () => {
   const origin = JSON.stringify([[["service.name", "shop"]], "insitu", ""]);
   const identity = JSON.stringify([origin, "counter", "ml.errors", "{error}", [["service.name", "shop"]]]);
   const stream = createHash("sha256").update(identity).digest("hex").slice(0, 32);
-  await write(path, async (connection) => {
+  await writeOldDatabase(path, 2, async (connection) => {
     await connection.run(
       "INSERT INTO metrics VALUES ('ml_errors_total', 'ml.errors', 'counter', '{error}', '', []::DOUBLE[])",
     );
@@ -136,4 +120,62 @@ it("goes on with cumulative streams, and counts nothing again", async () => {
   await post(`${url}/v1/metrics`, body("12", time + 10_000));
   expect(await figure(url, 'ml_errors_total{service_name="shop"}')).toBe(12);
   await close();
+});
+
+it("opens a database without fine buckets, adds both layouts, and serves Prometheus the same text as before", async () => {
+  const data = join(folder.path, "version-4.db");
+  // Ten values from 1/128 to 1/64 second, a power of two above 2^-20 for each bucket.
+  const powers = Array.from({ length: 41 }, (_, i) => 2 ** (i - 20));
+  const buckets = powers.map((bound) => (bound === 1 / 64 ? 10 : 0)).concat(0);
+  await writeOldDatabase(data, 4, async (connection) => {
+    const attributes = JSON.stringify(
+      Object.entries({ ...CELL, "ml.inference.mode": "online", "service.name": "shop" }).sort(),
+    );
+    await connection.run(
+      `INSERT INTO metrics VALUES ('ml.inference.duration (exponential)', 'ml.inference.duration', 'histogram', 's', '', [${powers}]::DOUBLE[]),
+      ('ml.inference.items', 'ml.inference.items', 'counter', '{item}', '', []::DOUBLE[])`,
+    );
+    await connection.run(
+      `INSERT INTO series VALUES (1, 'ml.inference.duration (exponential)', '${attributes}'), (2, 'ml.inference.items', '${attributes}')`,
+    );
+    await connection.run(`INSERT INTO totals VALUES (1, 10, 0.12, [${buckets}]::BIGINT[]), (2, 0, 10, []::BIGINT[])`);
+    await connection.run(
+      `INSERT INTO points VALUES (1, epoch_ms(${Date.now() - 600_000}), 10, 0.12, [${buckets}]::BIGINT[]),
+      (2, epoch_ms(${Date.now() - 600_000}), 0, 10, []::BIGINT[])`,
+    );
+  });
+
+  for (const round of [1, 2]) {
+    const { url, close } = await startCollector({ port: 0, data, minBatches: 1, readCache: 0 });
+    if (round === 1) {
+      const before = await textOf(url);
+      expect(before.filter((line) => line.includes("_bucket")).map((line) => Number(line.split(" ").at(-1)))).toEqual([
+        ...powers.map((bound) => (bound >= 1 / 64 ? 10 : 0)),
+        10,
+      ]);
+      const [old] = (await reportOf(url)).latency;
+      expect([old?.count, old?.ranges.p95, old?.max]).toEqual([10, [1 / 128, 1 / 64], [1 / 128, 1 / 64]]);
+      const values = new Array(90).fill(0.1).concat(new Array(100).fill(0.01));
+      expect(await send(url, "otlp", exponentialBody([exponentialPoint(values, 5, { min: 0.01, max: 0.1 })]))).toEqual(
+        {},
+      );
+    }
+    const lines = await textOf(url);
+    // No finer bucket than before, and the counts of both.
+    expect(lines.filter((line) => line.startsWith("ml_inference_duration_seconds_bucket"))).toHaveLength(42);
+    for (const [bound, count] of [
+      ["0.0078125", 0],
+      ["0.015625", 110],
+      ["0.125", 200],
+    ])
+      expect(
+        lines.some((line) => line.includes(`,le="${bound}"} ${count}`) && line.includes('insitu_layout="exponential"')),
+      ).toBe(true);
+    const [all] = (await reportOf(url)).latency;
+    expect(all?.count).toBe(200);
+    expect(all?.max).toEqual([0.1, 0.1]);
+    const [low, high] = all?.ranges.p95 ?? [0, 0];
+    expect([low <= 0.1, (high ?? 0) >= 0.1, (high ?? 0) / low - 1 <= RELATIVE_ERROR]).toEqual([true, true, true]);
+    await close();
+  }
 });

@@ -1,7 +1,7 @@
 // More than the collector can take: it says so at once, keeps what it promised, and is not stopped by those who send slowly.
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createAdmission } from "../src/admission.js";
 import { MAX_ARRIVING, MAX_ARRIVING_OF_SENDER, MAX_WAITING_BYTES } from "../src/limits.js";
 import { counter, counterPoint, logsBody, metricsBody, pairs } from "./support/otlp.js";
@@ -59,40 +59,43 @@ it("what does not fit is refused with a time to come again, and what was taken i
   });
 });
 
-it("those who send slowly have some places, not all, and are ended", { timeout: 60_000 }, async () => {
-  await withCollector({ rate: 10_000, trustProxy: 1 }, async ({ url }) => {
-    const slow = Array.from({ length: MAX_ARRIVING_OF_SENDER }, () => slowSender(url, "192.0.2.1"));
-    const send = async (address: string) =>
-      (await post(`${url}/v1/metrics`, GOOD, { "x-forwarded-for": address })).status;
-    await until("the places to be taken", 8_000, async () => ((await send("192.0.2.1")) === 503 ? true : undefined));
-    expect(await send("192.0.2.2")).toBe(200);
-    // Before its body is read.
-    const refused = slowSender(url, "192.0.2.1");
-    await until("an answer", 8_000, async () => (refused.text().startsWith("HTTP/1.1 503") ? true : undefined));
-    refused.socket.destroy();
-    await Promise.all(slow.map(({ ended }) => ended));
-    expect(slow[0]?.text()).toContain("408");
-    expect(await send("192.0.2.1")).toBe(200);
+// They wait for the time limit of a request: together.
+describe.concurrent("slow senders", { timeout: 60_000 }, () => {
+  it("those who send slowly have some places, not all, and are ended", async ({ expect }) => {
+    await withCollector({ rate: 10_000, trustProxy: 1 }, async ({ url }) => {
+      const slow = Array.from({ length: MAX_ARRIVING_OF_SENDER }, () => slowSender(url, "192.0.2.1"));
+      const send = async (address: string) =>
+        (await post(`${url}/v1/metrics`, GOOD, { "x-forwarded-for": address })).status;
+      await until("the places to be taken", 8_000, async () => ((await send("192.0.2.1")) === 503 ? true : undefined));
+      expect(await send("192.0.2.2")).toBe(200);
+      // Before its body is read.
+      const refused = slowSender(url, "192.0.2.1");
+      await until("an answer", 8_000, async () => (refused.text().startsWith("HTTP/1.1 503") ? true : undefined));
+      refused.socket.destroy();
+      await Promise.all(slow.map(({ ended }) => ended));
+      expect(slow[0]?.text()).toContain("408");
+      expect(await send("192.0.2.1")).toBe(200);
+    });
   });
-});
 
-it("those who send slowly from many addresses cannot hold the places", { timeout: 60_000 }, async () => {
-  await withCollector({ rate: 10_000, trustProxy: 1 }, async ({ url }) => {
-    const slow = Array.from({ length: MAX_ARRIVING + 64 }, (_, i) => slowSender(url, `198.51.100.${i % 12}`));
-    // Longer than a body may take while others wait, shorter than it may take at all.
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const statuses: number[] = [];
-    for (let i = 0; i < 20; i += 1)
-      statuses.push((await post(`${url}/v1/metrics`, GOOD, { "x-forwarded-for": "192.0.2.2" })).status);
-    expect(statuses).toEqual(new Array(20).fill(200));
-    for (const { socket } of slow) socket.destroy();
+  it("those who send slowly from many addresses cannot hold the places", async ({ expect }) => {
+    await withCollector({ rate: 10_000, trustProxy: 1 }, async ({ url }) => {
+      const slow = Array.from({ length: MAX_ARRIVING + 64 }, (_, i) => slowSender(url, `198.51.100.${i % 12}`));
+      // Longer than a body may take while others wait, shorter than it may take at all.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      const statuses: number[] = [];
+      for (let i = 0; i < 20; i += 1)
+        statuses.push((await post(`${url}/v1/metrics`, GOOD, { "x-forwarded-for": "192.0.2.2" })).status);
+      expect(statuses).toEqual(new Array(20).fill(200));
+      for (const { socket } of slow) socket.destroy();
+    });
   });
-});
 
-it("a connection that never sends a request is ended", { timeout: 60_000 }, async () => {
-  await withCollector({}, async ({ port }) => {
-    const socket = connect(port, "127.0.0.1").resume();
-    await new Promise((resolve) => socket.once("close", resolve));
+  it("a connection that never sends a request is ended", async () => {
+    await withCollector({}, async ({ port }) => {
+      const socket = connect(port, "127.0.0.1").resume();
+      await new Promise((resolve) => socket.once("close", resolve));
+    });
   });
 });
 

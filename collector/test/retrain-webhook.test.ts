@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RetrainOptions } from "../src/retrain/config.js";
 import type { RetrainStatus } from "../src/retrain/retrain.js";
+import { counter, counterPoint, metricsBody } from "./support/otlp.js";
 import { sendOutcomes } from "./support/outcomes.js";
 import { type Receiver, startReceiver } from "./support/receiver.js";
 import { figure, post, until, withCollector } from "./support/run.js";
@@ -58,9 +59,10 @@ describe("a webhook that arrives", () => {
         model: "digits",
         version: "1.0.0",
         trigger: "labels",
-        evidence: { labels: 50, count: 50, since: 0 },
+        evidence: { labels: 50, count: 50, since: expect.any(Number) },
         at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       });
+      expect(Date.now() - got?.body.evidence.since).toBeLessThan(3_600_000 + 60_000);
       const hmac = createHmac("sha256", SECRET)
         .update(got?.text ?? "")
         .digest("hex");
@@ -229,6 +231,22 @@ describe("one run at a time", () => {
       });
       expect(second?.firedAt).toBeGreaterThanOrEqual(coolsUntil as number);
       expect(second?.evidence).toMatchObject({ labels: 60 });
+    });
+  });
+
+  it("labels of another version do not count, nor outcomes that are neither right nor wrong", async () => {
+    await withCollector(options({ coolDown: "1h" }), async ({ url }) => {
+      await sendOutcomes(url, { correct: 40 });
+      await sendOutcomes(url, { version: "1.1.0", arm: "canary", correct: 30 });
+      const perhaps = counterPoint("30", { "ml.model.name": "digits", "ml.prediction.outcome": "perhaps" });
+      const metric = counter([perhaps], { name: "ml.prediction.outcomes", unit: "{prediction}" });
+      const answer = await post(`${url}/v1/metrics`, metricsBody([metric]));
+      expect(await answer.text()).toContain("correct or incorrect");
+      await pause(300);
+      expect(receiver.got).toEqual([]);
+      expect((await statusOf(url)).triggers[0]?.evidence).toMatchObject({ labels: 40 });
+      await sendOutcomes(url, { correct: 10 });
+      expect((await inState(url, "sent")).evidence).toMatchObject({ labels: 50 });
     });
   });
 

@@ -1,6 +1,6 @@
 // The routes over real HTTP: bad bodies, limits, keys, origins; after each the next good call works.
 import { request } from "node:http";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import { startCollector } from "../src/index.js";
@@ -10,6 +10,8 @@ import { figure, post, withCollector } from "./support/run.js";
 const GOOD = metricsBody([counter([counterPoint("1", { "error.type": "timeout" })])]);
 const LINE = 'ml_errors_total{error_type="timeout",service_name="shop"}';
 const OTLP_LIMIT = 256 * 1024;
+/** Some hundred bytes. At the best quality packing takes a minute. */
+const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(200e6), { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
 const GZIP = { "content-encoding": "gzip" };
 
 /** A good body with a field that is not OTLP's. */
@@ -33,7 +35,9 @@ describe("bodies", () => {
     ["a deep array", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, {}, 400, "nested deeper"],
     ["a deep field that nobody reads", withDeepField(10_000), {}, 400, "nested deeper"],
     ["protobuf", new Uint8Array([10, 0]), { "content-type": "application/x-protobuf" }, 415, "JSON"],
-    ["brotli", "x", { "content-encoding": "br" }, 415, "gzip"],
+    ["zstd", "x", { "content-encoding": "zstd" }, 415, "use gzip, br"],
+    ["invalid brotli", "x", { "content-encoding": "br" }, 400, "not the br"],
+    ["a brotli of 200 MB", BROTLI_BOMB, { "content-encoding": "br" }, 413, "262144 bytes"],
     ["invalid gzip", "hello", GZIP, 400, "not the gzip"],
     ["half a gzip", gzipSync(JSON.stringify(GOOD)).subarray(0, 40), GZIP, 400, "not the gzip"],
     ["more than 256 KiB", spaces(OTLP_LIMIT), {}, 413, "262144 bytes"],
@@ -53,9 +57,11 @@ describe("bodies", () => {
       const json = JSON.stringify(GOOD);
       const fits = json.padEnd(OTLP_LIMIT, " ");
       expect((await post(`${url}/v1/metrics`, gzipSync(fits), GZIP)).status).toBe(200);
+      const packed = brotliCompressSync(JSON.stringify(GOOD));
+      expect((await post(`${url}/v1/metrics`, packed, { "content-encoding": "br" })).status).toBe(200);
       expect((await post(`${url}/v1/metrics`, fits)).status).toBe(200);
       expect((await post(`${url}/v1/metrics`, json, { "content-type": "text/plain;charset=UTF-8" })).status).toBe(200);
-      expect(await figure(url, LINE)).toBe(3);
+      expect(await figure(url, LINE)).toBe(4);
     });
   });
 

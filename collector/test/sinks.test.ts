@@ -1,11 +1,9 @@
 // What is passed on: to another collector of ours, and to servers that answer as Elasticsearch and Splunk are documented to.
-import { existsSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { counter, counterPoint, logsBody, metricsBody } from "./support/otlp.js";
-import { command, end, figure, post, startCommand, temporaryFolder, until, withCollector } from "./support/run.js";
+import { command, figure, post, until, withCollector } from "./support/run.js";
 
 const METRICS = metricsBody([counter([counterPoint("2", { "error.type": "timeout" })])]);
 const LOGS = logsBody(
@@ -107,61 +105,6 @@ describe("another collector", () => {
       expect(got.length).toBe(1);
     });
   });
-
-  it("that hangs does not keep the collector from closing", { timeout: 30_000 }, async () => {
-    answer = () => undefined;
-    const started = performance.now();
-    await withCollector(
-      { sinks: { otlp: { url } } },
-      async (near) => void (await post(`${near.url}/v1/metrics`, METRICS)),
-    );
-    expect(performance.now() - started).toBeLessThan(15_000);
-  });
-});
-
-describe("the end", () => {
-  it("sends what waits for a sink that asked for an hour", { timeout: 30_000 }, async () => {
-    answer = (_request, response, number) =>
-      number === 1 ? response.writeHead(503, { "retry-after": "3600" }).end() : response.end("{}");
-    await withCollector({ sinks: { otlp: { url } } }, async (near) => {
-      for (let i = 0; i < 3; i += 1) await post(`${near.url}/v1/metrics?batch=${id(i)}`, METRICS);
-      await until("the first attempt", 10_000, async () => got[0]);
-    });
-    expect(got.map((one) => one.url)).toHaveLength(4);
-    expect(new Set(got.map((one) => one.url)).size).toBe(3);
-  });
-
-  it.each<[string, Answer]>([
-    ["asks for an hour", (_request, response) => void response.writeHead(503, { "retry-after": "3600" }).end()],
-    ["fails", (_request, response) => void response.writeHead(500).end()],
-    ["never answers", () => undefined],
-    ["sends to another host", (_request, response) => void response.writeHead(307, { location: url }).end()],
-  ])(
-    "by SIGTERM keeps what a sink that %s did not get, and the next start sends it",
-    {
-      timeout: 60_000,
-    },
-    async (_how, down) => {
-      const folder = temporaryFolder();
-      const args = ["--port", "0", "--data", join(folder.path, "x.db"), "--forward-otlp", url];
-      const kept = join(folder.path, "x.db.otlp.queue");
-      answer = down;
-      const first = await startCommand(...args);
-      for (let i = 0; i < 3; i += 1) await post(`${first.url}/v1/metrics?batch=${id(i)}`, METRICS);
-      expect(await end(first.child, "SIGTERM")).toBe(0);
-      expect(first.output()).toContain(`3 records could not be sent to otlp; the next start sends them from ${kept}`);
-
-      got = [];
-      answer = (_request, response) => void response.end("{}");
-      const second = await startCommand(...args);
-      await until("the three", 10_000, async () => (got.length === 3 ? true : undefined));
-      expect(new Set(got.map((one) => one.url)).size).toBe(3);
-      expect(await figure(second.url, "insitu_collector_sink_otlp_restored_total")).toBe(3);
-      expect(await end(second.child, "SIGTERM")).toBe(0);
-      expect(existsSync(kept)).toBe(false);
-      folder.remove();
-    },
-  );
 });
 
 describe("Elasticsearch", () => {

@@ -1,6 +1,8 @@
 // Asks the collector about rollouts, drift and retraining; what cannot be had is left out, with the reason.
+
+import type { DriftReport } from "../../src/drift/drift-types.js";
 import type { Decision } from "../../src/rollout/decision-types.js";
-import type { ChannelChange, Drift, Retraining, Rollouts, Told } from "./data.js";
+import type { ChannelChange, Retraining, Rollouts, Told } from "./data.js";
 
 // The routes are one a model, and the page asks for four things of each: of many models the first ones.
 const MOST_MODELS = 8;
@@ -20,7 +22,7 @@ export async function fetchRollouts(
     const [decision, changes, drift] = await Promise.all([
       ask<Decision>(`../v1/rollouts/${name}`, isDecision),
       ask<readonly ChannelChange[]>(`../v1/channels/${name}/history`, Array.isArray),
-      ask<readonly Drift[]>(`../v1/drift?model=${name}`, Array.isArray),
+      ask<readonly DriftReport[]>(`../v1/drift?model=${name}`, Array.isArray),
     ]);
     rollouts.decisions.set(model, decision);
     rollouts.changes.set(model, changes);

@@ -1,4 +1,5 @@
 // What the dashboard asks the collector about rollouts, drift and retraining, beside the report.
+import type { DriftReport } from "../../src/drift/drift-types.js";
 import type { Decision } from "../../src/rollout/decision-types.js";
 import type { Mark } from "../chart.js";
 
@@ -9,24 +10,6 @@ export interface ChannelChange {
   by: string;
   why: string;
   arms: readonly { version: string; role: string; weight: number }[];
-}
-
-/** Of `GET /v1/drift`. */
-export interface Drift {
-  model: string;
-  version: string;
-  arm: string;
-  target: string;
-  n: number;
-  psi: number;
-  js: number;
-  chi2: { statistic: number; p: number };
-  ks: { statistic: number; p: number };
-  threshold: number;
-  isDrift: boolean;
-  since: number | null;
-  reference: readonly number[];
-  current: readonly number[];
 }
 
 /** Of `GET /v1/retrain`, one a model. */
@@ -59,7 +42,7 @@ export interface Rollouts {
   /** By model. */
   decisions: ReadonlyMap<string, Told<Decision>>;
   changes: ReadonlyMap<string, Told<readonly ChannelChange[]>>;
-  drift: ReadonlyMap<string, Told<readonly Drift[]>>;
+  drift: ReadonlyMap<string, Told<readonly DriftReport[]>>;
   retrain: Told<readonly Retraining[]>;
 }
 

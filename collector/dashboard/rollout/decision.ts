@@ -75,7 +75,7 @@ export function createDecision(): DecisionPanels {
     advice.show(data, why);
     evidence.show(data?.evidence.map(evidenceRow) ?? [], data ? "No version can be compared yet." : why);
     past.show(data ? changesOf(data.history).map(pastRow) : [], data ? "Nothing was decided yet." : why);
-    const lines = data ? linesOf(data.history) : [];
+    const lines = data ? linesOf(data.history, data.reason) : [];
     const chosen = lines[chooser.choose(lines.map(({ name }) => name))];
     over.show(data && chosen ? overChart(data, chosen, model) : null, setting, data ? "No evidence came yet." : why);
   };
@@ -94,14 +94,16 @@ export function createDecision(): DecisionPanels {
 function createAdvice(): { element: HTMLElement; show(data: Decision | null, why: string): void } {
   const frame = createFrame({ title: "Decision", unit: "what the evidence says now" });
   const action = make("strong");
-  const [reason, about] = [make("p"), make("p", "unit")];
-  frame.body.append(make("div", "decision", action, reason, about));
+  const [reason, missing, about] = [make("p"), make("ul", "missing"), make("p", "unit")];
+  frame.body.append(make("div", "decision", action, reason, missing, about));
   return {
     element: frame.element,
     show(data, why) {
       action.dataset.action = data?.action ?? "hold";
       write(action, data ? ACTIONS[data.action] : "No decision");
       write(reason, data ? `Because ${REASONS[data.reason] ?? words(data.reason)}.` : why);
+      missing.hidden = !data?.missing.length;
+      missing.replaceChildren(...(data?.missing ?? []).map((one) => make("li", "", one)));
       const versions = data && [versionText("Control", data.control), versionText("candidate", data.candidate)];
       const since = data?.since ? `since ${moment(data.since)}` : "";
       write(about, [...(versions ?? []), since].filter(Boolean).join(", "));
@@ -125,7 +127,7 @@ function evidenceRow(one: Evidence): (Cell | string)[] {
     { text: value(one.control), value: one.control.value },
     { text: value(one.candidate), value: one.candidate.value },
     { text: signed(one.metric, one.difference), value: one.difference },
-    { text: `${signed(one.metric, one.low)} to ${signed(one.metric, one.high)}`, value: one.low },
+    { text: boundsText(one.metric, one.low, one.high), value: one.low },
     { text: probability(one.p), value: one.p },
     { text: probability(one.alpha), value: one.alpha },
   ];
@@ -138,6 +140,16 @@ const digitsOf = (metric: Evidence["metric"]) => (metric === "errors" ? 2 : 1);
 function signed(metric: Evidence["metric"], difference: number): string {
   const sign = difference > 0 ? "+" : difference < 0 ? "−" : "±";
   return `${sign}${(Math.abs(difference) * 100).toFixed(digitsOf(metric))} ${metric === "latency" ? "%" : "points"}`;
+}
+
+/** The collector's bounds where nothing is known: all of them, and of latency a million times as slow. */
+const LARGEST = { latency: 1e6, share: 1 };
+
+function boundsText(metric: Evidence["metric"], low: number, high: number): string {
+  const [hasLow, hasHigh] = [low > -1, high < (metric === "latency" ? LARGEST.latency : LARGEST.share)];
+  if (hasLow && hasHigh) return `${signed(metric, low)} to ${signed(metric, high)}`;
+  if (hasLow) return `over ${signed(metric, low)}`;
+  return hasHigh ? `below ${signed(metric, high)}` : "not known yet";
 }
 
 export function probability(p: number): string {
@@ -159,19 +171,23 @@ function pastRow({ at, action, reason, control, candidate }: HistoryEntry): (Cel
 interface EvidenceLine {
   name: string;
   metric: Evidence["metric"];
+  isTrusted: boolean;
   points: { at: number; step: Step; entry: HistoryEntry }[];
 }
 
-function linesOf(history: readonly HistoryEntry[]): EvidenceLine[] {
+/** What decides first: the measure that the reason names, else trusted accuracy. */
+function linesOf(history: readonly HistoryEntry[], reason: Reason): EvidenceLine[] {
   const lines = new Map<string, EvidenceLine>();
   for (const entry of history)
     for (const step of entry.evidence) {
       const name = `${METRICS[step.metric] ?? words(step.metric)}, ${step.trusted ? "trusted" : "pages"}`;
-      const line = lines.get(name) ?? { name, metric: step.metric, points: [] };
+      const line = lines.get(name) ?? { name, metric: step.metric, isTrusted: step.trusted, points: [] };
       line.points.push({ at: entry.at, step, entry });
       lines.set(name, line);
     }
-  return [...lines.values()];
+  const order = [reason as string, "accuracy", "errors", "latency", "shadow_agreement"];
+  const rank = ({ metric, isTrusted }: EvidenceLine) => 2 * order.indexOf(metric) + (isTrusted ? 0 : 1);
+  return [...lines.values()].sort((a, b) => rank(a) - rank(b));
 }
 
 function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine, model: string): Chart {
@@ -184,7 +200,13 @@ function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine
     values: values(read),
   });
   const format = (value: number) => signed(metric, value);
-  const most = Math.max(...points.map(({ step }) => Math.max(Math.abs(step.low), Math.abs(step.high))), 0.01) * 1.1;
+  // A bound that is not known yet would flatten everything else.
+  const known = points.flatMap(({ step: { low, high, difference } }) => [
+    difference,
+    ...(low > -1 ? [low] : []),
+    ...(high < 1 ? [high] : []),
+  ]);
+  const most = Math.max(...known.map(Math.abs), 0.01) * 1.1;
   const difference: Line = {
     key: name,
     label: `${name}, with bounds`,
@@ -196,7 +218,7 @@ function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine
       const point = points[index];
       if (!point) return null;
       const { difference, low, high, verdict } = point.step;
-      return `${format(difference)} (${format(low)} to ${format(high)}), ${words(verdict)}: ${ACTIONS[point.entry.action] ?? point.entry.action}`;
+      return `${format(difference)} (${boundsText(metric, low, high)}), ${words(verdict)}: ${ACTIONS[point.entry.action] ?? point.entry.action}`;
     },
   };
   const from = points[0]?.at ?? now;
@@ -207,7 +229,11 @@ function overChart({ at: now }: Decision, { name, metric, points }: EvidenceLine
     step: 0,
     model,
     times: points.map(({ at }) => at),
-    lines: [edge("upper bound", ({ high }) => high), edge("lower bound", ({ low }) => low), difference],
+    lines: [
+      edge("upper bound", ({ high }) => Math.min(high, most)),
+      edge("lower bound", ({ low }) => Math.max(low, -most)),
+      difference,
+    ],
     bands: [{ upper: 0, lower: 1, quiet: false }],
     range: [-most, most],
     format,

@@ -1,4 +1,5 @@
 // The section of drift: what differs from the reference by feature, both distributions, and what pages detected by themselves.
+import type { DriftReport } from "../../src/drift/drift-types.js";
 import type { Report } from "../../src/report-types.js";
 import type { Chart } from "../chart.js";
 import { createChooser } from "../chooser.js";
@@ -7,12 +8,13 @@ import { count, moment, percent, words } from "../format.js";
 import { createChartPanel, createTablePanel } from "../panel.js";
 import { frameSection, type Scene, type Section } from "../section.js";
 import type { Cell } from "../table.js";
-import type { Drift, Rollouts } from "./data.js";
+import type { Rollouts } from "./data.js";
 import { probability } from "./decision.js";
 
 const NOTHING =
-  "Nothing is compared yet. Give the package a reference profile (insitu reference), so that pages report their inputs as its quantiles; " +
-  "a version is compared from 50 values on.";
+  "Nothing is compared yet. A version is compared once 10 senders (addresses; each counts once a day) have reported 50 values within a week: " +
+  "with fewer, wait. Confidences and classes are compared with a reference profile (insitu reference), or with the version's first days. " +
+  "Inputs are reported only by pages whose package has such a profile.";
 const NOT_DETECTED =
   "No page detected drift in this range. Detectors need confidences, or labels by model.feedback(id, { label }).";
 
@@ -68,21 +70,21 @@ export function createDrift(): Section {
   };
 }
 
-function driftsIn({ drift }: Rollouts): Drift[] {
+function driftsIn({ drift }: Rollouts): DriftReport[] {
   const all = [...drift.values()].flatMap(({ data }) => data ?? []);
   return all.sort((a, b) => Number(b.isDrift) - Number(a.isDrift) || b.psi / b.threshold - a.psi / a.threshold);
 }
 
-function targetName({ target, model, version, arm }: Drift): string {
+function targetName({ target, model, version, arm }: DriftReport): string {
   return `${target} · ${nameOf(model, version, arm)}`;
 }
 
-function longest(all: readonly Drift[]): number {
+function longest(all: readonly DriftReport[]): number {
   return Math.max(...all.map(({ psi, threshold }) => Math.max(psi, threshold)), Number.MIN_VALUE);
 }
 
-function driftRow(one: Drift, most: number): (Cell | string)[] {
-  const state = one.isDrift ? `drift${one.since ? ` since ${moment(one.since)}` : ""}` : "as the reference";
+function driftRow(one: DriftReport, most: number): (Cell | string)[] {
+  const state = one.isDrift ? `drift${one.since ? ` since about ${moment(one.since)}` : ""}` : "as the reference";
   const figure = (value: number, text = value.toFixed(3)) => ({ text, value });
   return [
     one.target,
@@ -101,7 +103,7 @@ function driftRow(one: Drift, most: number): (Cell | string)[] {
 const QUANTILE_BINS = 20;
 
 /** The names of the bins, by what is compared. */
-function binsOf({ target, reference, current }: Drift): string[] {
+function binsOf({ target, reference, current }: DriftReport): string[] {
   const size = Math.max(reference.length, current.length);
   const all = Array.from({ length: size }, (_, i) => i);
   if (target === "classes") return all.map((i) => `class ${i}`);
@@ -110,14 +112,14 @@ function binsOf({ target, reference, current }: Drift): string[] {
   return all.map((i) => `${Math.round((i / size) * 100)} to ${Math.round(((i + 1) / size) * 100)} %`);
 }
 
-function binNote({ target, reference }: Drift): string {
+function binNote({ target, reference }: DriftReport): string {
   const isFeature = reference.length === QUANTILE_BINS && target !== "confidence" && target !== "classes";
   return isFeature
     ? "Bins are 5 % of the reference's values each: without drift all are equally full. Left are its lowest values."
     : "";
 }
 
-function distributionChart(one: Drift): Chart {
+function distributionChart(one: DriftReport): Chart {
   const bins = binsOf(one);
   const line = (key: string, shares: readonly number[], index: number, side: -1 | 1) => ({
     key,

@@ -23,7 +23,10 @@ export interface DriftReport {
   threshold: number;
   /** The PSI is over its threshold, and the chi-square test's p-value, corrected for all targets (Holm), is below 0.0002. */
   isDrift: boolean;
-  /** Epoch milliseconds: the first of the windows in a row that drifted; null without drift. */
+  /**
+   * Epoch milliseconds: the hour at which the distribution changed; null without drift. An estimate, to the hour: the one that parts best what
+   * was before from what is now. With few values, or a slow shift, it is some hours off.
+   */
   since: number | null;
   /** Shares of the bins. */
   reference: number[];

@@ -8,8 +8,9 @@ import { sharesOf } from "../statistics/divergence.js";
 import { holm } from "../statistics/holm.js";
 import type { Store } from "../store.js";
 import type { DriftReport } from "./drift-types.js";
-import { type Measured, MIN_VALUES, measure, type Reference } from "./measure.js";
+import { distances, type Measured, MIN_VALUES, measure, type Reference } from "./measure.js";
 import type { Profiles } from "./profiles.js";
+import { shiftOf } from "./shift.js";
 import { binsOf, registeredReference, targetOf } from "./targets.js";
 
 export interface DriftDeps {
@@ -82,9 +83,10 @@ export class Drift {
     }
     const adjusted = holm(watched.map(({ measured }) => measured.chi2.p));
     const isDrift = watched.map(({ measured }, i) => measured.psi > measured.threshold && (adjusted[i] ?? 1) < ALPHA);
-    const starts = isDrift.includes(true) ? await this.#starts(model, to, watched) : new Map<string, number>();
+    const drifting = watched.filter((_, i) => isDrift[i]);
+    const hours = await this.#hours(model, to, drifting);
     const reports = watched
-      .map((one, i) => reportOf(one, to, isDrift[i] ? (starts.get(cellKey(one.cell)) ?? one.from) : null))
+      .map((one) => reportOf(one, to, hours.get(cellKey(one.cell)) ?? null))
       .sort((a, b) => Number(b.isDrift) - Number(a.isDrift) || b.psi / b.threshold - a.psi / a.threshold);
     if (reports.length > 0) this.#latest.set(model, reports);
     return reports;
@@ -145,6 +147,26 @@ export class Drift {
     }
     return starts;
   }
+
+  /** The hour at which each drift began: within the window in which it was found first, the one before and the one after. */
+  async #hours(model: string, to: number, drifting: readonly Watched[]): Promise<Map<string, number>> {
+    const starts = drifting.length > 0 ? await this.#starts(model, to, drifting) : new Map<string, number>();
+    const hours = new Map<string, number>();
+    for (const { cell, from } of drifting) {
+      const key = cellKey(cell);
+      const start = starts.get(key) ?? from;
+      const end = starts.has(key) ? Math.min(to, start + 2 * WINDOW_MS) : to;
+      const rows = await this.#read(model, start - WINDOW_MS, end, HOUR_MS);
+      const all = rows
+        .filter((row) => cellKey(row.cell) === key)
+        .map(({ slot, sums }) => ({
+          time: start - WINDOW_MS + slot * HOUR_MS,
+          counts: spreadFromSums(sums, SUBJECTS[cell.subject].size).total,
+        }));
+      hours.set(key, shiftOf(all) ?? start);
+    }
+    return hours;
+  }
 }
 
 function reportOf({ cell, reference, spread, from, measured }: Watched, to: number, since: number | null): DriftReport {
@@ -158,6 +180,7 @@ function reportOf({ cell, reference, spread, from, measured }: Watched, to: numb
     from,
     to,
     ...measured,
+    ...distances(spread, reference),
     isDrift: since !== null,
     since,
     reference: sharesOf(reference.shares),

@@ -13,13 +13,18 @@ export interface Reference {
   size: number;
 }
 
+/** What decides. */
 export interface Measured {
   psi: number;
+  chi2: { statistic: number; p: number };
+  threshold: number;
+}
+
+/** What is told besides; the p-value of `ks` takes longer than all of `Measured`. */
+export interface Distances {
   js: number;
   wasserstein: number;
-  chi2: { statistic: number; p: number };
   ks: { statistic: number; p: number };
-  threshold: number;
 }
 
 /** Below it a distribution says nothing. */
@@ -39,20 +44,31 @@ export function measure(current: Spread, reference: Reference): Measured | null 
   if (n < MIN_VALUES || current.clusters < MIN_CLUSTERS || size < 2) return null;
   const bins = joined(reference.shares, sharesOf(current.total), Math.min(size, reference.size));
   if (bins.length < 2) return null;
-  const [expected, found] = [bins.map(([share]) => share), bins.map(([, share]) => share)];
+  const [expected, found] = split(bins);
   // As if there were so many independent values: values of one sender resemble each other.
   const counts = (shares: readonly number[], values: number) => shares.map((share) => share * values);
   const { statistic, p } = contingency(counts(found, size), counts(expected, reference.size));
-  const distance = binnedKsDistance(found, expected);
   return {
     psi: psi(expected, found),
-    js: jensenShannon(expected, found),
-    wasserstein: binnedWasserstein(sharesOf(current.total), sharesOf(reference.shares)),
     chi2: { statistic, p },
-    ks: { statistic: distance, p: ksAsymptotic(distance, size, reference.size) },
     threshold: psiThreshold(size, reference.size, bins.length),
   };
 }
+
+/** Of what `measure` has measured. */
+export function distances(current: Spread, reference: Reference): Distances {
+  const size = effectiveSize(current);
+  const [expected, found] = split(joined(reference.shares, sharesOf(current.total), Math.min(size, reference.size)));
+  const distance = binnedKsDistance(found, expected);
+  return {
+    js: jensenShannon(expected, found),
+    wasserstein: binnedWasserstein(sharesOf(current.total), sharesOf(reference.shares)),
+    ks: { statistic: distance, p: ksAsymptotic(distance, size, reference.size) },
+  };
+}
+
+const split = (bins: readonly [number, number][]) =>
+  [bins.map(([share]) => share), bins.map(([, share]) => share)] as const;
 
 /**
  * Without drift the PSI is distributed like (1/n + 1/m) times a chi-square variable with one degree of freedom less than bins (Yurdakul and

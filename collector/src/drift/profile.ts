@@ -29,7 +29,7 @@ export function readProfile(text: string): ReferenceProfile {
     throw new HttpError(400, 'The manifest must have the fields "name" and "version".');
   if (!isObject(reference))
     throw new HttpError(400, `${name} ${version} has no reference profile: make one with "insitu reference".`);
-  const { samples, features = [], confidence, classes } = reference;
+  const { samples, features, confidence, classes } = reference;
   if (!Number.isSafeInteger(samples) || (samples as number) < 1)
     throw new HttpError(400, `The field "reference.samples" of ${name} ${version} must be an integer, 1 or more.`);
   const shares = (field: string, value: unknown, size?: number) => {
@@ -44,15 +44,35 @@ export function readProfile(text: string): ReferenceProfile {
       throw new HttpError(400, `The field "reference.${field}" of ${name} ${version} must be shares from 0 to 1.`);
     return value as number[];
   };
-  const profile: ReferenceProfile = { model: name, version, samples: samples as number, missing: {} };
-  profile.confidence = shares("confidence", confidence, 20);
-  profile.classes = shares("classes", classes);
-  for (const feature of Array.isArray(features) ? features : []) {
-    const { name: label, missing = 0 } = isObject(feature) ? feature : {};
-    if (typeof label === "string" && typeof missing === "number" && missing >= 0 && missing < 1)
-      profile.missing[label] = missing;
-  }
-  return profile;
+  const missing = missingOf(features, `${name} ${version}`);
+  if (Object.keys(missing).length === 0 && confidence === undefined && classes === undefined)
+    throw new HttpError(
+      400,
+      `The reference profile of ${name} ${version} has no features, confidence or classes, so nothing could be compared with it: make it anew with "insitu reference".`,
+    );
+  return {
+    model: name,
+    version,
+    samples: samples as number,
+    missing,
+    confidence: shares("confidence", confidence, 20),
+    classes: shares("classes", classes),
+  };
+}
+
+function missingOf(features: unknown, of: string): Record<string, number> {
+  if (features === undefined) return {};
+  if (!Array.isArray(features)) throw new HttpError(400, `The field "reference.features" of ${of} must be an array.`);
+  return Object.fromEntries(
+    features.map((feature, i) => {
+      const { name, missing = 0 } = isObject(feature) ? feature : {};
+      if (typeof name !== "string" || name === "")
+        throw new HttpError(400, `The field "reference.features[${i}].name" of ${of} must be the feature's name.`);
+      if (typeof missing !== "number" || !(missing >= 0 && missing < 1))
+        throw new HttpError(400, `The field "reference.features[${i}].missing" of ${of} must be a share below 1.`);
+      return [name, missing];
+    }),
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

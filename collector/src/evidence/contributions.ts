@@ -1,5 +1,5 @@
 // Reads from the points of a batch what they say about versions: counts for the cells of decisions and drift; pure.
-import { ownBounds } from "../catalogue.js";
+import { OUTCOME, OUTCOMES, ownBounds } from "../catalogue.js";
 import { sumOf } from "../histograms.js";
 import type { Amount, Attributes, Metric } from "../records.js";
 import { type Cell, cellKey, FAILED, MAX_CLASSES, SECONDS_SUM } from "./subjects.js";
@@ -39,7 +39,7 @@ const MAX_EPSILON = 30;
 
 const READERS: Readonly<Record<string, Reader>> = {
   "ml.prediction.outcomes": (of, { sum }) => {
-    const place = ["correct", "incorrect"].indexOf(of("ml.prediction.outcome"));
+    const place = OUTCOMES.indexOf(of(OUTCOME));
     const epsilon = epsilonOf(of);
     return place < 0 || epsilon === null ? [] : [{ subject: "outcomes", detail: epsilon, counts: at(place, 2, sum) }];
   },

@@ -1,13 +1,13 @@
 // Adds up what senders report about versions, hour by hour, with a limit for each sender, until it is written to the database.
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Contribution } from "./contributions.js";
 import { addIndependent, emptyMoments, growCluster, type Moments, toSums } from "./moments.js";
+import { SenderDay, type TakenClusters } from "./sender-day.js";
 import { emptySpread, growSpread, type Spread, spreadToSums } from "./spread.js";
 import { type Cell, cellKey, SUBJECTS, type Subject } from "./subjects.js";
 import { thin } from "./thin.js";
 
 export const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Cells of one hour. A site has some dozens: a model, its versions and arms, each with up to 16 features. Of these one sender begins as many as
@@ -15,8 +15,6 @@ const DAY_MS = 24 * HOUR_MS;
  */
 const MAX_CELLS = 2_000;
 const MAX_CELLS_OF_SENDER = 150;
-/** Senders of a day, in each cell: some 20 MB. What more of them report is not counted, which can only delay a decision. */
-const MAX_CLUSTERS = 60_000;
 
 /** The sums of one hour and cell. */
 export interface EvidenceRow {
@@ -39,33 +37,31 @@ interface Sums {
 /** Rows to write, each with all of its hour, and what to call when they are in the database. */
 export interface TakenEvidence {
   rows: EvidenceRow[];
+  senders: TakenClusters | undefined;
   written(): void;
 }
 
 export class Evidence {
   /** Rows of another process, or from before a restart, are never written again by this one. */
   readonly part = randomBytes(6).readUIntBE(0, 6);
-  #day = -1;
   #hour = -1;
-  #key = Buffer.alloc(0);
   /** What each sender reported today in each cell. */
-  readonly #clusters = new Map<string, number[]>();
+  readonly senders = new SenderDay();
   /** How many cells each sender began in this hour. */
   readonly #begun = new Map<string, number>();
   readonly #sums = new Map<string, Sums>();
 
   /**
-   * Adds what a batch holds. `sender` is an address as `senderOf` names it. It is kept as a keyed hash, in memory only and with another key each
-   * day: nobody can be followed by it.
+   * Adds what a batch holds. `sender` is an address as `senderOf` names it. It is kept as a keyed hash, with another key each day: nobody can be
+   * followed by it.
    */
   add(contributions: readonly Contribution[], sender: string, now: number): void {
     if (contributions.length === 0) return;
     const hour = this.#startHour(now);
-    const hash = createHmac("sha256", this.#key).update(sender).digest("base64url").slice(0, 22);
+    const hash = this.senders.hashOf(sender);
     for (const { cell, counts } of contributions) {
       const key = cellKey(cell);
-      const cluster = `${hash} ${key}`;
-      const grown = cell.trusted ? null : this.#grown(cluster, counts, SUBJECTS[cell.subject]);
+      const grown = cell.trusted ? null : grow(this.senders.get(hash, key), counts, SUBJECTS[cell.subject]);
       if (!grown && !cell.trusted) continue;
       const sums = this.#sumsOf(cell, key, hour, hash);
       if (!sums) continue;
@@ -76,7 +72,7 @@ export class Evidence {
       }
       if (sums.moments) growCluster(sums.moments, grown.before, grown.after);
       if (sums.spread) growSpread(sums.spread, grown.before, grown.after);
-      this.#clusters.set(cluster, grown.after);
+      this.senders.set(hash, key, grown.after);
     }
   }
 
@@ -85,9 +81,12 @@ export class Evidence {
     const taken = [...this.#sums]
       .filter(([, { changes, written }]) => changes > written)
       .map(([key, sums]) => ({ key, sums, changes: sums.changes }));
+    const senders = this.senders.take();
     return {
+      senders,
       rows: taken.map(({ sums }) => ({ cell: sums.cell, hour: sums.hour, sums: listOf(sums) })),
       written: () => {
+        senders?.written();
         for (const { key, sums, changes } of taken) {
           sums.written = changes;
           if (sums.hour < this.#hour && sums.changes === changes) this.#sums.delete(key);
@@ -103,11 +102,7 @@ export class Evidence {
     this.#hour = hour;
     this.#begun.clear();
     for (const [key, { changes, written }] of this.#sums) if (changes === written) this.#sums.delete(key);
-    const day = Math.floor(now / DAY_MS);
-    if (day === this.#day) return hour;
-    this.#day = day;
-    this.#key = randomBytes(32);
-    this.#clusters.clear();
+    this.senders.start(now);
     return hour;
   }
 
@@ -124,16 +119,15 @@ export class Evidence {
     this.#sums.set(place, sums);
     return sums;
   }
+}
 
-  /** What a sender has reported today, before these counts and after as many of them as it may add; null when that is none. */
-  #grown(cluster: string, counts: readonly number[], { cap, counted }: Subject) {
-    const before = this.#clusters.get(cluster);
-    if (!before && this.#clusters.size >= MAX_CLUSTERS) return null;
-    const used = (before ?? []).slice(0, counted).reduce((sum, count) => sum + count, 0);
-    const taken = thin(counts, counted, cap - used);
-    if (!taken) return null;
-    return { before, after: before ? before.map((count, i) => count + (taken[i] ?? 0)) : taken };
-  }
+/** What a sender has reported today, before these counts and after as many of them as it may add; null when that is none. */
+function grow(before: readonly number[] | undefined | null, counts: readonly number[], { cap, counted }: Subject) {
+  if (before === null) return null;
+  const used = (before ?? []).slice(0, counted).reduce((sum, count) => sum + count, 0);
+  const taken = thin(counts, counted, cap - used);
+  if (!taken) return null;
+  return { before, after: before ? before.map((count, i) => count + (taken[i] ?? 0)) : taken };
 }
 
 const listOf = ({ moments, spread }: Sums): number[] =>

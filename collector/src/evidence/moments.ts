@@ -46,12 +46,17 @@ export function addIndependent(moments: Moments, counts: readonly number[]): voi
 /** The sum over clusters of the square of the clusters' counts weighted by `coefficients`. */
 export function squareSum({ products }: Moments, coefficients: readonly number[]): number {
   let [sum, place] = [0, 0];
-  for (let i = 0; i < coefficients.length; i += 1)
-    for (let j = i; j < coefficients.length; j += 1) {
-      const term = (coefficients[i] as number) * (coefficients[j] as number) * (products[place] as number);
-      sum += i === j ? term : 2 * term;
-      place += 1;
+  for (let i = 0; i < coefficients.length; i += 1) {
+    const coefficient = coefficients[i] as number;
+    // Most coefficients are zero where a mean is that of a few of the counts.
+    if (coefficient !== 0) {
+      let row = 0;
+      for (let j = i + 1; j < coefficients.length; j += 1)
+        row += (coefficients[j] as number) * (products[place + j - i] as number);
+      sum += coefficient * (coefficient * (products[place] as number) + 2 * row);
     }
+    place += coefficients.length - i;
+  }
   return Math.max(0, sum);
 }
 

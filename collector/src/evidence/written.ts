@@ -10,6 +10,7 @@ import {
   type SeenCell,
   writeEvidence,
 } from "./rows.js";
+import type { SenderFile } from "./sender-rows.js";
 
 export interface EvidenceReads {
   /** What senders reported about a model's versions. */
@@ -19,10 +20,15 @@ export interface EvidenceReads {
 }
 
 /** Writes what waits: the rows of an hour are written again each time. The caller owns the connection's turn. */
-export async function flushEvidence(connection: DuckDBConnection, evidence: Evidence): Promise<void> {
+export async function flushEvidence(connection: DuckDBConnection, evidence: Evidence, file: SenderFile): Promise<void> {
   const taken = evidence.take();
-  if (taken.rows.length === 0) return;
-  await transaction(connection, () => writeEvidence(connection, evidence.part, taken.rows));
+  const { rows, senders } = taken;
+  if (rows.length === 0) return;
+  // Together: sums that hold what a sender reported, and the limit that counts it, must not be apart after a kill.
+  await transaction(connection, async () => {
+    await writeEvidence(connection, evidence.part, rows);
+    if (senders) await file.write(connection, senders);
+  });
   taken.written();
 }
 

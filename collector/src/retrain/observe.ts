@@ -1,5 +1,6 @@
 // Reads what the collector has received of a model's stable version: outcomes, errors over time, confidence, number of labels.
-import { accuracyEstimate, outcomeShare } from "../report-accuracy.js";
+import { OUTCOME } from "../catalogue.js";
+import { accuracyEstimate, isJudged, outcomeShare } from "../report-accuracy.js";
 import { type GrownSeries, groupBy, named, steps, total } from "../report-groups.js";
 import { ARM, MODEL, VERSION } from "../report-sections.js";
 import type { Span } from "../slots.js";
@@ -36,8 +37,10 @@ export interface Observed {
   accuracy: LabelledWindow[];
   estimate: EstimatedWindow[];
   errors: ErrorStep[];
-  /** Labels of the model, of all versions. */
+  /** Labels of the version. */
   labels: number;
+  /** Epoch milliseconds: the hour of the first of them. */
+  labelsSince?: number;
 }
 
 type Reader = Pick<Store, "series" | "slots">;
@@ -56,6 +59,9 @@ export interface ObserveQuery {
 const LOOK_BACK = 4;
 const ERROR_STEPS = 1_000;
 const MIN_STEP_MS = 1_000;
+const LABELS_STEP_MS = 3_600_000;
+/** Longer than points are stored by any configuration that is in use. */
+const LABELS_LOOK_BACK_MS = 366 * 24 * LABELS_STEP_MS;
 
 export async function observe(store: Reader, query: ObserveQuery): Promise<Observed> {
   const { model, version, triggers, now, from } = query;
@@ -83,13 +89,16 @@ export async function observe(store: Reader, query: ObserveQuery): Promise<Obser
     const span = { from: Math.max(from, now - drift.lookBack), to: now, step };
     const outcomes = span.from < now ? await grown("ml.prediction.outcomes", span, version) : [];
     observed.errors = steps(outcomes, span, (series) => {
-      const wrong = series.filter(({ attributes }) => attributes["ml.prediction.outcome"] === "incorrect");
-      return { n: total(series, "sum"), errors: total(wrong, "sum") };
+      const wrong = series.filter(({ attributes }) => attributes[OUTCOME] === "incorrect");
+      return { n: total(series.filter(isJudged), "sum"), errors: total(wrong, "sum") };
     });
   }
   if (labels && from < now) {
-    const span = { from, to: now, step: now - from };
-    observed.labels = total(await grown("ml.prediction.outcomes", span), "sum");
+    const span = { from: Math.max(from, now - LABELS_LOOK_BACK_MS), to: now, step: LABELS_STEP_MS };
+    const outcomes = (await grown("ml.prediction.outcomes", span, version)).filter(isJudged);
+    observed.labels = total(outcomes, "sum");
+    const [first] = steps(outcomes, span, () => ({}));
+    if (first) observed.labelsSince = first.time;
   }
   return observed;
 }

@@ -36,7 +36,7 @@ export function judge(triggers: TriggerConfig, observed: Observed, clocks: Clock
     ...(accuracy ? [judgeAccuracy(accuracy, observed.accuracy)] : []),
     ...(drift ? [judgeDrift(drift, observed.errors)] : []),
     ...(estimate ? [judgeEstimate(estimate, observed.estimate)] : []),
-    ...(labels ? [judgeLabels(labels.count, observed.labels, clocks)] : []),
+    ...(labels ? [judgeLabels(labels.count, observed, clocks)] : []),
     ...(age ? [judgeAge(age, clocks)] : []),
   ];
 }
@@ -119,12 +119,13 @@ function* spread(steps: ErrorStep[]): Generator<number> {
     for (let i = 0; i < n; i += 1) yield Math.floor(((i + 1) * errors) / n) - Math.floor((i * errors) / n);
 }
 
-function judgeLabels(count: number, labels: number, { labelsFrom }: Clocks): Verdict {
+function judgeLabels(count: number, { labels, labelsSince }: Observed, { labelsFrom }: Clocks): Verdict {
   return {
     trigger: "labels",
     isMet: labels >= count,
     isRecovered: true,
-    evidence: { labels, count, since: labelsFrom },
+    // After runs that failed, or before the first one, labels count from long ago, of which most say nothing.
+    evidence: { labels, count, since: labelsSince ?? labelsFrom },
   };
 }
 

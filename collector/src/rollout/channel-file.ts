@@ -13,6 +13,8 @@ export interface ChannelFile {
   model: string;
   release: number;
   arms: ChannelArm[];
+  /** From when on pages refuse it, as it is in the file; checked when it is published. */
+  expires: unknown;
 }
 
 /** Bytes of a channel file: the library refuses larger ones. */
@@ -20,10 +22,18 @@ export const MAX_CHANNEL_BYTES = 64 * 1024;
 const MAX_ARMS = 16;
 const MAX_WEIGHT = 1e6;
 const ROLES = new Set<unknown>(["stable", "canary", "shadow"]);
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
+/** No release is higher, so that one mistaken number does not leave a channel without a next one. Wide enough for dates with minutes. */
+const MAX_RELEASE = 2 ** 40;
+/** The first release of a channel, so that others can follow. */
+const MAX_FIRST_RELEASE = 2 ** 39;
+/** Pages refuse a release that is further above the one that they know: a channel with it would reach nobody. */
+const MAX_RELEASE_JUMP = 1e9;
 
 /** Throws `HttpError` 400 that names the field. Signatures are for the pages to check: the collector holds no key. */
 export function readChannelFile(text: string): ChannelFile {
-  const { model, release, arms } = parse(text);
+  const { model, release, arms, expires } = parse(text);
   if (typeof model !== "string" || model === "") refuse("model", "must be the model's name");
   if (!Number.isSafeInteger(release) || (release as number) < 0) refuse("release", "must be an integer, 0 or more");
   if (!Array.isArray(arms) || arms.length === 0 || arms.length > MAX_ARMS)
@@ -35,7 +45,45 @@ export function readChannelFile(text: string): ChannelFile {
   if (new Set(read.map(({ version }) => version)).size < read.length) refuse("arms", "have one version twice");
   if (!read.some(({ role, weight }) => role !== "shadow" && weight > 0))
     refuse("arms", "have no weight: nothing would run");
-  return { model: model as string, release: release as number, arms: read };
+  return { model: model as string, release: release as number, arms: read, expires };
+}
+
+/**
+ * Throws `HttpError`: 400 for a release that no channel may have, 409 for one that does not follow the published one, or a channel that has
+ * expired. Apart from `readChannelFile`, since channels that are stored already must stay readable.
+ */
+export function checkPublishable(file: ChannelFile, published: number | undefined, now: number): void {
+  const { release } = file;
+  const expires = timeOf(file.expires);
+  if (release > MAX_RELEASE) refuse("release", `is ${release}; the highest is ${MAX_RELEASE}`);
+  if (published === undefined && release > MAX_FIRST_RELEASE)
+    refuse("release", `is ${release}; the first one of a channel is at most ${MAX_FIRST_RELEASE}`);
+  if (expires !== undefined && expires <= now)
+    throw new HttpError(
+      409,
+      `The channel expired at ${new Date(expires).toISOString()}, and pages would refuse it: publish one with a later "expires", or without.`,
+    );
+  if (published === undefined) return;
+  if (release <= published)
+    throw new HttpError(409, `The release is ${release}, and ${published} is published: count it up.`);
+  if (release - published > MAX_RELEASE_JUMP)
+    throw new HttpError(
+      409,
+      `The release is ${release}, and ${published} is published: pages refuse one that is more than ${MAX_RELEASE_JUMP} higher. Count it up.`,
+    );
+}
+
+function timeOf(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const [day] = typeof value === "string" ? (ISO_TIME.exec(value) ?? []) : [];
+  const time = day !== undefined && isDate(day.slice(0, 10)) ? Date.parse(day) : Number.NaN;
+  return Number.isNaN(time) ? refuse("expires", "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") : time;
+}
+
+/** `Date.parse` makes the 3rd of March of the 31st of February. */
+function isDate(day: string): boolean {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }
 
 function parse(text: string): Record<string, unknown> {

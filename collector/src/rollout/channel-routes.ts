@@ -1,6 +1,7 @@
 // The routes of channel files, as a Fastify plugin: public to read, conditional to publish, with their history.
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import type { Access } from "../access.js";
+import { readText } from "../body.js";
 import { guard, limitByAddress } from "../caller.js";
 import { MAX_MANIFEST_BYTES } from "../drift/profile.js";
 import { HttpError, unavailable } from "../errors.js";
@@ -54,7 +55,7 @@ export async function channelRoutes(app: FastifyInstance, deps: ChannelRoutesDep
     async (request, reply) => {
       const publication = {
         model: modelOf(request.params.model),
-        body: toText(request.body),
+        body: await textOf(request, MAX_CHANNEL_BYTES),
         ifMatch: request.headers["if-match"],
         ifNoneMatch: request.headers["if-none-match"],
         by: note(request, "x-insitu-by"),
@@ -70,10 +71,10 @@ export async function channelRoutes(app: FastifyInstance, deps: ChannelRoutesDep
   app.put<ModelRoute>(
     "/v1/channels/:model/reference",
     { onRequest: operator, bodyLimit: MAX_MANIFEST_BYTES },
-    async ({ params, body }) => {
-      const name = modelOf(params.model);
+    async (request) => {
+      const name = modelOf(request.params.model);
       const { model, version, samples } = await rollouts.profiles
-        .upload(toText(body), name, rollouts.now())
+        .upload(await textOf(request, MAX_MANIFEST_BYTES), name, rollouts.now())
         .catch(unavailable);
       return { model, version, samples };
     },
@@ -99,13 +100,8 @@ function acceptText(app: FastifyInstance): void {
   app.addContentTypeParser("*", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) => body);
 }
 
-function toText(body: unknown): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body as Buffer);
-  } catch (cause) {
-    throw new HttpError(400, "The body is not UTF-8.", { cause });
-  }
-}
+const textOf = ({ body, headers }: FastifyRequest, max: number) =>
+  readText((body as Buffer | undefined) ?? Buffer.alloc(0), headers["content-encoding"], max);
 
 /** Who and why, in percent-encoding where it is not ASCII. */
 function note({ headers }: FastifyRequest, name: string): string {

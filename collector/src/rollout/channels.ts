@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { HttpError } from "../errors.js";
 import type { Store } from "../store.js";
-import { type ChannelArm, type ChannelFile, readChannelFile } from "./channel-file.js";
+import { type ChannelArm, type ChannelFile, checkPublishable, readChannelFile } from "./channel-file.js";
 
 /** One published version of a channel file. */
 export interface PublishedChannel extends ChannelFile {
@@ -82,7 +82,7 @@ export class Channels {
     return rows.getRowObjectsJS().map(channelOf);
   }
 
-  /** Rejects with `HttpError`: 400 for the file, 409 for its release, 412 when another change came first, 428 without a condition. */
+  /** Rejects with `HttpError`: 400 for the file, 409 for its release or expiry, 412 when another change came first, 428 without a condition. */
   publish(publication: Publication): Promise<PublishedChannel> {
     const turn = this.#last.then(() => this.#publish(publication));
     this.#last = turn.catch(() => undefined);
@@ -96,8 +96,7 @@ export class Channels {
     const known = this.#newest.get(model);
     checkCondition(known, ifMatch, ifNoneMatch);
     if (known && known.body === body) return known;
-    if (known && file.release <= known.release)
-      throw new HttpError(409, `The release is ${file.release}, and ${known.release} is published: count it up.`);
+    checkPublishable(file, known?.release, this.#now());
     if (!known && this.#newest.size >= MAX_CHANNELS)
       throw new HttpError(409, `There are ${MAX_CHANNELS} channels, the maximum.`);
     const etag = `"${createHash("sha256").update(body).digest("hex").slice(0, 32)}"`;

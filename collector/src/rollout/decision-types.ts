@@ -39,6 +39,8 @@ export interface Evidence {
   /** The candidate counts as worse below it. */
   alpha: number;
   verdict: Verdict;
+  /** What is still needed for a verdict, each figure with its need; empty when there is one. */
+  missing: string[];
 }
 
 export interface VersionRef {
@@ -52,6 +54,8 @@ export interface VersionRef {
 export interface Judgement {
   action: Action;
   reason: Reason;
+  /** Of `not_enough` and `untrusted`: which figure is how far from what a promotion needs. */
+  missing: string[];
   evidence: Evidence[];
 }
 

@@ -86,6 +86,7 @@ export class Decisions {
         candidate,
         action: "hold",
         reason: "no_candidate",
+        missing: [],
         evidence: [],
         history,
       };
@@ -100,6 +101,7 @@ export class Decisions {
       candidate: { ...candidate, n: countOf(rows, candidate) },
       action: entry.action,
       reason: entry.reason,
+      missing: judged.missing,
       evidence: judged.evidence,
       history: await this.#log.of(model),
     };

@@ -5,6 +5,7 @@ import { sequentialMargin, sequentialP } from "../statistics/sequential.js";
 import { quantile, wilson } from "../statistics.js";
 import type { Evidence, Judgement, Value, Verdict } from "./decision-types.js";
 import { type ArmRuns, compareMeans, compareRanks, durations } from "./latency.js";
+import { MIN_CLUSTERS, MIN_VALUES, missingFor, missingOf } from "./missing.js";
 import { truthPart } from "./randomised.js";
 import { type Comparison, compareArms, type Part, type Side, type Stratum } from "./stratified.js";
 
@@ -40,10 +41,6 @@ const ALPHA_PROMOTE = 0.05;
 const EFFECT = { accuracy: 0.05, errors: 0.02, rank: 0.05, log: 0.2 };
 /** More failures than control in a share of this size matter to nobody. */
 const MAX_MORE_ERRORS = 0.002;
-/** Values of each arm below which nothing is judged (Spinnaker's canary practice). */
-const MIN_VALUES = 50;
-/** Senders and days of each arm below which pages' values are not judged: a variance of few clusters is too small. */
-const MIN_CLUSTERS = 10;
 
 export function judge(days: readonly Day[], bounds: readonly number[], margins: Margins = MARGINS): Judgement {
   const evidence = [
@@ -53,7 +50,8 @@ export function judge(days: readonly Day[], bounds: readonly number[], margins: 
     ...latency(days, bounds, margins),
     ...agreement(days),
   ];
-  return { ...conclude(evidence), evidence };
+  const conclusion = conclude(evidence);
+  return { ...conclusion, missing: missingFor(conclusion.reason, evidence), evidence };
 }
 
 /** Trusted outcomes alone promote; what pages say can hold a candidate or roll it back. */
@@ -104,6 +102,8 @@ function accuracy(days: readonly Day[], source: "trusted" | "outcomes", margins:
       p: sequentialP({ difference, error }, 0, EFFECT.accuracy),
       alpha: ALPHA.accuracy,
       verdict,
+      missing:
+        verdict === "unknown" ? missingOf(found, isTrusted ? 0 : MIN_CLUSTERS, { low, need: -margins.accuracy }) : [],
     },
   ];
 }
@@ -118,6 +118,7 @@ function errors(days: readonly Day[]): Evidence[] {
   const { difference, error } = found;
   const margin = sequentialMargin(error, ALPHA.errors, EFFECT.errors);
   const [low, high] = [difference - margin, difference + margin];
+  const isKnown = isEnough(found, MIN_CLUSTERS);
   return [
     {
       metric: "errors",
@@ -128,9 +129,8 @@ function errors(days: readonly Day[]): Evidence[] {
       ...finite(low, high, -1, 1),
       p: sequentialP({ difference: -difference, error }, -MAX_MORE_ERRORS, EFFECT.errors),
       alpha: ALPHA.errors,
-      verdict: isEnough(found, MIN_CLUSTERS)
-        ? verdictOf(low > MAX_MORE_ERRORS, high < 0, high < MAX_MORE_ERRORS)
-        : "unknown",
+      verdict: isKnown ? verdictOf(low > MAX_MORE_ERRORS, high < 0, high < MAX_MORE_ERRORS) : "unknown",
+      missing: isKnown ? [] : missingOf(found, MIN_CLUSTERS),
     },
   ];
 }
@@ -154,6 +154,7 @@ function latency(days: readonly Day[], bounds: readonly number[], { latency: mar
   const width = sequentialMargin(means.error, ALPHA.latency, EFFECT.log);
   const [low, high] = [Math.expm1(means.log - width), Math.expm1(means.log + width)];
   const isSlower = p < ALPHA.latency && low > margin;
+  const isKnown = isEnough(ranks, MIN_CLUSTERS);
   const ofArm = (arm: "control" | "candidate") =>
     median(
       runs.map((one) => one[arm]),
@@ -170,7 +171,8 @@ function latency(days: readonly Day[], bounds: readonly number[], { latency: mar
       ...finite(low, high, -1, 1e6),
       p,
       alpha: ALPHA.latency,
-      verdict: isEnough(ranks, MIN_CLUSTERS) ? verdictOf(isSlower, high < 0, high < margin) : "unknown",
+      verdict: isKnown ? verdictOf(isSlower, high < 0, high < margin) : "unknown",
+      missing: isKnown ? [] : missingOf(ranks, MIN_CLUSTERS),
     },
   ];
 }
@@ -196,6 +198,7 @@ function agreement(days: readonly Day[]): Evidence[] {
       p: 1,
       alpha: 0,
       verdict: "unknown",
+      missing: [],
     },
   ];
 }

@@ -12,7 +12,8 @@ const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 const STABLE = { version: "1.0.0", arm: "stable" };
-const DAY = 24 * 3_600_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
 const manifest = (reference: object) => JSON.stringify({ name: "digits", version: "1.0.0", reference });
 const REFERENCE = {
@@ -80,7 +81,7 @@ describe("drift", () => {
       expect(found.reference).toHaveLength(20);
       for (const share of found.reference) expect(share).toBeCloseTo(0.05, 12);
       expect(found.current.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
-      expect(Math.abs((found.since ?? 0) - began)).toBeLessThan(DAY);
+      expect(found.since).toBe(Math.floor(began / HOUR) * HOUR);
     });
   });
 
@@ -159,6 +160,15 @@ describe("a reference that cannot be used", () => {
     ["has no profile", JSON.stringify({ name: "digits", version: "1.0.0" }), "insitu reference"],
     ["has no name", "{}", '"name"'],
     ["has no samples", manifest({ ...REFERENCE, samples: 0 }), "reference.samples"],
+    ["has nothing to compare with", manifest({ samples: 9, features: [] }), "no features, confidence or classes"],
+    ["has no fields at all", manifest({ samples: 9 }), "no features, confidence or classes"],
+    ["has features that are none", manifest({ ...REFERENCE, features: {} }), "reference.features"],
+    ["has a feature without a name", manifest({ ...REFERENCE, features: [{}] }), "reference.features[0].name"],
+    [
+      "has a feature that is always missing",
+      manifest({ ...REFERENCE, features: [{ name: "a", missing: 1 }] }),
+      "reference.features[0].missing",
+    ],
     ["has shares that are none", manifest({ ...REFERENCE, confidence: [2] }), "reference.confidence"],
     ["has negative shares", manifest({ ...REFERENCE, classes: [-1, 2] }), "reference.classes"],
   ])("because it %s is refused at the start and when it is uploaded", async (name, text, message) => {

@@ -2,43 +2,14 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { startCollector } from "../../src/index.js";
+import { CANARY, channel, create, etagOf, put } from "../support/channels.js";
 import { temporaryFolder, withCollector } from "../support/run.js";
 import { range, sayAll } from "../support/senders.js";
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-const OPERATOR = { authorization: "Bearer operator" };
 const options = { operatorToken: "operator" };
-
-function channel(release: number, arms: object[] = [{ package: "./1.0.0/", weight: 1, role: "stable" }]): string {
-  // Written by hand: what is served must not be this file written again.
-  return `{ "model": "digits",  "release": ${release}, "arms": ${JSON.stringify(arms)}, "salt": "é" }\n`;
-}
-
-const CANARY = [
-  { package: "./1.0.0/", weight: 95, role: "stable" },
-  { package: "./1.1.0", weight: 5, role: "canary" },
-];
-
-function put(
-  url: string,
-  body: string | Uint8Array,
-  headers: Record<string, string>,
-  model = "digits",
-): Promise<Response> {
-  return fetch(`${url}/v1/channels/${model}`, {
-    method: "PUT",
-    body: body as string,
-    headers: { ...OPERATOR, "content-type": "application/json", ...headers },
-  });
-}
-
-const create = (url: string, body: string) => put(url, body, { "if-none-match": "*" });
-
-async function etagOf(url: string): Promise<string> {
-  return (await fetch(`${url}/v1/channels/digits`)).headers.get("etag") ?? "";
-}
 
 describe("a channel", () => {
   it("is served as it was uploaded, to every page, also after a restart", async () => {
@@ -133,69 +104,6 @@ describe("a channel", () => {
       const etag = await etagOf(url);
       expect((await put(url, channel(1), { "if-match": etag })).status).toBe(200);
       expect(await (await fetch(`${url}/v1/channels/digits/history`)).json()).toHaveLength(1);
-    });
-  });
-});
-
-describe("refuses", () => {
-  const arm = { package: "./1.0.0/", weight: 1, role: "stable" };
-  it.each<[string, string | Uint8Array, number, string]>([
-    ["what is not JSON", "<html>", 400, "not JSON"],
-    ["an array", "[]", 400, "JSON object"],
-    ["null", "null", 400, "JSON object"],
-    ["nothing", "", 400, ""],
-    ["bytes that are not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), 400, "UTF-8"],
-    ["more than 64 KiB", `{"x":"${"y".repeat(65_536)}"}`, 413, "65536 bytes"],
-    ["another model", channel(1).replace("digits", "other"), 400, 'the model "other"'],
-    ["no release", channel(1).replace('"release": 1', '"release": "1"'), 400, '"release"'],
-    ["a negative release", channel(-1), 400, '"release"'],
-    ["no arms", channel(1, []), 400, '"arms"'],
-    [
-      "17 arms",
-      channel(
-        1,
-        range(0, 17).map((i) => ({ ...arm, package: `./${i}` })),
-      ),
-      400,
-      '"arms"',
-    ],
-    ["two stable versions", channel(1, [arm, { ...arm, package: "./2" }]), 400, "exactly one"],
-    [
-      "two shadows",
-      channel(1, [arm, { ...arm, package: "./2", role: "shadow" }, { ...arm, package: "./3", role: "shadow" }]),
-      400,
-      "shadow",
-    ],
-    ["a version twice", channel(1, [arm, { ...arm, role: "canary" }]), 400, "twice"],
-    ["a negative weight", channel(1, [{ ...arm, weight: -1 }]), 400, '"arms[0].weight"'],
-    ["a weight that is a string", channel(1, [{ ...arm, weight: "1" }]), 400, '"arms[0].weight"'],
-    ["no weight at all", channel(1, [{ ...arm, weight: 0 }]), 400, "no weight"],
-    ["an unknown role", channel(1, [{ ...arm, role: "boss" }]), 400, '"arms[0].role"'],
-    ["an arm that is none", channel(1, [null as never]), 400, '"arms[0]"'],
-  ])("%s", async (_name, body, status, message) => {
-    await withCollector(options, async ({ url }) => {
-      const answer = await put(url, body, { "if-none-match": "*" });
-      expect(answer.status).toBe(status);
-      expect(await answer.text()).toContain(JSON.stringify(message).slice(1, -1));
-      expect((await fetch(`${url}/v1/channels/digits`)).status).toBe(404);
-    });
-  });
-
-  it("a release that is not higher", async () => {
-    await withCollector(options, async ({ url }) => {
-      await create(url, channel(5));
-      for (const release of [4, 5]) {
-        const answer = await put(url, channel(release, CANARY), { "if-match": await etagOf(url) });
-        expect(answer.status).toBe(409);
-        expect(await answer.text()).toContain("count it up");
-      }
-    });
-  });
-
-  it("more requests than the rate allows", async () => {
-    await withCollector({ ...options, rate: 5 }, async ({ url }) => {
-      const answers = await Promise.all(range(0, 60).map(() => fetch(`${url}/v1/channels/digits`)));
-      expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(20);
     });
   });
 });

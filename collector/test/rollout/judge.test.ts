@@ -177,7 +177,12 @@ describe("a slow candidate", () => {
 
 describe("too little", () => {
   it("says nothing: no days, one sender, or 49 values", () => {
-    expect(judge([], BOUNDS)).toEqual({ action: "hold", reason: "not_enough", evidence: [] });
+    expect(judge([], BOUNDS)).toEqual({
+      action: "hold",
+      reason: "not_enough",
+      missing: [expect.stringContaining("--trusted-key")],
+      evidence: [],
+    });
     const of = (clusters: number, each: number[]) => {
       const moments = emptyMoments(2);
       for (let i = 0; i < clusters; i += 1) growCluster(moments, undefined, each);
@@ -187,6 +192,16 @@ describe("too little", () => {
       judge([{ outcomes: { control, candidate } }], BOUNDS);
     expect(judged(of(100, [50, 0]), of(1, [0, 50])).action).toBe("hold");
     expect(judged(of(100, [50, 0]), of(49, [0, 1])).action).toBe("hold");
+    expect(judged(of(100, [50, 0]), of(6, [0, 7])).missing).toEqual([
+      "Accuracy, pages: candidate has 42 of 50 values.",
+      "Accuracy, pages: candidate has 6 of 10 senders (each counts once a day).",
+      expect.stringContaining("--trusted-key"),
+    ]);
+    const trusted = judge([{ trusted: { control: of(200, [1, 0]), candidate: of(60, [1, 0]) } }], BOUNDS);
+    expect(trusted.reason).toBe("not_enough");
+    expect(trusted.missing).toEqual([
+      expect.stringMatching(/^Accuracy, trusted: the difference may still be −\d+\.\d points; over −2\.0 is needed\.$/),
+    ]);
     expect(judged(of(100, [50, 0]), of(60, [0, 1])).action).toBe("rollback");
   });
 

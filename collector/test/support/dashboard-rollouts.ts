@@ -78,6 +78,7 @@ function decision(now: number): Decision {
       p: 0.41,
       alpha: 0.025,
       verdict: "unknown",
+      missing: [],
     },
     {
       metric: "errors",
@@ -90,6 +91,7 @@ function decision(now: number): Decision {
       p: 0.72,
       alpha: 0.0125,
       verdict: "equivalent",
+      missing: [],
     },
     {
       metric: "latency",
@@ -102,6 +104,7 @@ function decision(now: number): Decision {
       p: 1,
       alpha: 0.0125,
       verdict: "better",
+      missing: [],
     },
     {
       metric: "shadow_agreement",
@@ -114,6 +117,7 @@ function decision(now: number): Decision {
       p: 0.00003,
       alpha: 0.0125,
       verdict: "worse",
+      missing: [],
     },
   ];
   return {
@@ -124,6 +128,7 @@ function decision(now: number): Decision {
     since: now - 26 * HOUR,
     control: { version: "1.2.0", arm: "stable", n: 11_381 },
     candidate: { version: "1.3.0", arm: "canary", n: 940 },
+    missing: [],
     evidence,
     history: grown,
   };
@@ -139,6 +144,7 @@ function noCandidate(now: number): Decision {
     since: null,
     control,
     candidate: null,
+    missing: [],
     evidence: [],
     history: [],
   };
