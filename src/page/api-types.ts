@@ -206,7 +206,8 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
 /** How a page follows a channel. */
 export interface ChannelOptions {
   /**
-   * Milliseconds between two questions to the host whether the channel has changed; 0 asks only when `model.rollout.check()` is called.
+   * Milliseconds between two questions to the host whether the channel has changed, 1,000 or more; 0 asks only when
+   * `model.rollout.check()` is called.
    * @defaultValue 300_000
    */
   every?: number;
@@ -217,7 +218,8 @@ export interface ChannelOptions {
    */
   file?: string | URL;
   /**
-   * The version of the channel to run, whatever it assigns to this browser.
+   * The version of the channel to run, whatever it assigns to this browser. Where the channel does not have it, `load` rejects with
+   * `input_invalid`, and `data.versions` has those that there are.
    * @defaultValue none: the assigned one
    */
   pin?: string;

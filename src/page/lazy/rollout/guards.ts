@@ -32,8 +32,8 @@ export class Guards implements RolloutGuards {
     this.#control = control;
   }
 
-  watch(version: OpenVersion, arm: ChannelArm): PredictionObserver {
-    const mine: Watched = { version, arm, guardrails: this.#newGuardrails(), good: 0, isTuned: false };
+  watch(version: OpenVersion, arm: ChannelArm, failed: number): PredictionObserver {
+    const mine: Watched = { version, arm, guardrails: this.#newGuardrails(failed), good: 0, isTuned: false };
     clearTimeout(this.#retry);
     this.#watched = mine;
     void this.#renewShadow();
@@ -50,11 +50,12 @@ export class Guards implements RolloutGuards {
   }
 
   changed(): void {
-    const { version, arm } = this.#control.running();
+    const { version, target } = this.#control.versions.running;
     const watched = this.#watched;
     if (version !== watched?.version) return;
-    watched.arm = arm;
-    if (JSON.stringify(this.#control.channel().guardrails) !== this.#limits) watched.guardrails = this.#newGuardrails();
+    watched.arm = target.arm;
+    if (JSON.stringify(this.#control.store.known.channel.guardrails) !== this.#limits)
+      watched.guardrails = this.#newGuardrails();
     void this.#renewShadow();
   }
 
@@ -68,16 +69,20 @@ export class Guards implements RolloutGuards {
     this.#shadow?.dispose();
   }
 
-  #newGuardrails(): Guardrails {
-    const { guardrails } = this.#control.channel();
+  #newGuardrails(failed = 0): Guardrails {
+    const { guardrails } = this.#control.store.known.channel;
     this.#limits = JSON.stringify(guardrails);
-    return new Guardrails(guardrails);
+    return new Guardrails(guardrails, failed);
   }
 
   #predicted(mine: Watched, result: HostPrediction): void {
     mine.good += 1;
-    // Only a version that the channel calls stable is one to go back to.
-    if (mine.good === PROVED_AFTER && mine.arm.role === "stable" && mine === this.#watched) this.#control.proved();
+    if (mine === this.#watched) {
+      const { store, versions } = this.#control;
+      if (mine.good === 1) store.noteRow(versions.running);
+      // Only a version that the channel calls stable is one to go back to.
+      if (mine.good === PROVED_AFTER && mine.arm.role === "stable") store.proved(versions.running);
+    }
     if (mine.isTuned) this.#shadow?.ended();
     // Browsers give hidden pages less of the processor.
     const isHidden = globalThis.document?.visibilityState === "hidden";
@@ -87,8 +92,14 @@ export class Guards implements RolloutGuards {
   #failed(mine: Watched, code: ErrorCode, startedAt: number): void {
     if (code === "out_of_memory" || code === "device_lost")
       this.#shadow?.giveUp(`the main version failed with ${code}`);
-    if (mine.guardrails.counts(code)) mine.good = 0;
-    this.#leave(mine, mine.guardrails.failed(code, startedAt));
+    const breach = mine.guardrails.failed(code, startedAt);
+    if (mine.guardrails.counts(code)) {
+      // What succeeds now and then is not written down each time.
+      if (!breach && mine.good === 0 && mine === this.#watched)
+        this.#control.store.noteRow(this.#control.versions.running, mine.guardrails.row());
+      mine.good = 0;
+    }
+    this.#leave(mine, breach);
   }
 
   #leave(mine: Watched, breach: Breach | undefined): void {
@@ -105,7 +116,7 @@ export class Guards implements RolloutGuards {
     const control = this.#control;
     if (!this.#shadow && control.shadowArm()) {
       // Without it there are no comparisons; the next change of the channel tries again.
-      const module = await control.loadShadow().catch(() => undefined);
+      const module = await control.deps.loadShadow().catch(() => undefined);
       if (module && this.#watched) this.#shadow ??= module.createShadow(control, workOf);
     }
     if (this.#watched) this.#shadow?.renew(this.#watched.arm);

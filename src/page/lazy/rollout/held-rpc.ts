@@ -8,6 +8,8 @@ import type { CallOptions } from "../../workers/rpc.js";
 type Input<M extends ModelMethod> = CallInput<M> | (() => Promise<CallInput<M>>);
 type Options<M extends ModelMethod> = CallOptions<HostProgress<M>> & { ordered?: boolean };
 
+export const disposedError = () => new InsituError("disposed", "The model was disposed; load it again.");
+
 export class HeldRpc implements ModelRpc {
   #target: ModelRpc | undefined;
   /** In the order of the calls. */
@@ -37,8 +39,6 @@ export class HeldRpc implements ModelRpc {
     this.#waiting.clear();
   }
 
-  isBusy = () => this.#open > 0;
-
   /** Resolves once no call is open. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -48,8 +48,7 @@ export class HeldRpc implements ModelRpc {
   }
 
   async dispose(): Promise<void> {
-    const error = new InsituError("disposed", "The model was disposed; load it again.");
-    for (const each of this.#waiting) each.fail(error);
+    for (const each of this.#waiting) each.fail(disposedError());
     this.#waiting.clear();
     await this.#target?.dispose();
   }
