@@ -1,4 +1,5 @@
 // A loaded model as the page sees it.
+import { disposedError } from "../shared/disposed-error.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
@@ -11,7 +12,7 @@ import type { Rollout } from "./lazy/rollout/types.js";
 import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { createPersonalHandle } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
-import { createPredict, disposedError } from "./predict.js";
+import { createPredict } from "./predict.js";
 import { predictAll } from "./predict-all.js";
 import type { TelemetryHandle } from "./telemetry.js";
 import type { LiveVersion } from "./version.js";

@@ -111,7 +111,7 @@ export function checkChannelOptions(options: ChannelOptions | undefined): Channe
     if (!CHANNEL_OPTIONS.includes(name))
       throw invalidOption(`channel.${name}`, value, `only ${CHANNEL_OPTIONS.join(", ")}`);
   const { every = EVERY_MS, pin } = options ?? {};
-  if (every !== 0 && !(every >= MIN_EVERY_MS && every < Number.POSITIVE_INFINITY))
+  if (every !== 0 && !(typeof every === "number" && every >= MIN_EVERY_MS && every < Number.POSITIVE_INFINITY))
     throw invalidOption("channel.every", every, `0, or milliseconds from ${MIN_EVERY_MS} on`);
   checkType("channel.pin", pin, "string");
   return { every, ...(pin && { pin }) };

@@ -1,4 +1,5 @@
 // Owns which version of a channel a model runs: reads the channel, swaps to what it assigns, pins, and goes back.
+import { disposedError } from "../../../shared/disposed-error.js";
 import { asInsituError, InsituError } from "../../../shared/errors.js";
 import { modelRef } from "../../../shared/model-ref.js";
 import { createSerialQueue } from "../../../shared/serial-queue.js";
@@ -15,7 +16,6 @@ import {
 import type { RolloutDeps } from "./deps.js";
 import { crashLimit } from "./guardrails.js";
 import { Guards } from "./guards.js";
-import { disposedError } from "./held-rpc.js";
 import { readKnownChannel } from "./known-channel.js";
 import type { KnownVersions } from "./known-versions.js";
 import { blockOf, createBackoff } from "./load-failures.js";
@@ -136,13 +136,12 @@ export class RolloutController implements RolloutControl {
   }
 
   #watch(running: Running): void {
-    const { version, target } = running;
-    if (version.observer) this.#guards.changed();
-    else version.observer = this.#guards.watch(version, target.arm, this.store.failuresOf(running));
+    if (running.version.observer) this.#guards.changed();
+    else running.version.observer = this.#guards.watch(running);
   }
 
   #assertOpen(): void {
-    if (this.signal.aborted) throw disposedError();
+    if (this.signal.aborted) throw disposedError("The model");
   }
 
   /** Reads the channel and runs what it assigns; with `refresh` the host is asked. One at a time; never rejects. */

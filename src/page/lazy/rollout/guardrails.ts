@@ -88,15 +88,6 @@ export class Guardrails {
     return { reason: "failures", detail, count, limit: this.#failures };
   }
 
-  /** Starts anew, for another version. */
-  reset(): void {
-    this.#latencyCount = 0;
-    this.#slow = 0;
-    this.#failed = 0;
-    this.#failedAt = Number.NEGATIVE_INFINITY;
-    this.#isBroken = false;
-  }
-
   #report(breach: Breach): Breach | undefined {
     if (this.#isBroken) return undefined;
     this.#isBroken = true;

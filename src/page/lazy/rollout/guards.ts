@@ -2,15 +2,14 @@
 
 import type { ErrorCode } from "../../../shared/errors.js";
 import type { HostPrediction } from "../../../shared/protocol.js";
-import type { ChannelArm } from "../../../shared/types/rollout.js";
-import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type { PredictionObserver } from "../../version.js";
 import { Guardrails, workOf } from "./guardrails.js";
 import type { Breach, RolloutControl, RolloutGuards, Shadow } from "./types.js";
+import type { Running } from "./versions.js";
 
 /** The version that runs, or that ran and still has predictions. */
 interface Watched {
-  version: OpenVersion;
-  arm: ChannelArm;
+  running: Running;
   guardrails: Guardrails;
   /** Predictions without a counted failure. */
   good: number;
@@ -32,8 +31,10 @@ export class Guards implements RolloutGuards {
     this.#control = control;
   }
 
-  watch(version: OpenVersion, arm: ChannelArm, failed: number): PredictionObserver {
-    const mine: Watched = { version, arm, guardrails: this.#newGuardrails(failed), good: 0, isTuned: false };
+  watch(running: Running): PredictionObserver {
+    const { version } = running;
+    const failed = this.#control.store.failuresOf(running);
+    const mine: Watched = { running, guardrails: this.#newGuardrails(failed), good: 0, isTuned: false };
     clearTimeout(this.#retry);
     this.#watched = mine;
     void this.#renewShadow();
@@ -50,10 +51,10 @@ export class Guards implements RolloutGuards {
   }
 
   changed(): void {
-    const { version, target } = this.#control.versions.running;
+    const { running } = this.#control.versions;
     const watched = this.#watched;
-    if (version !== watched?.version) return;
-    watched.arm = target.arm;
+    if (running.version !== watched?.running.version) return;
+    watched.running = running;
     if (JSON.stringify(this.#control.store.known.channel.guardrails) !== this.#limits)
       watched.guardrails = this.#newGuardrails();
     void this.#renewShadow();
@@ -78,10 +79,10 @@ export class Guards implements RolloutGuards {
   #predicted(mine: Watched, result: HostPrediction): void {
     mine.good += 1;
     if (mine === this.#watched) {
-      const { store, versions } = this.#control;
-      if (mine.good === 1) store.noteRow(versions.running);
+      const { store } = this.#control;
+      if (mine.good === 1) store.noteRow(mine.running);
       // Only a version that the channel calls stable is one to go back to.
-      if (mine.good === PROVED_AFTER && mine.arm.role === "stable") store.proved(versions.running);
+      if (mine.good === PROVED_AFTER && mine.running.target.role === "stable") store.proved(mine.running);
     }
     if (mine.isTuned) this.#shadow?.ended();
     // Browsers give hidden pages less of the processor.
@@ -95,8 +96,7 @@ export class Guards implements RolloutGuards {
     const breach = mine.guardrails.failed(code, startedAt);
     if (mine.guardrails.counts(code)) {
       // What succeeds now and then is not written down each time.
-      if (!breach && mine.good === 0 && mine === this.#watched)
-        this.#control.store.noteRow(this.#control.versions.running, mine.guardrails.row());
+      if (mine.good === 0 && mine === this.#watched) this.#control.store.noteRow(mine.running, mine.guardrails.row());
       mine.good = 0;
     }
     this.#leave(mine, breach);
@@ -107,7 +107,9 @@ export class Guards implements RolloutGuards {
     if (!breach || mine !== this.#watched) return;
     void this.#control.rollBack(breach).then(() => {
       if (mine !== this.#watched || this.#control.signal.aborted) return;
-      this.#retry = setTimeout(() => mine.guardrails.reset(), RETRY_MS);
+      this.#retry = setTimeout(() => {
+        mine.guardrails = this.#newGuardrails();
+      }, RETRY_MS);
     });
   }
 
@@ -119,6 +121,6 @@ export class Guards implements RolloutGuards {
       const module = await control.deps.loadShadow().catch(() => undefined);
       if (module && this.#watched) this.#shadow ??= module.createShadow(control, workOf);
     }
-    if (this.#watched) this.#shadow?.renew(this.#watched.arm);
+    if (this.#watched) this.#shadow?.renew(this.#watched.running.target.arm);
   }
 }

@@ -1,5 +1,5 @@
 // The calls of one version: counted, so that it is freed after its last one; and held back while the version is being loaded.
-import { InsituError } from "../../../shared/errors.js";
+import { disposedError } from "../../../shared/disposed-error.js";
 import type { HostProgress, HostResult, ModelMethod } from "../../../shared/protocol.js";
 import { withTimeout } from "../../lib/with-timeout.js";
 import type { CallInput, ModelRpc } from "../../workers/model-rpc.js";
@@ -7,8 +7,6 @@ import type { CallOptions } from "../../workers/rpc.js";
 
 type Input<M extends ModelMethod> = CallInput<M> | (() => Promise<CallInput<M>>);
 type Options<M extends ModelMethod> = CallOptions<HostProgress<M>> & { ordered?: boolean };
-
-export const disposedError = () => new InsituError("disposed", "The model was disposed; load it again.");
 
 export class HeldRpc implements ModelRpc {
   #target: ModelRpc | undefined;
@@ -48,7 +46,7 @@ export class HeldRpc implements ModelRpc {
   }
 
   async dispose(): Promise<void> {
-    for (const each of this.#waiting) each.fail(disposedError());
+    for (const each of this.#waiting) each.fail(disposedError("The model"));
     this.#waiting.clear();
     await this.#target?.dispose();
   }

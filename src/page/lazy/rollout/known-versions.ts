@@ -53,10 +53,13 @@ export class KnownVersions {
     return toBlock(target, breach, this.known.channel, version.info.digest);
   }
 
-  /** Keeps a row of failures for the next visit; without one the row is over. A version that is blocked, and runs by a pin, stays blocked. */
+  /**
+   * Keeps a row of failures for the next visit, which a page that predicts once at each visit would never count to its end; without one the
+   * row is over. A version that is blocked, and runs by a pin, stays blocked; one that cannot be left is not blocked.
+   */
   noteRow(running: Running, row?: Breach): void {
     const { target } = running;
-    if (this.isBlocked(target)) return;
+    if (this.isBlocked(target) || (row && row.count >= row.limit)) return;
     if (row) void this.block(this.toBlock(running, row));
     else if (this.find(target)) void this.allow(target);
   }

@@ -30,7 +30,7 @@ export function toBlock(
   { release }: Channel,
   digest?: string,
 ): BlockedVersion {
-  return { ...why, package: address, version, ...(digest && { digest }), release, at: Date.now() };
+  return { ...why, package: address, version, digest, release, at: Date.now() };
 }
 
 /** The version that could not be opened, where its manifest could be read. */

@@ -4,7 +4,8 @@ import { isBlocked } from "./choose-version.js";
 import type { RolloutController } from "./controller.js";
 import type { Rollout, RolloutSnapshot } from "./types.js";
 
-export function toRollout(controller: RolloutController, url: string): Rollout {
+export function toRollout(controller: RolloutController): Rollout {
+  const { url } = controller.deps;
   const { versions, store, reports } = controller;
   const { addEventListener, removeEventListener } = reports.events;
   return {

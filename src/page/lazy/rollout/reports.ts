@@ -48,7 +48,7 @@ export class Reports {
   rolledBack(from: ModelRef, { reason, detail, release, count, limit }: Left, isOurs: boolean): void {
     this.reason = reason;
     const to = this.#runningRef();
-    this.events.fire("rollback", { from, to, reason, detail, release, ...(limit !== undefined && { count, limit }) });
+    this.events.fire("rollback", { from, to, reason, detail, release, count, limit });
     if (isOurs) this.#recordAction("rolled_back", reason, from);
   }
 

@@ -1,5 +1,5 @@
 // Loads a model from a channel: reads the channel, opens the version that it assigns to this browser, and follows it from then on.
-import { asInsituError, InsituError } from "../../../shared/errors.js";
+import { asInsituError, type InsituError } from "../../../shared/errors.js";
 import type { TaskKind } from "../../../shared/types/manifest.js";
 import type { BlockedVersion } from "../../../shared/types/rollout.js";
 import type { Model, ModelDeps } from "../../model.js";
@@ -15,7 +15,7 @@ import { blockOf } from "./load-failures.js";
 import { toRollout } from "./page-rollout.js";
 import { rolloutRecord } from "./reports.js";
 import type { RolloutReason } from "./types.js";
-import { loadTarget, type Running } from "./versions.js";
+import { abortedError, loadTarget, type Running } from "./versions.js";
 
 export interface ChannelDeps<K extends TaskKind>
   extends ReadDeps,
@@ -49,14 +49,14 @@ export async function openChannel<K extends TaskKind>(deps: ChannelDeps<K>): Pro
   // Nobody has the model any more: without this it would ask for ever.
   if (asked.signal.aborted) {
     await running.version.rpc.dispose();
-    throw new InsituError("aborted", `Loading ${deps.url} was aborted.`);
+    throw abortedError({ package: deps.url });
   }
   const reason = reasonOf(store.known, running, failures, pin);
   const controller = new RolloutController(rollout, { store, running, reason, pinned: pin });
   const { versions, reports } = controller;
   const model = await deps.toModel({
     live: versions.live,
-    control: { rollout: toRollout(controller, deps.url), dispose: () => controller.dispose() },
+    control: { rollout: toRollout(controller), dispose: () => controller.dispose() },
   });
   const { version, target } = running;
   const action = pin === undefined ? (failures.length > 0 ? "rolled_back" : "assigned") : "pinned";

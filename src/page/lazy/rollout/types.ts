@@ -10,7 +10,7 @@ import type { OnResult, OpenVersion, PredictionObserver } from "../../version.js
 import type { WorkerSlot } from "../../workers/pool.js";
 import type { TelemetryRecord } from "../telemetry/records.js";
 import type { KnownVersions } from "./known-versions.js";
-import type { Versions } from "./versions.js";
+import type { Running, Versions } from "./versions.js";
 
 /** A limit of the channel's guardrails that a version went beyond. */
 export interface Breach {
@@ -209,11 +209,8 @@ export interface Shadow {
 
 /** The guardrails and the shadow of a rollout, for the controller. */
 export interface RolloutGuards {
-  /**
-   * What watches the predictions of a version that takes over now, in this arm. That of the version before still gets its last predictions.
-   * `failed`: how many predictions in a row failed at the visits before.
-   */
-  watch(version: OpenVersion, arm: ChannelArm, failed: number): PredictionObserver;
+  /** What watches the predictions of a version that takes over now. That of the version before still gets its last predictions. */
+  watch(running: Running): PredictionObserver;
   /** The channel has changed, and the version that runs has not: other limits, another shadow. */
   changed(): void;
   /** What the shadow has found, if the channel has one. */
