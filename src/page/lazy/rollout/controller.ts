@@ -13,6 +13,7 @@ import {
   type Target,
   targetOf,
 } from "./choose-version.js";
+import type { RolloutControl, RolloutGuards } from "./control.js";
 import type { RolloutDeps } from "./deps.js";
 import { crashLimit } from "./guardrails.js";
 import { Guards } from "./guards.js";
@@ -21,7 +22,7 @@ import type { KnownVersions } from "./known-versions.js";
 import { blockOf, createBackoff } from "./load-failures.js";
 import { type Poll, startPoll } from "./poll.js";
 import { Reports } from "./reports.js";
-import type { Breach, RolloutControl, RolloutGuards, RolloutReason, RolloutSnapshot } from "./types.js";
+import type { Breach, RolloutReason, RolloutSnapshot } from "./types.js";
 import { loadTarget, type Running, Versions } from "./versions.js";
 
 /** What the first load found. */

@@ -1,7 +1,7 @@
 // What a rollout needs of its client.
 import type { OpenPackage } from "../../version.js";
+import type { RolloutControl } from "./control.js";
 import type { ReadDeps } from "./known-channel.js";
-import type { RolloutControl } from "./types.js";
 
 export type RolloutDeps = ReadDeps &
   RolloutControl["deps"] & {

@@ -3,8 +3,9 @@
 import type { ErrorCode } from "../../../shared/errors.js";
 import type { HostPrediction } from "../../../shared/protocol.js";
 import type { PredictionObserver } from "../../version.js";
+import type { RolloutControl, RolloutGuards, Shadow } from "./control.js";
 import { Guardrails, workOf } from "./guardrails.js";
-import type { Breach, RolloutControl, RolloutGuards, Shadow } from "./types.js";
+import type { Breach } from "./types.js";
 import type { Running } from "./versions.js";
 
 /** The version that runs, or that ran and still has predictions. */

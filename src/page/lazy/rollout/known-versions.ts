@@ -2,13 +2,12 @@
 import type { RolloutNote } from "../../../shared/protocol.js";
 import type { BlockedVersion, KnownGood } from "../../../shared/types/rollout.js";
 import { isBlocked, type Target } from "./choose-version.js";
-import type { RolloutDeps } from "./deps.js";
 import { callWorker, type KnownChannel, type ReadDeps } from "./known-channel.js";
 import { toBlock } from "./load-failures.js";
 import type { Breach } from "./types.js";
 import type { Running } from "./versions.js";
 
-type KnownVersionsDeps = ReadDeps & Pick<RolloutDeps, "clientEnd">;
+type KnownVersionsDeps = ReadDeps & { clientEnd: AbortSignal };
 
 export class KnownVersions {
   /** The channel as it was read last. */

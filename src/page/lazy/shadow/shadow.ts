@@ -4,7 +4,7 @@ import { modelRef } from "../../../shared/model-ref.js";
 import { TASK_OPTIONS } from "../../../shared/types/model.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
 import type { TransferableInput } from "../../input/wire-input.js";
-import type { RolloutControl, Shadow, WorkOf } from "../rollout/types.js";
+import type { RolloutControl, Shadow, WorkOf } from "../rollout/control.js";
 import { Comparisons, type ShadowModel } from "./comparisons.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
 
