@@ -35,13 +35,11 @@ export async function changeRow(
   change: (row: ChannelRow) => ChannelRow,
 ): Promise<KeptChannel> {
   let { seed } = (await rows.get("")) ?? {};
-  if (typeof seed !== "string") {
+  if (!seed) {
     seed = randomHex();
     await rows.put({ url: "", blocked: [], seed });
   }
-  const found = await rows.get(url);
-  // A damaged row is as if it were absent.
-  const before = found?.blocked?.every?.((each) => each?.package) ? found : { url, blocked: [] };
+  const before = (await rows.get(url)) ?? { url, blocked: [] };
   const row = change(before);
   if (row !== before) await rows.put(row);
   return { seed, row };

@@ -3,7 +3,7 @@ import { type Connection, createDatabase, type Database, type Mode } from "../..
 import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
-import { type ReleaseFloor, soundFloor } from "../trust.js";
+import type { ReleaseFloor } from "../trust.js";
 import { createBytesWriter } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
 import { bytesOf, evictable } from "./eviction.js";
@@ -67,7 +67,7 @@ class IndexedDbStore implements Store {
   }
 
   floor(url: string): Promise<ReleaseFloor | undefined> {
-    return this.#read("look up a release", "releases", async (tx) => soundFloor(await tx.get("releases", url)));
+    return this.#read("look up a release", "releases", (tx) => tx.get("releases", url));
   }
 
   begin(row: NewRow): Promise<void> {
@@ -147,7 +147,7 @@ class IndexedDbStore implements Store {
     accepted?: Omit<ReleaseFloor, "url">,
   ): Promise<KeptChannel> {
     return this.#database.transaction("keep a channel", ["channels", "releases"], "relaxed", async (tx) => {
-      const floor = accepted && soundFloor(await tx.get("releases", url));
+      const floor = accepted && (await tx.get("releases", url));
       const isOld = accepted && floor && floor.release > accepted.release;
       if (accepted && !isOld) await tx.put("releases", { url, ...accepted });
       const rows = { get: (key: string) => tx.get("channels", key), put: (row: ChannelRow) => tx.put("channels", row) };

@@ -1,7 +1,6 @@
 // Writes and removes package rows within a transaction, together with the chunks and notes that belong to them.
 import { InsituError } from "../../../shared/errors.js";
 import type { Transaction } from "../../../shared/indexed-db.js";
-import { soundFloor } from "../trust.js";
 import { victims } from "./eviction.js";
 import type { PackageSchema } from "./schema.js";
 import type { NewRow, PackageRow } from "./store.js";
@@ -32,7 +31,7 @@ export async function commitRow(tx: Tx, row: NewRow): Promise<void> {
     throw new InsituError("storage_corrupt", message, { url: row.url, sha256: hash });
   }
   const { url, name, release } = row;
-  const floor = soundFloor(await tx.get("releases", url));
+  const floor = await tx.get("releases", url);
   await tx.put("releases", { url, name, release: Math.max(release, floor?.release ?? 0) });
   const mine = (await tx.getAll("packages")).filter((other) => other.url === url);
   const pinned = mine.some((other) => other.pinned);
