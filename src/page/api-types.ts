@@ -1,5 +1,6 @@
 // Options and inputs of the public API that only the page needs.
 
+import type { InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type {
   BatchingOptions,
@@ -138,6 +139,12 @@ export interface WatchOptions<K extends TaskKind = TaskKind> extends TaskCallOpt
    * @defaultValue 60_000
    */
   timeout?: number;
+  /**
+   * Called for each frame whose prediction failed, with why. The watch goes on with the next frame: another version of a channel, another
+   * backend or a new worker may predict it.
+   * @defaultValue the first failure of a row is reported as an uncaught error
+   */
+  onError?: (error: InsituError) => void;
 }
 
 /** The predictions of what a source shows, for one `for await` loop. Begins with the loop. */
@@ -146,6 +153,8 @@ export interface Watch<K extends TaskKind = TaskKind> extends AsyncIterable<Pred
   readonly seen: number;
   /** Of those, the ones that were not predicted since a newer one came first. */
   readonly dropped: number;
+  /** Of those, the ones whose prediction failed. */
+  readonly failed: number;
   /** Ends the loop, and the prediction that runs. Calling it twice is safe. */
   stop(): void;
 }
@@ -197,7 +206,8 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
 /** How a page follows a channel. */
 export interface ChannelOptions {
   /**
-   * Milliseconds between two questions to the host whether the channel has changed; 0 asks only when `model.rollout.check()` is called.
+   * Milliseconds between two questions to the host whether the channel has changed, 1,000 or more; 0 asks only when
+   * `model.rollout.check()` is called.
    * @defaultValue 300_000
    */
   every?: number;
@@ -208,7 +218,8 @@ export interface ChannelOptions {
    */
   file?: string | URL;
   /**
-   * The version of the channel to run, whatever it assigns to this browser.
+   * The version of the channel to run, whatever it assigns to this browser. Where the channel does not have it, `load` rejects with
+   * `input_invalid`, and `data.versions` has those that there are.
    * @defaultValue none: the assigned one
    */
   pin?: string;

@@ -118,6 +118,7 @@ export function createClient(given?: ClientOptions): Client {
   const storeCall: StoreCall = (method, args, what) => rpc.call(method, args, { timeout: STORE_MS, what });
   const storeHandle = createStoreHandle(storeCall, storeFlag.remove);
   const { learning, personal } = createPersonalPrivacy(storeCall, storeName, options.personalization?.consent);
+  const ended = new AbortController();
   const load = createLoader({
     slots,
     spare,
@@ -130,10 +131,12 @@ export function createClient(given?: ClientOptions): Client {
     monitors: options.monitor !== false,
     onStored: storeFlag.set,
     onMove: hint.set,
+    clientEnd: ended.signal,
   });
   const dispose = async () => {
     // Also of a worker that is not ready yet, and perhaps never will be.
     end();
+    ended.abort();
     await telemetry.close();
   };
 

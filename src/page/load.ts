@@ -8,7 +8,7 @@ import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
 import { createOpenPackage, LOAD_MS, type OpenPackageDeps, reportFailure } from "./open-package.js";
-import { channelOf, checkLoadOptions, packageUrl } from "./options.js";
+import { channelOf, checkChannelOptions, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import type { Rpc } from "./workers/rpc.js";
@@ -22,6 +22,8 @@ export interface LoaderDeps extends OpenPackageDeps {
   monitors: boolean;
   /** Bytes that the models of a worker should not exceed together. */
   maxHeldBytes: number;
+  /** Aborted when the client is disposed. */
+  clientEnd: AbortSignal;
 }
 
 export function createLoader(deps: LoaderDeps) {
@@ -33,9 +35,10 @@ export function createLoader(deps: LoaderDeps) {
   };
 
   const load = async <K extends TaskKind>(url: string | URL, given?: LoadOptions<K>): Promise<Model<K>> => {
-    const { signal: caller, timeout = LOAD_MS, onProgress, channel, ...rest } = given ?? {};
+    const { signal: caller, timeout = LOAD_MS, onProgress, channel: followed, ...rest } = given ?? {};
     checkType("onProgress", onProgress, "function");
-    const address = channelOf(url, channel?.file);
+    const channel = checkChannelOptions(followed);
+    const address = channelOf(url, followed?.file);
     const options = checkLoadOptions(rest, url);
     // A few kilobytes that arrive while the model does; without them the model runs all the same.
     const monitoring = importMonitor(monitors);
@@ -51,7 +54,8 @@ export function createLoader(deps: LoaderDeps) {
           const { openChannel } = await loadChunk(import("./lazy/rollout/rollout.js"));
           const loadShadow = () => loadChunk(import("./lazy/shadow/shadow.js"));
           const recordFailure = (error: unknown, started: number) => reportFailure(telemetry, error, started);
-          const parts = { open, toModel, recordFailure, loadShadow };
+          const maxBytes = Math.min(deps.maxHeldBytes, deviceBytes());
+          const parts = { open, toModel, recordFailure, loadShadow, maxBytes };
           return openChannel({ ...deps, ...address, ...parts, request, channel, asked: { ...asked, signal } });
         })
       : await toModel({ live: { current: await open(packageUrl(url), asked) } });
@@ -62,4 +66,10 @@ export function createLoader(deps: LoaderDeps) {
     load(url, given).catch((error: unknown) => {
       throw unreadable(error);
     });
+}
+
+/** What versions of one model may take together on this device: an eighth of its memory, where the browser tells it. */
+function deviceBytes(): number {
+  const { deviceMemory } = navigator as { deviceMemory?: number };
+  return deviceMemory ? (deviceMemory * 1e9) / 8 : Number.POSITIVE_INFINITY;
 }

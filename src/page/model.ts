@@ -1,4 +1,5 @@
 // A loaded model as the page sees it.
+import { disposedError } from "../shared/disposed-error.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { BatchingOptions, ModelInfo, Prediction } from "../shared/types/model.js";
 import type { PersonalizeOptions } from "../shared/types/personal.js";
@@ -11,7 +12,7 @@ import type { Rollout } from "./lazy/rollout/types.js";
 import { createMonitorHandle, type ModelMonitor, type Monitoring } from "./monitor.js";
 import { createPersonalHandle } from "./personal.js";
 import type { LearningConsent } from "./personal-privacy.js";
-import { createPredict, disposedError } from "./predict.js";
+import { createPredict } from "./predict.js";
 import { predictAll } from "./predict-all.js";
 import type { TelemetryHandle } from "./telemetry.js";
 import type { LiveVersion } from "./version.js";
@@ -68,7 +69,9 @@ export interface Model<K extends TaskKind = TaskKind> {
    * Runs the model on what a video or canvas shows, again and again, one prediction at a time: of the frames that come while one runs
    * only the newest is kept. Ends when the video does, or loses its source (`srcObject = null`). A video that is paused or has no image yet is waited for, and so is a page that is
    * hidden.
-   * @throws `input_invalid` for another source or interval; in the loop as `predict`, and ends there.
+   * A prediction that fails does not end it: the option `onError` is told, and the next frame is predicted.
+   * @throws `input_invalid` for another source or option; in the loop `disposed`, `aborted`, and `input_invalid` for a frame that cannot be
+   * predicted, such as an empty canvas.
    * @example
    * ```ts
    * for await (const { value } of model.watch(video, { every: 200 })) console.log(value);

@@ -13,7 +13,7 @@ import type {
   TrustOptions,
 } from "../shared/types/model.js";
 import type { Backend } from "../shared/types/tensor.js";
-import type { ClientOptions, LoadOptions } from "./api-types.js";
+import type { ChannelOptions, ClientOptions, LoadOptions } from "./api-types.js";
 import { isInstanceOf } from "./input/capture-image.js";
 import type { MonitorLimits } from "./lazy/drift/types.js";
 import { checkType } from "./lib/check-option.js";
@@ -90,6 +90,31 @@ export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadC
     if (!fits || value === Number.POSITIVE_INFINITY) throw invalidOption(`batching.${name}`, value, `${min} or more`);
   }
   return { task, refresh, batching, request: requestOf(request, locate(textOf(url), PACKAGE).search) };
+}
+
+const CHANNEL_OPTIONS = ["every", "file", "pin"];
+// Design default.
+const EVERY_MS = 300_000;
+/** A page that asks without a pause is an attack on its own host. */
+const MIN_EVERY_MS = 1_000;
+
+/** How a page follows a channel, checked. */
+export interface ChannelConfig {
+  every: number;
+  pin?: string;
+}
+
+/** Throws `input_invalid` that names the option. `file` is checked where it is read. */
+export function checkChannelOptions(options: ChannelOptions | undefined): ChannelConfig {
+  checkType("channel", options, "object");
+  for (const [name, value] of Object.entries(options ?? {}))
+    if (!CHANNEL_OPTIONS.includes(name))
+      throw invalidOption(`channel.${name}`, value, `only ${CHANNEL_OPTIONS.join(", ")}`);
+  const { every = EVERY_MS, pin } = options ?? {};
+  if (every !== 0 && !(typeof every === "number" && every >= MIN_EVERY_MS && every < Number.POSITIVE_INFINITY))
+    throw invalidOption("channel.every", every, `0, or milliseconds from ${MIN_EVERY_MS} on`);
+  checkType("channel.pin", pin, "string");
+  return { every, ...(pin && { pin }) };
 }
 
 /** Throws `input_invalid` that names the option. */

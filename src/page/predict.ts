@@ -1,4 +1,5 @@
 // One prediction of the page: admission, the call to a worker, the total time, and its records.
+import { disposedError } from "../shared/disposed-error.js";
 import { InsituError } from "../shared/errors.js";
 import { randomHex } from "../shared/hex.js";
 import { modelRef } from "../shared/model-ref.js";
@@ -90,9 +91,6 @@ export function createPredict<K extends TaskKind>(deps: PredictDeps) {
     },
   };
 }
-
-export const disposedError = (model: string): InsituError =>
-  new InsituError("disposed", `${model} was disposed; load it again.`);
 
 function report(
   { monitor, telemetry }: PredictDeps,

@@ -1,12 +1,13 @@
-// Predicts what a video or canvas shows, over and over: the newest frame is predicted, and frames that come too fast are counted.
+// Predicts what a video or canvas shows, over and over: the newest frame is predicted, frames that come too fast and failures are counted.
 
 import { onAbort } from "../shared/abort.js";
-import { InsituError } from "../shared/errors.js";
+import { asInsituError, type ErrorCode, InsituError } from "../shared/errors.js";
 import type { TaskKind } from "../shared/types/manifest.js";
 import type { Prediction } from "../shared/types/model.js";
 import type { PredictInput, PredictOptions, Watch, WatchOptions, WatchSource } from "./api-types.js";
 import { type FrameSource, isGone, openFrames } from "./frames.js";
-import { readOptions } from "./lib/check-option.js";
+import { callListener } from "./lib/call-listener.js";
+import { checkType, readOptions } from "./lib/check-option.js";
 import { createNotifier } from "./lib/notifier.js";
 
 type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions) => Promise<Prediction<K>>;
@@ -14,7 +15,8 @@ type Predict<K extends TaskKind> = (input: PredictInput, options: PredictOptions
 /** Starts with the first `next()`; see `Model.watch`. Throws `input_invalid` for another source or interval. */
 export function watch<K extends TaskKind>(predict: Predict<K>, source: WatchSource, given?: WatchOptions): Watch<K> {
   const options = readOptions(given);
-  const counts = { seen: 0, dropped: 0 };
+  checkType("onError", options.onError, "function");
+  const counts = { seen: 0, dropped: 0, failed: 0 };
   const stop = new AbortController();
   const results = run(predict, openFrames(source, options.every ?? "frame"), options, counts, stop);
   const end = async () => {
@@ -32,13 +34,20 @@ export function watch<K extends TaskKind>(predict: Predict<K>, source: WatchSour
     get dropped() {
       return counts.dropped;
     },
+    get failed() {
+      return counts.failed;
+    },
   };
 }
 
 interface Counts {
   seen: number;
   dropped: number;
+  failed: number;
 }
+
+/** With these the next frame fails too: what was asked for, and what the caller has to correct. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["aborted", "disposed", "input_invalid"]);
 
 async function* run<K extends TaskKind>(
   predict: Predict<K>,
@@ -47,15 +56,17 @@ async function* run<K extends TaskKind>(
   counts: Counts,
   stop: AbortController,
 ): AsyncGenerator<Prediction<K>, undefined, undefined> {
-  const { signal, every: _, ...each } = options;
+  const { signal, every: _, onError, ...each } = options;
   const notifier = createNotifier();
-  const latest = createLatest(
-    () => predict(frames.source, { ...each, signal: stop.signal }),
-    () => isGone(frames.source),
+  const latest = createLatest({
+    predict: () => predict(frames.source, { ...each, signal: stop.signal }),
+    isGone: () => isGone(frames.source),
     counts,
-    stop.signal,
-    notifier.notify,
-  );
+    stop: stop.signal,
+    notify: notifier.notify,
+    // A failure that nobody hears of would look like a video without a change.
+    onFailure: (error, isFirst) => callListener(onError ?? (isFirst ? reportError : undefined), error),
+  });
   const unlink = onAbort(signal, () => stop.abort());
   stop.signal.addEventListener("abort", notifier.notify);
   const close = stop.signal.aborted ? undefined : frames.open(latest.onFrame, latest.onEnd);
@@ -79,33 +90,51 @@ async function* run<K extends TaskKind>(
   }
 }
 
+interface LatestDeps<T> {
+  predict(): Promise<T>;
+  isGone(): boolean;
+  counts: Counts;
+  stop: AbortSignal;
+  notify(): void;
+  /** A prediction failed, and the watch goes on; `isFirst` of a row. */
+  onFailure(error: InsituError, isFirst: boolean): void;
+}
+
 /** The newest frame and its prediction, one at a time. */
-function createLatest<T>(
-  predict: () => Promise<T>,
-  isGone: () => boolean,
-  counts: Counts,
-  stop: AbortSignal,
-  notify: () => void,
-) {
+function createLatest<T>({ predict, isGone, counts, stop, notify, onFailure }: LatestDeps<T>) {
   let isFresh = false;
   let isAtEnd = false;
   let isCalling = false;
   let failure: { error: unknown } | undefined;
+  let hasFailed = false;
   let ready: T | undefined;
+
+  const fail = (thrown: unknown) => {
+    const error = asInsituError(thrown, "unknown", "The prediction failed");
+    if (LASTING.has(error.code)) {
+      failure = { error };
+      return;
+    }
+    counts.failed += 1;
+    onFailure(error, !hasFailed);
+    hasFailed = true;
+  };
 
   /** Starts the next prediction, unless one runs or waits to be taken: it predicts what is shown now. */
   const begin = async () => {
-    if (!isFresh || isCalling || ready || failure || stop.aborted) return;
-    isFresh = false;
-    isCalling = true;
-    try {
-      ready = await predict();
-    } catch (error) {
-      // Of a video whose source was taken away there is nothing to read, and its end is on its way.
-      if (!isGone()) failure = { error };
+    while (isFresh && !isCalling && !ready && !failure && !stop.aborted) {
+      isFresh = false;
+      isCalling = true;
+      try {
+        ready = await predict();
+        hasFailed = false;
+      } catch (error) {
+        // Of a video whose source was taken away there is nothing to read, and its end is on its way.
+        if (!isGone()) fail(error);
+      }
+      isCalling = false;
+      notify();
     }
-    isCalling = false;
-    notify();
   };
   return {
     onFrame() {

@@ -1,6 +1,6 @@
 // Publishes the next release of a channel: plans it from what is in force, signs it, and commits it unless somebody was faster.
 import { InsituError } from "../../shared/errors.js";
-import { parseChannel } from "../../shared/rollout/parse-channel.js";
+import { MAX_RELEASE, parseChannel } from "../../shared/rollout/parse-channel.js";
 import type { Channel } from "../../shared/types/rollout.js";
 import { type KeyFile, readKey } from "../keys.js";
 import { signedText } from "../sign.js";
@@ -18,6 +18,8 @@ export interface Published {
   followed: string[];
 }
 
+/** More is a slip, such as a time in place of a number; there is no way back from it. */
+const MAX_STEP = 1_000_000;
 // With 20 publishers at once, the unluckiest loses 19 times.
 const MAX_TRIES = 60;
 const RETRY_PAUSE = 20;
@@ -40,7 +42,7 @@ export async function publish(
     const before = await target.read();
     checkState(before, options, keys, target.where);
     const next = await plan(before);
-    const release = nextRelease(before, options.release, target.where);
+    const release = nextRelease(before, options, target.where);
     const text = await channelText(next, release, expiryOf(before, options, target.where), keys, target.where);
     const channel = parseChannel(text, target.where);
     const summary = summaryOf(channel);
@@ -82,9 +84,19 @@ function checkState(
   }
 }
 
-function nextRelease(before: ChannelState | undefined, given: number | undefined, where: string): number {
+function nextRelease(before: ChannelState | undefined, options: PublishOptions, where: string): number {
+  const { release: given, largeStep } = options;
   const highest = before?.highest ?? 0;
-  if (given === undefined || given > highest) return given ?? highest + 1;
+  const release = given ?? highest + 1;
+  if (release > MAX_RELEASE) {
+    const message = `${where}: the highest release is ${MAX_RELEASE} (2^40), since browsers accept no lower one afterwards: --release is ${release}. Leave --release out.`;
+    throw new InsituError("input_invalid", message, { where, release, max: MAX_RELEASE });
+  }
+  if (release - highest > MAX_STEP && !largeStep) {
+    const message = `${where} has had release ${highest}: --release ${release} is more than ${MAX_STEP} higher, and browsers that accept it never go back. Leave --release out, or pass --large-step if you mean it.`;
+    throw new InsituError("input_invalid", message, { where, release, accepted: highest });
+  }
+  if (release > highest) return release;
   const message = `${where} has had release ${highest}, and browsers refuse what is not higher: --release is ${given}. Leave --release out.`;
   throw new InsituError("model_rollback", message, { where, release: given, accepted: highest });
 }

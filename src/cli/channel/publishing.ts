@@ -24,6 +24,7 @@ export function addPublishing(command: Command): Command {
       expiry,
     )
     .option("--release <n>", "release number (default: the next)", releaseNumber)
+    .option("--large-step", "allow a --release that is more than 1,000,000 above the one before")
     .option("--if-release <n>", "refuse unless this release is in force", releaseNumber)
     .option(
       "--token <token>",

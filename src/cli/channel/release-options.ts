@@ -12,6 +12,8 @@ export interface PublishOptions extends WhoOptions {
   expires?: string;
   /** The release number to publish, instead of the next. */
   release?: number;
+  /** Allows a release far above the one before. */
+  largeStep?: boolean;
   /** Refuses unless this release is in force. */
   ifRelease?: number;
 }

@@ -25,6 +25,8 @@ import type { Channel, ChannelArm, ChannelGuardrails } from "../types/rollout.js
 export const MAX_CHANNEL_BYTES = 2 ** 16;
 const MAX_ARMS = 16;
 const MAX_WEIGHT = 1e6;
+/** After it there is room for no other. A number of milliseconds since 1970 is above it, one of seconds fits for 34,000 years. */
+export const MAX_RELEASE = 2 ** 40;
 const MAX_LIMIT = 1e6;
 const MAX_WINDOW = 1_000;
 const MIN_WINDOW = 10;
@@ -57,7 +59,7 @@ export function parseChannel(text: string, url: string): Channel {
   known(given, CHANNEL_FIELDS, root);
   return compact({
     model: modelName(get("model"), at("model")),
-    release: integer(get("release"), at("release"), 0),
+    release: finite(integer(get("release"), at("release"), 0), at("release"), 0, MAX_RELEASE),
     arms: parseArms(get("arms"), at("arms")),
     salt: matching(get("salt"), SALT, "1 to 128 letters, digits or signs of base64", at("salt")),
     guardrails: optional(get("guardrails"), (value) => parseGuardrails(value, at("guardrails"))),

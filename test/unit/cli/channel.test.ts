@@ -144,6 +144,12 @@ describe("insitu channel on a file", () => {
     ["a package elsewhere", ["start", "--canary", "models/digits/package"], /is not in the folder of the channel/],
     ["a path that leaves the folder", ["start", "--canary", "../packages/1.1.0"], /is not (a package|in the folder)/],
     ["a lower release", ["start", "--canary", "1.1.0", "--release", "1"], /has had release 1/],
+    ["a release far above", ["start", "--canary", "1.1.0", "--release", "1000002"], /pass --large-step if you mean it/],
+    [
+      "a release after which none could follow",
+      ["start", "--canary", "1.1.0", "--release", "9007199254740991", "--large-step"],
+      /the highest release is 1099511627776 \(2\^40\)/,
+    ],
     [
       "a state that is not in force",
       ["start", "--canary", "1.1.0", "--if-release", "7"],

@@ -1,7 +1,7 @@
 // What a page passes to createClient and load: addresses of packages, and how their files are requested.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LoadOptions } from "../../../src/page/api-types.js";
-import { checkLoadOptions, checkOptions, packageUrl } from "../../../src/page/options.js";
+import { checkChannelOptions, checkLoadOptions, checkOptions, packageUrl } from "../../../src/page/options.js";
 import type { InsituError } from "../../../src/shared/errors.js";
 
 const at = (href: string) => {
@@ -87,5 +87,41 @@ describe("how a package is requested", () => {
     const error = refusal(() => requestOf(request as LoadOptions["request"]));
     expect(error).toMatchObject({ code: "input_invalid", data: { option: `request.${field}` } });
     expect(JSON.stringify([error.message, error.data, String(error.cause)])).not.toContain("secret");
+  });
+});
+
+describe("the options of a channel", () => {
+  it.each([
+    [undefined, { every: 300_000 }],
+    [null, { every: 300_000 }],
+    [{}, { every: 300_000 }],
+    [
+      { every: 0, pin: "1.0.0" },
+      { every: 0, pin: "1.0.0" },
+    ],
+    [{ every: 1_000, file: "/x.json" }, { every: 1_000 }],
+  ])("%o", (given, expected) => {
+    expect(checkChannelOptions(given as never)).toEqual(expected);
+  });
+
+  it.each([1, 999.9, -1, Number.NaN, Number.POSITIVE_INFINITY, "60000", null])(
+    "an interval of %s is refused",
+    (every) => {
+      expect(refusal(() => checkChannelOptions({ every: every as number }))).toMatchObject({
+        code: "input_invalid",
+        message: `channel.every is ${every}; pass 0, or milliseconds from 1000 on.`,
+        data: { option: "channel.every" },
+      });
+    },
+  );
+
+  it("that are not known are refused with those that are", () => {
+    expect(refusal(() => checkChannelOptions({ evry: 60_000 } as never))).toMatchObject({
+      code: "input_invalid",
+      message: "channel.evry is 60000; pass only every, file, pin.",
+      data: { option: "channel.evry" },
+    });
+    expect(refusal(() => checkChannelOptions("1.0.0" as never))).toMatchObject({ data: { option: "channel" } });
+    expect(refusal(() => checkChannelOptions({ pin: 1 } as never))).toMatchObject({ data: { option: "channel.pin" } });
   });
 });

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { PredictInput, PredictOptions, WatchSource } from "../../../src/page/api-types.js";
 import { watch } from "../../../src/page/watch.js";
-import { InsituError } from "../../../src/shared/errors.js";
+import { ERROR_CODES, type ErrorCode, InsituError } from "../../../src/shared/errors.js";
 import type { Prediction } from "../../../src/shared/types/model.js";
 
 /** The page's repaints, which Node does not have: the test shows each frame. */
@@ -21,6 +21,21 @@ const show = async (frames = 1) => {
 };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const canvas = new Canvas() as unknown as WatchSource;
+
+/** The next frame would fail as well. */
+const LASTING: ErrorCode[] = ["aborted", "disposed", "input_invalid"];
+const PASSING = ERROR_CODES.filter((code) => !LASTING.includes(code));
+
+class Video extends EventTarget {
+  readonly [Symbol.toStringTag] = "HTMLVideoElement";
+  readonly src = "film.webm";
+  paint: () => void = () => undefined;
+  requestVideoFrameCallback(run: () => void): number {
+    this.paint = run;
+    return 1;
+  }
+  cancelVideoFrameCallback(): void {}
+}
 
 beforeAll(() => {
   vi.stubGlobal("requestAnimationFrame", (paint: () => void) => {
@@ -44,9 +59,8 @@ afterEach(async () => {
 /** A model whose calls the test answers; like the real one it rejects when its signal aborts. */
 function manual() {
   const calls: { options: PredictOptions; answer(): Promise<void>; fail(error: unknown): void }[] = [];
-  const predict = (input: PredictInput, options: PredictOptions) =>
+  const predict = (_input: PredictInput, options: PredictOptions) =>
     new Promise<Prediction>((resolve, reject) => {
-      expect(input).toBe(canvas);
       const id = String(calls.length);
       options.signal?.addEventListener("abort", () => reject(new InsituError("aborted", "given up")));
       const answer = () => {
@@ -142,17 +156,118 @@ test.each(["before", "during"])("a signal %s ends it with aborted", async (when)
   expect(await walk.next()).toEqual({ done: true, value: undefined });
 });
 
-test("a prediction that fails rejects the walk, after those that were ready", async () => {
+test("a prediction that fails is told and counted, and the walk goes on with the next frame", async () => {
   const { calls, predict } = manual();
-  const walk = watch(predict, canvas)[Symbol.asyncIterator]();
+  const errors: unknown[] = [];
+  const watched = watch(predict, canvas, { onError: (error) => errors.push(error) });
+  const walk = watched[Symbol.asyncIterator]();
+  const first = walk.next();
+  const faults = PASSING.map((code) => new InsituError(code, "It failed."));
+  for (const [n, fault] of faults.entries()) {
+    await show();
+    calls[n]?.fail(fault);
+    await turn();
+  }
+  expect(errors).toEqual(faults);
+  expect({ failed: watched.failed, dropped: watched.dropped }).toEqual({ failed: PASSING.length, dropped: 0 });
+  await show();
+  await calls[PASSING.length]?.answer();
+  expect((await first).value).toEqual({ id: String(PASSING.length) });
+  watched.stop();
+});
+
+test("frames that came during a prediction that failed are predicted at once", async () => {
+  const { calls, predict } = manual();
+  const watched = watch(predict, canvas, { onError: () => undefined });
+  const first = watched[Symbol.asyncIterator]().next();
+  await show(3);
+  calls[0]?.fail(new InsituError("output_invalid", "NaN"));
+  await turn();
+  expect(calls.length).toBe(2);
+  await calls[1]?.answer();
+  expect((await first).value).toEqual({ id: "1" });
+  expect({ seen: watched.seen, dropped: watched.dropped }).toEqual({ seen: 3, dropped: 1 });
+  watched.stop();
+});
+
+test("without onError the first failure of a row is reported as uncaught", async () => {
+  const { calls, predict } = manual();
+  const reported: unknown[] = [];
+  vi.stubGlobal("reportError", (error: unknown) => reported.push(error));
+  const watched = watch(predict, canvas);
+  const walk = watched[Symbol.asyncIterator]();
+  let next = walk.next();
+  const end = async (outcome: InsituError | "good") => {
+    await show();
+    if (outcome === "good") {
+      await calls.at(-1)?.answer();
+      await next;
+      next = walk.next();
+    } else calls.at(-1)?.fail(outcome);
+    await turn();
+  };
+  const faults = [1, 2, 3, 4].map((n) => new InsituError("output_invalid", `NaN ${n}`));
+  for (const outcome of [faults[0], faults[1], "good", faults[2], faults[3]] as const)
+    await end(outcome as InsituError);
+  Reflect.deleteProperty(globalThis, "reportError");
+  expect(reported).toEqual([faults[0], faults[2]]);
+  expect(watched.failed).toBe(4);
+  watched.stop();
+  await next;
+});
+
+test("an error of onError is reported as uncaught, and the walk goes on", async () => {
+  const { calls, predict } = manual();
+  const reported: unknown[] = [];
+  vi.stubGlobal("reportError", (error: unknown) => reported.push(error));
+  const mistake = new Error("a mistake of the page");
+  const watched = watch(predict, canvas, {
+    onError() {
+      throw mistake;
+    },
+  });
+  const first = watched[Symbol.asyncIterator]().next();
+  await show();
+  calls[0]?.fail(new InsituError("timeout", "late"));
+  await turn();
+  await show();
+  await calls[1]?.answer();
+  await first;
+  Reflect.deleteProperty(globalThis, "reportError");
+  expect(reported).toEqual([mistake]);
+  watched.stop();
+});
+
+test("the last frame of a video may fail: the walk ends with the video", async () => {
+  const { calls, predict } = manual();
+  const video = new Video();
+  const watched = watch(predict, video as unknown as WatchSource, { onError: () => undefined });
+  const first = watched[Symbol.asyncIterator]().next();
+  video.paint();
+  video.dispatchEvent(new Event("ended"));
+  calls[0]?.fail(new InsituError("output_invalid", "NaN"));
+  expect(await first).toEqual({ done: true, value: undefined });
+  expect(watched).toMatchObject({ seen: 1, failed: 1 });
+});
+
+test.each(LASTING)("a failure with %s rejects the walk, after what was ready", async (code) => {
+  const { calls, predict } = manual();
+  const errors: unknown[] = [];
+  const watched = watch(predict, canvas, { onError: (error) => errors.push(error) });
+  const walk = watched[Symbol.asyncIterator]();
   const first = walk.next();
   await show();
   await calls[0]?.answer();
   await first;
   await show();
-  const fault = new InsituError("output_invalid", "NaN");
+  const fault = new InsituError(code, "It cannot pass.");
   calls[1]?.fail(fault);
   await expect(walk.next()).rejects.toBe(fault);
+  expect(errors).toEqual([]);
+});
+
+test("onError of another type is refused", () => {
+  expect(() => watch(manual().predict, canvas, { onError: "log" as never })).toThrowError(/onError/);
 });
 
 test("with an interval only frames that are due are seen, in the rhythm that was asked for", async () => {

@@ -1,4 +1,5 @@
 // Decides which versions of a channel this browser tries to run, in which order; pure.
+import { InsituError } from "../../../shared/errors.js";
 import { packageOfArm } from "../../../shared/rollout/parse-channel.js";
 import type { ArmRole, BlockedVersion, Channel, ChannelArm, KnownGood } from "../../../shared/types/rollout.js";
 import { crashLimit, isStillBroken } from "./guardrails.js";
@@ -28,6 +29,15 @@ export interface Choice {
 
 export function targetOf(base: string, arm: ChannelArm): Target {
   return { package: packageOfArm(base, arm), version: arm.version ?? arm.package, role: arm.role, arm };
+}
+
+/** The version that the page pins by `option`. Throws `input_invalid` where the channel does not have it. */
+export function pinnedTarget({ base, channel }: Pick<Choice, "base" | "channel">, pin: string, option: string): Target {
+  const arm = channel.arms.find(({ version }) => version === pin);
+  if (arm) return targetOf(base, arm);
+  const versions = channel.arms.map(({ version }) => version);
+  const message = `${option} is ${pin}, which is no version of the channel. Pin ${versions.join(", ")}, or nothing to unpin.`;
+  throw new InsituError("input_invalid", message, { option, value: pin, versions });
 }
 
 /** The last known good version as a target: in the role that the channel gives it, else as a stable one. */

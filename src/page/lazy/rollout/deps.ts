@@ -1,16 +1,15 @@
 // What a rollout needs of its client.
 import type { OpenPackage } from "../../version.js";
-import type { WorkerSlot } from "../../workers/pool.js";
-import type { TelemetryRecord } from "../telemetry/records.js";
+import type { RolloutControl } from "./control.js";
 import type { ReadDeps } from "./known-channel.js";
-import type { RolloutControl } from "./types.js";
 
-export interface RolloutDeps extends ReadDeps {
-  slots: readonly Pick<WorkerSlot, "calls">[];
-  loadShadow: RolloutControl["loadShadow"];
-  storeName: string;
-  open: OpenPackage;
-  every: number;
-  maxBytes: number;
-  record(record: TelemetryRecord): void;
-}
+export type RolloutDeps = ReadDeps &
+  RolloutControl["deps"] & {
+    storeName: string;
+    open: OpenPackage;
+    every: number;
+    /** Bytes of packages above which two versions are not open at the same time. */
+    maxBytes: number;
+    /** Aborted when the client is disposed. */
+    clientEnd: AbortSignal;
+  };

@@ -32,12 +32,15 @@ export class Guardrails {
   #latencyCount = 0;
   /** How many of the window are over the limit: the median is over it where more than half of them are. */
   #slow = 0;
-  #failed = 0;
+  #failed: number;
   /** When the last failure that counted was known. */
   #failedAt = Number.NEGATIVE_INFINITY;
+  #lastCode: ErrorCode | undefined;
   #isBroken = false;
 
-  constructor(limits: ChannelGuardrails = {}) {
+  /** @param failed - Predictions in a row that failed at the visits before. */
+  constructor(limits: ChannelGuardrails = {}, failed = 0) {
+    this.#failed = failed;
     this.#failures = limits.failures ?? DEFAULTS.failures;
     this.#maxLatency = limits.maxLatency ?? Number.POSITIVE_INFINITY;
     this.#latencies = new Float64Array(limits.latencyWindow ?? DEFAULTS.latencyWindow);
@@ -74,18 +77,15 @@ export class Guardrails {
     if (!this.counts(code) || (startedAt ?? now) < this.#failedAt) return undefined;
     this.#failedAt = now;
     this.#failed += 1;
-    if (this.#failed < this.#failures) return undefined;
-    const detail = `${this.#failed} predictions in a row failed, the last one with ${code}`;
-    return this.#report({ reason: "failures", detail, count: this.#failed, limit: this.#failures });
+    this.#lastCode = code;
+    return this.#failed < this.#failures ? undefined : this.#report(this.row());
   }
 
-  /** Starts anew, for another version. */
-  reset(): void {
-    this.#latencyCount = 0;
-    this.#slow = 0;
-    this.#failed = 0;
-    this.#failedAt = Number.NEGATIVE_INFINITY;
-    this.#isBroken = false;
+  /** The failures in a row until now, as a breach of them is reported. */
+  row(): Breach {
+    const count = this.#failed;
+    const detail = `${count} predictions in a row failed, the last one with ${this.#lastCode}`;
+    return { reason: "failures", detail, count, limit: this.#failures };
   }
 
   #report(breach: Breach): Breach | undefined {

@@ -2,15 +2,15 @@
 
 import type { ErrorCode } from "../../../shared/errors.js";
 import type { HostPrediction } from "../../../shared/protocol.js";
-import type { ChannelArm } from "../../../shared/types/rollout.js";
-import type { OpenVersion, PredictionObserver } from "../../version.js";
+import type { PredictionObserver } from "../../version.js";
+import type { RolloutControl, RolloutGuards, Shadow } from "./control.js";
 import { Guardrails, workOf } from "./guardrails.js";
-import type { Breach, RolloutControl, RolloutGuards, Shadow } from "./types.js";
+import type { Breach } from "./types.js";
+import type { Running } from "./versions.js";
 
 /** The version that runs, or that ran and still has predictions. */
 interface Watched {
-  version: OpenVersion;
-  arm: ChannelArm;
+  running: Running;
   guardrails: Guardrails;
   /** Predictions without a counted failure. */
   good: number;
@@ -32,8 +32,10 @@ export class Guards implements RolloutGuards {
     this.#control = control;
   }
 
-  watch(version: OpenVersion, arm: ChannelArm): PredictionObserver {
-    const mine: Watched = { version, arm, guardrails: this.#newGuardrails(), good: 0, isTuned: false };
+  watch(running: Running): PredictionObserver {
+    const { version } = running;
+    const failed = this.#control.store.failuresOf(running);
+    const mine: Watched = { running, guardrails: this.#newGuardrails(failed), good: 0, isTuned: false };
     clearTimeout(this.#retry);
     this.#watched = mine;
     void this.#renewShadow();
@@ -50,11 +52,12 @@ export class Guards implements RolloutGuards {
   }
 
   changed(): void {
-    const { version, arm } = this.#control.running();
+    const { running } = this.#control.versions;
     const watched = this.#watched;
-    if (version !== watched?.version) return;
-    watched.arm = arm;
-    if (JSON.stringify(this.#control.channel().guardrails) !== this.#limits) watched.guardrails = this.#newGuardrails();
+    if (running.version !== watched?.running.version) return;
+    watched.running = running;
+    if (JSON.stringify(this.#control.store.known.channel.guardrails) !== this.#limits)
+      watched.guardrails = this.#newGuardrails();
     void this.#renewShadow();
   }
 
@@ -68,16 +71,20 @@ export class Guards implements RolloutGuards {
     this.#shadow?.dispose();
   }
 
-  #newGuardrails(): Guardrails {
-    const { guardrails } = this.#control.channel();
+  #newGuardrails(failed = 0): Guardrails {
+    const { guardrails } = this.#control.store.known.channel;
     this.#limits = JSON.stringify(guardrails);
-    return new Guardrails(guardrails);
+    return new Guardrails(guardrails, failed);
   }
 
   #predicted(mine: Watched, result: HostPrediction): void {
     mine.good += 1;
-    // Only a version that the channel calls stable is one to go back to.
-    if (mine.good === PROVED_AFTER && mine.arm.role === "stable" && mine === this.#watched) this.#control.proved();
+    if (mine === this.#watched) {
+      const { store } = this.#control;
+      if (mine.good === 1) store.noteRow(mine.running);
+      // Only a version that the channel calls stable is one to go back to.
+      if (mine.good === PROVED_AFTER && mine.running.target.role === "stable") store.proved(mine.running);
+    }
     if (mine.isTuned) this.#shadow?.ended();
     // Browsers give hidden pages less of the processor.
     const isHidden = globalThis.document?.visibilityState === "hidden";
@@ -87,8 +94,13 @@ export class Guards implements RolloutGuards {
   #failed(mine: Watched, code: ErrorCode, startedAt: number): void {
     if (code === "out_of_memory" || code === "device_lost")
       this.#shadow?.giveUp(`the main version failed with ${code}`);
-    if (mine.guardrails.counts(code)) mine.good = 0;
-    this.#leave(mine, mine.guardrails.failed(code, startedAt));
+    const breach = mine.guardrails.failed(code, startedAt);
+    if (mine.guardrails.counts(code)) {
+      // What succeeds now and then is not written down each time.
+      if (mine.good === 0 && mine === this.#watched) this.#control.store.noteRow(mine.running, mine.guardrails.row());
+      mine.good = 0;
+    }
+    this.#leave(mine, breach);
   }
 
   #leave(mine: Watched, breach: Breach | undefined): void {
@@ -96,7 +108,9 @@ export class Guards implements RolloutGuards {
     if (!breach || mine !== this.#watched) return;
     void this.#control.rollBack(breach).then(() => {
       if (mine !== this.#watched || this.#control.signal.aborted) return;
-      this.#retry = setTimeout(() => mine.guardrails.reset(), RETRY_MS);
+      this.#retry = setTimeout(() => {
+        mine.guardrails = this.#newGuardrails();
+      }, RETRY_MS);
     });
   }
 
@@ -105,9 +119,9 @@ export class Guards implements RolloutGuards {
     const control = this.#control;
     if (!this.#shadow && control.shadowArm()) {
       // Without it there are no comparisons; the next change of the channel tries again.
-      const module = await control.loadShadow().catch(() => undefined);
+      const module = await control.deps.loadShadow().catch(() => undefined);
       if (module && this.#watched) this.#shadow ??= module.createShadow(control, workOf);
     }
-    if (this.#watched) this.#shadow?.renew(this.#watched.arm);
+    if (this.#watched) this.#shadow?.renew(this.#watched.running.target.arm);
   }
 }

@@ -1,5 +1,5 @@
 // The calls of one version: counted, so that it is freed after its last one; and held back while the version is being loaded.
-import { InsituError } from "../../../shared/errors.js";
+import { disposedError } from "../../../shared/disposed-error.js";
 import type { HostProgress, HostResult, ModelMethod } from "../../../shared/protocol.js";
 import { withTimeout } from "../../lib/with-timeout.js";
 import type { CallInput, ModelRpc } from "../../workers/model-rpc.js";
@@ -37,8 +37,6 @@ export class HeldRpc implements ModelRpc {
     this.#waiting.clear();
   }
 
-  isBusy = () => this.#open > 0;
-
   /** Resolves once no call is open. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -48,8 +46,7 @@ export class HeldRpc implements ModelRpc {
   }
 
   async dispose(): Promise<void> {
-    const error = new InsituError("disposed", "The model was disposed; load it again.");
-    for (const each of this.#waiting) each.fail(error);
+    for (const each of this.#waiting) each.fail(disposedError("The model"));
     this.#waiting.clear();
     await this.#target?.dispose();
   }

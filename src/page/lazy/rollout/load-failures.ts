@@ -16,16 +16,21 @@ const LASTING: readonly ErrorCode[] = [
 
 /** The block of a version, or undefined where the failure may pass: a network, memory, the page's own options. */
 export function blockOf(target: Target, error: InsituError, channel: Channel): BlockedVersion | undefined {
-  const { package: address, version } = target;
-  const { release, guardrails } = channel;
-  const breach = loadBreach(error, guardrails);
-  if (breach) {
-    const digest = refOf(error)?.digest;
-    return { ...breach, package: address, version, ...(digest && { digest }), release, at: Date.now() };
-  }
+  const breach = loadBreach(error, channel.guardrails);
+  if (breach) return toBlock(target, breach, channel, refOf(error)?.digest);
   // The page asked for another task than the model's: no other version would help.
   if (!LASTING.includes(error.code) || error.data.wanted !== undefined) return undefined;
-  return { package: address, version, reason: "load", detail: error.message, release, at: Date.now() };
+  return toBlock(target, { reason: "load", detail: error.message }, channel);
+}
+
+/** `why` as a block of the version, from now on. */
+export function toBlock(
+  { package: address, version }: Target,
+  why: Pick<BlockedVersion, "reason" | "detail" | "count" | "limit">,
+  { release }: Channel,
+  digest?: string,
+): BlockedVersion {
+  return { ...why, package: address, version, digest, release, at: Date.now() };
 }
 
 /** The version that could not be opened, where its manifest could be read. */

@@ -176,7 +176,8 @@ export class Versions {
   }
 }
 
-const abortedError = (target: Target) => new InsituError("aborted", `Loading ${target.package} was aborted.`);
+export const abortedError = (target: Pick<Target, "package">) =>
+  new InsituError("aborted", `Loading ${target.package} was aborted.`);
 
 /** Opens a version. Rejects with `model_integrity` where another model is there. */
 export async function loadTarget(

@@ -4,7 +4,7 @@ import { modelRef } from "../../../shared/model-ref.js";
 import { TASK_OPTIONS } from "../../../shared/types/model.js";
 import type { ChannelArm } from "../../../shared/types/rollout.js";
 import type { TransferableInput } from "../../input/wire-input.js";
-import type { RolloutControl, Shadow, WorkOf } from "../rollout/types.js";
+import type { RolloutControl, Shadow, WorkOf } from "../rollout/control.js";
 import { Comparisons, type ShadowModel } from "./comparisons.js";
 import { type DeviceConditions, watchDevice } from "./device-conditions.js";
 
@@ -56,7 +56,8 @@ function open(
   return new Comparisons<Copy>({
     share: arm.share ?? DEFAULT_SHARE,
     conditions,
-    isBusy: control.isBusy,
+    // Of all models of the client: they share the processor.
+    isBusy: () => control.deps.slots.some((slot) => slot.calls() > 0),
     async open(signal): Promise<ShadowModel<Copy>> {
       const { info, rpc } = await control.open(arm, signal);
       return {
@@ -73,6 +74,6 @@ function open(
     free({ transfer }) {
       for (const each of transfer) (each as Partial<ImageBitmap>).close?.();
     },
-    record: (comparison) => control.record({ kind: "shadow", ...comparison }),
+    record: (comparison) => control.deps.record({ kind: "shadow", ...comparison }),
   });
 }

@@ -95,6 +95,8 @@ describe("refuses with model_format, and names the field:", () => {
     ["a release that is no integer", valid({ release: 1.5 }), "release"],
     ["a release as text", valid({ release: "12" }), "release"],
     ["a release beyond what numbers hold", valid({ release: 2 ** 53 }), "release"],
+    ["a release after which no other could follow", valid({ release: 2 ** 53 - 1 }), "release"],
+    ["a release over the maximum", valid({ release: 2 ** 40 + 1 }), "release"],
     ["no arms", valid({ arms: undefined }), "arms"],
     ["an empty list", arms(), "arms"],
     ["arms as an object", valid({ arms: { 0: stable } }), "arms"],

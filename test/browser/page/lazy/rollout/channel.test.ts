@@ -75,7 +75,7 @@ test("two tabs that open a channel at once for the first time have one seed", as
 
 describe("the host", () => {
   test("answers 304 while the channel has not changed, and the new version takes over once it has", async () => {
-    await openModel(site.page, { load: { channel: { every: 150 } } });
+    await openModel(site.page, { load: { channel: { every: 1_000 } } });
     await expect.poll(() => site.asked().filter(({ status }) => status === 304).length).toBeGreaterThan(3);
     expect(site.asked().filter(({ status }) => status === 200)).toHaveLength(1);
     expect(await toldOn(site.page)).toEqual([]);
@@ -131,7 +131,7 @@ describe("the host", () => {
   });
 
   test("is asked no more once the model is disposed, and nothing of it is left", async () => {
-    await openModel(site.page, { load: { channel: { every: 100 } } });
+    await openModel(site.page, { load: { channel: { every: 1_000 } } });
     await expect.poll(() => site.asked().length).toBeGreaterThan(2);
     const after = await site.page.evaluate(async () => {
       await window.counter.dispose();

@@ -66,6 +66,45 @@ describe("failures in a row", () => {
     await untilRuns(page, "1.0.0");
   });
 
+  describe("of pages that predict once at each visit", () => {
+    const visit = async (page: Page, row: number) => {
+      const next = await site.page(page.context());
+      await follow(next, site);
+      const results = await predictRows(next, row, 1);
+      const { state, events } = await seen(next);
+      return { page: next, result: results[0], running: state.running.version, blocked: state.blocked, events };
+    };
+
+    test("are counted over the visits", async () => {
+      const page = await onBrokenCanary();
+      for (let n = 1; n < 5; n += 1)
+        expect(await visit(page, 2)).toMatchObject({ result: "output_invalid", running: "1.1.0", blocked: [] });
+      const last = await visit(page, 2);
+      expect(last.result).toBe("output_invalid");
+      await untilRuns(last.page, "1.0.0");
+      expect((await seen(last.page)).state.blocked).toMatchObject([{ version: "1.1.0", reason: "failures", count: 5 }]);
+      expect(await visit(page, 2)).toMatchObject({ result: "1.0.0", running: "1.0.0" });
+    });
+
+    test("end with the first that succeeds", async () => {
+      const page = await onBrokenCanary({ failures: 3 });
+      for (let n = 0; n < 3; n += 1) {
+        for (const row of [2, 2]) expect(await visit(page, row)).toMatchObject({ result: "output_invalid" });
+        expect(await visit(page, 1)).toMatchObject({ result: "1.1.0", blocked: [] });
+      }
+    });
+
+    test("do not count for a version that the page pins", async () => {
+      const page = await onBrokenCanary({ failures: 3 });
+      await predictRows(page, 2, 3);
+      await untilRuns(page, "1.0.0");
+      const pinned = await site.page(page.context());
+      await follow(pinned, site, { channel: { every: 0, pin: "1.1.0" } });
+      expect(await predictRows(pinned, 2, 2)).toEqual(Array(2).fill("output_invalid"));
+      expect(await running(pinned)).toBe("1.1.0");
+    });
+  });
+
   test("what the caller did wrong is never counted", async () => {
     const page = await onBrokenCanary({ failures: 3 });
     const codes = await page.evaluate(async () => {

@@ -135,7 +135,7 @@ describe("a clock that is wrong by years", () => {
       const { now } = Date;
       Date.now = () => now() - by;
     }, YEARS);
-    const opened = await openModel(tab, { client: at(-YEARS), load: { channel: { every: 500 } } });
+    const opened = await openModel(tab, { client: at(-YEARS), load: { channel: { every: 1_000 } } });
     expect(opened).toMatchObject({ code: "", computed: 1 });
     site.publish([arm(2)], 2, { expires: until });
     await expect.poll(() => toldOn(tab)).toEqual(["swap 1.0.0 2.0.0 release"]);

@@ -48,6 +48,21 @@ describe("failures", () => {
     expect(guardrails.failed("timeout", 101, 200)).toMatchObject({ count: 2 });
   });
 
+  test("of the visits before count, until one succeeds", () => {
+    const guardrails = new Guardrails({ failures: 4 }, 2);
+    expect(guardrails.failed("timeout", 0, 1)).toBeUndefined();
+    expect(guardrails.row()).toEqual({
+      reason: "failures",
+      count: 3,
+      limit: 4,
+      detail: "3 predictions in a row failed, the last one with timeout",
+    });
+    expect(guardrails.failed("output_invalid", 2, 3)).toMatchObject({ count: 4, limit: 4 });
+    const other = new Guardrails({ failures: 4 }, 3);
+    other.predicted(1);
+    expect(failTimes(other, 3)).toEqual([undefined, undefined, undefined]);
+  });
+
   test("property: a breach comes exactly where a run of k counted failures ends first", () => {
     const outcome = fc.oneof(fc.constant("ok" as const), fc.constantFrom(...ERROR_CODES));
     fc.assert(
@@ -103,19 +118,6 @@ describe("latency", () => {
       }),
       { numRuns: 2_000 },
     );
-  });
-
-  test("a version that follows starts with nothing", () => {
-    const guardrails = new Guardrails({ maxLatency: 20, latencyWindow: 10, failures: 3 });
-    for (let n = 0; n < 9; n += 1) guardrails.predicted(100);
-    failTimes(guardrails, 2);
-    guardrails.reset();
-    expect(guardrails.predicted(100)).toBeUndefined();
-    expect(failTimes(guardrails, 2)).toEqual([undefined, undefined]);
-    for (let n = 0; n < 8; n += 1) expect(guardrails.predicted(100)).toBeUndefined();
-    expect(guardrails.predicted(100)).toMatchObject({ reason: "latency" });
-    // It has been told.
-    expect(failTimes(guardrails, 5).every((breach) => breach === undefined)).toBe(true);
   });
 });
 
