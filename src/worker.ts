@@ -20,7 +20,11 @@ registerErrorTransfer();
 
 const host = createHost({
   ports: browserPlatform,
-  openStore: ({ storage }, emit) => createFallbackStore(openIndexedDbStore(storage, emit), emit),
+  openStore({ storage, backends }, emit) {
+    // A page that may not start WebAssembly would report a violation of its policy.
+    const options = { ...storage, fastChecksum: backends.includes("wasm") };
+    return createFallbackStore(openIndexedDbStore(options, emit), emit);
+  },
   createEngine: ({ wasmBase }, store) =>
     tfjsEngine({
       url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),

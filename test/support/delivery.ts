@@ -69,7 +69,7 @@ export interface Delivery {
   /** Another tab with the library in it. */
   tab(): Promise<Page>;
   /** Flips a bit of a stored chunk. */
-  damage(sha256: string): Promise<void>;
+  damage(sha256: string): Promise<boolean>;
   /** Loads in a tab that is closed when the host has sent `bytes` of its first response for `file`, and `chunks` are stored. */
   interrupt(file: string, bytes: number, chunks: number): Promise<void>;
   /** Hashes of the chunks, versions and begun downloads in the test's database. */
@@ -186,8 +186,12 @@ async function lookInto(store: string): Promise<Awaited<ReturnType<Delivery["sto
   return { chunks, versions: rows.map(({ version }) => version).sort(), pending };
 }
 
-/** Flips a bit of a chunk in the database `store`; runs in a page. */
-export async function flipStored({ store, sha256 }: { store: string; sha256: string }): Promise<void> {
+/**
+ * Flips a bit of a chunk in the database `store`; runs in a page. With `old` the row becomes one of an older library, which stored no fast
+ * checksum. Returns whether there was one.
+ */
+export async function flipStored(row: { store: string; sha256: string; old?: boolean }): Promise<boolean> {
+  const { store, sha256, old } = row;
   const done = <T>(request: IDBRequest<T>) =>
     new Promise<T>((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
@@ -195,8 +199,11 @@ export async function flipStored({ store, sha256 }: { store: string; sha256: str
     });
   const database = await done(indexedDB.open(store));
   const chunks = () => database.transaction("chunks", "readwrite").objectStore("chunks");
-  const bytes = new Uint8Array(await (await done<Blob>(chunks().get(sha256))).arrayBuffer());
+  const kept = await done<Blob | { bytes: Blob; xxh64: string }>(chunks().get(sha256));
+  const bytes = new Uint8Array(await ("xxh64" in kept ? kept.bytes : kept).arrayBuffer());
   bytes[10] = (bytes[10] as number) ^ 1;
-  await done(chunks().put(new Blob([bytes]), sha256));
+  const altered = new Blob([bytes]);
+  await done(chunks().put("xxh64" in kept && !old ? { ...kept, bytes: altered } : altered, sha256));
   database.close();
+  return "xxh64" in kept;
 }

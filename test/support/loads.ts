@@ -109,8 +109,9 @@ export function storedChunks(page: Page, name = "insitu"): Promise<number[] | un
         request.onerror = () => reject(request.error);
       });
     const database = await done(indexedDB.open(wanted));
-    const blobs = await done<Blob[]>(database.transaction("chunks").objectStore("chunks").getAll());
+    const store = database.transaction("chunks").objectStore("chunks");
+    const rows = await done<(Blob | { bytes: Blob; xxh64: string })[]>(store.getAll());
     database.close();
-    return blobs.map(({ size }) => size);
+    return rows.map((row) => ("xxh64" in row ? row.bytes : row).size);
   }, name);
 }

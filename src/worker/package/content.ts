@@ -6,6 +6,7 @@ import { chunksOf } from "./download/chunks.js";
 import { downloadChunks, type WantedFile } from "./download/download.js";
 import { resolveFile } from "./manifest.js";
 import type { Platform } from "./platform.js";
+import { xxh64 } from "./store/checksum.js";
 import type { OnStoreEvent, Store } from "./store/store.js";
 import { createWriteBehind, type WriteBehind } from "./store/write-behind.js";
 
@@ -177,7 +178,7 @@ class PackageContent implements Content {
     const wanted: WantedFile = { url: resolveFile(url, file.path), chunks: chunksOf(file), missing: [index] };
     let repaired: ArrayBuffer | undefined;
     const onChunk = async (chunk: ChunkSpec, bytes: ArrayBuffer) => {
-      if (!this.#writes.gaveUp()) void store.put(url, chunk, new Blob([bytes])).catch(() => undefined);
+      if (!this.#writes.gaveUp()) void store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
       repaired = bytes;
     };
     await downloadChunks([wanted], { ports, signal, onBytes: onReceived, onChunk }).catch((cause: unknown) => {

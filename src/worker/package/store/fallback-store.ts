@@ -31,7 +31,7 @@ export function createFallbackStore(database: Store, emit: OnStoreEvent): Fallba
     has: (hashes) => attempt((store) => store.has(hashes)),
     read: (chunk) => attempt((store) => store.read(chunk)),
     begin: (row) => attempt((store) => store.begin(row)),
-    put: (url, chunk, bytes) => attempt((store) => store.put(url, chunk, bytes)),
+    put: (...chunk) => attempt((store) => store.put(...chunk)),
     commit: (row) => attempt((store) => store.commit(row)),
     proved: (url, digest) => attempt((store) => store.proved(url, digest)),
     abandon: (url) => attempt((store) => store.abandon(url)),

@@ -4,8 +4,9 @@ import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { ReleaseFloor } from "../trust.js";
-import { createBytesWriter } from "./blob-or-bytes.js";
+import { createBytesWriter, type StoredBytes } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
+import { checksumSettled, loadChecksum, xxh64 } from "./checksum.js";
 import { bytesOf, evictable } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
@@ -18,6 +19,8 @@ export interface StoreOptions {
   name: string;
   /** Budget of all packages together, in bytes. */
   maxBytes: number;
+  /** Whether WebAssembly may be started for a fast checksum; otherwise what is read is checked by its SHA-256. */
+  fastChecksum: boolean;
   /** True when packages were kept here before: an empty database then means that the browser lost it. */
   expected: boolean;
 }
@@ -40,7 +43,8 @@ class IndexedDbStore implements Store {
   /** True while an empty database would mean a loss. */
   #keeps: boolean;
 
-  constructor({ name, maxBytes, expected }: StoreOptions, emit: OnStoreEvent) {
+  constructor({ name, maxBytes, expected, fastChecksum }: StoreOptions, emit: OnStoreEvent) {
+    if (fastChecksum) void loadChecksum();
     this.#maxBytes = maxBytes;
     this.#emit = emit;
     this.#keeps = expected;
@@ -173,11 +177,11 @@ class IndexedDbStore implements Store {
     });
   }
 
-  put(url: string, chunk: ChunkSpec, bytes: Blob): Promise<void> {
+  put(url: string, chunk: ChunkSpec, bytes: Blob, xxh64?: string): Promise<void> {
     return this.#retryAfterEviction(url, bytes.size, () =>
       this.#putBytes(bytes, (stored) =>
         this.#write("store a chunk", "relaxed", async (tx) => {
-          await tx.put("chunks", stored, chunk.sha256);
+          await tx.put("chunks", withSum(stored, xxh64), chunk.sha256);
         }),
       ),
     );
@@ -191,9 +195,10 @@ class IndexedDbStore implements Store {
   }
 
   putBinary(binary: ChunkSpec, bytes: ArrayBuffer): Promise<void> {
+    const sum = xxh64(bytes);
     return this.#putBytes(new Blob([bytes]), (stored) =>
       this.#write("store a binary", "relaxed", async (tx) => {
-        await tx.put("binaries", stored, binary.sha256);
+        await tx.put("binaries", withSum(stored, sum), binary.sha256);
       }),
     );
   }
@@ -280,13 +285,23 @@ async function readBytes(
   { size, sha256: expected }: ChunkSpec,
 ): Promise<ArrayBuffer | "missing" | "corrupt"> {
   let bytes: ArrayBuffer;
+  let sum: string | undefined;
   try {
-    const stored = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
-    if (!stored) return "missing";
+    const row = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
+    if (!row) return "missing";
+    const { bytes: stored, xxh64: known } = "xxh64" in row ? row : { bytes: row };
     if ((stored instanceof Blob ? stored.size : stored.byteLength) !== size) return "corrupt";
     bytes = stored instanceof Blob ? await stored.arrayBuffer() : stored;
+    sum = known;
   } catch (error) {
     return lostFile(error, "corrupt");
   }
+  if (sum !== undefined) {
+    await checksumSettled();
+    const found = xxh64(bytes);
+    if (found !== undefined) return found === sum ? bytes : "corrupt";
+  }
   return (await sha256(bytes)) === expected ? bytes : "corrupt";
 }
+
+const withSum = (bytes: StoredBytes, xxh64: string | undefined) => (xxh64 === undefined ? bytes : { bytes, xxh64 });

@@ -62,8 +62,8 @@ export interface Store extends BinaryStore, NoteStore, ChannelStore {
    * when the version will not fit into the budget.
    */
   begin(row: NewRow): Promise<void>;
-  /** Keeps one verified chunk of an announced download. */
-  put(url: string, chunk: ChunkSpec, bytes: Blob): Promise<void>;
+  /** Keeps one verified chunk of an announced download, with its checksum where there is one. */
+  put(url: string, chunk: ChunkSpec, bytes: Blob, xxh64?: string): Promise<void>;
   /** Makes a version whose chunks were put the newest of its address: wholly or not at all, and durably. */
   commit(row: NewRow): Promise<void>;
   /** Notes that a backend ran this version now; older versions of the address are dropped. */

@@ -2,6 +2,7 @@
 import { asInsituError, type InsituError } from "../../../shared/errors.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { deferred } from "../../lib/deferred.js";
+import { xxh64 } from "./checksum.js";
 import type { Store } from "./store.js";
 
 export interface WriteBehind {
@@ -123,7 +124,7 @@ class DelayedWrites implements WriteBehind {
   #put({ chunk, bytes, onStored }: Waiting): void {
     if (this.#problem) return;
     // A copy: the bytes may be freed as soon as this returns.
-    const putting = this.#store.put(this.#url, chunk, new Blob([bytes])).then(onStored);
+    const putting = this.#store.put(this.#url, chunk, new Blob([bytes]), xxh64(bytes)).then(onStored);
     const settled = putting
       .catch((error: unknown) => this.giveUp(error))
       .finally(() => {

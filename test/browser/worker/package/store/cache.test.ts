@@ -83,21 +83,33 @@ test("the second load, in a new page, makes no request", async () => {
 // What a load reads before a model runs.
 const READ = manifest.files.filter(({ path }) => !path.startsWith("self-test-"));
 
-test.each(READ)("an altered byte in the stored $path is mended from that file alone", async ({ path, sha256 }) => {
-  const first = await load();
-  await library.visit();
-  await library.page.evaluate(flipStored, { store: "insitu", sha256 });
-  library.server.requests.length = 0;
-  const mended = await load();
-  expect(mended).toMatchObject({ source: "cache", label: first.label });
-  const url = `${library.server.url}models/digits/`;
-  expect(mended.corrupt).toEqual([{ type: "corrupt", url, path, sha256 }]);
-  expect(asked()).toEqual([`/models/digits/${path}`]);
+const BY_CHECKSUM = READ.map((file) => ({ ...file, found: "its checksum", backend: "wasm" as const, old: false }));
+const BY_HASH = [
+  { found: "its SHA-256, since an older library stored no checksum", backend: "wasm" as const, old: true },
+  { found: "its SHA-256, since WebAssembly is not used", backend: "cpu" as const, old: false },
+].flatMap((how) => READ.map((file) => ({ ...file, ...how })));
 
-  library.server.requests.length = 0;
-  expect(await load()).toMatchObject({ source: "cache", label: first.label, corrupt: [] });
-  expect(asked()).toEqual([]);
-});
+test.each([...BY_CHECKSUM, ...BY_HASH])(
+  "an altered byte in the stored $path is found by $found, and mended from that file alone",
+  async (damage) => {
+    const { path, sha256, backend, old } = damage;
+    const backends = [backend];
+    const first = await load({ backends });
+    await library.visit();
+    const hadChecksum = await library.page.evaluate(flipStored, { store: "insitu", sha256, old });
+    expect(hadChecksum).toBe(backend === "wasm");
+    library.server.requests.length = 0;
+    const mended = await load({ backends });
+    expect(mended).toMatchObject({ source: "cache", label: first.label });
+    const url = `${library.server.url}models/digits/`;
+    expect(mended.corrupt).toEqual([{ type: "corrupt", url, path, sha256 }]);
+    expect(asked()).toEqual([`/models/digits/${path}`]);
+
+    library.server.requests.length = 0;
+    expect(await load({ backends })).toMatchObject({ source: "cache", label: first.label, corrupt: [] });
+    expect(asked()).toEqual([]);
+  },
+);
 
 test("two clients that load at once fetch the package once", async () => {
   const sources = await library.page.evaluate(async () => {
