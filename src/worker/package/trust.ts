@@ -92,6 +92,10 @@ export interface ReleaseFloor {
   release: number;
 }
 
+/** A row as it was written; a damaged one is as if it were absent. */
+export const soundFloor = (row: ReleaseFloor | undefined): ReleaseFloor | undefined =>
+  typeof row?.name === "string" && row.release >= 0 ? row : undefined;
+
 // One stolen key must not be able to lock out all later releases by a huge number (TUF's fast-forward attack). Wide enough for
 // numbers made of dates or of seconds.
 const MAX_JUMP = 1e9;

@@ -35,11 +35,13 @@ export async function changeRow(
   change: (row: ChannelRow) => ChannelRow,
 ): Promise<KeptChannel> {
   let { seed } = (await rows.get("")) ?? {};
-  if (!seed) {
+  if (typeof seed !== "string") {
     seed = randomHex();
     await rows.put({ url: "", blocked: [], seed });
   }
-  const before = (await rows.get(url)) ?? { url, blocked: [] };
+  const found = await rows.get(url);
+  // A damaged row is as if it were absent.
+  const before = found?.blocked?.every?.((each) => each?.package) ? found : { url, blocked: [] };
   const row = change(before);
   if (row !== before) await rows.put(row);
   return { seed, row };

@@ -3,14 +3,14 @@ import { type Connection, createDatabase, type Database, type Mode } from "../..
 import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
-import type { ReleaseFloor } from "../trust.js";
+import { type ReleaseFloor, soundFloor } from "../trust.js";
 import { createBytesWriter, type StoredBytes } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
 import { checksumSettled, loadChecksum, xxh64 } from "./checksum.js";
 import { bytesOf, evictable } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
-import { commitRow, knownGood, removeRows, type Tx, victimsOf } from "./rows.js";
+import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } from "./rows.js";
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 
@@ -65,13 +65,13 @@ class IndexedDbStore implements Store {
 
   async versions(url: string): Promise<PackageRow[]> {
     const range = IDBKeyRange.bound([url], [url, []]);
-    const rows = await this.#read("look up a package", "packages", (tx) => tx.getAll("packages", range));
+    const rows = await this.#read("look up a package", "packages", (tx) => packageRows(tx, range));
     // Of a release that was published twice, the one that came last.
     return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
   }
 
   floor(url: string): Promise<ReleaseFloor | undefined> {
-    return this.#read("look up a release", "releases", (tx) => tx.get("releases", url));
+    return this.#read("look up a release", "releases", async (tx) => soundFloor(await tx.get("releases", url)));
   }
 
   begin(row: NewRow): Promise<void> {
@@ -97,7 +97,7 @@ class IndexedDbStore implements Store {
 
   proved(url: string, digest: string): Promise<void> {
     return this.#write("note a use", "relaxed", async (tx) => {
-      const rows = await tx.getAll("packages");
+      const rows = await packageRows(tx);
       const mine = rows.find((row) => row.url === url && row.digest === digest);
       if (!mine) return;
       const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
@@ -114,16 +114,16 @@ class IndexedDbStore implements Store {
   }
 
   list(): Promise<PackageRow[]> {
-    return this.#read("list packages", "packages", (tx) => tx.getAll("packages"));
+    return this.#read("list packages", "packages", packageRows);
   }
 
   async bytes(): Promise<number> {
-    return bytesOf(await this.#read("measure packages", "packages", (tx) => tx.getAll("packages")));
+    return bytesOf(await this.list());
   }
 
   delete(url: string): Promise<boolean> {
     return this.#write("delete a package", "strict", async (tx) => {
-      const rows = (await tx.getAll("packages")).filter((row) => row.url === url);
+      const rows = (await packageRows(tx)).filter((row) => row.url === url);
       await tx.delete("pending", url);
       await removeRows(tx, rows);
       return rows.length > 0;
@@ -139,7 +139,7 @@ class IndexedDbStore implements Store {
 
   pin(url: string, pinned: boolean): Promise<boolean> {
     return this.#write("pin a package", "strict", async (tx) => {
-      const rows = (await tx.getAll("packages")).filter((row) => row.url === url);
+      const rows = (await packageRows(tx)).filter((row) => row.url === url);
       for (const row of rows) await tx.put("packages", { ...row, pinned });
       return rows.length > 0;
     });
@@ -151,7 +151,7 @@ class IndexedDbStore implements Store {
     accepted?: Omit<ReleaseFloor, "url">,
   ): Promise<KeptChannel> {
     return this.#database.transaction("keep a channel", ["channels", "releases"], "relaxed", async (tx) => {
-      const floor = accepted && (await tx.get("releases", url));
+      const floor = accepted && soundFloor(await tx.get("releases", url));
       const isOld = accepted && floor && floor.release > accepted.release;
       if (accepted && !isOld) await tx.put("releases", { url, ...accepted });
       const rows = { get: (key: string) => tx.get("channels", key), put: (row: ChannelRow) => tx.put("channels", row) };
@@ -249,7 +249,7 @@ class IndexedDbStore implements Store {
   async #makeRoom(url: string, bytes: number): Promise<boolean> {
     const gone = await this.#write("make room", "strict", async (tx) => {
       const rows: PackageRow[] = [];
-      for (const row of evictable(await tx.getAll("packages"), url, await knownGood(tx))) {
+      for (const row of evictable(await packageRows(tx), url, await knownGood(tx))) {
         if (bytesOf(rows) >= bytes) break;
         rows.push(row);
       }

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { canonicalBytes } from "../../../../src/worker/package/canonical-json.js";
 import { parseManifest } from "../../../../src/worker/package/manifest.js";
-import { checkExpiry, checkRelease, checkSignatures } from "../../../../src/worker/package/trust.js";
+import { checkExpiry, checkRelease, checkSignatures, soundFloor } from "../../../../src/worker/package/trust.js";
 import { type Key, newKey } from "../../../support/keys.js";
 import { type Json, refusal, valid, WHERE } from "../../../support/manifests.js";
 
@@ -115,4 +115,18 @@ describe("a release", () => {
   ])("%s is refused", (_what, manifest, code) => {
     expect(refusal(() => checkRelease(manifest, floor, WHERE))).toMatchObject({ code });
   });
+});
+
+describe("a stored floor", () => {
+  const sound = { url: WHERE, name: "digits", release: 7 };
+  it("is used as it was written", () => expect(soundFloor(sound)).toBe(sound));
+  it.each([
+    undefined,
+    null,
+    {},
+    { ...sound, name: 7 },
+    { ...sound, name: undefined },
+    { ...sound, release: "x" },
+    { ...sound, release: Number.NaN },
+  ])("is absent where its row was damaged: %o", (row) => expect(soundFloor(row as never)).toBeUndefined());
 });
