@@ -27,8 +27,8 @@ export interface OperatorDeps {
   publish(text: string): Promise<void>;
 }
 
-const STABLE_ARM = { package: "./1.0.0/", version: "1.0.0", model: MODEL, signedBy: [] };
-const CANARY_ARM = { package: `./${CANARY}/`, version: CANARY, model: MODEL, signedBy: [] };
+const STABLE_ARM = { package: "./1.0.0/", version: "1.0.0", model: MODEL, signedBy: [], isTested: true };
+const CANARY_ARM = { package: `./${CANARY}/`, version: CANARY, model: MODEL, signedBy: [], isTested: true };
 const STEPS = [5, 25, 50];
 const WHERE = "http://simulation.test/channel.json";
 

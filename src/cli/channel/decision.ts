@@ -45,6 +45,8 @@ export interface Evidence {
   p?: number;
   alpha?: number;
   verdict: (typeof VERDICTS)[number];
+  /** What a verdict still lacks. */
+  missing: string[];
 }
 
 export interface Decision {
@@ -55,6 +57,8 @@ export interface Decision {
   candidate: DecisionSide | null;
   action: (typeof ACTIONS)[number];
   reason: (typeof REASONS)[number];
+  /** What a promotion still lacks. */
+  missing: string[];
   evidence: Evidence[];
 }
 
@@ -99,6 +103,7 @@ export function parseDecision(text: string, model: string, where: string): Decis
     candidate: root.candidate === null ? null : side(root.candidate, "candidate", where),
     action: oneOf(root.action, ACTIONS, "action", where),
     reason: oneOf(root.reason, REASONS, "reason", where),
+    missing: texts(root.missing),
     evidence: Array.isArray(root.evidence)
       ? root.evidence.map((item) => evidence(item, where))
       : refuse(where, "has no list of evidence"),
@@ -123,8 +128,13 @@ function evidence(value: unknown, where: string): Evidence {
     candidate: figure(value.candidate, metric, where),
     ...Object.fromEntries(figures.filter(([, found]) => found !== undefined)),
     verdict: oneOf(value.verdict, VERDICTS, `the verdict on ${metric}`, where),
+    missing: texts(value.missing),
   };
 }
+
+/** Absent in older collectors. */
+const texts = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
 
 function figure(value: unknown, metric: string, where: string): Figure {
   if (!isObject(value)) return refuse(where, `has no figures of ${metric}`);

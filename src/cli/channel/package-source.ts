@@ -20,8 +20,9 @@ export interface PackageSource {
   find(given: string): Promise<ArmPackage>;
 }
 
-export function armPackage(path: string, { version, name, signatures = [] }: Manifest): ArmPackage {
-  return { package: `./${path}/`, version, model: name, signedBy: signatures.map(({ keyId }) => keyId) };
+export function armPackage(path: string, { version, name, signatures = [], selfTest = [] }: Manifest): ArmPackage {
+  const signedBy = signatures.map(({ keyId }) => keyId);
+  return { package: `./${path}/`, version, model: name, signedBy, isTested: selfTest.length > 0 };
 }
 
 /** Packages beside the channel file `key` of a store. */

@@ -11,6 +11,8 @@ export interface ArmPackage {
   model: string;
   /** Ids of the keys in its signatures, which are not verified here. */
   signedBy: string[];
+  /** Whether it has a self-test, which browsers run before they use it. */
+  isTested: boolean;
 }
 
 export interface StartOptions {

@@ -48,13 +48,24 @@ export async function publish(
     const summary = summaryOf(channel);
     const at = channel.created as string;
     if (await target.commit(before, { release, action, at, by, why, summary, text })) {
-      const followed = await follow(target, channel, action, options);
+      const followed = [...otherSigners(before?.channel, channel), ...(await follow(target, channel, action, options))];
       return { channel, action, summary, where: target.where, followed };
     }
     await new Promise((done) => setTimeout(done, Math.random() * RETRY_PAUSE * Math.min(attempt, 10)));
   }
   const message = `${target.where} was changed by others each time. Look at it with "insitu channel status", and try again.`;
   throw new InsituError("input_invalid", message, { where: target.where });
+}
+
+const signersOf = (channel: Channel | undefined): string[] => (channel?.signatures ?? []).map(({ keyId }) => keyId);
+
+/** A key may be changed on purpose, or be the wrong file. */
+function otherSigners(before: Channel | undefined, now: Channel): string[] {
+  const [old, fresh] = [signersOf(before), signersOf(now)];
+  if (old.length === 0 || fresh.length === 0 || old.some((id) => fresh.includes(id))) return [];
+  return [
+    `Note: it is signed by ${fresh.join(", ")}, the release before by ${old.join(", ")}: pages that trust only that key refuse it, and stay on what they run.`,
+  ];
 }
 
 async function follow(target: ChannelTarget, channel: Channel, action: ChannelAction, options: PublishOptions) {
@@ -77,7 +88,7 @@ function checkState(
     const message = `${where} ${found}, and --if-release is ${ifRelease}. Look at what changed with "insitu channel status".`;
     throw new InsituError("input_invalid", message, { where, ifRelease });
   }
-  const signers = (before?.channel.signatures ?? []).map(({ keyId }) => keyId);
+  const signers = signersOf(before?.channel);
   if (signers.length > 0 && keys.length === 0 && !unsigned) {
     const message = `${where} is signed by ${signers.join(", ")}: pages that ask for a signature would refuse the next release without. Pass --sign, or --unsigned.`;
     throw new InsituError("input_invalid", message, { where, signers });

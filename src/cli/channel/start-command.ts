@@ -49,11 +49,14 @@ export function addStart(channel: Command): void {
   addAutoOptions(addPublishing(command)).action(async (argument: string, flags: StartFlags) => {
     // Planned again when another publisher is faster: told once, at the end.
     const unsigned = new Set<string>();
+    const untested = new Set<string>();
     const target = await publishAndPrint(argument, "start", flags, async (before, target) => {
       const find = async (given: string | undefined) => given && (await target.packages.find(given));
       const [stable, canary, shadow] = [await find(flags.stable), await find(flags.canary), await find(flags.shadow)];
-      for (const found of [stable, canary, shadow])
+      for (const found of [stable, canary, shadow]) {
         if (found && flags.sign && found.signedBy.length === 0) unsigned.add(found.package);
+        if (found && !found.isTested) untested.add(found.package);
+      }
       return planStart(
         before?.channel,
         {
@@ -73,6 +76,10 @@ export function addStart(channel: Command): void {
     for (const path of unsigned)
       process.stderr.write(
         `Note: ${path} is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.\n`,
+      );
+    for (const path of untested)
+      process.stderr.write(
+        `Note: ${path} has no self-test: nobody has checked that it runs, and browsers use it without a check. Load it in a page first, or pack it with a self-test.\n`,
       );
     if (flags.auto) await runAuto(target, argument, flags);
   });

@@ -58,7 +58,8 @@ function historyTable(changes: Change[]): string {
 
 /** The decision in a line, and its evidence as a table. */
 export function decisionText(decision: Decision): string {
-  return [decisionLine(decision), evidenceTable(decision.evidence)].filter(Boolean).join("\n");
+  const lacks = decision.missing.map((one) => `  ${one}`);
+  return [decisionLine(decision), ...lacks, evidenceTable(decision.evidence)].filter(Boolean).join("\n");
 }
 
 function decisionLine({ action, reason, control, candidate }: Decision): string {
@@ -75,7 +76,7 @@ function evidenceTable(evidence: Evidence[]): string {
     one.trusted ? "trusted" : "pages",
     figureText(one.control, one.metric),
     figureText(one.candidate, one.metric),
-    intervalText(one.difference, one.low, one.high, PERCENT),
+    differenceText(one),
     one.p === undefined ? "" : one.p.toPrecision(2),
     one.verdict,
   ]);
@@ -87,6 +88,16 @@ const MILLISECONDS = { factor: 1_000, unit: "ms" };
 
 const figureText = ({ n, value, low, high }: Figure, metric: string): string =>
   n === 0 ? "none" : `${intervalText(value, low, high, metric === "latency" ? MILLISECONDS : PERCENT)} (n ${n})`;
+
+/** What the collector sends where nothing is known: of shares all that is possible, of latency a million times as slow. */
+const isKnown = (metric: string, low = -1, high = 1e6): boolean => low > -1 && high < (metric === "latency" ? 1e6 : 1);
+
+function differenceText({ metric, difference, low, high }: Evidence): string {
+  const text = intervalText(difference, low, high, PERCENT);
+  return difference === undefined || isKnown(metric, low, high)
+    ? text
+    : `${text.replace(/ \[.*\]/, "")}, not known yet`;
+}
 
 function intervalText(
   value: number | undefined,

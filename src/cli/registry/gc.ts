@@ -23,7 +23,7 @@ export interface GcItem {
   model: string;
   version: string;
   bytes: number;
-  /** Why it is kept; undefined when it goes. */
+  /** All the reasons why it is kept; undefined when it goes. */
   keptBy?: string;
   /** An addition that was never finished. */
   isIncomplete?: boolean;
@@ -50,11 +50,12 @@ export async function collectGarbage(registry: ObjectStore, options: GcOptions):
 async function complete(registry: ObjectStore, model: ModelEntry, { keep, minAge }: GcOptions): Promise<GcItem[]> {
   const named = await namedVersions(registry, model);
   return model.versions.map(({ version, bytes, addedAt }, index) => {
-    const reason =
-      named.get(version) ??
-      (index < keep ? `one of the newest ${keep}` : undefined) ??
-      (isYoung(addedAt, minAge) ? "added lately" : undefined);
-    return { model: model.name, version, bytes, ...(reason !== undefined && { keptBy: reason }) };
+    const reasons = [
+      ...(named.get(version) ?? []),
+      ...(index < keep ? [`one of the newest ${keep}`] : []),
+      ...(isYoung(addedAt, minAge) ? ["added lately"] : []),
+    ];
+    return { model: model.name, version, bytes, ...(reasons.length > 0 && { keptBy: reasons.join("; ") }) };
   });
 }
 
@@ -63,14 +64,16 @@ const isYoung = (at: string | undefined, minAge: number): boolean =>
   at !== undefined && Date.now() - Date.parse(at) < minAge;
 
 /** The versions that the aliases and the channel name, or named before their stable version changed, and who does. */
-async function namedVersions(registry: ObjectStore, model: ModelEntry): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+async function namedVersions(registry: ObjectStore, model: ModelEntry): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
   const current = [...model.aliases, ...(model.channel ? [{ name: CHANNEL, channel: model.channel }] : [])];
   for (const { name, channel: now } of current) {
     const { records } = await readRecords(registry, aliasKey(model.name, name));
     const channels = [now, ...records.flatMap(({ text }) => parsed(text) ?? []).toReversed()];
+    const mine = new Map<string, string>();
     for (const channel of stableChanges(channels).toReversed())
-      for (const arm of channel.arms) found.set(versionOf(arm), channel === now ? name : `${name}, to roll back to`);
+      for (const arm of channel.arms) mine.set(versionOf(arm), channel === now ? name : `${name}, to roll back to`);
+    for (const [version, reason] of mine) found.set(version, [...(found.get(version) ?? []), reason]);
   }
   return found;
 }

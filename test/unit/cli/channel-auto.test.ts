@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { nextStep } from "../../../src/cli/channel/auto.js";
 import { type Decision, parseDecision } from "../../../src/cli/channel/decision.js";
 import { planPromote, planStart } from "../../../src/cli/channel/plan.js";
+import { decisionText } from "../../../src/cli/channel/status-text.js";
 import { parseChannel } from "../../../src/shared/rollout/parse-channel.js";
 import type { Channel } from "../../../src/shared/types/rollout.js";
 import { insitu, insituAsync, startInsitu } from "../../support/cli.js";
@@ -17,7 +18,13 @@ const WHERE = "https://host.example/channel.json";
 const NOW = Date.parse("2026-11-28T12:00:00Z");
 const LIMITS = { steps: [5, 25, 50, 100], pause: 600_000, isHeld: false, now: NOW };
 
-const pack = (version: string) => ({ package: `./${version}/`, version, model: "digits", signedBy: [] });
+const pack = (version: string) => ({
+  package: `./${version}/`,
+  version,
+  model: "digits",
+  signedBy: [],
+  isTested: true,
+});
 
 function channelOf(weight: number, created = "2026-11-28T11:00:00Z"): Channel {
   const plan = planStart(undefined, { stable: pack("1.0.0"), canary: pack("1.1.0"), weight, salt: "s" }, WHERE);
@@ -101,6 +108,24 @@ describe("the step that follows", () => {
     expect(refusal(() => parseDecision(JSON.stringify(value), "digits", WHERE))).toMatchObject({
       code: "model_format",
     });
+  });
+});
+
+describe("the text of a decision", () => {
+  it("says what a promotion lacks, and no bounds that are not known", () => {
+    const [first] = decided("hold", "not_enough").evidence;
+    const evidence = [
+      { ...first, metric: "accuracy", difference: 0.792, low: -1, high: 1, verdict: "unknown" },
+      { ...first, metric: "latency", difference: 0.5, low: -1, high: 1e6, verdict: "unknown" },
+      { ...first, metric: "errors", difference: 0.01, low: -0.02, high: 0.03, verdict: "unknown" },
+    ];
+    const text = decisionText(decided("hold", "not_enough", { missing: ["Accuracy: 7 of 50 values."], evidence }));
+    expect(text).toContain("decision hold (not enough)");
+    expect(text).toContain("\n  Accuracy: 7 of 50 values.\n");
+    expect(text).toContain("79.2 %, not known yet");
+    expect(text).toContain("50.0 %, not known yet");
+    expect(text).toContain("1.0 [-2.0, 3.0] %");
+    expect(text).not.toContain("100000000");
   });
 });
 

@@ -24,6 +24,7 @@ const pack = (version: string, model = "digits"): ArmPackage => ({
   version,
   model,
   signedBy: [],
+  isTested: true,
 });
 
 /** As a page reads it. */

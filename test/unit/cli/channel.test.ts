@@ -58,6 +58,16 @@ describe("insitu channel on a file", () => {
     expect(readdirSync(rooms.folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
+  it("says when another key signs than before, and when a package has no self-test", () => {
+    expect(start("--sign", key()).stderr).not.toContain("no self-test");
+    const manifest = readJson(join(rooms.folder, "1.1.0/insitu.json"));
+    writeFileSync(join(rooms.folder, "1.1.0/insitu.json"), JSON.stringify({ ...manifest, selfTest: undefined }));
+    const other = channel("start", file(), "--canary", "1.1.0", "--sign", key("two.json"));
+    expect(other).toMatchObject({ status: 0, stderr: expect.stringContaining("./1.1.0/ has no self-test") });
+    expect(other.stdout).toContain("it is signed by two, the release before by prod");
+    expect(channel("raise", file(), "--to", "25", "--sign", key("two.json")).stdout).not.toContain("Note");
+  });
+
   it("goes back: from the canary, then to the stable version before, then no further", () => {
     start("--canary", "1.1.0");
     expect(channel("rollback", file()).stdout).toContain("stable 1.0.0 100 %");

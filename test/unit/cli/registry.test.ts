@@ -228,9 +228,13 @@ describe("gc", () => {
     insitu("channel", "promote", at("digits"));
     registry("alias", "digits@champion", "1.10.0");
     const { stdout } = registry("gc", "--keep", "0", "--min-age", "0s");
-    expect(stdout).toMatch(/digits 1\.1\.0 +\S+ kB +kept +channel\n/);
+    expect(stdout).toMatch(/digits 1\.1\.0 +\S+ kB +kept +champion, to roll back to; channel\n/);
     expect(stdout).toMatch(/digits 1\.0\.0 +\S+ kB +kept +(champion|channel), to roll back to/);
     expect(stdout).toMatch(/digits 1\.2\.0-rc\.1 +\S+ kB +kept +channel/);
+    // Each reason that there is.
+    expect(registry("gc", "--keep", "1").stdout).toMatch(
+      /digits 1\.10\.0 .* kept +champion; one of the newest 1; added lately/,
+    );
   });
 
   it("never gives a removed version to other bytes", () => {
