@@ -6,7 +6,7 @@ import { beaconBody } from "../../src/page/lazy/telemetry/beacon.js";
 import * as exponential from "../../src/page/lazy/telemetry/exponential-histogram.js";
 import { INSTRUMENTS, type Instrument } from "../../src/page/lazy/telemetry/instruments.js";
 import { otlpMetrics } from "../../src/page/lazy/telemetry/otlp.js";
-import { CATALOGUE, createCatalogue } from "../src/catalogue.js";
+import { CATALOGUE, createCatalogue, OUTCOME } from "../src/catalogue.js";
 import { startCollector } from "../src/index.js";
 import type { Metric } from "../src/records.js";
 import { counter, counterPoint, histogram, histogramPoint, metricsBody } from "./support/otlp.js";
@@ -53,7 +53,7 @@ describe.each([
           aggregate.add(
             name as Instrument,
             bounds ? (i / 500) ** 3 * (unit === "1" ? 1 : 3 * Math.max(...bounds)) : i,
-            digits,
+            name === "ml.prediction.outcomes" ? { ...digits, [OUTCOME]: "correct" } : digits,
           );
       const batch = { startedAt: Date.now() - 30_000, endedAt: Date.now(), metrics: aggregate.take(), events: [] };
       const body = path === "/v1/beacon" ? beaconBody(batch, {}) : otlpMetrics(batch, {});

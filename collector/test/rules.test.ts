@@ -35,11 +35,12 @@ it("name only metrics that the collector serves for what the library sends", asy
     ["ml.errors", "{error}"],
     ["ml.runtime.fallbacks", "{fallback}"],
     ["ml.runtime.worker.restarts", "{restart}"],
-    ["ml.prediction.outcomes", "{prediction}"],
     ["ml.telemetry.dropped", "{record}"],
     ["ml.rollout.decisions", "{decision}"],
     ["ml.shadow.comparisons", "{prediction}"],
   ].map(([name, unit]) => counter([at], { name, unit }));
+  const outcome = counterPoint("1", { "ml.prediction.outcome": "correct" });
+  counters.push(counter([outcome], { name: "ml.prediction.outcomes", unit: "{prediction}" }));
   const histograms = [
     ["ml.inference.duration", "s"],
     ["ml.model.load.duration", "s"],
