@@ -100,25 +100,33 @@ interface LatestDeps<T> {
   onFailure(error: InsituError, isFirst: boolean): void;
 }
 
+/** Failed predictions: one of a lasting kind ends the watch, the others are counted and told. */
+function createFailures({ counts, onFailure }: Pick<LatestDeps<unknown>, "counts" | "onFailure">) {
+  let isRow = false;
+  return {
+    /** What ends the watch, if it does. */
+    add(thrown: unknown): { error: InsituError } | undefined {
+      const error = asInsituError(thrown, "unknown", "The prediction failed");
+      if (LASTING.has(error.code)) return { error };
+      counts.failed += 1;
+      onFailure(error, !isRow);
+      isRow = true;
+      return undefined;
+    },
+    endRow() {
+      isRow = false;
+    },
+  };
+}
+
 /** The newest frame and its prediction, one at a time. */
 function createLatest<T>({ predict, isGone, counts, stop, notify, onFailure }: LatestDeps<T>) {
   let isFresh = false;
   let isAtEnd = false;
   let isCalling = false;
   let failure: { error: unknown } | undefined;
-  let hasFailed = false;
   let ready: T | undefined;
-
-  const fail = (thrown: unknown) => {
-    const error = asInsituError(thrown, "unknown", "The prediction failed");
-    if (LASTING.has(error.code)) {
-      failure = { error };
-      return;
-    }
-    counts.failed += 1;
-    onFailure(error, !hasFailed);
-    hasFailed = true;
-  };
+  const failures = createFailures({ counts, onFailure });
 
   /** Starts the next prediction, unless one runs or waits to be taken: it predicts what is shown now. */
   const begin = async () => {
@@ -127,10 +135,10 @@ function createLatest<T>({ predict, isGone, counts, stop, notify, onFailure }: L
       isCalling = true;
       try {
         ready = await predict();
-        hasFailed = false;
+        failures.endRow();
       } catch (error) {
         // Of a video whose source was taken away there is nothing to read, and its end is on its way.
-        if (!isGone()) fail(error);
+        if (!isGone()) failure ??= failures.add(error);
       }
       isCalling = false;
       notify();

@@ -41,12 +41,8 @@ export function addStart(channel: Command): void {
       "decides which browsers are on which arm; another one only without a canary (default: as before, or random)",
       nonEmpty,
     )
-    .option("--failures <n>", "guardrail: failed predictions in a row", positiveInteger)
-    .option("--max-latency <ms>", "guardrail: the median of the last predictions", positiveInteger)
-    .option("--latency-window <n>", "guardrail: number of predictions for that median", positiveInteger)
-    .option("--crashes <n>", "guardrail: crashes of the page within a day", positiveInteger)
     .option("--auto", "then follow the collector's decisions, as insitu channel auto does");
-  addAutoOptions(addPublishing(command)).action(async (argument: string, flags: StartFlags) => {
+  addAutoOptions(addPublishing(addGuardrails(command))).action(async (argument: string, flags: StartFlags) => {
     // Planned again when another publisher is faster: told once, at the end.
     const unsigned = new Set<string>();
     const untested = new Set<string>();
@@ -73,16 +69,28 @@ export function addStart(channel: Command): void {
         target.where,
       );
     });
-    for (const path of unsigned)
-      process.stderr.write(
-        `Note: ${path} is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.\n`,
-      );
-    for (const path of untested)
-      process.stderr.write(
-        `Note: ${path} has no self-test: nobody has checked that it runs, and browsers use it without a check. Load it in a page first, or pack it with a self-test.\n`,
-      );
+    note(
+      unsigned,
+      'is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.',
+    );
+    note(
+      untested,
+      "has no self-test: nobody has checked that it runs, and browsers use it without a check. Load it in a page first, or pack it with a self-test.",
+    );
     if (flags.auto) await runAuto(target, argument, flags);
   });
+}
+
+function addGuardrails(command: Command): Command {
+  return command
+    .option("--failures <n>", "guardrail: failed predictions in a row", positiveInteger)
+    .option("--max-latency <ms>", "guardrail: the median of the last predictions", positiveInteger)
+    .option("--latency-window <n>", "guardrail: number of predictions for that median", positiveInteger)
+    .option("--crashes <n>", "guardrail: crashes of the page within a day", positiveInteger);
+}
+
+function note(paths: Iterable<string>, about: string): void {
+  for (const path of paths) process.stderr.write(`Note: ${path} ${about}\n`);
 }
 
 /** The limits that were given, on top of those that are in force. */
