@@ -18,6 +18,10 @@ interface StartFlags extends PublishFlags, AutoFlags, ChannelGuardrails {
   auto?: boolean;
 }
 
+const UNSIGNED = 'is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.';
+const UNTESTED =
+  "has no self-test: nobody has checked that it runs, and browsers use it without a check. Load it in a page first, or pack it with a self-test.";
+
 export function addStart(channel: Command): void {
   const command = channel
     .command("start")
@@ -69,14 +73,8 @@ export function addStart(channel: Command): void {
         target.where,
       );
     });
-    note(
-      unsigned,
-      'is not signed; pages with trusted keys refuse it. Sign it with "insitu sign" before you publish it.',
-    );
-    note(
-      untested,
-      "has no self-test: nobody has checked that it runs, and browsers use it without a check. Load it in a page first, or pack it with a self-test.",
-    );
+    note(unsigned, UNSIGNED);
+    note(untested, UNTESTED);
     if (flags.auto) await runAuto(target, argument, flags);
   });
 }
