@@ -44,13 +44,8 @@ async function writeWhereDifferent(registry: ObjectStore, key: string, text: str
 
 /** Completes what a publisher that was killed has begun: channel files that are behind their records, and files half written. */
 export async function repair(registry: ObjectStore): Promise<void> {
-  await registry.sweep("");
+  await registry.sweep("", "below");
   for (const model of await registry.folders("")) {
-    const folders = new Set(
-      (await registry.list(`${model}/`)).map(({ key }) => key.slice(0, key.lastIndexOf("/") + 1)),
-    );
-    for (const folder of folders) await registry.sweep(folder);
-    await registry.sweep(`${model}/`);
     for (const name of await registry.folders(`${model}/history/`)) await repairFile(registry, `${model}/${name}.json`);
   }
 }

@@ -110,10 +110,12 @@ export class FolderStore implements ObjectStore {
     return true;
   }
 
-  async sweep(folder: string): Promise<void> {
-    for (const { name } of await this.#entries(folder)) {
+  async sweep(folder: string, below?: "below"): Promise<void> {
+    for (const entry of await this.#entries(folder)) {
+      const { name } = entry;
       const path = join(this.#root, folder, name);
       if (await isLeftBehind(name, path)) await rm(path, { force: true });
+      else if (below && entry.isDirectory()) await this.sweep(`${folder}${name}/`, below);
     }
   }
 

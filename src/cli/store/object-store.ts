@@ -40,8 +40,8 @@ export interface ObjectStore {
   localPath(key: string): Promise<string | undefined>;
   /** Copies the object to a new file. Returns false when there is none; throws `model_too_large` above `maxBytes`. */
   download(key: string, path: string, maxBytes: number): Promise<boolean>;
-  /** Removes what writers that were killed left behind in `folder`, which is empty or ends with a slash. */
-  sweep(folder: string): Promise<void>;
+  /** Removes what writers that were killed left behind in `folder`, which is empty or ends with a slash; with "below" also in its folders. */
+  sweep(folder: string, below?: "below"): Promise<void>;
 }
 
 export function tooLarge(where: string, maxBytes: number): InsituError {

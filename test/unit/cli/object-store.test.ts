@@ -120,6 +120,14 @@ describe("a folder", () => {
     expect((await store.list("")).map(({ key }) => key)).toEqual(["a.json"]);
     await store.sweep("");
     expect(readdirSync(rooms.folder).sort()).toEqual([names[1], names[2], "a.json"].sort());
+    // A folder in which a killed writer left nothing else.
+    const below = join(rooms.folder, "m/1.0.0");
+    mkdirSync(below, { recursive: true });
+    writeFileSync(join(below, names[0] as string), "half");
+    await store.sweep("");
+    expect(readdirSync(below)).toEqual([names[0]]);
+    await store.sweep("", "below");
+    expect(readdirSync(below)).toEqual([]);
   });
 });
 
