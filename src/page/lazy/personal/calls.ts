@@ -82,5 +82,5 @@ export function createPersonalCall(
 const LEARNING: PersonalMethod[] = ["addExample", "train", "import"];
 
 export function disposedError(name: string): InsituError {
-  return new InsituError("disposed", `The personal model ${name} was disposed; open it again with model.personalize.`);
+  return new InsituError("disposed", `The personal model ${name} was disposed; call model.personalize again.`);
 }

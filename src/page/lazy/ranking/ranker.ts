@@ -54,7 +54,7 @@ export async function createRanker(deps: RankerDeps): Promise<PersonalRanker> {
   let disposed = false;
   const assertOpen = () => {
     if (!disposed) return;
-    throw new InsituError("disposed", `The ranker ${name} was disposed; open it again with model.personalize.`);
+    throw new InsituError("disposed", `The ranker ${name} was disposed; call model.personalize again.`);
   };
   const { erased } = memory;
   const state: RankerState = { deps, log, learner, tabs, visit, now, items: NO_ITEMS, assertOpen, erased };
