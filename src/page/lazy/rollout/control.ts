@@ -12,7 +12,7 @@ import type { Breach, ShadowCounts } from "./types.js";
 import type { Running, Versions } from "./versions.js";
 
 /**
- * What the guardrails and the shadow are given: the controller that owns the running version. `rollout.ts` implements it.
+ * What the guardrails and the shadow are given: the controller that owns the running version. `controller.ts` implements it.
  *
  * The controller creates one `Guards` (guards.ts), before the first prediction.
  */

@@ -1,18 +1,18 @@
 // Keeps packages in IndexedDB: chunks by their hash, and one row per version, committed last and completely or not at all.
-import { type Connection, createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
+import { createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
 import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import { sha256 } from "../../lib/sha256.js";
 import { type ReleaseFloor, soundFloor } from "../trust.js";
-import { createBytesWriter, type StoredBytes } from "./blob-or-bytes.js";
+import { createBytesWriter } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
-import { checksumSettled, loadChecksum, xxh64 } from "./checksum.js";
+import { loadChecksum, xxh64 } from "./checksum.js";
 import { bytesOf, evictable } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
 import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } from "./rows.js";
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
+import { lostFile, readBytes, withSum } from "./stored-bytes.js";
 
 export interface StoreOptions {
   /** Name of the database. */
@@ -269,39 +269,3 @@ class IndexedDbStore implements Store {
     this.#keeps = false;
   }
 }
-
-// Chromium's errors for a stored Blob whose file is truncated or gone; the row itself is fine.
-const LOST_FILE = new Set(["UnknownError", "NotReadableError", "NotFoundError", "DataError"]);
-
-/** `result` where the error says that a stored file is lost; throws any other. */
-function lostFile<T>(error: unknown, result: T): T {
-  if (error instanceof Error && LOST_FILE.has(error.name)) return result;
-  throw error;
-}
-
-async function readBytes(
-  connection: Connection<PackageSchema>,
-  store: "chunks" | "binaries",
-  { size, sha256: expected }: ChunkSpec,
-): Promise<ArrayBuffer | "missing" | "corrupt"> {
-  let bytes: ArrayBuffer;
-  let sum: string | undefined;
-  try {
-    const row = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
-    if (!row) return "missing";
-    const { bytes: stored, xxh64: known } = "xxh64" in row ? row : { bytes: row };
-    if ((stored instanceof Blob ? stored.size : stored.byteLength) !== size) return "corrupt";
-    bytes = stored instanceof Blob ? await stored.arrayBuffer() : stored;
-    sum = known;
-  } catch (error) {
-    return lostFile(error, "corrupt");
-  }
-  if (sum !== undefined) {
-    await checksumSettled();
-    const found = xxh64(bytes);
-    if (found !== undefined) return found === sum ? bytes : "corrupt";
-  }
-  return (await sha256(bytes)) === expected ? bytes : "corrupt";
-}
-
-const withSum = (bytes: StoredBytes, xxh64: string | undefined) => (xxh64 === undefined ? bytes : { bytes, xxh64 });

@@ -8,8 +8,8 @@ const delivery = useDelivery({ headers: { "Cache-Control": "max-age=600" } });
 const answer = answerOf(GRAPH, 3).map((value) => expect.closeTo(value, 5));
 const FROM_NETWORK = { code: "", source: "network", answer };
 
-/** Merges `changes` into every row of `table`, or puts such a row; runs in a page. */
-async function damage({ store, table, changes }: { store: string; table: string; changes: object }): Promise<number> {
+/** Merges `changes` into every row of `table`, puts such a row, or puts `changes` in place of every chunk; runs in a page. */
+async function damage({ store, table, changes }: { store: string; table: string; changes: unknown }): Promise<number> {
   const done = <T>(request: IDBRequest<T>) =>
     new Promise<T>((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
@@ -18,8 +18,9 @@ async function damage({ store, table, changes }: { store: string; table: string;
   const database = await done(indexedDB.open(store));
   const rows = database.transaction(table, "readwrite").objectStore(table);
   const found = await done<object[]>(rows.getAll());
-  if (found.length === 0) found.push({});
-  for (const row of found) await done(rows.put({ ...row, ...changes }));
+  if (found.length === 0 && rows.keyPath) found.push({});
+  if (rows.keyPath) for (const row of found) await done(rows.put({ ...row, ...(changes as object) }));
+  else for (const key of await done(rows.getAllKeys())) await done(rows.put(changes, key));
   database.close();
   return found.length;
 }
@@ -29,7 +30,11 @@ const of = (table: string, ...fields: string[]) =>
   fields.flatMap((field) => ODD.map((value): [string, object] => [table, { [field]: value }]));
 
 // In groups, since each load takes a second: the rows of one test are damaged one after the other.
-const CASES: Record<string, [table: string, changes: object][]> = {
+const CASES: Record<string, [table: string, changes: unknown][]> = {
+  chunks: [7, "x", [null], { xxh64: "0" }, { xxh64: 7, bytes: null }, { xxh64: "0", bytes: 7 }].map((row) => [
+    "chunks",
+    row,
+  ]),
   "a package's text and chunks": of("packages", "text", "chunks"),
   "a package's other fields": of("packages", "version", "release", "usedAt", "pinned"),
   "a release floor": of("releases", "name", "release"),
@@ -48,6 +53,10 @@ describe("a load succeeds over damage to", () => {
       await delivery.library.visit();
       const found = await delivery.load({ backends: ["cpu"] });
       expect({ table, changes, ...found }).toMatchObject({ table, changes, code: "", answer });
+      expect(found.storeError).toBeUndefined();
+      // Chunks are fetched one by one: the package itself is still there.
+      if (table === "chunks") expect(found.source).toBe("cache");
+      expect(found.events.map(({ type }) => type)).not.toContain("unavailable");
     }
     // What is left can be replaced, counted and cleared.
     await makeGraph(delivery.folder, { ...GRAPH, release: 4 });
