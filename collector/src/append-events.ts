@@ -7,24 +7,13 @@ import {
   UTINYINT,
   VARCHAR,
 } from "@duckdb/node-api";
+import { appendRows } from "./append-rows.js";
 import type { Attributes, Event } from "./records.js";
 
 const TYPES = [TIMESTAMP, VARCHAR, UTINYINT, VARCHAR, VARCHAR, VARCHAR];
-/** DuckDB's vectors have no more rows. */
-export const MAX_CHUNK_ROWS = 2_048;
-
 /** Writes within the transaction that the caller has opened, or throws. */
-export async function appendEvents(connection: DuckDBConnection, events: readonly Event[]): Promise<void> {
-  if (events.length === 0) return;
-  const appender = await connection.createAppender("events");
-  try {
-    for (let from = 0; from < events.length; from += MAX_CHUNK_ROWS)
-      appender.appendDataChunk(chunkOf(events.slice(from, from + MAX_CHUNK_ROWS)));
-    appender.flushSync();
-  } finally {
-    appender.closeSync();
-  }
-}
+export const appendEvents = (connection: DuckDBConnection, events: readonly Event[]): Promise<void> =>
+  appendRows(connection, "events", events, chunkOf);
 
 function chunkOf(events: readonly Event[]): DuckDBDataChunk {
   // The events of a request share one.

@@ -11,7 +11,7 @@ import {
   TIMESTAMP,
   TINYINT,
 } from "@duckdb/node-api";
-import { MAX_CHUNK_ROWS } from "./append-events.js";
+import { appendRows } from "./append-rows.js";
 import type { Change } from "./ledger.js";
 
 type ChangedPoint = Change["points"][number];
@@ -20,17 +20,8 @@ type ChangedPoint = Change["points"][number];
 const TYPES = [INTEGER, TIMESTAMP, BIGINT, DOUBLE, LIST(BIGINT), TINYINT, INTEGER, LIST(BIGINT), DOUBLE, DOUBLE];
 
 /** Writes within the transaction that the caller has opened, or throws. */
-export async function appendPoints(connection: DuckDBConnection, points: readonly ChangedPoint[]): Promise<void> {
-  if (points.length === 0) return;
-  const appender = await connection.createAppender("points");
-  try {
-    for (let from = 0; from < points.length; from += MAX_CHUNK_ROWS)
-      appender.appendDataChunk(chunkOf(points.slice(from, from + MAX_CHUNK_ROWS)));
-    appender.flushSync();
-  } finally {
-    appender.closeSync();
-  }
-}
+export const appendPoints = (connection: DuckDBConnection, points: readonly ChangedPoint[]): Promise<void> =>
+  appendRows(connection, "points", points, chunkOf);
 
 function chunkOf(points: readonly ChangedPoint[]): DuckDBDataChunk {
   const chunk = DuckDBDataChunk.create(TYPES, points.length);

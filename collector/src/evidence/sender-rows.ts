@@ -1,7 +1,7 @@
 // Keeps what the senders of the day reported, so that a restart does not begin their limits anew: hashes in the database, their key beside it.
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { DOUBLE, type DuckDBConnection, DuckDBDataChunk, LIST, listValue, VARCHAR } from "@duckdb/node-api";
-import { MAX_CHUNK_ROWS } from "../append-events.js";
+import { appendRows } from "../append-rows.js";
 import { type Cluster, DAY_MS, type DayKey, type SenderDay, type TakenClusters } from "./sender-day.js";
 
 /**
@@ -41,7 +41,8 @@ export class SenderFile {
     // Without their key hashes could not be used again.
     if (this.#day !== day || clusters.length === 0) return;
     await connection.run(FRESH);
-    await append(connection, clusters);
+    // By the appender: thousands of lists in JSON take seconds.
+    await appendRows(connection, ["fresh_senders", "main", "temp"], clusters, chunkOf);
     await connection.run(
       "DELETE FROM evidence_senders USING temp.fresh_senders AS f WHERE evidence_senders.sender = f.sender AND evidence_senders.cell = f.cell",
     );
@@ -78,24 +79,14 @@ export class SenderFile {
 
 const FRESH = "CREATE OR REPLACE TEMP TABLE fresh_senders (sender VARCHAR, cell VARCHAR, counts DOUBLE[])";
 
-/** By the appender: thousands of lists in JSON take seconds. */
-async function append(connection: DuckDBConnection, clusters: readonly Cluster[]): Promise<void> {
-  const appender = await connection.createAppender("fresh_senders", "main", "temp");
-  try {
-    for (let from = 0; from < clusters.length; from += MAX_CHUNK_ROWS) {
-      const part = clusters.slice(from, from + MAX_CHUNK_ROWS);
-      const chunk = DuckDBDataChunk.create([VARCHAR, VARCHAR, LIST(DOUBLE)], part.length);
-      chunk.setColumns([
-        part.map(({ sender }) => sender),
-        part.map(({ cell }) => cell),
-        part.map(({ counts }) => listValue(counts)),
-      ]);
-      appender.appendDataChunk(chunk);
-    }
-    appender.flushSync();
-  } finally {
-    appender.closeSync();
-  }
+function chunkOf(clusters: readonly Cluster[]): DuckDBDataChunk {
+  const chunk = DuckDBDataChunk.create([VARCHAR, VARCHAR, LIST(DOUBLE)], clusters.length);
+  chunk.setColumns([
+    clusters.map(({ sender }) => sender),
+    clusters.map(({ cell }) => cell),
+    clusters.map(({ counts }) => listValue(counts)),
+  ]);
+  return chunk;
 }
 
 const dayOf = (now: number) => Math.floor(now / DAY_MS);
