@@ -21,6 +21,8 @@ export interface Monitor {
   /** Resolves once the outcomes of earlier pages were read. */
   readonly read: Promise<void>;
   clear(): Promise<void>;
+  /** How often the outcomes were cleared, here or, where they can be, by another tab. */
+  clears(): number;
   /** Writes what is new, and ends. */
   close(): Promise<void>;
 }
@@ -44,7 +46,7 @@ export interface FeedbackOutcome {
 /** @param isCleared - Whether the outcomes can be cleared, also by another tab; a base model's cannot. */
 export function createMonitor(model: string, storeName: string, isCleared = false): Monitor {
   const log = createOutcomeLog(model, createTable<Outcome>(`${storeName}-monitor`));
-  const channel = isCleared ? openClearChannel(`${storeName}-monitor`, model, log.drop) : undefined;
+  const channel = isCleared ? openClearChannel(`${storeName}-monitor`, model, () => void log.drop()) : undefined;
   let unmatched = 0;
   let corrected = 0;
   // The page may end before the next write is due.
@@ -76,6 +78,7 @@ export function createMonitor(model: string, storeName: string, isCleared = fals
       channel?.cleared();
       await log.clear();
     },
+    clears: log.clears,
     async close() {
       globalThis.document?.removeEventListener("visibilitychange", onHide);
       channel?.close();

@@ -39,9 +39,11 @@ export interface OutcomeLog {
   readonly read: Promise<void>;
   /** Writes what is new. */
   flush(): Promise<void>;
-  /** Drops what is held and not written yet, and what is being read. */
-  drop(): void;
+  /** Another tab cleared the outcomes: drops those of this page, also from the table, which may have got some since. */
+  drop(): Promise<void>;
   clear(): Promise<void>;
+  /** How often the outcomes were cleared, here or by another tab. */
+  clears(): number;
 }
 
 const MAX_OUTCOMES = 1_000;
@@ -53,11 +55,11 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
   const held = new Map<string, Outcome>();
   const unwritten = new Map<string, Outcome>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let drops = 0;
+  let clears = 0;
   const isOwn = (row: Outcome) => row.model === model;
 
-  const drop = () => {
-    drops += 1;
+  const empty = () => {
+    clears += 1;
     for (const outcomes of [held, unwritten]) outcomes.clear();
   };
 
@@ -65,14 +67,16 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
     clearTimeout(timer);
     timer = undefined;
     const outcomes = [...unwritten.values()];
+    const begun = clears;
     unwritten.clear();
-    if (outcomes.length > 0) await write(table, model, outcomes, now());
+    // The transaction begins later.
+    if (outcomes.length > 0) await write(table, model, () => (begun === clears ? outcomes : []), now());
   };
 
   const read = table
     .change((rows) => rows.all())
     .then((rows) => {
-      if (drops === 0) putBefore(held, newest(rows.filter(isOwn), now()));
+      if (clears === 0) putBefore(held, newest(rows.filter(isOwn), now()));
     });
 
   return {
@@ -85,7 +89,7 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
       timer ??= setTimeout(() => void flush(), WRITE_MS);
     },
     async change(id, change) {
-      const begun = drops;
+      const begun = clears;
       await flush();
       // In one transaction, so that two tabs that receive the same truth do not both count it.
       return table.change(async (rows) => {
@@ -94,19 +98,26 @@ export function createOutcomeLog(model: string, table: Table<Outcome>, now = Dat
         const after = change(before);
         if (after) await rows.put(after);
         // Another tab may have changed it meanwhile.
-        if (isOwn(before) && begun === drops) held.set(id, after ?? before);
+        if (isOwn(before) && begun === clears) held.set(id, after ?? before);
         return before;
       });
     },
     all: () => newest([...held.values()], now()),
     flush,
-    drop,
+    async drop() {
+      const ids = [...held.keys()];
+      empty();
+      await table.change(async (rows) => {
+        for (const id of ids) await rows.remove(id);
+      });
+    },
     async clear() {
-      drop();
+      empty();
       await table.change(async (rows) => {
         for (const row of (await rows.all()).filter(isOwn)) await rows.remove(row.id);
       });
     },
+    clears: () => clears,
   };
 }
 
@@ -119,10 +130,10 @@ function putBefore(held: Map<string, Outcome>, stored: readonly Outcome[]): void
 }
 
 /** Writes outcomes, and removes those of the model that are too many or too old. */
-async function write(table: Table<Outcome>, model: string, outcomes: readonly Outcome[], now: number): Promise<void> {
+async function write(table: Table<Outcome>, model: string, due: () => Outcome[], now: number): Promise<void> {
   // Not awaited one by one: a page that ends has no time for the responses, but the transaction completes.
   await table.change(async (rows) => {
-    for (const outcome of outcomes) void rows.put(outcome).catch(() => undefined);
+    for (const outcome of due()) void rows.put(outcome).catch(() => undefined);
   });
   await table.change(async (rows) => {
     const stored = (await rows.all()).filter((row) => row.model === model);

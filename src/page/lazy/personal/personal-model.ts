@@ -64,7 +64,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
       const options = readOptions(given);
       return train("asked", options.budget ?? TRAIN_MS, options);
     },
-    predict: createPredict(deps, call, feedback, erasures),
+    predict: createPredict(deps, call, feedback, () => erasures.count + (monitor?.clears() ?? 0)),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
       assertConsent();
@@ -142,16 +142,16 @@ function createPredict(
   deps: PersonalModelDeps,
   call: PersonalCall,
   feedback: PersonalFeedback,
-  erasures: Erasures,
+  erased: () => number,
 ): PersonalModel["predict"] {
   return async (input, options) => {
     const { signal, timeout = CALL_MS } = readOptions(options);
     const started = performance.now();
-    const begun = erasures.count;
+    const begun = erased();
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
     const totalMs = performance.now() - started;
     const prediction = { id: randomHex(), ...result, timings: deps.toTimings(timings, totalMs) };
-    if (begun === erasures.count) feedback.predicted(prediction);
+    if (begun === erased()) feedback.predicted(prediction);
     return prediction;
   };
 }

@@ -338,33 +338,56 @@ test("after an erase the next example begins anew, in both tabs", async ({ page,
   expect((await other.evaluate(() => window.mine.train())).labels.sort()).toEqual(["four", "seven"]);
 });
 
+/** Rows of the model in the monitor's table, as it is on the disk. */
+const outcomesHeld = (page: Page, store: string) =>
+  page.evaluate(async (name) => {
+    const request = indexedDB.open(`${name}-monitor`);
+    await new Promise((done) => request.addEventListener("success", done));
+    const all = request.result.transaction("rows").objectStore("rows").getAll();
+    await new Promise((done) => all.addEventListener("success", done));
+    request.result.close();
+    return all.result.filter(({ model }: { model: string }) => model === "digits/mine").length;
+  }, store);
+
+const BLANK = "new Float32Array(784).fill(0.5)";
+
 test("what a tab predicted before another one forgot is in no table of the monitor", async ({ page, visit }) => {
   const store = await open(page);
   const other = await visit();
   await open(other, { store });
   await teach(page, some(0, 2));
-  const image = "new Float32Array(784).fill(0.5)";
-  const held = () =>
-    page.evaluate(async (name) => {
-      const request = indexedDB.open(`${name}-monitor`);
-      await new Promise((done) => request.addEventListener("success", done));
-      const all = request.result.transaction("rows").objectStore("rows").getAll();
-      await new Promise((done) => all.addEventListener("success", done));
-      request.result.close();
-      return all.result.filter(({ model }: { model: string }) => model === "digits/mine").length;
-    }, store);
-  await page.evaluate(`window.mine.predict(${image})`);
-  await expect.poll(held).toBe(1);
+  await page.evaluate(`window.mine.predict(${BLANK})`);
+  await expect.poll(() => outcomesHeld(page, store)).toBe(1);
   for (const eraser of [other, page]) {
     await teach(page, some(0, 2));
     // One that is still open, and one whose outcome is written a second later.
-    await page.evaluate(`window.mine.predict(${image})`);
-    await page.evaluate(`void (window.outcome = window.mine.predict(${image}).then(() => "done", () => "failed"))`);
+    await page.evaluate(`window.mine.predict(${BLANK})`);
+    await page.evaluate(`void (window.outcome = window.mine.predict(${BLANK}).then(() => "done", () => "failed"))`);
     await eraser.evaluate(() => window.mine.forget());
     await outcome(page);
     // Outcomes are written in batches, once a second.
     await pause(2_000);
-    expect(await held()).toBe(0);
+    expect(await outcomesHeld(page, store)).toBe(0);
     expect((await page.evaluate(() => window.mine.monitor.snapshot())).versions).toEqual([]);
   }
+});
+
+test("a tab that hears late of an erase takes back what it wrote since", async ({ page, visit }) => {
+  const other = await visit();
+  // A busy tab: what others tell it arrives seconds later.
+  await page.evaluate(() => {
+    window.BroadcastChannel = class extends BroadcastChannel {
+      override set onmessage(listen: ((event: MessageEvent) => void) | null) {
+        super.onmessage = (event) => void setTimeout(() => listen?.(event), 3_000);
+      }
+    };
+  });
+  const store = await open(page);
+  await open(other, { store });
+  await teach(page, some(0, 2));
+  await page.evaluate(`window.mine.predict(${BLANK})`);
+  await other.evaluate(() => window.mine.forget());
+  await expect.poll(() => outcomesHeld(page, store)).toBe(1);
+  await expect.poll(() => outcomesHeld(page, store)).toBe(0);
+  expect((await page.evaluate(() => window.mine.monitor.snapshot())).versions).toEqual([]);
 });
