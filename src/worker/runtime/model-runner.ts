@@ -15,6 +15,7 @@ import { callTask } from "./call-task.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
 import { withOwnBuffer } from "./own-buffer.js";
+import { makePlans } from "./plan/plan-in-pause.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
 import type { BatchQueue, EnqueueOptions, Scheduler } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
@@ -74,6 +75,7 @@ export class ModelRunner {
   readonly #slowdown: SlowdownDetector;
   readonly #predictions: FeedQueue;
   readonly #embeddings: FeedQueue;
+  #isPlanning = false;
   #burstTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: ModelRunnerDeps, session: ResilientSession) {
@@ -192,12 +194,25 @@ export class ModelRunner {
     const result = await this.#session.run(feeds, items);
     const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
     if (isSingle) this.#slowdown.add(result.executeMs + result.readbackMs);
+    void this.#makePlans();
     return result;
   }
 
-  #embed(feeds: Feeds, items: number): Promise<ResilientRun> {
+  async #embed(feeds: Feeds, items: number): Promise<ResilientRun> {
     this.#extendBurst();
-    return this.#session.embed(feeds, items);
+    const result = await this.#session.embed(feeds, items);
+    void this.#makePlans();
+    return result;
+  }
+
+  /** Not before the backend has been chosen: the plans of another would be of no use. */
+  async #makePlans(): Promise<void> {
+    if (this.#isPlanning || !this.#session.session.plans?.isWanted) return;
+    this.#isPlanning = true;
+    await this.tuned;
+    const { scheduler, onChange } = this.#deps;
+    await makePlans(this.#session, scheduler, this.#end.signal, () => onChange(this.residence()));
+    this.#isPlanning = false;
   }
 
   #extendBurst(): void {

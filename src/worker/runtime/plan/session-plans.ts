@@ -1,0 +1,254 @@
+// The plans of one session: which shapes get one, how it is recorded and checked piece by piece, and which are kept.
+import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import type { PlanInfo } from "../../../shared/types/model.js";
+import type { DType, TensorData } from "../../../shared/types/tensor.js";
+import { mulberry32 } from "../../package/seeded-noise.js";
+import type { SelfTest } from "../../package/self-test-files.js";
+import type { Plans } from "../session/engine.js";
+import { OutOfTableError, Plan } from "./plan.js";
+import { record } from "./recorder.js";
+import { NoPlanError, type Recording } from "./steps.js";
+import type { WasmBackend } from "./wasm-backend.js";
+
+export type Execute = (inputs: NamedTensorMap) => Promise<Tensor[]>;
+/** What of the model is computed: its outputs, or its embedding. */
+export type Part = "run" | "embed";
+type Feeds = Record<string, TensorData>;
+
+export interface SessionPlansDeps {
+  backend: () => WasmBackend;
+  /** How tfjs computes each part. */
+  execute: Record<Part, Execute>;
+  /** What failed without an error since the last call. */
+  takeFailure: () => string | undefined;
+  /** Why the model can have no plan, where that is known before a run is recorded. */
+  refused?: string;
+  /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
+  onTrap: (reason: string) => void;
+}
+
+/** Inputs of which a plan is wanted: their shapes, and the range of their values. */
+interface Wanted {
+  part: Part;
+  key: string;
+  inputs: { name: string; shape: number[]; dtype: DType; low: number; high: number }[];
+}
+
+export interface Replayed {
+  outputs: TensorData[];
+  /** When all steps had run, in milliseconds of `performance.now()`. */
+  executedAt: number;
+}
+
+/** A page uses few shapes: one item, and the batch sizes that its load makes. Each plan holds memory. */
+const MAX_PLANS = 4;
+/** Shapes that keep changing are not recorded for ever. */
+const MAX_MADE = 16;
+/** Shapes that are counted; the oldest is forgotten. */
+const MAX_COUNTED = 64;
+/** A shape that is used once may never come again. */
+const USES = 2;
+const RANDOM_CHECKS = 2;
+
+export class SessionPlans implements Plans {
+  readonly #deps: SessionPlansDeps;
+  /** By key; the one that was used last comes last. */
+  readonly #plans = new Map<string, Plan>();
+  readonly #uses = new Map<string, number>();
+  #wanted: Wanted[] = [];
+  #making: AsyncGenerator<void, void> | undefined;
+  /** Not checked yet. */
+  #unchecked: Plan | undefined;
+  #made = 0;
+  #reason: string | undefined;
+  #isRefused: boolean;
+
+  constructor(deps: SessionPlansDeps) {
+    this.#deps = deps;
+    this.#reason = deps.refused;
+    this.#isRefused = deps.refused !== undefined;
+  }
+
+  get isWanted(): boolean {
+    return this.#making !== undefined || this.#wanted.length > 0;
+  }
+
+  get info(): PlanInfo {
+    const reason = this.#reason && { reason: this.#reason };
+    if (this.#plans.size > 0) return { state: "used", ...reason };
+    return this.isWanted ? { state: "recording" } : { state: "none", ...reason };
+  }
+
+  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
+  async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
+    const key = keyOf(part, feeds);
+    const plan = this.#plans.get(key);
+    if (!plan) return undefined;
+    this.#plans.delete(key);
+    this.#plans.set(key, plan);
+    try {
+      plan.execute(feeds);
+      const executedAt = performance.now();
+      const failure = this.#deps.takeFailure();
+      if (failure) throw new Error(failure);
+      return { outputs: await plan.read(), executedAt };
+    } catch (error) {
+      if (error instanceof OutOfTableError) return undefined;
+      this.#plans.delete(key);
+      this.#refuse(error);
+      if (isTrap(error)) throw error;
+      plan.dispose();
+      return undefined;
+    }
+  }
+
+  /** tfjs has run these inputs. */
+  count(part: Part, feeds: Feeds): void {
+    if (this.#isRefused || this.#made >= MAX_MADE) return;
+    const key = keyOf(part, feeds);
+    const uses = (this.#uses.get(key) ?? 0) + 1;
+    this.#uses.set(key, uses);
+    if (uses === USES) this.#wanted.push({ part, key, inputs: describe(feeds) });
+    for (const oldest of this.#uses.keys()) if (this.#uses.size > MAX_COUNTED) this.#uses.delete(oldest);
+  }
+
+  async advance(selfTests: () => Promise<SelfTest[]>): Promise<void> {
+    const next = this.#making ?? this.#wanted.shift();
+    if (!next) return;
+    this.#making = Symbol.asyncIterator in next ? next : this.#make(next, selfTests);
+    try {
+      const { done } = await this.#making.next();
+      if (done) this.#making = undefined;
+    } catch (error) {
+      this.#making = undefined;
+      this.#refuse(error);
+      this.#dropUnchecked();
+      if (isTrap(error)) throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#isRefused = true;
+    this.#wanted = [];
+    this.#making = undefined;
+    this.#dropUnchecked();
+    for (const plan of this.#plans.values()) plan.dispose();
+    this.#plans.clear();
+  }
+
+  /** Each step takes as long as a run or two. */
+  async *#make({ part, key, inputs }: Wanted, selfTests: () => Promise<SelfTest[]>): AsyncGenerator<void, void> {
+    this.#made += 1;
+    const random = mulberry32(this.#made);
+    const noise = (): Feeds => noiseLike(inputs, random);
+    const execute = this.#deps.execute[part];
+    const recording = await this.#record(execute, noise());
+    yield;
+    const plan = new Plan(this.#deps.backend(), recording);
+    this.#unchecked = plan;
+    const tests = part === "run" ? await selfTests().catch(() => []) : [];
+    const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
+    for (const feeds of [...Array.from({ length: RANDOM_CHECKS }, noise), ...same]) {
+      const expected = await runTfjs(execute, feeds);
+      yield;
+      plan.execute(feeds);
+      const actual = await plan.read();
+      const failure = this.#deps.takeFailure();
+      if (failure) throw new Error(failure);
+      if (!isSame(expected, actual)) throw new NoPlanError("a replayed run gives other outputs than tfjs");
+      yield;
+    }
+    this.#unchecked = undefined;
+    this.#plans.set(key, plan);
+    for (const [oldest, other] of this.#plans) {
+      if (this.#plans.size <= MAX_PLANS) break;
+      this.#plans.delete(oldest);
+      this.#uses.delete(oldest);
+      other.dispose();
+    }
+  }
+
+  async #record(execute: Execute, feeds: Feeds): Promise<Recording> {
+    const tensors = tensorsOf(feeds);
+    try {
+      return await record(this.#deps.backend(), tensors, execute);
+    } finally {
+      for (const one of Object.values(tensors)) one.dispose();
+    }
+  }
+
+  /** No further plan is tried: other shapes would fail as well. */
+  #refuse(error: unknown): void {
+    this.#reason = error instanceof Error ? error.message : String(error);
+    this.#isRefused = true;
+    this.#wanted = [];
+    if (isTrap(error)) this.#deps.onTrap(this.#reason);
+  }
+
+  #dropUnchecked(): void {
+    this.#unchecked?.dispose();
+    this.#unchecked = undefined;
+  }
+}
+
+export const isTrap = (error: unknown): boolean =>
+  typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError;
+
+function keyOf(part: Part, feeds: Feeds): string {
+  let key: string = part;
+  for (const [name, { shape, dtype }] of Object.entries(feeds)) key += ` ${name}:${dtype}:${shape}`;
+  return key;
+}
+
+function describe(feeds: Feeds): Wanted["inputs"] {
+  return Object.entries(feeds).map(([name, { data, shape, dtype }]) => {
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const value of data) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    return { name, shape, dtype, low, high };
+  });
+}
+
+/** Values within the range of those that the model has got: others may be in no table of it. */
+function noiseLike(inputs: Wanted["inputs"], random: () => number): Feeds {
+  const entries = inputs.map(({ name, shape, dtype, low, high }): [string, TensorData] => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    // Floats of one value, such as zeros, would check little.
+    const span = high > low || dtype !== "float32" ? high - low : 1;
+    const value = () => (dtype === "float32" ? low + random() * span : low + Math.floor(random() * (span + 1)));
+    const data = dtype === "float32" ? new Float32Array(size) : dtype === "int32" ? new Int32Array(size) : new Uint8Array(size); // biome-ignore format: one line
+    return [name, { data: data.map(value), shape, dtype }];
+  });
+  return Object.fromEntries(entries);
+}
+
+function tensorsOf(feeds: Feeds): NamedTensorMap {
+  const entries = Object.entries(feeds);
+  return Object.fromEntries(entries.map(([name, { data, shape, dtype }]) => [name, tensor(data, shape, dtype)]));
+}
+
+async function runTfjs(execute: Execute, feeds: Feeds): Promise<TensorData[]> {
+  const inputs = tensorsOf(feeds);
+  let results: Tensor[] = [];
+  try {
+    results = await execute(inputs);
+    return await Promise.all(
+      results.map(async (result) => {
+        const data = (await result.data()) as TensorData["data"];
+        return { data, shape: result.shape, dtype: result.dtype as DType };
+      }),
+    );
+  } finally {
+    for (const one of [...Object.values(inputs), ...results]) one.dispose();
+  }
+}
+
+/** To the last bit, also in NaN and the sign of zero. */
+function isSame(expected: TensorData[], actual: TensorData[]): boolean {
+  const bytes = ({ data }: TensorData) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return expected.every((one, index) => {
+    const other = actual[index] as TensorData;
+    if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
+    const [left, right] = [bytes(one), bytes(other)];
+    return left.length === right.length && left.every((byte, place) => byte === right[place]);
+  });
+}
