@@ -43,7 +43,7 @@ export function createSession(deps: SessionDeps): Session {
     return guardedRun(running, target, start);
   };
   const names = { run: deps.source.outputs.map(({ name }) => name), embed: ["embedding"] };
-  const execute = { run: deps.execute, embed: embedder(deps) };
+  const execute = executors(deps);
   const compute = async (part: Part, feeds: Record<string, TensorData>) => {
     const replayed = plans && (await replay(plans, part, names[part], feeds));
     if (replayed) return replayed;
@@ -74,11 +74,16 @@ export function createSession(deps: SessionDeps): Session {
   };
 }
 
+/** The embedding's is made at each use: it throws where the model has none. */
+function executors(deps: SessionDeps): Record<Part, SessionDeps["execute"]> {
+  return { run: deps.execute, embed: async (feeds) => embedder(deps)(feeds) };
+}
+
 function openPlans(deps: SessionDeps): SessionPlans {
-  const { source, running, execute, noPlan } = deps;
+  const { source, running, noPlan } = deps;
   return new SessionPlans({
     backend: () => currentBackend() as unknown as WasmBackend,
-    execute: { run: execute, embed: embedder(deps) },
+    execute: executors(deps),
     takeFailure: running.takeFailure,
     refused: noPlan ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
