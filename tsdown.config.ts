@@ -57,13 +57,13 @@ function withoutGradients(): Rolldown.Plugin {
 }
 
 /**
- * The kernels that only gradients call, since no operation of a model, and nothing in `worker/personal`, names one; and those of strings,
- * which a package cannot have.
+ * Kernels that no operation of a model, and nothing in `worker`, calls: those of gradients, of strings, which a package cannot have, and of
+ * pictures that tfjs reads, draws, turns or mirrors itself.
  */
 function withoutUnusedKernels(): Rolldown.Plugin {
   // The kernels of transposed convolutions are named after the gradient that they are of another one.
   const entry =
-    /^\s+((?!conv[23]DBackpropInput)\w*(Grad|Backprop(Filter|Input))(V2)?|(string|staticRegex)\w+)Config,\n/gim;
+    /^\s+((?!conv[23]DBackpropInput)\w*(Grad|Backprop(Filter|Input))(V2)?|(string|staticRegex)\w+|draw|fromPixels|flipLeftRight|rotateWithOffset)Config,\n/gim;
   return {
     name: "insitu:tfjs-without-unused-kernels",
     transform: {

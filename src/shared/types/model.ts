@@ -127,6 +127,8 @@ export interface BackendMeasurement {
 export interface PlanInfo {
   /** `recording`: a plan is being made. `used`: predictions whose inputs have a shape with a plan replay it. */
   state: "none" | "recording" | "used";
+  /** How many shapes of inputs have a plan; a batch size is a shape of its own. At most 4, the ones that were used last. */
+  shapes: number;
   /** Why the model, or one of its shapes, has no plan. */
   reason?: string;
 }

@@ -10,12 +10,13 @@ export async function makePlans(
   signal: AbortSignal,
   onChange: () => void,
 ): Promise<void> {
-  let told = session.session.plans?.info.state;
+  const stateOf = () => JSON.stringify(session.session.plans?.info);
+  let told = stateOf();
   try {
     while (session.session.plans?.isWanted && !signal.aborted) {
       // The model may have moved to another session meanwhile.
       await runInPause(scheduler, signal, async () => session.session.plans?.advance(session.deps.selfTests));
-      const state = session.session.plans?.info.state;
+      const state = stateOf();
       if (state === told) continue;
       told = state;
       onChange();

@@ -74,9 +74,9 @@ export class SessionPlans implements Plans {
   }
 
   get info(): PlanInfo {
-    const reason = this.#reason && { reason: this.#reason };
-    if (this.#plans.size > 0) return { state: "used", ...reason };
-    return this.isWanted ? { state: "recording" } : { state: "none", ...reason };
+    const shapes = this.#plans.size;
+    const state = shapes > 0 ? "used" : this.isWanted ? "recording" : "none";
+    return { state, shapes, ...(this.#reason && { reason: this.#reason }) };
   }
 
   /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
@@ -96,8 +96,8 @@ export class SessionPlans implements Plans {
       if (error instanceof OutOfTableError) return undefined;
       this.#plans.delete(key);
       this.#refuse(error);
+      discard(plan);
       if (isTrap(error)) throw error;
-      plan.dispose();
       return undefined;
     }
   }
@@ -132,7 +132,7 @@ export class SessionPlans implements Plans {
     this.#wanted = [];
     this.#making = undefined;
     this.#dropUnchecked();
-    for (const plan of this.#plans.values()) plan.dispose();
+    for (const plan of this.#plans.values()) discard(plan);
     this.#plans.clear();
   }
 
@@ -164,7 +164,7 @@ export class SessionPlans implements Plans {
       if (this.#plans.size <= MAX_PLANS) break;
       this.#plans.delete(oldest);
       this.#uses.delete(oldest);
-      other.dispose();
+      discard(other);
     }
   }
 
@@ -186,12 +186,21 @@ export class SessionPlans implements Plans {
   }
 
   #dropUnchecked(): void {
-    this.#unchecked?.dispose();
+    if (this.#unchecked) discard(this.#unchecked);
     this.#unchecked = undefined;
   }
 }
 
-export const isTrap = (error: unknown): boolean =>
+/** Where memory is broken, freeing it fails too. */
+function discard(plan: Plan): void {
+  try {
+    plan.dispose();
+  } catch {
+    // The backend is closed with all its memory.
+  }
+}
+
+const isTrap = (error: unknown): boolean =>
   typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError;
 
 function keyOf(part: Part, feeds: Feeds): string {

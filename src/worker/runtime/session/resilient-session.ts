@@ -132,7 +132,7 @@ export class ResilientSession {
       ? refusals(this.deps.backends, current, this.#measured, refused)
       : refused.filter((refusal) => refusal.backend !== backend);
     const reasons = found.map((refusal): BackendRefusal => ({ backend: refusal.backend, reason: refusal.reason }));
-    const plan = this.#session.plans?.info ?? { state: "none", reason: `${backend} has no plans` };
+    const plan = this.#session.plans?.info ?? { state: "none", shapes: 0, reason: `${backend} has no plans` };
     return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured, plan };
   }
 

@@ -36,11 +36,19 @@ export interface SessionDeps {
 export function createSession(deps: SessionDeps): Session {
   const { target, running, free } = deps;
   let isOpen = true;
+  let lost: InsituError | undefined;
   const plans = target.backend === "wasm" ? openPlans(deps) : undefined;
   const release = running.hold();
   const guarded = async <T>(start: () => Promise<T>): Promise<T> => {
     if (!isOpen) throw new InsituError("disposed", "The model was disposed.");
-    return guardedRun(running, target, start);
+    if (lost) throw lost;
+    try {
+      return await guardedRun(running, target, start);
+    } catch (error) {
+      // What trapped need not be a prediction; the next one must not run on what is left.
+      if (isInsituError(error) && error.code === "device_lost") lost = error;
+      throw error;
+    }
   };
   const names = { run: deps.source.outputs.map(({ name }) => name), embed: ["embedding"] };
   const execute = executors(deps);
@@ -67,7 +75,7 @@ export function createSession(deps: SessionDeps): Session {
     dispose() {
       if (!isOpen) return;
       isOpen = false;
-      if (plans) freed(() => plans.dispose());
+      plans?.dispose();
       freed(free);
       release();
     },
