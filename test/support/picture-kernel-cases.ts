@@ -17,7 +17,7 @@ each(["_FusedMatMul"], (dice) => {
   const { inputs, attrs } = product(dice, 1);
   const [, right] = [inputs.a, inputs.b as Drawn];
   const width = attrs?.transposeB ? right.shape[1] : right.shape[2];
-  const bias = dice.flip() ? { bias: floats([width as number]) } : {};
+  const bias: Record<string, Drawn> = dice.flip() ? { bias: floats([width as number]) } : {};
   return {
     inputs: { ...inputs, ...bias },
     attrs: { ...attrs, activation: dice.pick(ACTIVATIONS), leakyreluAlpha: 0.2 },
