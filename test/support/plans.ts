@@ -14,10 +14,13 @@ import {
   tensor,
 } from "@tensorflow/tfjs-core";
 import type { DType, TensorData } from "../../src/shared/types/tensor.js";
+import { declaredShape } from "../../src/worker/runtime/graph/nodes.js";
+import type { Graph } from "../../src/worker/runtime/graph/types.js";
 import { Plan } from "../../src/worker/runtime/plan/plan.js";
 import { record } from "../../src/worker/runtime/plan/recorder.js";
 import type { Recording } from "../../src/worker/runtime/plan/steps.js";
 import { makeObservable, type WasmBackend } from "../../src/worker/runtime/plan/wasm-backend.js";
+import { noise } from "./graph-models.js";
 
 const BACKEND = "wasm-observed";
 
@@ -40,6 +43,22 @@ export async function useObservedWasm(): Promise<void> {
   }
   await setBackend(BACKEND);
   await ready();
+}
+
+/** Noise for each input of a graph; another seed gives other noise. Sides that the graph leaves open are 1. */
+export function noiseFeeds(graph: Graph, to: number, seed: number): Feeds {
+  const entries = graph.inputs.map((name): [string, TensorData] => {
+    const placeholder = graph.nodes.find((node) => node.name === name.split(":")[0]);
+    const shape = placeholder && declaredShape({ ...placeholder, attr: placeholder.attr ?? {} });
+    if (!shape) throw new Error(`The graph does not declare the shape of its input ${name}.`);
+    const type = (placeholder.attr as { dtype?: { type?: unknown } }).dtype?.type;
+    const dtype = type === "DT_INT32" || type === 3 ? "int32" : "float32";
+    const fixed = shape.map((length) => Math.max(1, length));
+    const size = fixed.reduce((product, length) => product * length, 1);
+    const { values } = noise([seed + 1, ...fixed], 0, to, dtype);
+    return [name, { data: (values as Float32Array).slice(seed * size), shape: fixed, dtype }];
+  });
+  return Object.fromEntries(entries);
 }
 
 export const wasmBackend = (): WasmBackend => currentBackend() as unknown as WasmBackend;

