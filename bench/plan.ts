@@ -24,7 +24,7 @@ const holdOut = (name: string, to = 1): Model => ({ ...human(name, to), isHoldOu
 const MODELS: Record<string, Model> = {
   digits: own("digits"),
   features: own("features"),
-  objects: { ...own("objects"), to: 255 },
+  objects: { path: "models/objects/package/centernet.json", to: 255 },
   selfie: human("selfie"),
   "handlandmark-full": human("handlandmark-full"),
   faceres: human("faceres", 255),
