@@ -29,8 +29,8 @@ export class Plan {
   readonly #recording: Recording;
   readonly #tensors = new Map<number, Located>();
   readonly #base: number;
-  readonly #steps: (() => void)[];
-  readonly #outputs: DataId[];
+  readonly #steps: (() => void)[] = [];
+  readonly #outputs: DataId[] = [];
   #isDisposed = false;
 
   /** Throws `NoPlanError`, or a `RangeError` where there is no memory. */
@@ -64,8 +64,13 @@ export class Plan {
       this.#tensors.set(tensor.id, { ...tensor, data: undefined, address });
       if (tensor.address === undefined) this.#module.tfjs.registerTensor(tensor.id, tensor.size, address);
     }
-    this.#outputs = outputs.map(({ id, shape, dtype }) => this.#expose(id, shape, dtype));
-    this.#steps = steps.map((step) => this.#compile(step, addresses));
+    try {
+      for (const { id, shape, dtype } of outputs) this.#outputs.push(this.#expose(id, shape, dtype));
+      for (const step of steps) this.#steps.push(this.#compile(step, addresses));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Throws `OutOfTableError`, and what the binary throws. */

@@ -112,6 +112,10 @@ class Recorder {
       if (entry) entry.dies = Number.POSITIVE_INFINITY;
       return { id: entry?.id ?? 0, shape: result.shape.slice(), dtype: result.dtype as DType };
     });
+    const own = new Set([...this.#inputs, ...outputs].map(({ id }) => id));
+    for (const { id, dies, address } of this.#entries.values())
+      if (dies === Number.POSITIVE_INFINITY && address === undefined && !own.has(id))
+        this.#refuse("keeps tensors from one run to the next");
     if (this.#reason) throw new NoPlanError(this.#reason);
     const tensors = [...this.#entries.values()]
       .filter(({ isUsed }) => isUsed)

@@ -1,19 +1,26 @@
 // The plans of one session: which shapes get one, how it is recorded and checked piece by piece, and which are kept.
-import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { PlanInfo } from "../../../shared/types/model.js";
-import type { DType, TensorData } from "../../../shared/types/tensor.js";
+import type { TensorData } from "../../../shared/types/tensor.js";
 import { mulberry32 } from "../../package/seeded-noise.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import type { Plans } from "../session/engine.js";
+import {
+  type Execute,
+  type Feeds,
+  type InputRange,
+  isSame,
+  noiseLike,
+  rangesOf,
+  runTfjs,
+  tensorsOf,
+} from "./check-runs.js";
 import { OutOfTableError, Plan } from "./plan.js";
 import { record } from "./recorder.js";
 import { NoPlanError, type Recording } from "./steps.js";
 import type { WasmBackend } from "./wasm-backend.js";
 
-export type Execute = (inputs: NamedTensorMap) => Promise<Tensor[]>;
 /** What of the model is computed: its outputs, or its embedding. */
 export type Part = "run" | "embed";
-type Feeds = Record<string, TensorData>;
 
 export interface SessionPlansDeps {
   backend: () => WasmBackend;
@@ -31,7 +38,7 @@ export interface SessionPlansDeps {
 interface Wanted {
   part: Part;
   key: string;
-  inputs: { name: string; shape: number[]; dtype: DType; low: number; high: number }[];
+  inputs: InputRange[];
 }
 
 export interface Replayed {
@@ -108,7 +115,7 @@ export class SessionPlans implements Plans {
     const key = keyOf(part, feeds);
     const uses = (this.#uses.get(key) ?? 0) + 1;
     this.#uses.set(key, uses);
-    if (uses === USES) this.#wanted.push({ part, key, inputs: describe(feeds) });
+    if (uses === USES) this.#wanted.push({ part, key, inputs: rangesOf(feeds) });
     for (const oldest of this.#uses.keys()) if (this.#uses.size > MAX_COUNTED) this.#uses.delete(oldest);
   }
 
@@ -207,57 +214,4 @@ function keyOf(part: Part, feeds: Feeds): string {
   let key: string = part;
   for (const [name, { shape, dtype }] of Object.entries(feeds)) key += ` ${name}:${dtype}:${shape}`;
   return key;
-}
-
-function describe(feeds: Feeds): Wanted["inputs"] {
-  return Object.entries(feeds).map(([name, { data, shape, dtype }]) => {
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const value of data) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    return { name, shape, dtype, low, high };
-  });
-}
-
-/** Values within the range of those that the model has got: others may be in no table of it. */
-function noiseLike(inputs: Wanted["inputs"], random: () => number): Feeds {
-  const entries = inputs.map(({ name, shape, dtype, low, high }): [string, TensorData] => {
-    const size = shape.reduce((product, length) => product * length, 1);
-    // Floats of one value, such as zeros, would check little.
-    const span = high > low || dtype !== "float32" ? high - low : 1;
-    const value = () => (dtype === "float32" ? low + random() * span : low + Math.floor(random() * (span + 1)));
-    const data = dtype === "float32" ? new Float32Array(size) : dtype === "int32" ? new Int32Array(size) : new Uint8Array(size); // biome-ignore format: one line
-    return [name, { data: data.map(value), shape, dtype }];
-  });
-  return Object.fromEntries(entries);
-}
-
-function tensorsOf(feeds: Feeds): NamedTensorMap {
-  const entries = Object.entries(feeds);
-  return Object.fromEntries(entries.map(([name, { data, shape, dtype }]) => [name, tensor(data, shape, dtype)]));
-}
-
-async function runTfjs(execute: Execute, feeds: Feeds): Promise<TensorData[]> {
-  const inputs = tensorsOf(feeds);
-  let results: Tensor[] = [];
-  try {
-    results = await execute(inputs);
-    return await Promise.all(
-      results.map(async (result) => {
-        const data = (await result.data()) as TensorData["data"];
-        return { data, shape: result.shape, dtype: result.dtype as DType };
-      }),
-    );
-  } finally {
-    for (const one of [...Object.values(inputs), ...results]) one.dispose();
-  }
-}
-
-/** To the last bit, also in NaN and the sign of zero. */
-function isSame(expected: TensorData[], actual: TensorData[]): boolean {
-  const bytes = ({ data }: TensorData) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return expected.every((one, index) => {
-    const other = actual[index] as TensorData;
-    if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
-    const [left, right] = [bytes(one), bytes(other)];
-    return left.length === right.length && left.every((byte, place) => byte === right[place]);
-  });
 }

@@ -1,5 +1,5 @@
 // Which shapes of a session get a plan, when it is used, and what happens where it fails.
-import { memory, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
+import { keep, memory, mul, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
 import { SessionPlans, type SessionPlansDeps } from "../../../../../src/worker/runtime/plan/session-plans.js";
@@ -196,6 +196,22 @@ test("an index that is in no table is left to tfjs, which says so; the plan is k
   expect(await predict(plans, rows(0, 4, 1))).toBe(false);
   expect(await predict(plans, rows(0, -1, 1))).toBe(false);
   expect(await predict(plans, rows(3, 2, 1))).toBe(true);
+  plans.dispose();
+});
+
+test("a model that keeps tensors from one run to the next has no plan", async () => {
+  const kept: Tensor[] = [];
+  const execute = async ({ x }: NamedTensorMap) => {
+    const state = keep(mul(x as Tensor, 2));
+    kept.push(state);
+    return [mul(state, 2)];
+  };
+  const plans = plansOf({ execute: { run: execute, embed: execute } });
+  const feeds: Feeds = { x: { data: Float32Array.of(1, 2), shape: [2], dtype: "float32" } };
+  for (let use = 0; use < 2; use += 1) await predict(plans, feeds);
+  await makeAll(plans);
+  expect(plans.info.reason).toBe("the model keeps tensors from one run to the next");
+  for (const state of kept) state.dispose();
   plans.dispose();
 });
 
