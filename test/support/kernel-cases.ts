@@ -254,7 +254,7 @@ function reduced(dice: Dice, drawn: (shape: number[]) => Drawn): KernelCase {
   return { inputs: { x: drawn(shape) }, attrs: { axis: dice.axes(shape.length), keepDims: dice.flip() } };
 }
 
-export function list(length: number, make: () => Drawn): Record<string, Drawn> {
+function list(length: number, make: () => Drawn): Record<string, Drawn> {
   return Object.fromEntries(Array.from({ length }, (_, index) => [`${index}`, make()]));
 }
 
