@@ -76,6 +76,8 @@ export class ModelRunner {
   readonly #predictions: FeedQueue;
   readonly #embeddings: FeedQueue;
   #isPlanning = false;
+  /** What the page was told of plans. */
+  #toldPlan: string;
   #burstTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: ModelRunnerDeps, session: ResilientSession) {
@@ -83,6 +85,7 @@ export class ModelRunner {
     this.#deps = deps;
     this.#session = session;
     session.onChange = (change) => deps.onChange(session.residence(), change);
+    this.#toldPlan = JSON.stringify(session.residence().plan);
     const tune = () => autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal);
     this.#slowdown = createSlowdownDetector(
       () => session.residence(),
@@ -207,12 +210,19 @@ export class ModelRunner {
 
   /** Not before the backend has been chosen: the plans of another would be of no use. */
   async #makePlans(): Promise<void> {
+    this.#tellPlan();
     if (this.#isPlanning || !this.#session.session.plans?.isWanted) return;
     this.#isPlanning = true;
     await this.tuned;
-    const { scheduler, onChange } = this.#deps;
-    await makePlans(this.#session, scheduler, this.#end.signal, () => onChange(this.residence()));
+    await makePlans(this.#session, this.#deps.scheduler, this.#end.signal, () => this.#tellPlan());
     this.#isPlanning = false;
+  }
+
+  #tellPlan(): void {
+    const plan = JSON.stringify(this.#session.session.plans?.info);
+    if (plan === undefined || plan === this.#toldPlan) return;
+    this.#toldPlan = plan;
+    this.#deps.onChange(this.residence());
   }
 
   #extendBurst(): void {

@@ -3,26 +3,33 @@ import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ResilientSession } from "../session/resilient-session.js";
 import { runInPause } from "../tuning/pause.js";
 
-/** Resolves when no plan is wanted any more, or the model was disposed. Never rejects. */
+// A piece as short as this delays a prediction by less than a frame of a video.
+const SHORT_MS = 10;
+
+/** Resolves when no plan is wanted any more, or the model was disposed. `onStep` is called after each piece. Never rejects. */
 export async function makePlans(
   session: ResilientSession,
   scheduler: Scheduler,
   signal: AbortSignal,
-  onChange: () => void,
+  onStep: () => void,
 ): Promise<void> {
-  const stateOf = () => JSON.stringify(session.session.plans?.info);
-  let told = stateOf();
+  // The model may have moved to another session meanwhile.
+  const advance = async () => {
+    const started = performance.now();
+    await session.session.plans?.advance(session.deps.selfTests);
+    return performance.now() - started;
+  };
+  let lastMs = Number.POSITIVE_INFINITY;
   try {
     while (session.session.plans?.isWanted && !signal.aborted) {
-      // The model may have moved to another session meanwhile.
-      await runInPause(scheduler, signal, async () => session.session.plans?.advance(session.deps.selfTests));
-      const state = stateOf();
-      if (state === told) continue;
-      told = state;
-      onChange();
+      const isShort = lastMs < SHORT_MS;
+      lastMs = await (isShort
+        ? scheduler.runExclusive(advance, { priority: "low", signal })
+        : runInPause(scheduler, signal, advance));
+      onStep();
     }
   } catch {
     // A run failed, as those of predictions do: they are recovered.
-    onChange();
+    onStep();
   }
 }
