@@ -56,12 +56,16 @@ function withoutGradients(): Rolldown.Plugin {
   };
 }
 
-/** The kernels that only gradients call: no operation of a model, and nothing in `worker/personal`, names one. */
-function withoutGradientKernels(): Rolldown.Plugin {
-  // Those of transposed convolutions are named after the gradient that they are of another one.
-  const entry = /^\s+(?!conv[23]DBackpropInput)\w*(Grad|Backprop(Filter|Input))(V2)?Config,\n/gim;
+/**
+ * Kernels that no operation of a model, and nothing in `worker`, calls: those of gradients, of strings, which a package cannot have, and of
+ * pictures that tfjs reads, draws, turns or mirrors itself.
+ */
+function withoutUnusedKernels(): Rolldown.Plugin {
+  // The kernels of transposed convolutions are named after the gradient that they are of another one.
+  const entry =
+    /^\s+((?!conv[23]DBackpropInput)\w*(Grad|Backprop(Filter|Input))(V2)?|(string|staticRegex)\w+|draw|fromPixels|flipLeftRight|rotateWithOffset)Config,\n/gim;
   return {
-    name: "insitu:tfjs-without-gradient-kernels",
+    name: "insitu:tfjs-without-unused-kernels",
     transform: {
       filter: { id: /tfjs-backend-(cpu|wasm|webgpu)[\\/]dist[\\/]register_all_kernels\.js$/ },
       handler(code, id) {
@@ -307,7 +311,7 @@ export default defineConfig([
     plugins: [
       withoutNode(),
       withoutGradients(),
-      withoutGradientKernels(),
+      withoutUnusedKernels(),
       withoutUnusedModules(),
       withoutStoreManagers(),
       listModules(),

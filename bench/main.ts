@@ -10,6 +10,7 @@ import type { Cores } from "./networks.js";
 import { buildPages, ROOT } from "./page-build.js";
 import { openPeers } from "./peers/site.js";
 import { benchPersonal } from "./personal.js";
+import { benchPlan } from "./plan.js";
 import { benchPredict } from "./predict.js";
 import { benchPreprocess } from "./preprocess.js";
 import { benchRanking } from "./ranking.js";
@@ -32,6 +33,7 @@ const PARTS = [
   "ranking",
   "rollout",
   "drift",
+  "plan",
   "versions",
 ] as const;
 type Part = (typeof PARTS)[number];
@@ -60,7 +62,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift, and plans beside tfjs's executor.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
@@ -89,8 +91,9 @@ const wanted = parts.length > 0 ? parts : PARTS.filter((name) => name !== "versi
 const report = createReport(options.json);
 
 const before = loadavg()[0] ?? 0;
-// Ranking and drift are simulated in Node, without a browser.
-if (wanted.some((name) => name !== "ranking" && name !== "drift")) await buildPages();
+// These run in Node, without a browser.
+const IN_NODE: Part[] = ["ranking", "drift", "plan"];
+if (wanted.some((name) => !IN_NODE.includes(name))) await buildPages();
 let browser = "";
 // The default of --rounds is for predict only. The other parts have their own default.
 const given = {
@@ -109,6 +112,7 @@ if (wanted.includes("memory")) browser = await benchMemory(options, report);
 if (wanted.includes("ranking")) await benchRanking({}, report);
 if (wanted.includes("rollout")) browser = await benchRollout(given, report);
 if (wanted.includes("drift")) benchDrift(given, report);
+if (wanted.includes("plan")) await benchPlan(given, report);
 if (wanted.includes("versions"))
   browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 

@@ -116,6 +116,7 @@ export type {
   ModelInfo,
   ModelRef,
   PackageRequestOptions,
+  PlanInfo,
   Prediction,
   PredictionTimings,
   PredictionValues,

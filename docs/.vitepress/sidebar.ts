@@ -27,6 +27,7 @@ const DECISIONS = [
   page("020 Demo", "/decisions/020-demo"),
   page("021 Registry", "/decisions/021-registry"),
   page("022 Retraining", "/decisions/022-retraining"),
+  page("023 Plans", "/decisions/023-plans"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 

@@ -135,7 +135,7 @@ export interface LoadCost {
 }
 
 /** Where a model runs, and why there. */
-export type Residence = Pick<ModelInfo, "backend" | "threads" | "refused" | "measured">;
+export type Residence = Pick<ModelInfo, "backend" | "threads" | "refused" | "measured" | "plan">;
 
 /** A model's session failed and was opened again: on another backend, or anew on the same. */
 export interface BackendChange {

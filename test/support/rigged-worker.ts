@@ -1,10 +1,10 @@
-// A worker that hangs, throws, loses its GPU, computes NaN on wasm or runs out of memory when a test asks for it.
+// A worker that hangs, throws, loses its GPU, computes NaN on wasm, traps or runs out of memory when a test asks for it.
 
 import type { PageRunner } from "./any-browser.js";
 import type { Route } from "./server.js";
 
 /** What the worker does when it receives this name. */
-export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "limitMemory" | "count";
+export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "trap" | "limitMemory" | "count";
 
 const SCRIPT = `
   import "/dist/worker.js";
@@ -32,6 +32,13 @@ const SCRIPT = `
         backend.read = async function (...args) {
           return (await read.apply(this, args)).slice().fill(NaN);
         };
+      }
+    },
+    // The next read of an output finds that the module has trapped.
+    trap() {
+      for (const [name, backend] of Object.entries(engine().registry)) {
+        if (!name.startsWith("wasm")) continue;
+        backend.read = async () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };
       }
     },
     // Memory grows no more, and closing a backend traps, as with a memory that is broken.

@@ -120,6 +120,19 @@ export interface BackendMeasurement {
   p50Ms: number;
 }
 
+/**
+ * A plan is one run of the model on wasm that was recorded and is replayed without TensorFlow.js: the same outputs to the last bit, in
+ * less time. It is made for shapes of inputs that are used more than once, while no prediction waits.
+ */
+export interface PlanInfo {
+  /** `recording`: a plan is being made. `used`: predictions whose inputs have a shape with a plan replay it. */
+  state: "none" | "recording" | "used";
+  /** How many shapes of inputs have a plan; a batch size is a shape of its own. At most 4, the ones that were used last. */
+  shapes: number;
+  /** Why the model, or one of its shapes, has no plan. */
+  reason?: string;
+}
+
 /** Initially `backend` is the first that passes the self-test; it changes when a faster one is found, and when one fails. */
 export interface ModelInfo extends ModelRef {
   backend: Backend;
@@ -129,6 +142,7 @@ export interface ModelInfo extends ModelRef {
   refused: BackendRefusal[];
   /** Backends that passed the self-test, in the order in which they were measured. */
   measured: BackendMeasurement[];
+  plan: PlanInfo;
   inputs: InputSpec[];
   outputs: TensorSpec[];
   task: TaskKind;

@@ -15,6 +15,7 @@ import { callTask } from "./call-task.js";
 import { toFeeds, zeros } from "./inputs.js";
 import { assertFinite, firstInvalid, toValue } from "./outputs.js";
 import { withOwnBuffer } from "./own-buffer.js";
+import { makePlans } from "./plan/plan-in-pause.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
 import type { BatchQueue, EnqueueOptions, Scheduler } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
@@ -74,6 +75,9 @@ export class ModelRunner {
   readonly #slowdown: SlowdownDetector;
   readonly #predictions: FeedQueue;
   readonly #embeddings: FeedQueue;
+  #isPlanning = false;
+  /** What the page was told of plans. */
+  #toldPlan: string;
   #burstTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: ModelRunnerDeps, session: ResilientSession) {
@@ -81,6 +85,7 @@ export class ModelRunner {
     this.#deps = deps;
     this.#session = session;
     session.onChange = (change) => deps.onChange(session.residence(), change);
+    this.#toldPlan = JSON.stringify(session.residence().plan);
     const tune = () => autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal);
     this.#slowdown = createSlowdownDetector(
       () => session.residence(),
@@ -192,12 +197,32 @@ export class ModelRunner {
     const result = await this.#session.run(feeds, items);
     const isSingle = Object.values(feeds).every(({ shape }) => shape[0] === 1);
     if (isSingle) this.#slowdown.add(result.executeMs + result.readbackMs);
+    void this.#makePlans();
     return result;
   }
 
-  #embed(feeds: Feeds, items: number): Promise<ResilientRun> {
+  async #embed(feeds: Feeds, items: number): Promise<ResilientRun> {
     this.#extendBurst();
-    return this.#session.embed(feeds, items);
+    const result = await this.#session.embed(feeds, items);
+    void this.#makePlans();
+    return result;
+  }
+
+  /** Not before the backend has been chosen: the plans of another would be of no use. */
+  async #makePlans(): Promise<void> {
+    this.#tellPlan();
+    if (this.#isPlanning || !this.#session.session.plans?.isWanted) return;
+    this.#isPlanning = true;
+    await this.tuned;
+    await makePlans(this.#session, this.#deps.scheduler, this.#end.signal, () => this.#tellPlan());
+    this.#isPlanning = false;
+  }
+
+  #tellPlan(): void {
+    const plan = JSON.stringify(this.#session.session.plans?.info);
+    if (plan === undefined || plan === this.#toldPlan) return;
+    this.#toldPlan = plan;
+    this.#deps.onChange(this.residence());
   }
 
   #extendBurst(): void {

@@ -1,8 +1,9 @@
 // The contract of an engine: what it must do to run models on a backend.
 import type { WorkerMemory } from "../../../shared/protocol.js";
 import type { EmbeddingSpec, OutputSpec, TensorSpec } from "../../../shared/types/manifest.js";
-import type { BackendReport } from "../../../shared/types/model.js";
+import type { BackendReport, PlanInfo } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
+import type { SelfTest } from "../../package/self-test-files.js";
 import type { ModelJson } from "../../package/topology.js";
 
 /** A verified package; its weights are read when they are requested. */
@@ -42,6 +43,15 @@ export interface RunResult {
   readbackMs: number;
 }
 
+/** Runs of a session's model that were recorded, and are replayed for inputs of the same shapes. */
+export interface Plans {
+  readonly info: PlanInfo;
+  /** True while shapes that were used have no plan yet, and may get one. */
+  readonly isWanted: boolean;
+  /** Takes the next step of making a plan, as long as a run or two. Needs exclusive use of the engine. Rejects as `Session.run` does. */
+  advance(selfTests: () => Promise<SelfTest[]>): Promise<void>;
+}
+
 /** One model, ready to run on one target. It holds the model's memory until `dispose`. */
 export interface Session {
   readonly target: Target;
@@ -51,6 +61,8 @@ export interface Session {
    * `out_of_memory` when it had too little memory; a lost session never works again.
    */
   run(feeds: Record<string, TensorData>): Promise<RunResult>;
+  /** Absent where the backend has no plans. */
+  readonly plans?: Plans;
   /** Runs the part of the model that its embedding needs; returns one output, `embedding`, of shape `[batch, numbers]`. Otherwise as `run`. */
   embed(feeds: Record<string, TensorData>): Promise<RunResult>;
   /** Frees the model's memory; a second call does nothing. */

@@ -132,7 +132,8 @@ export class ResilientSession {
       ? refusals(this.deps.backends, current, this.#measured, refused)
       : refused.filter((refusal) => refusal.backend !== backend);
     const reasons = found.map((refusal): BackendRefusal => ({ backend: refusal.backend, reason: refusal.reason }));
-    return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured };
+    const plan = this.#session.plans?.info ?? { state: "none", shapes: 0, reason: `${backend} has no plans` };
+    return { backend, ...(threads !== undefined && { threads }), refused: reasons, measured: this.#measured, plan };
   }
 
   /**

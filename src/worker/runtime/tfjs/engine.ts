@@ -1,6 +1,7 @@
 // The engine that runs models on TensorFlow.js: model bytes in, plain data out; tensors stay inside.
 import { getKernelsForBackend, memory } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../../shared/types/tensor.js";
+import { planBytes } from "../plan/plan.js";
 import type { Engine } from "../session/engine.js";
 import { Backends, probe } from "./backends.js";
 import { openGraph } from "./graph-model.js";
@@ -14,7 +15,7 @@ export function tfjsEngine(assets: WasmAssets): Engine {
   return {
     probe,
     missingOps: (model, backend) => missingOps(model, kernelsOf(backend), kernelsOf("cpu")),
-    memory: () => ({ held: backends.heldBytes(), used: memory().numBytes }),
+    memory: () => ({ held: backends.heldBytes(), used: memory().numBytes + planBytes() }),
     tensorCount: () => memory().numTensors,
     async start(target) {
       await backends.start(target);

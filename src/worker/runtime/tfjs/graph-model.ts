@@ -72,7 +72,8 @@ export async function openGraph(source: ModelSource, target: Target, running: Ru
         : tidy(() => clone(model.execute(feeds, embedding.node) as Tensor)));
   // A graph whose control flow depends on data cannot be run without data.
   if (target.backend === "webgpu" && !isAsync) await compileInParallel(source.inputs, execute);
-  return createSession({ source, target, running, execute, embed, free: () => model.dispose() });
+  const noPlan = isAsync ? "the model has control flow, or results whose size depends on the input" : undefined;
+  return createSession({ source, target, running, execute, embed, noPlan, free: () => model.dispose() });
 }
 
 /** A missing node is reported by `embed`; predictions work without it. */

@@ -1,11 +1,24 @@
 // One model on one tfjs backend: feeds to tensors, a run, outputs back to plain data, failures as typed errors.
-import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
+import {
+  backend as currentBackend,
+  mean,
+  type NamedTensorMap,
+  reshape,
+  type Tensor,
+  tensor,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import { asInsituError, InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import type { ImageFeed } from "../image.js";
+import { type Part, SessionPlans } from "../plan/session-plans.js";
+import type { WasmBackend } from "../plan/wasm-backend.js";
 import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
 import type { RunningBackend } from "./backends.js";
 import { type OnGpu, toGpu } from "./image.js";
+
+/** Models whose plan trapped in this worker, and why: they get none again. */
+const trapped = new WeakMap<object, string>();
 
 export interface SessionDeps {
   source: ModelSource;
@@ -14,6 +27,8 @@ export interface SessionDeps {
   execute: (feeds: NamedTensorMap) => Promise<Tensor[]>;
   /** Returns one tensor whose first dimension is the batch; undefined where the model has no such node. */
   embed?: (feeds: NamedTensorMap) => Promise<Tensor>;
+  /** Why runs cannot be recorded, where the graph tells. */
+  noPlan?: string;
   /** Frees the model's own tensors. */
   free: () => void;
 }
@@ -21,24 +36,80 @@ export interface SessionDeps {
 export function createSession(deps: SessionDeps): Session {
   const { target, running, free } = deps;
   let isOpen = true;
+  let lost: InsituError | undefined;
+  const plans = target.backend === "wasm" ? openPlans(deps) : undefined;
   const release = running.hold();
-  const guarded = async (start: () => Promise<RunResult>): Promise<RunResult> => {
+  const guarded = async <T>(start: () => Promise<T>): Promise<T> => {
     if (!isOpen) throw new InsituError("disposed", "The model was disposed.");
-    return guardedRun(running, target, start);
+    if (lost) throw lost;
+    try {
+      return await guardedRun(running, target, start);
+    } catch (error) {
+      // What trapped need not be a prediction; the next one must not run on what is left.
+      if (isInsituError(error) && error.code === "device_lost") lost = error;
+      throw error;
+    }
   };
-  const { execute, source } = deps;
-  const names = source.outputs.map(({ name }) => name);
+  const names = { run: deps.source.outputs.map(({ name }) => name), embed: ["embedding"] };
+  const execute = executors(deps);
+  const compute = async (part: Part, feeds: Record<string, TensorData>) => {
+    const replayed = plans && (await replay(plans, part, names[part], feeds));
+    if (replayed) return replayed;
+    const result = await run(deps, names[part], execute[part], feeds);
+    plans?.count(part, feeds);
+    return result;
+  };
   return {
     target,
-    run: (feeds) => guarded(() => run(deps, names, execute, feeds)),
-    embed: (feeds) => guarded(() => run(deps, ["embedding"], embedder(deps), feeds)),
+    plans: plans && {
+      get info() {
+        return plans.info;
+      },
+      get isWanted() {
+        return plans.isWanted;
+      },
+      advance: (selfTests) => guarded(() => plans.advance(selfTests)),
+    },
+    run: (feeds) => guarded(() => compute("run", feeds)),
+    embed: (feeds) => guarded(() => compute("embed", feeds)),
     dispose() {
       if (!isOpen) return;
       isOpen = false;
+      plans?.dispose();
       freed(free);
       release();
     },
   };
+}
+
+/** The embedding's is made at each use: it throws where the model has none. */
+function executors(deps: SessionDeps): Record<Part, SessionDeps["execute"]> {
+  return { run: deps.execute, embed: async (feeds) => embedder(deps)(feeds) };
+}
+
+function openPlans(deps: SessionDeps): SessionPlans {
+  const { source, running, noPlan } = deps;
+  return new SessionPlans({
+    backend: () => currentBackend() as unknown as WasmBackend,
+    execute: executors(deps),
+    takeFailure: running.takeFailure,
+    refused: noPlan ?? trapped.get(source.model),
+    onTrap: (reason) => trapped.set(source.model, reason),
+  });
+}
+
+async function replay(
+  plans: SessionPlans,
+  part: Part,
+  names: string[],
+  feeds: Record<string, TensorData>,
+): Promise<RunResult | undefined> {
+  const started = performance.now();
+  const replayed = await plans.replay(part, feeds);
+  if (!replayed) return undefined;
+  const { executedAt } = replayed;
+  const outputs = Object.fromEntries(replayed.outputs.map((output, index) => [names[index] as string, output]));
+  return { outputs, executeMs: executedAt - started, readbackMs: performance.now() - executedAt };
 }
 
 /** Runs a step on the backend. Rejects with an `InsituError`, whatever went wrong. */

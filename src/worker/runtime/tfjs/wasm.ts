@@ -9,6 +9,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { isIos } from "../../../shared/is-ios.js";
 import type { BackendReport } from "../../../shared/types/model.js";
+import { makeObservable } from "../plan/wasm-backend.js";
 import { type BinaryCache, type WasmBinary, wasmBinary } from "./wasm-binary.js";
 import { guardMemory, listenToWarnings } from "./wasm-memory.js";
 
@@ -131,6 +132,7 @@ export async function registerWasm(threads: number, { url, cache }: WasmAssets):
     listenToWarnings();
     const backend = await start();
     guardMemory(backend);
+    makeObservable(backend);
     return backend;
   });
   // tfjs never forgets the kernels of a backend that was removed.

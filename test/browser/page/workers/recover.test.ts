@@ -60,6 +60,18 @@ const info = () =>
     return { backend, refused, measured };
   });
 
+/** Predicts until a plan is used. */
+async function usePlan(): Promise<void> {
+  for (let use = 0; use < 2; use += 1) await predict();
+  const plan = await library.page.evaluate(async () => {
+    const model = window.rigged.model as NonNullable<typeof window.rigged.model>;
+    for (let wait = 0; wait < 200 && model.info.plan.state !== "used"; wait += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return model.info.plan;
+  });
+  expect(plan).toEqual({ state: "used", shapes: 1 });
+}
+
 describe("the GPU", () => {
   const alone: ClientOptions = { backends: ["webgpu"] };
   const crashGpu = async () => {
@@ -161,6 +173,41 @@ describe("the worker", () => {
       return performance.now() - started;
     });
     expect(ms).toBeLessThan(20_000);
+  });
+});
+
+describe("a plan", () => {
+  const plan = () => library.page.evaluate(() => window.rigged.model?.info.plan);
+
+  test("one that traps is not made again: the model is opened anew, and tfjs predicts", async () => {
+    await open({ backends: ["wasm"] });
+    await usePlan();
+    await rig(library.page, "trap");
+    expect(await predict()).toMatchObject([{ backend: "wasm" }]);
+    const told = { state: "none", shapes: 0, reason: "memory access out of bounds" };
+    await expect.poll(plan).toEqual(told);
+    expect(await predict(3)).toMatchObject([{ backend: "wasm" }, { backend: "wasm" }, { backend: "wasm" }]);
+    // Long enough for another one to be made.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await plan()).toEqual(told);
+  });
+
+  test("NaN of a plan is noticed as that of tfjs is", async () => {
+    await open({ backends: ["wasm", "cpu"] });
+    await library.page.evaluate(() => window.rigged.model?.tuned);
+    await usePlan();
+    await rig(library.page, "computeNaN");
+    expect(await predict()).toMatchObject([{ code: "output_invalid", message: expect.stringMatching(/NaN at 0/) }]);
+    expect(await predict()).toMatchObject([{ backend: "cpu" }]);
+    expect(await plan()).toEqual({ state: "none", shapes: 0, reason: "cpu has no plans" });
+  });
+
+  test("a worker that dies takes its plans with it, and the next one makes its own", async () => {
+    await open({ backends: ["wasm"] });
+    await usePlan();
+    await rig(library.page, "throw");
+    await usePlan();
+    expect(await predict()).toMatchObject([{ backend: "wasm" }]);
   });
 });
 

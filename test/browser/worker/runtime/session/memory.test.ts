@@ -119,6 +119,20 @@ test("without another backend it is an error, and the model works on", async () 
   expect(await predict(64, 1, 10)).toMatchObject({ answers: ["wasm"], refused: [] });
 });
 
+test("a model for whose plan there is no memory runs without, and says so", async () => {
+  await start(["wasm"]);
+  await load("large");
+  await predict(1024, 1);
+  await rig(library.page, "limitMemory");
+  // A run of tfjs fits into what the first one left; a plan beside its checks does not.
+  expect(await predict(1024, 1)).toMatchObject({ answers: ["wasm"] });
+  const info = () => library.page.evaluate(() => window.rigged.model?.info.plan);
+  await expect
+    .poll(info, { timeout: 10_000 })
+    .toEqual({ state: "none", shapes: 0, reason: expect.stringMatching(/out of memory/) });
+  expect(await predict(1024, 1)).toMatchObject({ answers: ["wasm"], refused: [] });
+});
+
 test("a batch that is too large is run in smaller ones, on the same backend", async () => {
   await start(["wasm", "cpu"]);
   await load("small");

@@ -1,0 +1,181 @@
+// Replays a recorded run of a model: its tensors lie in memory of the plan's own, and each step is a call of tfjs's wasm binary or a copy.
+import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
+import { align, layOut } from "./layout.js";
+import { type CopyBlock, NoPlanError, type PlannedTensor, type Recording, type Step } from "./steps.js";
+import { bytesPerElement, type DataId, exportOf, viewOf, type WasmBackend, type WasmModule } from "./wasm-backend.js";
+
+type Feeds = Record<string, TensorData>;
+
+/** An index of the input that the model looks up is not in its table. tfjs says it best. */
+export class OutOfTableError extends Error {}
+
+// Calling `copyWithin` takes as long as copying about this many elements one by one.
+const SHORT = 16;
+
+interface Located extends PlannedTensor {
+  address: number;
+}
+
+let heldBytes = 0;
+
+/** Bytes of the memory of all plans. */
+export const planBytes = (): number => heldBytes;
+
+/** The backend must be the one on which the recording was made, and its recorded tensors disposed. */
+export class Plan {
+  readonly bytes: number;
+  readonly #module: WasmModule;
+  readonly #backend: WasmBackend;
+  readonly #recording: Recording;
+  readonly #tensors = new Map<number, Located>();
+  readonly #base: number;
+  readonly #steps: (() => void)[] = [];
+  readonly #outputs: DataId[] = [];
+  #isDisposed = false;
+
+  /** Throws `NoPlanError`, or a `RangeError` where there is no memory. */
+  constructor(backend: WasmBackend, recording: Recording) {
+    this.#backend = backend;
+    this.#module = backend.wasm;
+    this.#recording = recording;
+    const { tensors, steps, outputs } = recording;
+    const { offsets, bytes: arenaBytes } = layOut(
+      tensors.filter(({ address, data }) => address === undefined && !data),
+    );
+    const constants = tensors.filter(({ data }) => data);
+    const tables = steps.flatMap((step) =>
+      step.kind === "call" ? step.args.filter((arg) => typeof arg !== "number") : [],
+    );
+    const kept = [...constants.map(({ data }) => data as Uint8Array), ...tables];
+    this.bytes = kept.reduce((sum, { length }) => sum + align(length), arenaBytes) + align(1);
+    this.#base = this.#module._malloc(this.bytes) >>> 0;
+    heldBytes += this.bytes;
+    const start = align(this.#base);
+    for (const [id, offset] of offsets) offsets.set(id, start + offset);
+    const addresses = new Map<Uint8Array, number>();
+    let next = start + arenaBytes;
+    for (const data of kept) {
+      this.#module.HEAPU8.set(data, next);
+      addresses.set(data, next);
+      next += align(data.length);
+    }
+    for (const tensor of tensors) {
+      const address = tensor.address ?? offsets.get(tensor.id) ?? (addresses.get(tensor.data as Uint8Array) as number);
+      this.#tensors.set(tensor.id, { ...tensor, data: undefined, address });
+      if (tensor.address === undefined) this.#module.tfjs.registerTensor(tensor.id, tensor.size, address);
+    }
+    try {
+      for (const { id, shape, dtype } of outputs) this.#outputs.push(this.#expose(id, shape, dtype));
+      for (const step of steps) this.#steps.push(this.#compile(step, addresses));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** Throws `OutOfTableError`, and what the binary throws. */
+  execute(feeds: Feeds): void {
+    for (const { name, id } of this.#recording.inputs) {
+      const { dtype, address, size } = this.#tensor(id);
+      viewOf(this.#module, dtype, address, size).set((feeds[name] as TensorData).data);
+    }
+    for (const step of this.#steps) step();
+  }
+
+  /** The outputs of the last run, in the order of the recorded ones, by tfjs's own way to read a tensor. */
+  read(): Promise<TensorData[]> {
+    const { outputs } = this.#recording;
+    return Promise.all(
+      outputs.map(async ({ shape, dtype }, index) => {
+        const data = (await this.#backend.read(this.#outputs[index] as DataId)) as TensorData["data"];
+        return { data, shape: shape.slice(), dtype };
+      }),
+    );
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    heldBytes -= this.bytes;
+    for (const output of this.#outputs) this.#backend.dataIdMap.delete(output);
+    for (const { id, address } of this.#recording.tensors) if (address === undefined) this.#module.tfjs.disposeData(id);
+    this.#module._free(this.#base);
+  }
+
+  #tensor(id: number): Located {
+    const found = this.#tensors.get(id);
+    if (!found) throw new NoPlanError(`a step names the tensor ${id}, which was not recorded`);
+    return found;
+  }
+
+  /** Makes a tensor readable through tfjs's backend. */
+  #expose(id: number, shape: number[], dtype: DType): DataId {
+    const data = {};
+    const { address } = this.#tensor(id);
+    this.#backend.dataIdMap.set(data, { id, memoryOffset: address, shape, dtype, refCount: 1 });
+    return data;
+  }
+
+  // ---- steps -------------------------------------------------------------------------------------------------------
+
+  #compile(step: Step, addresses: Map<Uint8Array, number>): () => void {
+    const module = this.#module;
+    switch (step.kind) {
+      case "call": {
+        const call = exportOf(module, step.name);
+        if (!call) throw new NoPlanError(`the binary has no function ${step.name}`);
+        const args = step.args.map((arg) => (typeof arg === "number" ? arg : (addresses.get(arg) as number)));
+        return () => call(...args);
+      }
+      case "copy":
+        return this.#copy(this.#tensor(step.from), this.#tensor(step.to), step.blocks);
+      case "cast": {
+        const { address, dtype, size } = this.#tensor(step.from);
+        const to = this.#tensor(step.to);
+        return () => viewOf(module, to.dtype, to.address, size).set(viewOf(module, dtype, address, size));
+      }
+      case "fill": {
+        const { address, dtype, size } = this.#tensor(step.to);
+        return () => viewOf(module, dtype, address, size).fill(step.value);
+      }
+      case "bounds": {
+        const { address, dtype, size } = this.#tensor(step.of);
+        return () => {
+          for (const index of viewOf(module, dtype, address, size))
+            if (!(index >= 0 && index < step.limit)) throw new OutOfTableError(`${index} is not below ${step.limit}`);
+        };
+      }
+      case "renew": {
+        const { id, size, address } = this.#tensor(step.of);
+        return () => {
+          module.tfjs.disposeData(id);
+          module.tfjs.registerTensor(id, size, address);
+        };
+      }
+      default:
+        return step satisfies never;
+    }
+  }
+
+  #copy(from: Located, to: Located, blocks: CopyBlock[]): () => void {
+    const module = this.#module;
+    const width = bytesPerElement(from.dtype);
+    return () => {
+      const heap = width === 1 ? module.HEAPU8 : module.HEAP32;
+      for (const { from: fromStart, to: toStart, length, count, fromStride, toStride } of blocks) {
+        let source = from.address / width + fromStart;
+        let target = to.address / width + toStart;
+        for (let range = 0; range < count; range += 1) {
+          if (length > SHORT) heap.copyWithin(target, source, source + length);
+          else copyShort(heap, target, source, length);
+          source += fromStride;
+          target += toStride;
+        }
+      }
+    };
+  }
+}
+
+function copyShort(heap: TypedArray, target: number, source: number, length: number): void {
+  for (let index = 0; index < length; index += 1) heap[target + index] = heap[source + index] as number;
+}

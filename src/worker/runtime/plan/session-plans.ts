@@ -1,0 +1,217 @@
+// The plans of one session: which shapes get one, how it is recorded and checked piece by piece, and which are kept.
+import type { PlanInfo } from "../../../shared/types/model.js";
+import type { TensorData } from "../../../shared/types/tensor.js";
+import { mulberry32 } from "../../package/seeded-noise.js";
+import type { SelfTest } from "../../package/self-test-files.js";
+import type { Plans } from "../session/engine.js";
+import {
+  type Execute,
+  type Feeds,
+  type InputRange,
+  isSame,
+  noiseLike,
+  rangesOf,
+  runTfjs,
+  tensorsOf,
+} from "./check-runs.js";
+import { OutOfTableError, Plan } from "./plan.js";
+import { record } from "./recorder.js";
+import { NoPlanError, type Recording } from "./steps.js";
+import type { WasmBackend } from "./wasm-backend.js";
+
+/** What of the model is computed: its outputs, or its embedding. */
+export type Part = "run" | "embed";
+
+export interface SessionPlansDeps {
+  backend: () => WasmBackend;
+  /** How tfjs computes each part. */
+  execute: Record<Part, Execute>;
+  /** What failed without an error since the last call. */
+  takeFailure: () => string | undefined;
+  /** Why the model can have no plan, where that is known before a run is recorded. */
+  refused?: string;
+  /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
+  onTrap: (reason: string) => void;
+}
+
+/** Inputs of which a plan is wanted: their shapes, and the range of their values. */
+interface Wanted {
+  part: Part;
+  key: string;
+  inputs: InputRange[];
+}
+
+export interface Replayed {
+  outputs: TensorData[];
+  /** When all steps had run, in milliseconds of `performance.now()`. */
+  executedAt: number;
+}
+
+/** A page uses few shapes: one item, and the batch sizes that its load makes. Each plan holds memory. */
+const MAX_PLANS = 4;
+/** Shapes that keep changing are not recorded for ever. */
+const MAX_MADE = 16;
+/** Shapes that are counted; the oldest is forgotten. */
+const MAX_COUNTED = 64;
+/** A shape that is used once may never come again. */
+const USES = 2;
+const RANDOM_CHECKS = 2;
+
+export class SessionPlans implements Plans {
+  readonly #deps: SessionPlansDeps;
+  /** By key; the one that was used last comes last. */
+  readonly #plans = new Map<string, Plan>();
+  readonly #uses = new Map<string, number>();
+  #wanted: Wanted[] = [];
+  #making: AsyncGenerator<void, void> | undefined;
+  /** Not checked yet. */
+  #unchecked: Plan | undefined;
+  #made = 0;
+  #reason: string | undefined;
+  #isRefused: boolean;
+
+  constructor(deps: SessionPlansDeps) {
+    this.#deps = deps;
+    this.#reason = deps.refused;
+    this.#isRefused = deps.refused !== undefined;
+  }
+
+  get isWanted(): boolean {
+    return this.#making !== undefined || this.#wanted.length > 0;
+  }
+
+  get info(): PlanInfo {
+    const shapes = this.#plans.size;
+    const state = shapes > 0 ? "used" : this.isWanted ? "recording" : "none";
+    return { state, shapes, ...(this.#reason && { reason: this.#reason }) };
+  }
+
+  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
+  async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
+    const key = keyOf(part, feeds);
+    const plan = this.#plans.get(key);
+    if (!plan) return undefined;
+    this.#plans.delete(key);
+    this.#plans.set(key, plan);
+    try {
+      plan.execute(feeds);
+      const executedAt = performance.now();
+      const failure = this.#deps.takeFailure();
+      if (failure) throw new Error(failure);
+      return { outputs: await plan.read(), executedAt };
+    } catch (error) {
+      if (error instanceof OutOfTableError) return undefined;
+      this.#plans.delete(key);
+      this.#refuse(error);
+      discard(plan);
+      if (isTrap(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** tfjs has run these inputs. */
+  count(part: Part, feeds: Feeds): void {
+    if (this.#isRefused || this.#made >= MAX_MADE) return;
+    const key = keyOf(part, feeds);
+    const uses = (this.#uses.get(key) ?? 0) + 1;
+    this.#uses.set(key, uses);
+    if (uses === USES) this.#wanted.push({ part, key, inputs: rangesOf(feeds) });
+    for (const oldest of this.#uses.keys()) if (this.#uses.size > MAX_COUNTED) this.#uses.delete(oldest);
+  }
+
+  async advance(selfTests: () => Promise<SelfTest[]>): Promise<void> {
+    const next = this.#making ?? this.#wanted.shift();
+    if (!next) return;
+    this.#making = Symbol.asyncIterator in next ? next : this.#make(next, selfTests);
+    try {
+      const { done } = await this.#making.next();
+      if (done) this.#making = undefined;
+    } catch (error) {
+      this.#making = undefined;
+      this.#refuse(error);
+      this.#dropUnchecked();
+      if (isTrap(error)) throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#isRefused = true;
+    this.#wanted = [];
+    this.#making = undefined;
+    this.#dropUnchecked();
+    for (const plan of this.#plans.values()) discard(plan);
+    this.#plans.clear();
+  }
+
+  /** Each step takes as long as a run or two. */
+  async *#make({ part, key, inputs }: Wanted, selfTests: () => Promise<SelfTest[]>): AsyncGenerator<void, void> {
+    this.#made += 1;
+    const random = mulberry32(this.#made);
+    const noise = (): Feeds => noiseLike(inputs, random);
+    const execute = this.#deps.execute[part];
+    const recording = await this.#record(execute, noise());
+    yield;
+    const plan = new Plan(this.#deps.backend(), recording);
+    this.#unchecked = plan;
+    const tests = part === "run" ? await selfTests().catch(() => []) : [];
+    const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
+    for (const feeds of [...Array.from({ length: RANDOM_CHECKS }, noise), ...same]) {
+      const expected = await runTfjs(execute, feeds);
+      yield;
+      plan.execute(feeds);
+      const actual = await plan.read();
+      const failure = this.#deps.takeFailure();
+      if (failure) throw new Error(failure);
+      if (!isSame(expected, actual)) throw new NoPlanError("a replayed run gives other outputs than tfjs");
+      yield;
+    }
+    this.#unchecked = undefined;
+    this.#plans.set(key, plan);
+    for (const [oldest, other] of this.#plans) {
+      if (this.#plans.size <= MAX_PLANS) break;
+      this.#plans.delete(oldest);
+      this.#uses.delete(oldest);
+      discard(other);
+    }
+  }
+
+  async #record(execute: Execute, feeds: Feeds): Promise<Recording> {
+    const tensors = tensorsOf(feeds);
+    try {
+      return await record(this.#deps.backend(), tensors, execute);
+    } finally {
+      for (const one of Object.values(tensors)) one.dispose();
+    }
+  }
+
+  /** No further plan is tried: other shapes would fail as well. */
+  #refuse(error: unknown): void {
+    this.#reason = error instanceof Error ? error.message : String(error);
+    this.#isRefused = true;
+    this.#wanted = [];
+    if (isTrap(error)) this.#deps.onTrap(this.#reason);
+  }
+
+  #dropUnchecked(): void {
+    if (this.#unchecked) discard(this.#unchecked);
+    this.#unchecked = undefined;
+  }
+}
+
+/** Where memory is broken, freeing it fails too. */
+function discard(plan: Plan): void {
+  try {
+    plan.dispose();
+  } catch {
+    // The backend is closed with all its memory.
+  }
+}
+
+const isTrap = (error: unknown): boolean =>
+  typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError;
+
+function keyOf(part: Part, feeds: Feeds): string {
+  let key: string = part;
+  for (const [name, { shape, dtype }] of Object.entries(feeds)) key += ` ${name}:${dtype}:${shape}`;
+  return key;
+}
