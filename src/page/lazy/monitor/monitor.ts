@@ -22,7 +22,7 @@ export interface Monitor {
   readonly read: Promise<void>;
   clear(): Promise<void>;
   /** How often the outcomes were cleared, here or, where they can be, by another tab. */
-  clears(): number;
+  readonly clears: { count: number };
   /** Writes what is new, and ends. */
   close(): Promise<void>;
 }

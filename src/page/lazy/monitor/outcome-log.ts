@@ -43,7 +43,7 @@ export interface OutcomeLog {
   drop(): Promise<void>;
   clear(): Promise<void>;
   /** How often the outcomes were cleared, here or by another tab. */
-  clears(): number;
+  readonly clears: { count: number };
 }
 
 const MAX_OUTCOMES = 1_000;
@@ -55,76 +55,92 @@ const MAX_WRITE_MS = 10 * WRITE_MS;
 const FEW = 50;
 
 export function createOutcomeLog(model: string, table: Table<Outcome>, now = Date.now): OutcomeLog {
-  const held = new Map<string, Outcome>();
-  const unwritten = new Map<string, Outcome>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let writeMs = WRITE_MS;
-  let clears = 0;
-  const isOwn = (row: Outcome) => row.model === model;
+  return new TableLog(model, table, now);
+}
 
-  const empty = () => {
-    clears += 1;
-    for (const outcomes of [held, unwritten]) outcomes.clear();
-  };
+class TableLog implements OutcomeLog {
+  readonly read: Promise<void>;
+  readonly clears = { count: 0 };
+  readonly #model: string;
+  readonly #table: Table<Outcome>;
+  readonly #now: () => number;
+  readonly #held = new Map<string, Outcome>();
+  readonly #unwritten = new Map<string, Outcome>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #writeMs = WRITE_MS;
 
-  const flush = async () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const outcomes = [...unwritten.values()];
-    const begun = clears;
-    unwritten.clear();
-    writeMs = Math.min(MAX_WRITE_MS, WRITE_MS * Math.max(1, outcomes.length / FEW));
-    // The transaction begins later.
-    if (outcomes.length > 0) await write(table, model, () => (begun === clears ? outcomes : []), now());
-  };
+  constructor(model: string, table: Table<Outcome>, now: () => number) {
+    this.#model = model;
+    this.#table = table;
+    this.#now = now;
+    this.read = table
+      .change((rows) => rows.all())
+      .then((rows) => {
+        if (this.clears.count === 0) putBefore(this.#held, newest(rows.filter(this.#isOwn), now()));
+      });
+  }
 
-  const read = table
-    .change((rows) => rows.all())
-    .then((rows) => {
-      if (clears === 0) putBefore(held, newest(rows.filter(isOwn), now()));
+  add(outcome: Outcome): void {
+    for (const outcomes of [this.#held, this.#unwritten]) {
+      outcomes.set(outcome.id, outcome);
+      // The first entry is the oldest of this page.
+      if (outcomes.size > MAX_OUTCOMES) outcomes.delete(outcomes.keys().next().value as string);
+    }
+    this.#timer ??= setTimeout(() => void this.flush(), this.#writeMs);
+  }
+
+  async change(id: string, change: (outcome: Outcome) => Outcome | undefined): Promise<Outcome | undefined> {
+    const begun = this.clears.count;
+    await this.flush();
+    // In one transaction, so that two tabs that receive the same truth do not both count it.
+    return this.#table.change(async (rows) => {
+      const before = await rows.get(id);
+      if (!before || !isFresh(before, this.#now())) return undefined;
+      const after = change(before);
+      if (after) await rows.put(after);
+      // Another tab may have changed it meanwhile.
+      if (this.#isOwn(before) && begun === this.clears.count) this.#held.set(id, after ?? before);
+      return before;
     });
+  }
 
-  return {
-    read,
-    add(outcome) {
-      for (const outcomes of [held, unwritten]) {
-        outcomes.set(outcome.id, outcome);
-        // The first entry is the oldest of this page.
-        if (outcomes.size > MAX_OUTCOMES) outcomes.delete(outcomes.keys().next().value as string);
-      }
-      timer ??= setTimeout(() => void flush(), writeMs);
-    },
-    async change(id, change) {
-      const begun = clears;
-      await flush();
-      // In one transaction, so that two tabs that receive the same truth do not both count it.
-      return table.change(async (rows) => {
-        const before = await rows.get(id);
-        if (!before || !isFresh(before, now())) return undefined;
-        const after = change(before);
-        if (after) await rows.put(after);
-        // Another tab may have changed it meanwhile.
-        if (isOwn(before) && begun === clears) held.set(id, after ?? before);
-        return before;
-      });
-    },
-    all: () => newest([...held.values()], now()),
-    flush,
-    async drop() {
-      const ids = [...held.keys()];
-      empty();
-      await table.change(async (rows) => {
-        for (const id of ids) await rows.remove(id);
-      });
-    },
-    async clear() {
-      empty();
-      await table.change(async (rows) => {
-        for (const row of (await rows.all()).filter(isOwn)) await rows.remove(row.id);
-      });
-    },
-    clears: () => clears,
-  };
+  all(): Outcome[] {
+    return newest([...this.#held.values()], this.#now());
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const outcomes = [...this.#unwritten.values()];
+    const begun = this.clears.count;
+    this.#unwritten.clear();
+    this.#writeMs = Math.min(MAX_WRITE_MS, WRITE_MS * Math.max(1, outcomes.length / FEW));
+    // The transaction begins later.
+    const due = () => (begun === this.clears.count ? outcomes : []);
+    if (outcomes.length > 0) await write(this.#table, this.#model, due, this.#now());
+  }
+
+  async drop(): Promise<void> {
+    const ids = [...this.#held.keys()];
+    this.#empty();
+    await this.#table.change(async (rows) => {
+      for (const id of ids) await rows.remove(id);
+    });
+  }
+
+  async clear(): Promise<void> {
+    this.#empty();
+    await this.#table.change(async (rows) => {
+      for (const row of (await rows.all()).filter(this.#isOwn)) await rows.remove(row.id);
+    });
+  }
+
+  #empty(): void {
+    this.clears.count += 1;
+    for (const outcomes of [this.#held, this.#unwritten]) outcomes.clear();
+  }
+
+  readonly #isOwn = (row: Outcome) => row.model === this.#model;
 }
 
 /** Those that are held already stay, and are the newest. */

@@ -44,7 +44,7 @@ type Train = (trigger: TrainingTrigger, budget: number, options: TrainOptions) =
 export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
   const { name, assertConsent, monitor } = deps;
   let disposed = false;
-  const erasures: Erasures = { count: 0 };
+  const erasures: Erasures = monitor?.clears ?? { count: 0 };
   const call = createPersonalCall(name, deps.send, () => disposed, erasures);
   const train = createTrain(deps, call);
   const feedback = createPersonalFeedback(deps);
@@ -64,7 +64,7 @@ export function createPersonalModel(deps: PersonalModelDeps): PersonalModel {
       const options = readOptions(given);
       return train("asked", options.budget ?? TRAIN_MS, options);
     },
-    predict: createPredict(deps, call, feedback, () => erasures.count + (monitor?.clears() ?? 0)),
+    predict: createPredict(deps, call, feedback, erasures),
     async feedback(id, given) {
       if (disposed) throw disposedError(name);
       assertConsent();
@@ -142,16 +142,16 @@ function createPredict(
   deps: PersonalModelDeps,
   call: PersonalCall,
   feedback: PersonalFeedback,
-  erased: () => number,
+  erasures: Erasures,
 ): PersonalModel["predict"] {
   return async (input, options) => {
     const { signal, timeout = CALL_MS } = readOptions(options);
     const started = performance.now();
-    const begun = erased();
+    const begun = erasures.count;
     const { timings, memory: _, ...result } = await call("predict", { input }, { signal, timeout });
     const totalMs = performance.now() - started;
     const prediction = { id: randomHex(), ...result, timings: deps.toTimings(timings, totalMs) };
-    if (begun === erased()) feedback.predicted(prediction);
+    if (begun === erasures.count) feedback.predicted(prediction);
     return prediction;
   };
 }

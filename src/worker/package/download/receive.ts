@@ -37,11 +37,8 @@ export async function receive(
   /** Of the size of the wanted chunk once some of it is here. */
   let chunk: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
-  if (at > (file.offsets[wanted[0] as number] as number)) {
-    await answer.body.return();
-    throw wrongLength(file.url, file.size, at, "fewer");
-  }
   try {
+    if (at > (file.offsets[wanted[0] as number] as number)) throw wrongLength(file.url, file.size, at, "fewer");
     for (;;) {
       const { value: bytes, done } = await answer.body.next(chunk?.subarray(filled));
       if (done) break;
@@ -53,7 +50,7 @@ export async function receive(
         const index = wanted[0];
         // The rest of a file of which only a part was wanted, a decompression bomb, an endless body.
         if (index === undefined) return;
-        const { size, sha256: expected } = file.chunks[index] as ChunkSpec;
+        const { size } = file.chunks[index] as ChunkSpec;
         const skip = Math.min((file.offsets[index] as number) + filled - at, bytes.length - used);
         if (skip > 0) {
           used += skip;
@@ -69,8 +66,7 @@ export async function receive(
         at += part.length;
         onBytes?.(part.length);
         if (filled < size) continue;
-        const actual = await sha256(chunk);
-        if (actual !== expected) throw altered(file.url, index, expected, actual);
+        await check(chunk, file, index);
         const { buffer } = chunk;
         filled = 0;
         chunk = undefined;
@@ -86,6 +82,13 @@ export async function receive(
     // Where the body was not read to its end: frees the connection.
     await answer.body.return();
   }
+}
+
+/** Throws `model_integrity` where the chunk has another hash than its file lists. */
+async function check(chunk: Uint8Array<ArrayBuffer>, { url, chunks }: ChunkedFile, index: number): Promise<void> {
+  const { sha256: expected } = chunks[index] as ChunkSpec;
+  const actual = await sha256(chunk);
+  if (actual !== expected) throw altered(url, index, expected, actual);
 }
 
 export function wrongLength(
