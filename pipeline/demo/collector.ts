@@ -26,7 +26,7 @@ export function retrainOptions(webhook: string, secret: string): RetrainOptions 
       digits: {
         webhook: { url: webhook, secret, firstDelay: "1s" },
         triggers: {
-          accuracy: { baseline: 0.98, delta: 0.03, window: "8s", windows: 3, minLabels: 60 },
+          accuracy: { baseline: 0.98, delta: 0.03, window: "15s", windows: 3, minLabels: 60 },
         },
         coolDown: "10m",
         runLimit: "10m",

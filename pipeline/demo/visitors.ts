@@ -3,6 +3,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import type { Digit } from "../../models/digits/data.js";
 import { findBrowser } from "../../test/support/chromium.js";
 import { toPixels } from "../steps/labels.js";
+import { pause } from "./wait.js";
 
 /** One digit that a visitor wrote, and what the page read. */
 export interface Read {
@@ -27,7 +28,8 @@ interface WindowOfPage {
   write(pixels: string, label: number): Promise<{ read: number; version: string; arm: string }>;
 }
 
-const PAUSE = 100;
+/** Between two digits of a visitor. By the clock, so that fast machines do not use up the digits and slow ones have labels enough. */
+const PERIOD_MS = 320;
 
 export async function startVisitors(url: string, count: number): Promise<Visitors> {
   const browser: Browser = await chromium.launch({ executablePath: findBrowser(), headless: true });
@@ -49,6 +51,7 @@ export async function startVisitors(url: string, count: number): Promise<Visitor
   }
   const visit = async (page: Page) => {
     while (!isClosed) {
+      const due = Date.now() + PERIOD_MS;
       const digit = next?.();
       if (digit) {
         const given = { pixels: toPixels(digit), label: digit.label };
@@ -58,7 +61,7 @@ export async function startVisitors(url: string, count: number): Promise<Visitor
         );
         reads.push({ at: Date.now(), isRight: read === digit.label, version, arm });
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await pause(due - Date.now());
     }
   };
   const visits = pages.map((page) => visit(page).catch((error) => void (isClosed || problems.push(String(error)))));

@@ -1,6 +1,7 @@
 // Loads a package: takes its versions in order until one opens, or shares the model that is open already.
 import { InsituError, isInsituError } from "../shared/errors.js";
 import { modelRef } from "../shared/model-ref.js";
+import { nextTask } from "../shared/next-task.js";
 import type { HostLoadOptions, LoadCost, LoadedModel } from "../shared/protocol.js";
 import { createSerialQueue } from "../shared/serial-queue.js";
 import type { Manifest, TaskKind } from "../shared/types/manifest.js";
@@ -11,8 +12,11 @@ import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
+import type { Turn } from "./runtime/scheduling/scheduler.js";
 import { type CrashSentinel, createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
-import type { TuningCache } from "./runtime/tuning/tuning-cache.js";
+import { CHOICE, type TuningCache } from "./runtime/tuning/tuning-cache.js";
+
+const GRAPH = "graph";
 
 /** What the steps of one load report. */
 interface LoadReport {
@@ -103,8 +107,6 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
       }
       if (found.digest === options.not)
         throw new InsituError("model_rollback", `${url} still holds the version that was left.`, { left: true });
-      // Models that run wait while one is opened: it must not hang in the middle. Without any, weights are decoded as they come.
-      if (!models.isEmpty) await found.arrived();
       const live = await openRunner(context, url, found, options, load);
       const info = { ...describe(found, live), fellBackFrom };
       const { manifest } = found;
@@ -129,26 +131,22 @@ function openRunner(
   const { name, version, inputs, outputs, embedding, files } = manifest;
   const { backends, maxThreads, workerId, shutDownWorkers } = config;
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  // A note that cannot be read or written costs time, nothing else.
-  const notes: TuningCache = {
-    async read(kind) {
-      const found = await store.readNote(digest, kind).catch(() => undefined);
-      if (!found || "value" in found) return found?.value;
-      void emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256: found.corrupt } });
-      return undefined;
-    },
-    write: (kind, value) => store.writeNote(digest, kind, value).catch(() => undefined),
-  };
-  const rewrites = { read: () => notes.read("graph"), write: (value: unknown) => notes.write("graph", value) };
+  const notes = notesOf(digest, store, (kind, sha256) =>
+    emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256 } }),
+  );
+  const rewrites = { read: () => notes.read(GRAPH), write: (value: unknown) => notes.write(GRAPH, value) };
   let tests: ReturnType<Package["selfTests"]> | undefined;
   const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));
-  return scheduler.runExclusive(async () => {
+  return scheduler.runExclusive(async (turn) => {
+    let isOpen = false;
+    /** Models that run need not wait for weights that are still on their way. Later reads belong to other jobs. */
+    const givingWay = () => (isOpen ? weights() : readBetween(weights(), turn));
     if (maxCrashes) await checkCrashes(sentinel, maxCrashes, `${name} ${version}`);
     const live: ModelRunner = await openModelRunner(
       {
         engine,
         scheduler,
-        source: { model, weights, inputs, outputs, embedding, rewrites },
+        source: { model, weights: givingWay, inputs, outputs, embedding, rewrites },
         manifest,
         inputs,
         backends,
@@ -165,10 +163,63 @@ function openRunner(
       },
       { signal, onWeights: () => onProgress({ phase: "compile", loaded: 0, total }), onWarmup },
     );
+    isOpen = true;
     onProgress({ phase: "compile", loaded: total, total });
     onProgress({ phase: "warmup", loaded: total, total });
     return live;
   });
+}
+
+/** The same chunks; others use the engine while the next is not here. Not a generator: each one adds a hop to every chunk. */
+function readBetween(chunks: AsyncIterable<ArrayBuffer>, turn: Turn): AsyncIterable<ArrayBuffer> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        let isHere = false;
+        const settled = () => {
+          isHere = true;
+        };
+        const next = iterator.next();
+        next.then(settled, settled);
+        await nextTask().catch(() => undefined);
+        return isHere ? next : turn.away(next);
+      },
+      async return() {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+/**
+ * What is stored about a version. A note that cannot be read or written costs time, nothing else. Those that each start needs are read at
+ * once: one by one, between chunks that are read, they took a quarter of a start of 20 ms.
+ */
+function notesOf(
+  digest: string,
+  store: HostContext["store"],
+  onCorrupt: (kind: string, sha256: string) => unknown,
+): TuningCache {
+  const readNow = async (kind: string) => {
+    const found = await store.readNote(digest, kind).catch(() => undefined);
+    if (!found || "value" in found) return found?.value;
+    void onCorrupt(kind, found.corrupt);
+    return undefined;
+  };
+  const ahead = new Map([CHOICE, GRAPH].map((kind) => [kind, readNow(kind)]));
+  return {
+    read(kind) {
+      const begun = ahead.get(kind);
+      ahead.delete(kind);
+      return begun ?? readNow(kind);
+    },
+    write(kind, value) {
+      ahead.delete(kind);
+      return store.writeNote(digest, kind, value).catch(() => undefined);
+    },
+  };
 }
 
 /** Throws `backend_unavailable`, whichever backend it was. */

@@ -43,10 +43,6 @@ export class OpenModels {
     return this.#byHandle.get(handle);
   }
 
-  get isEmpty(): boolean {
-    return this.#byHandle.size === 0;
-  }
-
   at(url: string): OpenModel | undefined {
     return this.#byUrl.get(url);
   }

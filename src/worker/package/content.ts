@@ -35,8 +35,6 @@ export interface Content {
    * reads from the start; `onEnd` is called after the last chunk.
    */
   read(files: FileSpec[], onBytes?: OnBytes, onEnd?: () => void): AsyncGenerator<ArrayBuffer, void>;
-  /** Resolves once every chunk that was requested is here; rejects as its download does. */
-  arrived(): Promise<unknown>;
   /** Stores now what waits to be stored. */
   flush(): void;
   /** Stores nothing from now on, and removes what was stored. */
@@ -113,10 +111,6 @@ class PackageContent implements Content {
     onEnd?.();
   }
 
-  arrived(): Promise<unknown> {
-    return Promise.all([...this.#coming.values()].map(({ promise }) => promise));
-  }
-
   flush(): void {
     this.#writes.flush();
   }
@@ -162,7 +156,7 @@ class PackageContent implements Content {
     }
     await expected;
     // A copy: the first reader may still have it.
-    const held = this.#writes.holds(sha256)?.slice(0);
+    const held = await this.#writes.copyOf(sha256);
     if (held) return held;
     await this.#writes.settled(sha256);
     const kept = await store.read(spec);

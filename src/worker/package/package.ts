@@ -20,8 +20,6 @@ export interface Package {
   /** The package's self-tests, read and parsed at each call; rejects with `model_format` when one cannot be used. */
   selfTests(): Promise<SelfTest[]>;
   source: "network" | "cache";
-  /** Resolves once nothing is missing; rejects with why something did not come. Until its weights are read, all of it is in memory. */
-  arrived(): Promise<unknown>;
   /** Settles once all of it is kept: with nothing, or with why it could not be. Never rejects. */
   stored: Promise<InsituError | undefined>;
   /** Says that the model runs, or will not: until then storing waits a moment, so that it does not slow the load. */
@@ -55,7 +53,7 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
   const onBytes = () => counter("verify", total, context, described);
   // Files that the model does not name are not read.
   const onEnd = () => context.onProgress({ phase: "verify", loaded: total, total });
-  const weights = () => content.read(weightFiles(model, manifest), onBytes(), onEnd);
+  const { weights, drop } = readAhead(() => content.read(weightFiles(model, manifest), onBytes(), onEnd));
   return {
     manifest,
     digest,
@@ -63,10 +61,9 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
     weights,
     selfTests: () => readSelfTests(url, manifest, content),
     source: "cache",
-    arrived: () => content.arrived(),
     stored: Promise.resolve(undefined),
-    settled: () => undefined,
-    discard: () => undefined,
+    settled: drop,
+    discard: drop,
   };
 }
 
@@ -104,7 +101,6 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
       weights: () => content.read(weightFiles(model, manifest), undefined, onEnd),
       selfTests: () => readSelfTests(url, manifest, content),
       source: "network",
-      arrived: () => content.arrived(),
       stored,
       settled: () => content.flush(),
       discard,
@@ -115,6 +111,35 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
     await stored;
     throw error;
   }
+}
+
+/** Begins to read at once, while the engine gets ready; `drop` ends that where nobody took it. */
+function readAhead(read: () => AsyncGenerator<ArrayBuffer, void>) {
+  let ahead: AsyncGenerator<ArrayBuffer, void> | undefined = read();
+  const first = ahead.next();
+  // Awaited when it is wanted, if it is.
+  first.catch(() => undefined);
+  async function* taken(begun: AsyncGenerator<ArrayBuffer, void>) {
+    const { value, done } = await first;
+    if (done) return;
+    try {
+      yield value;
+      yield* begun;
+    } finally {
+      await begun.return();
+    }
+  }
+  return {
+    weights(): AsyncIterable<ArrayBuffer> {
+      const begun = ahead;
+      ahead = undefined;
+      return begun ? taken(begun) : read();
+    },
+    drop() {
+      void ahead?.return().catch(() => undefined);
+      ahead = undefined;
+    },
+  };
 }
 
 /** Waits for the last chunk, then makes the version the newest of its address. */

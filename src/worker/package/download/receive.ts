@@ -34,14 +34,20 @@ export async function receive(
   const wanted = [...indices];
   const untilEnd = wanted.at(-1) === file.chunks.length - 1;
   let at = answer.from;
-  let chunk = new Uint8Array(0);
+  /** Of the size of the wanted chunk once some of it is here. */
+  let chunk: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
   if (at > (file.offsets[wanted[0] as number] as number)) {
     await answer.body.return();
     throw wrongLength(file.url, file.size, at, "fewer");
   }
   try {
-    for await (const bytes of answer.body) {
+    for (;;) {
+      const { value: bytes, done } = await answer.body.next(chunk?.subarray(filled));
+      if (done) break;
+      // The buffer that was passed has moved.
+      const isInPlace = chunk !== undefined && chunk.length === 0;
+      if (isInPlace) chunk = new Uint8Array(bytes.buffer);
       let used = 0;
       while (used < bytes.length) {
         const index = wanted[0];
@@ -55,9 +61,9 @@ export async function receive(
           continue;
         }
         // Only now: a body that never comes costs no memory.
-        if (filled === 0) chunk = new Uint8Array(size);
+        chunk ??= new Uint8Array(size);
         const part = bytes.subarray(used, used + size - filled);
-        chunk.set(part, filled);
+        if (!isInPlace) chunk.set(part, filled);
         filled += part.length;
         used += part.length;
         at += part.length;
@@ -65,9 +71,11 @@ export async function receive(
         if (filled < size) continue;
         const actual = await sha256(chunk);
         if (actual !== expected) throw altered(file.url, index, expected, actual);
+        const { buffer } = chunk;
         filled = 0;
+        chunk = undefined;
         wanted.shift();
-        await onChunk(index, chunk.buffer);
+        await onChunk(index, buffer);
       }
       // Read to its end, a connection can be used again.
       if (wanted.length === 0 && !untilEnd) return;
@@ -75,6 +83,8 @@ export async function receive(
     if (wanted.length > 0) throw wrongLength(file.url, file.size, at, "fewer", answer.type);
   } finally {
     if (filled > 0) onBytes?.(-filled);
+    // Where the body was not read to its end: frees the connection.
+    await answer.body.return();
   }
 }
 

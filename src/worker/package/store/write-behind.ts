@@ -8,8 +8,8 @@ import type { Store } from "./store.js";
 export interface WriteBehind {
   /** Queues a verified chunk; waits where the store is too slow. `onStored` is called once it is stored. */
   keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void>;
-  /** The bytes of a chunk that is still queued. */
-  holds(sha256: string): ArrayBuffer | undefined;
+  /** A copy of the bytes of a chunk that is still queued. */
+  copyOf(sha256: string): Promise<ArrayBuffer | undefined>;
   /** Frees bytes that nobody reads any more: now, or once they were handed to the store. */
   free(sha256: string, bytes: ArrayBuffer): void;
   /** Resolves once a chunk is no longer being stored. */
@@ -23,20 +23,29 @@ export interface WriteBehind {
   done(): Promise<void>;
 }
 
-// Storing costs as much as downloading and decoding together (32 MB: 150 ms of two cores), and the first prediction does not
-// need it. A tab that dies has to fetch again what came in this time.
-const STORE_AFTER_MS = 300;
+// Storing costs as much as downloading and decoding together, and the first prediction does not need it (256 MB: 3.8 s when stored
+// as they came, 1.5 s without). A tab that dies has to fetch again what came in this time.
+const STORE_AFTER_MS = 2_000;
+// What is more waits as Blobs, which the browser keeps outside this process, on a device with little memory on its disk.
+const MAX_HELD_BYTES = 40 * 1024 * 1024;
 // A disk slower than the network must not fill the memory.
-const MAX_WAITING_BYTES = 40 * 1024 * 1024;
+const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 // Each is copied out of this thread first, which decodes meanwhile: few at a time.
 const MAX_PUTS = 4;
 
 interface Waiting {
   chunk: ChunkSpec;
-  bytes: ArrayBuffer;
+  /** Undefined once the bytes are in `blob`. */
+  bytes?: ArrayBuffer;
+  blob?: SummedBlob;
   onStored: () => void;
   /** Set when it has been read. */
   isRead?: boolean;
+}
+
+interface SummedBlob {
+  blob: Blob;
+  sum: string | undefined;
 }
 
 export function createWriteBehind(url: string, store: Store): WriteBehind {
@@ -49,7 +58,9 @@ class DelayedWrites implements WriteBehind {
   readonly #puts = new Map<string, Promise<void>>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #flushed = deferred<void>();
+  /** Of all that waits, and of what waits in this process. */
   #waitingBytes = 0;
+  #heldBytes = 0;
   #isFlushed = false;
   #problem: InsituError | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -62,14 +73,18 @@ class DelayedWrites implements WriteBehind {
   async keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void> {
     this.#waiting.set(chunk.sha256, { chunk, bytes, onStored });
     this.#waitingBytes += chunk.size;
+    this.#heldBytes += chunk.size;
     this.#timer ??= setTimeout(() => this.flush(), STORE_AFTER_MS);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.flush();
     if (this.#isFlushed) this.#drain();
+    this.#moveOut();
     while (this.#waitingBytes > MAX_WAITING_BYTES) await Promise.race(this.#puts.values());
   }
 
-  holds(sha256: string): ArrayBuffer | undefined {
-    return this.#waiting.get(sha256)?.bytes;
+  async copyOf(sha256: string): Promise<ArrayBuffer | undefined> {
+    const { bytes, blob } = this.#waiting.get(sha256) ?? {};
+    // The browser may have lost a Blob, as it may lose what is stored.
+    return bytes?.slice(0) ?? blob?.blob.arrayBuffer().catch(() => undefined);
   }
 
   free(sha256: string, bytes: ArrayBuffer): void {
@@ -116,15 +131,33 @@ class DelayedWrites implements WriteBehind {
       if (this.#puts.size >= MAX_PUTS) return;
       this.#waiting.delete(sha256);
       this.#waitingBytes -= next.chunk.size;
-      this.#put(next);
-      if (next.isRead) detach(next.bytes);
+      this.#put(next.chunk, this.#toBlob(next), next.onStored);
     }
   }
 
-  #put({ chunk, bytes, onStored }: Waiting): void {
+  /** Those that have been read first: nobody in this process needs them. */
+  #moveOut(): void {
+    for (const isRead of [true, undefined])
+      for (const one of this.#waiting.values()) {
+        if (this.#heldBytes <= MAX_HELD_BYTES) return;
+        if (one.isRead === isRead) one.blob = this.#toBlob(one);
+      }
+  }
+
+  /** A copy: the bytes may be freed as soon as this returns. */
+  #toBlob(one: Waiting): SummedBlob {
+    const { bytes } = one;
+    if (!bytes) return one.blob as SummedBlob;
+    const moved = { blob: new Blob([bytes]), sum: xxh64(bytes) };
+    this.#heldBytes -= one.chunk.size;
+    one.bytes = undefined;
+    if (one.isRead) detach(bytes);
+    return moved;
+  }
+
+  #put(chunk: ChunkSpec, { blob, sum }: SummedBlob, onStored: () => void): void {
     if (this.#problem) return;
-    // A copy: the bytes may be freed as soon as this returns.
-    const putting = this.#store.put(this.#url, chunk, new Blob([bytes]), xxh64(bytes)).then(onStored);
+    const putting = this.#store.put(this.#url, chunk, blob, sum).then(onStored);
     const settled = putting
       .catch((error: unknown) => this.giveUp(error))
       .finally(() => {

@@ -30,6 +30,12 @@ interface Entry {
   reject(error: unknown): void;
 }
 
+/** The engine in the hands of one job. */
+export interface Turn {
+  /** Lets others use the engine until `wait` settles, and settles as it does once the job has the engine again, before all that wait. */
+  away<T>(wait: Promise<T>): Promise<T>;
+}
+
 const RANKS: Record<PredictPriority, number> = { high: 0, normal: 1, low: 2 };
 
 // A message to the own thread takes about 20 µs. If one is lost, the scheduler continues after this time.
@@ -68,14 +74,35 @@ export class Scheduler {
     return this.#add({ queue: queue as BatchQueue<unknown, unknown>, item }, options);
   }
 
-  /** Runs the job while nothing else uses the engine. */
-  runExclusive<T>(job: () => Promise<T>, options: EnqueueOptions = {}): Promise<T> {
-    return this.#add({ job }, options);
+  /** Runs the job while nothing else uses the engine, but for the times that its turn is `away`. */
+  async runExclusive<T>(job: (turn: Turn) => Promise<T>, options: EnqueueOptions = {}): Promise<T> {
+    let end = await this.#take(options);
+    const turn: Turn = {
+      away: async (wait) => {
+        end();
+        await wait.catch(() => undefined);
+        end = await this.#take({ priority: "high" });
+        return wait;
+      },
+    };
+    try {
+      return await job(turn);
+    } finally {
+      end();
+    }
   }
 
   /** True while nothing runs or waits. */
   isIdle(): boolean {
     return !this.#isBusy && this.#waiting.length === 0;
+  }
+
+  /** Resolves once nothing else uses the engine, with what gives it back. */
+  #take(options: EnqueueOptions): Promise<() => void> {
+    return new Promise((taken, refused) => {
+      const job = () => new Promise<void>((end) => taken(end));
+      this.#add({ job }, options).catch(refused);
+    });
   }
 
   #add<T>(work: Pick<Entry, "queue" | "item" | "job">, { priority = "normal", signal }: EnqueueOptions): Promise<T> {

@@ -60,7 +60,8 @@ export async function openFirst(
       if (isInsituError(error) && error.code === "model_too_large") throw error;
       refused.push(refusalOf(target.backend, error));
     } finally {
-      await sentinel.end();
+      // Not awaited: the model can be used meanwhile. What begins next waits for it.
+      void sentinel.end();
     }
   }
   const reasons = refused.map(({ backend, reason }) => `${backend} (${reason})`).join("; ");

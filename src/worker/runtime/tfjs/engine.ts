@@ -28,12 +28,16 @@ export function tfjsEngine(assets: WasmAssets): Engine {
     },
     async open(source, target) {
       const running = await backends.start(target);
+      // Others may use the engine while weights are on their way, and stop what nobody holds.
+      const release = running.hold();
       const open = source.model.format === "tfjs-graph-model" ? openGraph : openLayers;
       try {
         return await open(source, target, running);
       } catch (error) {
         const known = toInsituError(error, target);
         throw known.code === "unknown" ? error : known;
+      } finally {
+        release();
       }
     },
   };

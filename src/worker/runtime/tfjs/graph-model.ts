@@ -26,7 +26,7 @@ interface Topology {
 
 export async function openGraph(source: ModelSource, target: Target, running: RunningBackend): Promise<Session> {
   const topology = source.model.json.modelTopology as Topology;
-  const { nodes, tensors } = await prepare(source, topology, target);
+  const { nodes, tensors } = await prepare(source, topology, target, running);
   const { json, weightSpecs } = source.model;
   const artifacts = {
     ...json,
@@ -92,13 +92,19 @@ interface Prepared {
 }
 
 /** The graph to run and its constants on the device. A graph that cannot be rewritten runs as it is. */
-async function prepare(source: ModelSource, topology: Topology, { backend }: Target): Promise<Prepared> {
+async function prepare(
+  source: ModelSource,
+  topology: Topology,
+  { backend }: Target,
+  { use }: RunningBackend,
+): Promise<Prepared> {
   const { model, weights, rewrites } = source;
   const stored = await rewrites?.read();
   const graph = attempt(() => graphOf(source, topology));
   const wanted = graph && attempt(() => readable(graph));
   const cached = rewrites && fromRow(stored, model);
   const { tensors, values } = await decodeWeights(model.weightSpecs, weights(), backend, {
+    use,
     keep: cached ? undefined : wanted,
     skip: cached?.unused,
   });

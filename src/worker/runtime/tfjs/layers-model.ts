@@ -10,7 +10,7 @@ import type { RunningBackend } from "./backends.js";
 import { createSession, type SessionDeps } from "./session.js";
 
 export async function openLayers(source: ModelSource, target: Target, running: RunningBackend): Promise<Session> {
-  const opened = await loadLayers(source.model, source.weights());
+  const opened = await loadLayers(source.model, source.weights(), running.use);
   let part: LayersModel;
   try {
     checkLayers(opened);
@@ -32,13 +32,18 @@ export async function openLayers(source: ModelSource, target: Target, running: R
   });
 }
 
-/** tfjs loads a layers model only from all of its bytes, not from tensors. Such models are usually small. */
+/**
+ * tfjs loads a layers model only from all of its bytes, not from tensors. Such models are usually small.
+ * @param use - Called once the bytes are here: another backend may have been used meanwhile.
+ */
 export async function loadLayers(
   { json, weightSpecs }: Pick<ModelJson, "json" | "weightSpecs">,
   chunks: AsyncIterable<ArrayBuffer>,
+  use?: () => Promise<void>,
 ): Promise<LayersModel> {
   const weightData: ArrayBuffer[] = [];
   for await (const chunk of chunks) weightData.push(chunk.slice(0));
+  await use?.();
   // Without the optimizer's settings: nothing trains this model, and tfjs refuses settings that it does not know.
   const artifacts = { ...json, trainingConfig: undefined, weightSpecs, weightData };
   return loadLayersModel({ load: async () => artifacts as io.ModelArtifacts });

@@ -8,6 +8,8 @@ import type { Constant } from "../graph/types.js";
 const SMALL = 1024;
 
 export interface Decoding {
+  /** Called after each wait for bytes, during which another backend may have been used. */
+  use?: () => Promise<void>;
   /** Weights whose values are returned as well. */
   keep?: ReadonlySet<string>;
   /** Weights that are not needed. */
@@ -27,11 +29,11 @@ export async function decodeWeights(
   specs: WeightSpec[],
   chunks: AsyncIterable<ArrayBuffer>,
   backend: Backend,
-  { keep, skip }: Decoding = {},
+  { use = async () => undefined, keep, skip }: Decoding = {},
 ): Promise<Decoded> {
   const tensors: NamedTensorMap = {};
   const values: Decoded["values"] = new Map();
-  const reader = new ByteReader(chunks[Symbol.asyncIterator]());
+  const reader = new ByteReader(chunks[Symbol.asyncIterator](), use);
   try {
     for (const spec of specs) {
       const bytes = await reader.take(weightBytes(spec));
@@ -68,11 +70,13 @@ function upload(weight: Tensor): void {
 /** Reads a stream of chunks in pieces of any length. */
 class ByteReader {
   readonly #chunks: AsyncIterator<ArrayBuffer>;
+  readonly #use: () => Promise<void>;
   #chunk = new Uint8Array(0);
   #offset = 0;
 
-  constructor(chunks: AsyncIterator<ArrayBuffer>) {
+  constructor(chunks: AsyncIterator<ArrayBuffer>, use: () => Promise<void>) {
     this.#chunks = chunks;
+    this.#use = use;
   }
 
   /** A view into the chunk where possible, else a copy; valid until the next call. */
@@ -100,7 +104,7 @@ class ByteReader {
     let rest = this.#chunk.length - this.#offset;
     while (rest === 0) {
       const { value, done } = await this.#chunks.next();
-      if (done) return;
+      if (done) return this.#use();
       // A model without weights may have an empty file.
       rest = value.byteLength;
     }
@@ -114,6 +118,7 @@ class ByteReader {
   async #next(): Promise<void> {
     const { value, done } = await this.#chunks.next();
     if (done) throw new Error("the weight files end before the last weight");
+    await this.#use();
     this.#chunk = new Uint8Array(value as ArrayBuffer);
     this.#offset = 0;
   }

@@ -21,7 +21,8 @@ export interface Choice {
 // Browsers and drivers change, and other programs were perhaps running when it was measured.
 const MAX_AGE_MS = 30 * 24 * 3600e3;
 
-const CHOICE = "choice";
+/** The kind of the row that `recall` reads. */
+export const CHOICE = "choice";
 
 /** Stays on this device. */
 export function environmentOf(reports: BackendReport[]): string {

@@ -48,6 +48,7 @@ async function readAll(from: ReturnType<typeof content>, files: FileSpec[]): Pro
 /** Downloads and keeps all; answers why not all is kept. */
 async function fetchAll(into: ReturnType<typeof content>, onBytes: (bytes: number) => void = ignore): Promise<unknown> {
   await into.download([A, B], onBytes, ignore);
+  into.flush();
   return into.stored().catch((error: unknown) => error);
 }
 
@@ -79,6 +80,7 @@ describe("what is missing", () => {
     await fetched.download([A, B], ignore, ignore);
     expect(await readAll(fetched, [A])).toEqual(first.bytes);
     expect(await readAll(fetched, [B])).toEqual(second.bytes);
+    fetched.flush();
     await fetched.stored();
     expect(calls.get("put")).toBe(7);
     expect(calls.get("read")).toBeUndefined();
@@ -118,6 +120,7 @@ describe("what is missing", () => {
       ignore,
     );
     const read = readAll(fetched, [file]);
+    fetched.flush();
     await fetched.stored();
     expect(fetched.chunks).toHaveLength(1);
     expect(counted).toBe(300);
@@ -140,6 +143,7 @@ describe("what is missing", () => {
       expect(new Uint8Array((await reading.next()).value as ArrayBuffer)).toEqual(second.part(index));
     release();
     expect(new Uint8Array((await reading.next()).value as ArrayBuffer)).toEqual(second.part(4));
+    fetched.flush();
     await fetched.stored();
   });
 
@@ -164,6 +168,7 @@ describe("what is missing", () => {
     fetched.flush();
     expect(await readAll(fetched, [file])).toEqual(many.bytes);
     expect(waiting).toBeGreaterThan(0);
+    fetched.flush();
     await fetched.stored();
     // Each of four requests may bring one more before it waits.
     expect(most).toBeLessThanOrEqual(8 + 4);
@@ -178,6 +183,7 @@ describe("what is missing", () => {
     expect(await store.has(fetched.chunks.map(({ sha256 }) => sha256))).toEqual(new Set());
     expect(read.map(({ byteLength }) => byteLength)).toEqual(Array(6).fill(1000));
     fetched.flush();
+    fetched.flush();
     await fetched.stored();
     read.length = 0;
     for await (const bytes of fetched.read([B], ignore)) read.push(bytes);
@@ -189,6 +195,7 @@ describe("what is missing", () => {
     const fetched = content();
     await fetched.download([A, B], ignore, ignore);
     expect(await failure(readAll(fetched, [A]))).toMatchObject({ code: "http_4xx" });
+    fetched.flush();
     expect(await failure(fetched.stored())).toMatchObject({ code: "http_4xx" });
   });
 });
@@ -265,6 +272,7 @@ describe("a store that is full", () => {
     const fetched = content([A, B], { store: full });
     await fetched.download([A, B], ignore, ignore);
     const asked = readAll(fetched, [A, B]);
+    fetched.flush();
     expect(await fetched.stored().catch((error: unknown) => error)).toBe(QUOTA);
     await fetched.giveUp(QUOTA);
     expect(calls.get("abandon")).toBeGreaterThanOrEqual(1);
@@ -283,6 +291,7 @@ describe("a store that is full", () => {
     const fetched = content([A, B], { store: limited });
     await fetched.download([A, B], ignore, ignore);
     const read = readAll(fetched, [A, B]);
+    fetched.flush();
     expect(await fetched.stored().catch((error: unknown) => error)).toBe(QUOTA);
     await fetched.giveUp(QUOTA);
     expect((await store.has(second.chunks.map(({ sha256 }) => sha256))).size).toBe(0);

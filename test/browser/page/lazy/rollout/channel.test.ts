@@ -87,6 +87,7 @@ describe("the host", () => {
 
   test("is not asked at the second visit, which also runs without a network", async () => {
     await openModel(site.page, { load: NEVER });
+    await site.page.evaluate(() => window.counter.stored);
     await site.page.close();
     const tab = await site.tab();
     site.library.server.requests.length = 0;

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { InsituError } from "../../../../../src/shared/errors.js";
-import type { HttpResponse } from "../../../../../src/worker/package/download/http.js";
+import type { Body, HttpResponse } from "../../../../../src/worker/package/download/http.js";
 import { type ChunkedFile, receive } from "../../../../../src/worker/package/download/receive.js";
 import { type Cut, cut, randomBytes } from "../../../../support/chunked.js";
 
@@ -10,31 +10,46 @@ const URL = "https://host.example/m/a.bin";
 const fileOf = ({ size, chunks, offsets }: Cut): ChunkedFile => ({ url: URL, size, chunks, offsets });
 
 /** What the generator of a body saw of its reader. */
-interface Body {
+interface Seen {
   pulled: number;
   freed: boolean;
+}
+
+/** As a browser does that reads into the buffers that it is given: the caller's is detached, what comes is as long as fits. */
+function fill(into: Uint8Array<ArrayBuffer>, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { byteOffset } = into;
+  const length = Math.min(into.length, bytes.length);
+  const moved = structuredClone(into.buffer, { transfer: [into.buffer] });
+  const filled = new Uint8Array(moved, byteOffset, length);
+  filled.set(bytes.subarray(0, length));
+  return filled;
 }
 
 function answerOf(
   bytes: Uint8Array<ArrayBuffer>,
   pieces: number[],
   from = 0,
-  type = "",
-): { answer: HttpResponse; body: Body } {
-  const body: Body = { pulled: 0, freed: false };
-  async function* pull() {
+  fills = false,
+): { answer: HttpResponse; body: Seen } {
+  const body: Seen = { pulled: 0, freed: false };
+  async function* pull(): Body {
     try {
+      let into = yield new Uint8Array(0);
       for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-        const size = pieces[turn % pieces.length] as number;
-        body.pulled += Math.min(size, bytes.length - at);
-        yield bytes.slice(at, at + size);
-        at += size;
+        const piece = bytes.slice(at, at + (pieces[turn % pieces.length] as number));
+        const given = fills && into && into.length > 0 ? fill(into, piece) : piece;
+        body.pulled += given.length;
+        at += given.length;
+        into = yield given;
       }
     } finally {
       body.freed = true;
     }
   }
-  return { answer: { from, partial: from > 0, type, body: pull() }, body };
+  const begun = pull();
+  // As `request` does.
+  void begun.next();
+  return { answer: { from, partial: from > 0, type: "", body: begun }, body };
 }
 
 interface Received {
@@ -72,8 +87,10 @@ const transfers = fc
     seed: fc.nat(),
     start: fc.double({ min: 0, max: 1, noNaN: true }),
     point: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+    // Whether the browser reads into buffers that it is given.
+    fills: fc.boolean(),
   })
-  .map(({ sizes, pieces, choice, seed, start, point }) => {
+  .map(({ sizes, pieces, choice, seed, start, point, fills }) => {
     const size = sizes.reduce((sum, item) => sum + item, 0);
     const file = cut(randomBytes(size, seed), sizes);
     const some = sizes.map((_, index) => index).filter((index) => choice[index]);
@@ -81,15 +98,15 @@ const transfers = fc
     const first = file.offsets[wanted[0] as number] as number;
     const last = wanted.at(-1) as number;
     const end = (file.offsets[last] as number) + (sizes[last] as number);
-    return { file, pieces, wanted, from: Math.floor(start * first), end, point };
+    return { file, pieces, wanted, from: Math.floor(start * first), end, point, fills };
   });
 
 describe("receive", () => {
   it("brings exactly the wanted chunks, however file and body are cut and wherever the body begins", async () => {
     await fc.assert(
-      fc.asyncProperty(transfers, fc.boolean(), async ({ file, pieces, wanted, from, end }, toEnd) => {
+      fc.asyncProperty(transfers, fc.boolean(), async ({ file, pieces, wanted, from, end, fills }, toEnd) => {
         // A range ends after the last wanted chunk, a whole answer goes on.
-        const { answer, body } = answerOf(file.bytes.slice(from, toEnd ? file.size : end), pieces, from);
+        const { answer, body } = answerOf(file.bytes.slice(from, toEnd ? file.size : end), pieces, from, fills);
         const { got, counted, error } = await collect(answer, fileOf(file), wanted);
         expect(error).toBeUndefined();
         expect(got).toEqual(expected(file, wanted));
@@ -102,9 +119,9 @@ describe("receive", () => {
 
   it("refuses a body that ends early, and keeps what was whole before", async () => {
     await fc.assert(
-      fc.asyncProperty(transfers, async ({ file, pieces, wanted, from, end, point }) => {
+      fc.asyncProperty(transfers, async ({ file, pieces, wanted, from, end, point, fills }) => {
         const stop = from + Math.floor(point * (end - from));
-        const { answer } = answerOf(file.bytes.slice(from, stop), pieces, from);
+        const { answer } = answerOf(file.bytes.slice(from, stop), pieces, from, fills);
         const { got, counted, error } = await collect(answer, fileOf(file), wanted);
         const whole = wanted.filter((index) => (file.offsets[index] ?? 0) + (file.chunks[index]?.size ?? 0) <= stop);
         expect(error).toMatchObject({
@@ -120,42 +137,50 @@ describe("receive", () => {
 
   it("takes no byte more than the manifest says, when it was to bring the file's end", async () => {
     await fc.assert(
-      fc.asyncProperty(transfers, fc.integer({ min: 1, max: 100 }), async ({ file, pieces, wanted, from }, more) => {
-        const all = [...new Set([...wanted, file.chunks.length - 1])];
-        const long = new Uint8Array(file.size - from + more);
-        long.set(file.bytes.subarray(from));
-        const { answer, body } = answerOf(long, pieces, from);
-        const { got, counted, error } = await collect(answer, fileOf(file), all);
-        expect(error).toBeUndefined();
-        expect(got).toEqual(expected(file, all));
-        expect(counted).toBe(sizesOf(file, all));
-        expect(body.freed).toBe(true);
-      }),
+      fc.asyncProperty(
+        transfers,
+        fc.integer({ min: 1, max: 100 }),
+        async ({ file, pieces, wanted, from, fills }, more) => {
+          const all = [...new Set([...wanted, file.chunks.length - 1])];
+          const long = new Uint8Array(file.size - from + more);
+          long.set(file.bytes.subarray(from));
+          const { answer, body } = answerOf(long, pieces, from, fills);
+          const { got, counted, error } = await collect(answer, fileOf(file), all);
+          expect(error).toBeUndefined();
+          expect(got).toEqual(expected(file, all));
+          expect(counted).toBe(sizesOf(file, all));
+          expect(body.freed).toBe(true);
+        },
+      ),
       { numRuns: 300 },
     );
   });
 
   it("refuses a wanted chunk with one altered bit, and does not care for what lies between", async () => {
     await fc.assert(
-      fc.asyncProperty(transfers, fc.integer({ min: 0, max: 7 }), async ({ file, pieces, wanted, point }, bit) => {
-        const place = Math.floor(point * file.size);
-        const hit = file.offsets.findLastIndex((offset) => offset <= place);
-        const bytes = file.bytes.slice();
-        bytes[place] = (bytes[place] as number) ^ (1 << bit);
-        const { answer, body } = answerOf(bytes, pieces);
-        const { got, counted, error } = await collect(answer, fileOf(file), wanted);
-        const good = wanted.includes(hit) ? wanted.filter((index) => index < hit) : wanted;
-        expect(got).toEqual(expected(file, good));
-        expect(counted).toBe(sizesOf(file, good));
-        expect(body.freed).toBe(true);
-        if (wanted.includes(hit)) {
-          const data = { url: URL, chunk: hit, expected: file.chunks[hit]?.sha256 };
-          expect(error).toMatchObject({ code: "model_integrity", data });
-          expect(error?.data.actual).toMatch(/^[0-9a-f]{64}$/);
-        } else {
-          expect(error).toBeUndefined();
-        }
-      }),
+      fc.asyncProperty(
+        transfers,
+        fc.integer({ min: 0, max: 7 }),
+        async ({ file, pieces, wanted, point, fills }, bit) => {
+          const place = Math.floor(point * file.size);
+          const hit = file.offsets.findLastIndex((offset) => offset <= place);
+          const bytes = file.bytes.slice();
+          bytes[place] = (bytes[place] as number) ^ (1 << bit);
+          const { answer, body } = answerOf(bytes, pieces, 0, fills);
+          const { got, counted, error } = await collect(answer, fileOf(file), wanted);
+          const good = wanted.includes(hit) ? wanted.filter((index) => index < hit) : wanted;
+          expect(got).toEqual(expected(file, good));
+          expect(counted).toBe(sizesOf(file, good));
+          expect(body.freed).toBe(true);
+          if (wanted.includes(hit)) {
+            const data = { url: URL, chunk: hit, expected: file.chunks[hit]?.sha256 };
+            expect(error).toMatchObject({ code: "model_integrity", data });
+            expect(error?.data.actual).toMatch(/^[0-9a-f]{64}$/);
+          } else {
+            expect(error).toBeUndefined();
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -210,7 +235,8 @@ describe("receive", () => {
 
   it("says that a short answer of HTML is the host's start page", async () => {
     const file = cut(randomBytes(100), [100]);
-    const { answer } = answerOf(new Uint8Array(20), [20], 0, "text/html; charset=utf-8");
-    expect((await collect(answer, fileOf(file), [0])).error?.message).toContain("HTML page");
+    const { answer } = answerOf(new Uint8Array(20), [20]);
+    const page = { ...answer, type: "text/html; charset=utf-8" };
+    expect((await collect(page, fileOf(file), [0])).error?.message).toContain("HTML page");
   });
 });

@@ -98,3 +98,34 @@ test("a batch waits for more as long as it may, and not when it is full", async 
   await Promise.all([3, 4, 5, 6].map((n) => scheduler.enqueue(patient, n, {})));
   expect(runs.at(-1)).toEqual([3, 4, 5, 6]);
 });
+
+test("while a turn is away others run, one at a time, and afterwards it goes on before all that wait", async () => {
+  const scheduler = new Scheduler();
+  const order: string[] = [];
+  let arrive: (bytes: string) => void = () => undefined;
+  const bytes = new Promise<string>((resolve) => {
+    arrive = resolve;
+  });
+  const opening = scheduler.runExclusive(async (turn) => {
+    order.push("begins");
+    order.push(await turn.away(bytes));
+  });
+  const run = (name: string, also?: () => void) =>
+    scheduler.runExclusive(async () => {
+      order.push(`${name} begins`);
+      also?.();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      order.push(`${name} ends`);
+    });
+  const [first, second] = [run("first", () => arrive("goes on")), run("second")];
+  await Promise.all([opening, first, second]);
+  expect(order).toEqual(["begins", "first begins", "first ends", "goes on", "second begins", "second ends"]);
+  expect(scheduler.isIdle()).toBe(true);
+});
+
+test("a turn that waits for what fails gets the failure, and the engine is free after it", async () => {
+  const scheduler = new Scheduler();
+  const opening = scheduler.runExclusive((turn) => turn.away(Promise.reject(new Error("lost"))));
+  await expect(opening).rejects.toThrow("lost");
+  expect(await scheduler.runExclusive(async () => "next")).toBe("next");
+});
