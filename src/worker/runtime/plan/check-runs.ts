@@ -21,6 +21,13 @@ export function rangesOf(feeds: Feeds): InputRange[] {
   });
 }
 
+export function widened(ranges: InputRange[], others: InputRange[]): InputRange[] {
+  return ranges.map((range, index) => {
+    const { low, high } = others[index] as InputRange;
+    return { ...range, low: Math.min(range.low, low), high: Math.max(range.high, high) };
+  });
+}
+
 /** Values within the range of those that the model has got: others may be in no table of it. */
 export function noiseLike(inputs: InputRange[], random: () => number): Feeds {
   const entries = inputs.map(({ name, shape, dtype, low, high }): [string, TensorData] => {

@@ -13,6 +13,7 @@ import {
   rangesOf,
   runTfjs,
   tensorsOf,
+  widened,
 } from "./check-runs.js";
 import { OutOfTableError, Plan } from "./plan.js";
 import { record } from "./recorder.js";
@@ -115,7 +116,10 @@ export class SessionPlans implements Plans {
     const key = keyOf(part, feeds);
     const uses = (this.#uses.get(key) ?? 0) + 1;
     this.#uses.set(key, uses);
-    if (uses === USES) this.#wanted.push({ part, key, inputs: rangesOf(feeds) });
+    const waiting = this.#wanted.find((wanted) => wanted.key === key);
+    // The first runs of a model may be those of its tuning, on zeros.
+    if (waiting) waiting.inputs = widened(waiting.inputs, rangesOf(feeds));
+    else if (uses === USES) this.#wanted.push({ part, key, inputs: rangesOf(feeds) });
     for (const oldest of this.#uses.keys()) if (this.#uses.size > MAX_COUNTED) this.#uses.delete(oldest);
   }
 

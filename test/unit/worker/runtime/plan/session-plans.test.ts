@@ -199,6 +199,22 @@ test("an index that is in no table is left to tfjs, which says so; the plan is k
   plans.dispose();
 });
 
+test("the checks use the range of all values that came before, not only that of the first", async () => {
+  const seen: number[] = [];
+  const execute = async ({ x }: NamedTensorMap) => {
+    seen.push(...(x as Tensor).dataSync());
+    return [mul(x as Tensor, 2)];
+  };
+  const plans = plansOf({ execute: { run: execute, embed: execute } });
+  for (const values of [[0, 0], [0, 0], [50, 90]]) // biome-ignore format: a table
+    await predict(plans, { x: { data: Int32Array.from(values), shape: [2], dtype: "int32" } });
+  // Reading the input is what makes this model one without a plan; its first run is the recorded one.
+  await plans.advance(noTests);
+  expect(Math.max(...seen)).toBeGreaterThan(0);
+  expect(Math.max(...seen)).toBeLessThanOrEqual(90);
+  plans.dispose();
+});
+
 test("a model that keeps tensors from one run to the next has no plan", async () => {
   const kept: Tensor[] = [];
   const execute = async ({ x }: NamedTensorMap) => {
