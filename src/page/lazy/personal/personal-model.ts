@@ -135,7 +135,7 @@ async function readState(call: PersonalCall): ReturnType<PersonalModel["state"]>
 function selectionOf(what: string | { label: string }): { id: string } | { label: string } {
   if (typeof what === "string") return { id: what };
   if (typeof what?.label === "string") return { label: what.label };
-  throw invalidOption("what", what, "the id of an example, or { label }");
+  throw invalidOption("what", what, "an example's id, or { label }");
 }
 
 function createPredict(
