@@ -14,6 +14,8 @@ export interface KeyFile extends TrustedKey {
   privateKey?: string;
 }
 
+const MAX_ID = 200;
+
 const base64 = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString("base64");
 
 /**
@@ -25,6 +27,12 @@ export async function makeKey(out: string, id?: string): Promise<{ key: TrustedK
     throw new InsituError(
       "input_invalid",
       "--id is empty. Pass a name for the key, or omit --id to use the hash of the public key.",
+    );
+  // It stands in every signed file, and in what is printed about it.
+  if (id !== undefined && (id.length > MAX_ID || /\p{Cc}/u.test(id)))
+    throw new InsituError(
+      "input_invalid",
+      `--id has more than ${MAX_ID} characters, or a line break or another control character. Pass a short name.`,
     );
   const pair = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
   const publicBytes = await crypto.subtle.exportKey("raw", pair.publicKey);

@@ -1,5 +1,12 @@
 // Parsers of option values that several commands take: integers, shares, times, lists.
 import { InvalidArgumentError } from "commander";
+import { isIsoTime } from "../shared/signed-fields.js";
+
+/** V8 reads 2027-02-31 as March 3; other browsers, and so their pages, refuse it. */
+function isDay(time: string): boolean {
+  const [year = 0, month = 0, day = 0] = time.slice(0, 10).split("-").map(Number);
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+}
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -54,10 +61,17 @@ export function duration(value: string): number {
   return milliseconds;
 }
 
+/** A time between two looks; without any the other side would be asked without a pause. */
+export function waitTime(value: string): number {
+  const milliseconds = duration(value);
+  if (milliseconds > 0) return milliseconds;
+  throw new InvalidArgumentError("It must be over 0, such as 60s.");
+}
+
 /** ISO 8601 as a manifest takes it, or `never`. */
 export function expiry(value: string): string {
   if (value === "never") return value;
-  if (!/^\d{4}-\d{2}-\d{2}/.test(value) || Number.isNaN(Date.parse(value)))
+  if (!isIsoTime(value) || !isDay(value))
     throw new InvalidArgumentError("It must be an ISO 8601 time such as 2030-01-31T12:00:00Z, or never.");
   return value;
 }

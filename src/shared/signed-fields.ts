@@ -9,6 +9,8 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 export const modelName = (value: unknown, at: At): string =>
   matching(value, NAME, "a name of letters, digits, dots, dashes and underscores", at);
 
+export const isIsoTime = (text: string): boolean => ISO_TIME.test(text) && !Number.isNaN(Date.parse(text));
+
 export function isoTime(value: unknown, at: At): string {
   const time = matching(value, ISO_TIME, "an ISO 8601 time such as 2026-01-31T12:00:00Z", at);
   return Number.isNaN(Date.parse(time)) ? refuse(at, `is not a date: ${show(value)}`) : time;

@@ -77,7 +77,7 @@ const figure = (value: number) => ({ n: 1_000, value, low: value - 0.01, high: v
 export function decisionOf(action: string, reason: string, changes: Record<string, unknown> = {}) {
   return {
     model: "digits",
-    at: "2026-11-28T10:00:00.000Z",
+    at: new Date().toISOString(),
     control: { version: "1.0.0", arm: "stable", n: 9_000 },
     candidate: { version: "1.1.0", arm: "canary", n: 1_000 },
     action,

@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { InsituError } from "../../shared/errors.js";
 import { readKey } from "../keys.js";
-import { duration, nonEmpty, percents, print } from "../option-parsers.js";
+import { duration, nonEmpty, percents, print, waitTime } from "../option-parsers.js";
 import { type AutoEnd, followDecisions } from "./auto.js";
 import { isCollectorAddress } from "./collector-target.js";
+import { checkSigning } from "./publish.js";
 import type { PublishOptions } from "./release-options.js";
 import type { ChannelTarget } from "./target.js";
 
@@ -36,7 +37,7 @@ export function addCollectorOptions(command: Command): Command {
 
 export function addAutoOptions(command: Command): Command {
   return addCollectorOptions(command)
-    .option("--every <time>", "time between two looks, such as 60s or 10m", duration, 60_000)
+    .option("--every <time>", "time between two looks, such as 60s or 10m", waitTime, 60_000)
     .option("--once", "look once, for a cron job")
     .option("--steps <percents>", "shares to raise to; to 100 by a promotion only", percents, [5, 25, 50, 100])
     .option("--pause <time>", "time that a share lasts at least before the next step", duration, 600_000);
@@ -61,7 +62,8 @@ export async function runAuto(
   if (!collector)
     throw new InsituError("input_invalid", `${argument} is a file: pass --collector with the collector that decides.`);
   // Hours before the first step that needs it.
-  for (const path of flags.sign ?? []) await readKey(path);
+  const keys = await Promise.all((flags.sign ?? []).map(readKey));
+  await checkSigning(await target.read(), flags, keys, target.where);
   const stop = new AbortController();
   let stoppedBy: keyof typeof SIGNALS = "SIGINT";
   const onSignal = (name: keyof typeof SIGNALS) => {

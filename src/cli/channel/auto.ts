@@ -8,6 +8,7 @@ import { publish } from "./publish.js";
 import type { PublishOptions } from "./release-options.js";
 import { decisionText } from "./status-text.js";
 import type { ChannelState, ChannelTarget } from "./target.js";
+import { verifyCanary } from "./verify-canary.js";
 
 export interface AutoOptions extends PublishOptions {
   /** Milliseconds between two looks. */
@@ -31,6 +32,8 @@ export type Step =
   | { action: "wait" | "idle"; why: string };
 
 const WHOLE = 100;
+/** Collectors decide when they are asked; the clocks of two machines may differ by minutes. */
+const MAX_AGE_MS = 3_600_000;
 /** Reasons to hold with which a canary is known to be no worse, by data that pages alone cannot make up. */
 const NOT_WORSE: Decision["reason"][] = ["better", "not_worse"];
 
@@ -52,9 +55,16 @@ export function nextStep(
   if (decision.action === "rollback") return { action: "rollback", version: versionOf(canary), why };
   if (canaries.length > 1) return { action: "wait", why: "the channel has several canaries; end all but one" };
   if (isHeld) return { action: "wait", why: "the channel is on hold; raise or promote it by hand to go on" };
-  if (decision.action === "promote") return { action: "promote", why };
+  const age = Math.abs(now - new Date(decision.at).getTime());
+  if (!(age <= MAX_AGE_MS))
+    return {
+      action: "wait",
+      why: `the decision is not of this hour (${shownTime(decision.at)}); is a cache between, or a clock wrong?`,
+    };
   const isWorse = decision.evidence.some(({ verdict }) => verdict === "worse");
-  if (isWorse || !NOT_WORSE.includes(decision.reason)) return { action: "wait", why };
+  if (isWorse) return { action: "wait", why };
+  if (decision.action === "promote") return { action: "promote", why };
+  if (!NOT_WORSE.includes(decision.reason)) return { action: "wait", why };
   const share = percentOf(channel, canary);
   // All browsers at once only by a promotion: without a control beside it nothing could be compared any more.
   const to = steps.find((step) => step > share && step < WHOLE);
@@ -64,6 +74,11 @@ export function nextStep(
   if (pause > 0 && !(since >= pause))
     return { action: "wait", why: `${why}; the next step is ${shown(to)} %, after the pause` };
   return { action: "raise", to, why };
+}
+
+function shownTime(at: string | number): string {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? String(at) : time.toISOString();
 }
 
 function disagreement(channel: Channel, canary: ChannelArm, { candidate, control }: Decision): string | undefined {
@@ -158,7 +173,11 @@ async function act(
     if (step.action === "raise") return planRaise(before, step.to, undefined);
     return step.action === "rollback" ? planRollback(before, step.version) : planPromote(before, undefined);
   };
-  const next = async (state: ChannelState | undefined) => plan(state?.channel as Channel);
+  const next = async (state: ChannelState | undefined) => {
+    const before = state?.channel as Channel;
+    if (step.action !== "rollback") await verifyCanary(before, target, undefined);
+    return plan(before);
+  };
   // Only the state that was decided on: after another publisher's change it is looked at again.
   const why = options.why ? `${options.why}: ${step.why}` : step.why;
   const done = await publish(target, step.action, next, { ...options, why, ifRelease: release });
@@ -172,12 +191,13 @@ const timeText = (): string => new Date().toISOString().replace(/\.\d+Z$/, "Z");
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
   if (signal?.aborted) return true;
   await new Promise<void>((done) => {
-    const timer = setTimeout(done, ms);
     const stop = () => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
       done();
     };
-    signal?.addEventListener("abort", stop, { once: true });
+    const timer = setTimeout(stop, ms);
+    signal?.addEventListener("abort", stop);
   });
   return signal?.aborted ?? false;
 }

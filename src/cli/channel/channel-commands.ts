@@ -5,12 +5,13 @@ import type { Channel } from "../../shared/types/rollout.js";
 import { nonEmpty, percent } from "../option-parsers.js";
 import { type AutoFlags, addAutoOptions, runAuto } from "./auto-command.js";
 import { openTarget } from "./open-target.js";
-import { canariesOf, planHold, planPromote, planRaise, versionOf } from "./plan.js";
+import { planHold, planPromote, planRaise } from "./plan.js";
 import { addPublishing, type PublishFlags, publishAndPrint } from "./publishing.js";
 import { planBack } from "./roll-back.js";
 import { addStart } from "./start-command.js";
 import { addStatus } from "./status-command.js";
-import type { ChannelState, ChannelTarget } from "./target.js";
+import type { ChannelState } from "./target.js";
+import { verifyCanary } from "./verify-canary.js";
 
 const HELP = `
 Exit codes: 0 success, 1 failure, 2 wrong usage. Of auto and start --auto also: 3 rolled back, 4 undecided (with --once), 130 or 143 stopped.
@@ -41,12 +42,6 @@ function existing(before: ChannelState | undefined, where: string): Channel {
   throw new InsituError("input_invalid", `${where} does not exist. Begin with "insitu channel start".`, { where });
 }
 
-/** Verifies the package of the canary that gets more browsers. */
-async function checkCanary(channel: Channel, target: ChannelTarget, version: string | undefined): Promise<void> {
-  const canary = canariesOf(channel).find((one) => version === undefined || versionOf(one) === version);
-  if (canary) await target.packages.find(canary.package);
-}
-
 interface ArmFlags extends PublishFlags {
   arm?: string;
 }
@@ -62,7 +57,7 @@ function addRaise(channel: Command): void {
   addPublishing(command).action(async (argument: string, flags: ArmFlags & { to: number }) => {
     await publishAndPrint(argument, "raise", flags, async (before, target) => {
       const plan = planRaise(existing(before, target.where), flags.to, flags.arm);
-      await checkCanary(existing(before, target.where), target, flags.arm);
+      await verifyCanary(existing(before, target.where), target, flags.arm);
       return plan;
     });
   });
@@ -85,7 +80,7 @@ function addPromote(channel: Command): void {
   addPublishing(command).action(async (argument: string, flags: ArmFlags) => {
     await publishAndPrint(argument, "promote", flags, async (before, target) => {
       const plan = planPromote(existing(before, target.where), flags.arm);
-      await checkCanary(existing(before, target.where), target, flags.arm);
+      await verifyCanary(existing(before, target.where), target, flags.arm);
       return plan;
     });
   });

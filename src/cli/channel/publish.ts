@@ -2,10 +2,11 @@
 import { InsituError } from "../../shared/errors.js";
 import { MAX_RELEASE, parseChannel } from "../../shared/rollout/parse-channel.js";
 import type { Channel } from "../../shared/types/rollout.js";
+import { checkSignatures } from "../../worker/package/trust.js";
 import { type KeyFile, readKey } from "../keys.js";
 import { signedText } from "../sign.js";
 import { whoAndWhy } from "../who.js";
-import { type Plan, summaryOf } from "./plan.js";
+import { type Plan, stableOf, summaryOf, versionOf } from "./plan.js";
 import type { ChannelAction, PublishOptions } from "./release-options.js";
 import type { ChannelState, ChannelTarget } from "./target.js";
 
@@ -40,7 +41,8 @@ export async function publish(
   const { by, why } = await whoAndWhy(options);
   for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
     const before = await target.read();
-    checkState(before, options, keys, target.where);
+    checkRelease(before, options, target.where);
+    await checkSigning(before, options, keys, target.where);
     const next = await plan(before);
     const release = nextRelease(before, options, target.where);
     const text = await channelText(next, release, expiryOf(before, options, target.where), keys, target.where);
@@ -72,26 +74,43 @@ async function follow(target: ChannelTarget, channel: Channel, action: ChannelAc
   try {
     return await target.after(channel, action, options);
   } catch (cause) {
-    const message = `Release ${channel.release} of ${target.where} is published, but what follows from it failed: ${(cause as Error).message}`;
+    const message = `Release ${channel.release} of ${target.where} is published, but what follows from it failed: ${(cause as Error).message} Move the alias of the registry by "insitu registry alias ${channel.model}@champion ${versionOf(stableOf(channel))}".`;
     throw new InsituError("input_invalid", message, { where: target.where, release: channel.release }, { cause });
   }
 }
 
-function checkState(
+function checkRelease(before: ChannelState | undefined, { ifRelease }: PublishOptions, where: string): void {
+  if (ifRelease === undefined || before?.channel.release === ifRelease) return;
+  const found = before ? `is release ${before.channel.release}` : "does not exist";
+  const message = `${where} ${found}, and --if-release is ${ifRelease}. Look at what changed with "insitu channel status".`;
+  throw new InsituError("input_invalid", message, { where, ifRelease });
+}
+
+/**
+ * Throws `input_invalid` where the next release would lose the signature of the one before, and where that one is no longer what one of
+ * the keys has signed: its content would be signed as if it came from here.
+ */
+export async function checkSigning(
   before: ChannelState | undefined,
-  { ifRelease, unsigned }: PublishOptions,
+  { unsigned, edited }: PublishOptions,
   keys: KeyFile[],
   where: string,
-): void {
-  if (ifRelease !== undefined && before?.channel.release !== ifRelease) {
-    const found = before ? `is release ${before.channel.release}` : "does not exist";
-    const message = `${where} ${found}, and --if-release is ${ifRelease}. Look at what changed with "insitu channel status".`;
-    throw new InsituError("input_invalid", message, { where, ifRelease });
-  }
+): Promise<void> {
+  if (unsigned && keys.length > 0)
+    throw new InsituError("input_invalid", "--sign and --unsigned contradict each other. Pass one of them.");
   const signers = signersOf(before?.channel);
-  if (signers.length > 0 && keys.length === 0 && !unsigned) {
+  if (!before || signers.length === 0) return;
+  if (keys.length === 0 && !unsigned) {
     const message = `${where} is signed by ${signers.join(", ")}: pages that ask for a signature would refuse the next release without. Pass --sign, or --unsigned.`;
-    throw new InsituError("input_invalid", message, { where, signers });
+    throw new InsituError("input_invalid", message, { where, signers, final: true });
+  }
+  const own = keys.filter(({ id }) => signers.includes(id));
+  if (own.length === 0 || edited) return;
+  try {
+    await checkSignatures(before.text, before.channel, { keys: own }, where);
+  } catch (cause) {
+    const message = `${where} was changed since ${own.map(({ id }) => id).join(", ")} signed it, and the next release would sign that as well. Compare it with its records in history/ beside it; restore it from there, or pass --edited if the change is yours.`;
+    throw new InsituError("input_invalid", message, { where, signers, final: true }, { cause });
   }
 }
 
@@ -99,6 +118,10 @@ function nextRelease(before: ChannelState | undefined, options: PublishOptions, 
   const { release: given, largeStep } = options;
   const highest = before?.highest ?? 0;
   const release = given ?? highest + 1;
+  if (release > MAX_RELEASE && given === undefined) {
+    const message = `${where} has had release ${highest}, by itself or by a record in history/ beside it, and browsers accept none above ${MAX_RELEASE} (2^40). Remove the file or record that nobody published.`;
+    throw new InsituError("input_invalid", message, { where, release, max: MAX_RELEASE });
+  }
   if (release > MAX_RELEASE) {
     const message = `${where}: the highest release is ${MAX_RELEASE} (2^40), since browsers accept no lower one afterwards: --release is ${release}. Leave --release out.`;
     throw new InsituError("input_invalid", message, { where, release, max: MAX_RELEASE });

@@ -18,6 +18,7 @@ export function addPublishing(command: Command): Command {
   return command
     .option("--sign <key.json>", "sign with a private key from keygen; repeatable", collect)
     .option("--unsigned", "publish without a signature what was signed before")
+    .option("--edited", "go on from a signed channel that was edited by hand since it was signed")
     .option(
       "--expires <time>",
       "ISO 8601 time from which browsers refuse the channel, or never (default: as before)",

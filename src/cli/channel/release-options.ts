@@ -8,6 +8,8 @@ export interface PublishOptions extends WhoOptions {
   sign?: string[];
   /** Allows to publish without a signature what was signed. */
   unsigned?: boolean;
+  /** Allows to go on from a signed channel that was changed since it was signed. */
+  edited?: boolean;
   /** ISO 8601, or `never`. */
   expires?: string;
   /** The release number to publish, instead of the next. */

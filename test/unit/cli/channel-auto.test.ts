@@ -10,7 +10,7 @@ import { parseChannel } from "../../../src/shared/rollout/parse-channel.js";
 import type { Channel } from "../../../src/shared/types/rollout.js";
 import { insitu, insituAsync, startInsitu } from "../../support/cli.js";
 import { refusal } from "../../support/manifests.js";
-import { useRooms } from "../../support/packages.js";
+import { flip, useRooms } from "../../support/packages.js";
 import { decisionOf, type RolloutCollector, startRolloutCollector } from "../../support/rollout-collector.js";
 import { readJson, writeVersion } from "../../support/versions.js";
 
@@ -32,7 +32,7 @@ function channelOf(weight: number, created = "2026-11-28T11:00:00Z"): Channel {
 }
 
 const decided = (action: string, reason: string, changes = {}): Decision =>
-  parseDecision(JSON.stringify(decisionOf(action, reason, changes)), "digits", WHERE);
+  parseDecision(JSON.stringify(decisionOf(action, reason, { at: NOW, ...changes })), "digits", WHERE);
 
 describe("the step that follows", () => {
   it.each<[string, number, Decision, Partial<typeof LIMITS>, object]>([
@@ -64,6 +64,29 @@ describe("the step that follows", () => {
     const decision = { ...decided("hold", "not_worse"), evidence: [{ ...first, verdict: "worse" }] } as Decision;
     expect(nextStep(channelOf(5), decision, LIMITS)).toMatchObject({ action: "wait" });
   });
+
+  it("promotes nothing against evidence that is worse", () => {
+    const [first] = decided("promote", "better").evidence;
+    const decision = { ...decided("promote", "better"), evidence: [{ ...first, verdict: "worse" }] } as Decision;
+    expect(nextStep(channelOf(5), decision, LIMITS)).toMatchObject({ action: "wait" });
+  });
+
+  it.each([0, "2026-11-28T10:59:00Z", "2026-11-28T13:01:00Z", "yesterday"])(
+    "promotes and raises nothing by a decision of %s, and rolls back by it",
+    (at) => {
+      for (const [action, reason] of [
+        ["promote", "better"],
+        ["hold", "not_worse"],
+      ] as const)
+        expect(nextStep(channelOf(5), decided(action, reason, { at }), LIMITS)).toMatchObject({
+          action: "wait",
+          why: expect.stringContaining("not of this hour"),
+        });
+      expect(nextStep(channelOf(5), decided("rollback", "errors", { at }), LIMITS)).toMatchObject({
+        action: "rollback",
+      });
+    },
+  );
 
   it.each([
     ["another candidate", { candidate: { version: "9.9.9", arm: "canary", n: 1 } }],
@@ -228,6 +251,45 @@ describe("insitu channel auto", () => {
     expect(stdout).toContain("disagrees with the channel: its candidate is 0.9.0");
     // One release: the promotion.
     expect(readJson(file()).release).toBe(2);
+  });
+
+  it("raises and promotes no package that is damaged, and rolls it back", async () => {
+    flip(join(rooms.folder, "1.1.0/weights.bin"), 0);
+    for (const [action, reason] of [
+      ["hold", "not_worse"],
+      ["promote", "better"],
+    ] as const) {
+      collector.decision = decisionOf(action, reason);
+      expect(await auto("--once")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("differs from the manifest"),
+      });
+      expect(shares()).toEqual([95, 5]);
+    }
+    collector.decision = decisionOf("rollback", "errors");
+    expect((await auto("--once")).status).toBe(3);
+  });
+
+  it("ends at once without the key of a signed channel, and where the channel was changed since it was signed", async () => {
+    const sign = ["--sign", join(rooms.root, "key.json")];
+    expect(insitu("channel", "raise", file(), "--to", "10", ...sign).status).toBe(0);
+    collector.decision = decisionOf("hold", "not_enough");
+    expect(await auto()).toMatchObject({ status: 1, stderr: expect.stringContaining("Pass --sign") });
+    writeFileSync(file(), readFileSync(file(), "utf8").replace('"weight": 10', '"weight": 11'));
+    expect(await auto(...sign)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("was changed since prod signed it"),
+    });
+  });
+
+  it("looks thirty times without a warning of Node", async () => {
+    let looks = 0;
+    collector.decision = (response: import("node:http").ServerResponse) => {
+      looks += 1;
+      response.end(JSON.stringify(looks < 30 ? decisionOf("hold", "not_enough") : decisionOf("promote", "better")));
+    };
+    expect(await insituAsync(...args("--every", "1ms"))).toMatchObject({ status: 0, stderr: "" });
+    expect((await insituAsync(...args("--every", "0s"))).stderr).toContain("must be over 0");
   });
 
   it("gives up on a wrong token, a missing key and a missing channel", async () => {

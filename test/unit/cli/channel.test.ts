@@ -90,6 +90,53 @@ describe("insitu channel on a file", () => {
     expect(channel("rollback", file()).stdout).toContain("stable 1.0.0 100 %");
   });
 
+  it("does not sign what was changed since it was signed, unless the change is said to be wanted", () => {
+    const sign = ["--sign", key()];
+    start("--canary", "1.1.0", ...sign);
+    const text = readFileSync(file(), "utf8");
+    const changes: [string, string][] = [
+      ['"./1.0.0/"', '"./1.2.0/"'],
+      ['"digits"', '"letters"'],
+      ['"release": 1', '"release": 9'],
+    ];
+    for (const [from, to] of changes) {
+      const edited = text.replace(from, to);
+      expect(edited).not.toBe(text);
+      writeFileSync(file(), edited);
+      for (const command of [
+        ["raise", file(), "--to", "30"],
+        ["promote", file()],
+        ["rollback", file()],
+        ["hold", file()],
+      ])
+        expect(channel(...command, ...sign)).toMatchObject({
+          status: 1,
+          stderr: expect.stringContaining("was changed since prod signed it"),
+        });
+      expect(readFileSync(file(), "utf8")).toBe(edited);
+    }
+    writeFileSync(file(), text.replace('"weight": 5', '"weight": 6'));
+    expect(channel("raise", file(), "--to", "30", ...sign, "--edited").stdout).toContain("canary 1.1.0 30 %");
+    expect(channel("hold", file(), ...sign, "--unsigned").stderr).toContain("contradict");
+  });
+
+  it.each(["2027-02-31", "2027-02-29T10:00:00Z", "2027-01-31 12:00", "tomorrow"])(
+    "takes no --expires %s, which some browsers cannot read",
+    (time) => {
+      expect(start("--expires", time)).toMatchObject({ status: 2, stderr: expect.stringContaining("ISO 8601") });
+      expect(existsSync(file())).toBe(false);
+    },
+  );
+
+  it("makes no key whose name breaks lines or is endless", () => {
+    for (const id of ["a\nb", "\u001b[31mred", "x".repeat(201)])
+      expect(insitu("keygen", "--out", join(rooms.folder, "odd.json"), "--id", id)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("Pass a short name"),
+      });
+    expect(existsSync(join(rooms.folder, "odd.json"))).toBe(false);
+  });
+
   it("signs what pages verify, and publishes nothing unsigned after that", async () => {
     expect(start("--canary", "1.1.0", "--sign", key(), "--sign", key("two.json"))).toMatchObject({
       status: 0,
