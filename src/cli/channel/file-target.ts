@@ -12,7 +12,7 @@ export function fileTarget(store: ObjectStore, key: string): ChannelTarget {
   return {
     where,
     packages: new StorePackages(store, key),
-    read: () => readState(store, key, where),
+    read: (repairs) => readState(store, key, where, repairs),
     // The number of the record is the condition; the text is for those who write the file by hand.
     commit: async (before, record) =>
       (await readState(store, key, where))?.text === before?.text && commitRecord(store, key, record),
@@ -24,15 +24,20 @@ export function fileTarget(store: ObjectStore, key: string): ChannelTarget {
 }
 
 /** The newest record, unless the file is newer: then somebody wrote it by hand. */
-async function readState(store: ObjectStore, key: string, where: string): Promise<ChannelState | undefined> {
-  await store.sweep(folderOf(key));
-  await store.sweep(recordsOf(key));
+async function readState(
+  store: ObjectStore,
+  key: string,
+  where: string,
+  repairs = true,
+): Promise<ChannelState | undefined> {
+  if (repairs) for (const folder of [folderOf(key), recordsOf(key)]) await store.sweep(folder);
   const [file, { records, highest }] = [await readFile(store, key), await readRecords(store, key, "newest")];
   const newest = records.at(-1);
   if (newest && newest.release > file.release) {
     // A writer was killed between the record and the file.
-    await writeNewest(store, key);
-    return { channel: parseChannel(newest.text, where), text: newest.text, highest };
+    if (repairs) await writeNewest(store, key);
+    const note = `${where} is missing, damaged or older than its record of release ${newest.release}, which is shown. The next command that publishes writes it anew.`;
+    return { channel: parseChannel(newest.text, where), text: newest.text, highest, ...(!repairs && { note }) };
   }
   if (file.text === undefined) return undefined;
   return { channel: parseChannel(file.text, where), text: file.text, highest: Math.max(highest, file.release) };

@@ -31,11 +31,11 @@ export function addStatus(channel: Command): void {
 
 async function readStatus(argument: string, flags: StatusFlags): Promise<ChannelStatus> {
   const target = await openTarget(argument, { ...(flags.token !== undefined && { token: flags.token }) });
-  const state = await target.read();
+  const state = await target.read(false);
   if (!state)
     throw new InsituError("input_invalid", `${target.where} does not exist. Begin with "insitu channel start".`);
-  const { channel } = state;
-  const status: ChannelStatus = { where: target.where, channel, history: [] };
+  const { channel, note } = state;
+  const status: ChannelStatus = { where: target.where, channel, history: [], ...(note !== undefined && { note }) };
   const collector = collectorOf(argument, flags);
   const problems: string[] = [];
   const tell = (error: unknown) => {

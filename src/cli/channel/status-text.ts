@@ -12,23 +12,27 @@ export interface ChannelStatus {
   channel: Channel;
   history: Change[];
   decision?: Decision;
+  /** What is wrong with the file. */
+  note?: string;
   /** Why there is no decision though a collector was named. */
   problem?: string;
 }
 
-export function statusText({ where, channel, history, decision, problem }: ChannelStatus): string {
+export function statusText({ where, channel, history, decision, note, problem }: ChannelStatus): string {
   const signers = (channel.signatures ?? []).map(({ keyId }) => keyId).join(", ");
   const about = [
     `${channel.model}, release ${channel.release}, ${where}`,
     [
       channel.created && `created ${channel.created}`,
-      channel.expires && `expires ${channel.expires}`,
+      channel.expires &&
+        `${Date.parse(channel.expires) > Date.now() ? "expires" : "has expired on"} ${channel.expires}`,
       signers ? `signed by ${signers}, not verified` : "unsigned",
     ]
       .filter(Boolean)
       .join(", "),
   ].join("\n");
   const parts = [about, armsTable(channel)];
+  if (note) parts.push(`Note: ${note}`);
   if (decision) parts.push(decisionText(decision));
   if (problem) parts.push(`No decision: ${problem}`);
   if (history.length > 0) parts.push(historyTable(history.slice(-MAX_CHANGES)));

@@ -16,6 +16,8 @@ export interface ChannelState {
   text: string;
   /** The highest release that was ever made here; the next is one more. */
   highest: number;
+  /** What is wrong with the file, where its records say what is in force. */
+  note?: string;
   /** Names this state for a conditional write. */
   etag?: string;
 }
@@ -25,8 +27,8 @@ export interface ChannelTarget {
   where: string;
   /** Where its arms' packages are read and verified. */
   packages: PackageSource;
-  /** Undefined when there is no channel yet. */
-  read(): Promise<ChannelState | undefined>;
+  /** Undefined when there is no channel yet. `repairs` (default: true) also completes what a killed publisher left. */
+  read(repairs?: boolean): Promise<ChannelState | undefined>;
   /** Publishes the record if `before` is still in force; otherwise returns false. */
   commit(before: ChannelState | undefined, record: ChangeRecord): Promise<boolean>;
   /** The changes, oldest first. */

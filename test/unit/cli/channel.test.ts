@@ -137,6 +137,23 @@ describe("insitu channel on a file", () => {
     expect(existsSync(join(rooms.folder, "odd.json"))).toBe(false);
   });
 
+  it("shows by status what is in force and writes nothing, also where the file is damaged or has expired", () => {
+    start("--expires", new Date(Date.now() + 2_000).toISOString());
+    for (const text of ["", "{", readFileSync(file(), "utf8").slice(0, 40)]) {
+      writeFileSync(file(), text);
+      expect(channel("status", file())).toMatchObject({
+        status: 0,
+        stdout: expect.stringMatching(/digits, release 1.*Note: .*damaged/s),
+      });
+      expect(readFileSync(file(), "utf8")).toBe(text);
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+    expect(channel("status", file()).stdout).toContain("has expired on");
+    rmSync(file());
+    expect(channel("status", file()).stdout).toContain("missing");
+    expect(existsSync(file())).toBe(false);
+  });
+
   it("signs what pages verify, and publishes nothing unsigned after that", async () => {
     expect(start("--canary", "1.1.0", "--sign", key(), "--sign", key("two.json"))).toMatchObject({
       status: 0,
