@@ -201,8 +201,12 @@ describe("insitu channel on a file", () => {
     // As after a kill between the record and the file.
     writeFileSync(file(), before);
     writeFileSync(join(rooms.folder, "history/channel/.insitu-00000000-1-000000000000.tmp"), "half");
-    expect(channel("status", file()).stdout).toContain("digits, release 2");
+    expect(channel("status", file()).stdout).toMatch(/digits, release 2.*Note: .*older than its record of release 2/s);
+    expect(readFileSync(file(), "utf8")).toBe(before);
+    // A command that is refused completes it all the same.
+    expect(channel("raise", file(), "--to", "25").stderr).toContain("has 25 % already");
     expect(readJson(file()).release).toBe(2);
+    expect(readdirSync(join(rooms.folder, "history/channel")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
     writeFileSync(file(), before.slice(0, 40));
     expect(channel("raise", file(), "--to", "50").stdout).toContain("release 3");
     rmSync(file());
