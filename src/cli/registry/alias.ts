@@ -5,6 +5,7 @@ import { type Published, publish } from "../channel/publish.js";
 import type { PublishOptions } from "../channel/release-options.js";
 import type { ObjectStore } from "../store/object-store.js";
 import { aliasKey, refuse, versionFolder } from "./layout.js";
+import { checkRecorded } from "./same-manifest.js";
 
 /** Moves `model@alias` to a version, which is verified. Throws what `publish` throws. */
 export async function setAlias(
@@ -21,6 +22,11 @@ export async function setAlias(
       const found = await target.packages.find(version);
       if (found.model !== model)
         refuse(`${version} is the model ${found.model}, the alias is one of ${model}. Name a version of ${model}.`);
+      if (found.package !== `./${found.version}/`)
+        refuse(
+          `${found.package} of ${model} holds the version ${found.version}. Remove it, and add the package again.`,
+        );
+      await checkRecorded(registry, model, found.version);
       const arm = { package: found.package, weight: 100, role: "stable" as const, version: found.version };
       return { model, arms: [arm], salt: before?.channel.salt ?? randomHex(8) };
     },
