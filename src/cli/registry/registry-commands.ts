@@ -1,6 +1,7 @@
 // The commands `insitu registry …`: packages by model and version, aliases, comparison, history and clearing up.
 import type { Command } from "commander";
 import type { PublishOptions } from "../channel/release-options.js";
+import { readKey } from "../keys.js";
 import { collect, duration, integer, nonEmpty, positiveInteger, print } from "../option-parsers.js";
 import type { ObjectStore } from "../store/object-store.js";
 import { openStore } from "../store/open-store.js";
@@ -12,7 +13,7 @@ import { diffPackages, diffText } from "./diff.js";
 import { findPackage, versionNamed } from "./find-package.js";
 import { collectGarbage, type GcOptions } from "./gc.js";
 import { indexText } from "./index-json.js";
-import { checkModelName, parseAliasName, refuse } from "./layout.js";
+import { checkAlias, checkModelName, parseAliasName, refuse } from "./layout.js";
 import { changesText, gcText, listText } from "./registry-text.js";
 import { repair, writeIndex } from "./write-index.js";
 
@@ -75,6 +76,9 @@ function addAdd(registry: Command): void {
     .option("--threshold <n>", "number of these keys that must have signed (default: 1)", positiveInteger)
     .option("--sign <key.json>", "sign the aliases with a private key; repeatable", collect);
   addWho(addPlace(command)).action(async (folder: string, flags: AddFlags) => {
+    // A mistake in one of them must not leave half of the command done.
+    for (const alias of flags.alias ?? []) checkAlias(alias);
+    for (const path of flags.sign ?? []) await readKey(path);
     const store = await openForWriting(flags.registry);
     const { manifest, digest, isNew } = await addPackage(store, folder, flags);
     const { name, version } = manifest;
