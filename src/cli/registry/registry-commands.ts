@@ -8,13 +8,13 @@ import { openStore } from "../store/open-store.js";
 import { addWho } from "../who.js";
 import { type AddOptions, addPackage } from "./add.js";
 import { setAlias } from "./alias.js";
-import { readCatalogue } from "./catalogue.js";
+import { type Catalogue, readCatalogue } from "./catalogue.js";
 import { diffPackages, diffText } from "./diff.js";
 import { findPackage, versionNamed } from "./find-package.js";
 import { collectGarbage, type GcOptions } from "./gc.js";
 import { indexText } from "./index-json.js";
 import { checkAlias, checkModelName, parseAliasName, refuse } from "./layout.js";
-import { changesText, gcText, listText } from "./registry-text.js";
+import { changesText, gcText, listText, missingLines } from "./registry-text.js";
 import { repair, writeIndex } from "./write-index.js";
 
 interface RegistryFlags {
@@ -87,7 +87,7 @@ function addAdd(registry: Command): void {
       const published = await setAlias(store, parseAliasName(`${name}@${alias}`), version, flags);
       print(`${name}@${alias}, release ${published.channel.release}: ${version}`);
     }
-    tellProblems((await writeIndex(store)).problems);
+    tellProblems(await writeIndex(store));
   });
 }
 
@@ -99,7 +99,7 @@ function addList(registry: Command): void {
   addPlace(command).action(async ({ registry: place, json }: RegistryFlags & { json?: boolean }) => {
     const catalogue = await readCatalogue(await openStore(place));
     print(json ? indexText(catalogue).trimEnd() : listText(catalogue));
-    tellProblems(catalogue.problems);
+    tellProblems(catalogue);
   });
 }
 
@@ -116,7 +116,7 @@ function addAlias(registry: Command): void {
     const store = await openForWriting(flags.registry);
     const { channel } = await setAlias(store, named, await versionNamed(store, named.model, version), flags);
     print(`${name}, release ${channel.release}: ${channel.arms[0]?.version}`);
-    tellProblems((await writeIndex(store)).problems);
+    tellProblems(await writeIndex(store));
   });
 }
 
@@ -150,8 +150,8 @@ function addHistory(registry: Command): void {
   addPlace(command).action(async (name: string | undefined, flags: RegistryFlags & { json?: boolean }) => {
     const [model, subject] = name?.split("@") ?? [];
     if (model !== undefined) checkModelName(model);
-    const { models, problems } = await readCatalogue(await openStore(flags.registry));
-    const chosen = models.filter((one) => model === undefined || one.name === model);
+    const catalogue = await readCatalogue(await openStore(flags.registry));
+    const chosen = catalogue.models.filter((one) => model === undefined || one.name === model);
     if (model !== undefined && chosen.length === 0)
       refuse(`The registry has no model ${model}. "insitu registry list" shows what it has.`);
     const changes = chosen.flatMap((one) =>
@@ -160,7 +160,7 @@ function addHistory(registry: Command): void {
         .map((change) => ({ model: one.name, ...change })),
     );
     print(flags.json ? JSON.stringify(changes, null, 2) : changesText(changes));
-    tellProblems(problems);
+    tellProblems(catalogue);
   });
 }
 
@@ -176,10 +176,10 @@ function addGc(registry: Command): void {
     if (flags.delete && flags.dryRun) command.error("error: --delete and --dry-run exclude each other.");
     const store = flags.delete ? await openForWriting(flags.registry) : await openStore(flags.registry);
     print(gcText(await collectGarbage(store, flags), flags.delete === true));
-    if (flags.delete) tellProblems((await writeIndex(store)).problems);
+    if (flags.delete) tellProblems(await writeIndex(store));
   });
 }
 
-function tellProblems(problems: string[]): void {
-  for (const problem of problems) process.stderr.write(`Note: ${problem}\n`);
+function tellProblems({ problems, models }: Catalogue): void {
+  for (const problem of [...problems, ...models.flatMap(missingLines)]) process.stderr.write(`Note: ${problem}\n`);
 }
