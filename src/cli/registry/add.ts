@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Manifest } from "../../shared/types/manifest.js";
-import { copyPackage } from "../channel/package-source.js";
+import { copyPackage, namedAs } from "../channel/package-source.js";
 import { fileProblem } from "../files.js";
 import { type Content, type ObjectStore, tooLarge } from "../store/object-store.js";
 import { verifyPackage, verifyTrust } from "../verify.js";
@@ -34,7 +34,7 @@ export async function addPackage(registry: ObjectStore, folder: string, options:
   try {
     // What is verified is what is added, also when somebody packs into the folder meanwhile.
     await copyPackage((path, to, max) => copyOne(join(folder, path), to, max), copy, folder);
-    const { text, manifest, digest } = await verified(copy, options);
+    const { text, manifest, digest } = await namedAs(folder, copy, () => verified(copy, options));
     checkModelName(manifest.name);
     checkVersion(manifest.version);
     checkFilePaths(manifest.files.map(({ path }) => path));

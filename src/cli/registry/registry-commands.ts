@@ -3,8 +3,9 @@ import type { Command } from "commander";
 import type { PublishOptions } from "../channel/release-options.js";
 import { readKey } from "../keys.js";
 import { collect, duration, integer, nonEmpty, positiveInteger, print } from "../option-parsers.js";
+import { printable } from "../printable.js";
 import type { ObjectStore } from "../store/object-store.js";
-import { openStore } from "../store/open-store.js";
+import { openExisting, openStore } from "../store/open-store.js";
 import { addWho } from "../who.js";
 import { type AddOptions, addPackage } from "./add.js";
 import { setAlias } from "./alias.js";
@@ -97,7 +98,7 @@ function addList(registry: Command): void {
     .description("print the models, their versions, aliases and channel")
     .option("--json", "print JSON, as in index.json");
   addPlace(command).action(async ({ registry: place, json }: RegistryFlags & { json?: boolean }) => {
-    const catalogue = await readCatalogue(await openStore(place));
+    const catalogue = await readCatalogue(await openExisting(place));
     print(json ? indexText(catalogue).trimEnd() : listText(catalogue));
     tellProblems(catalogue);
   });
@@ -134,7 +135,7 @@ function addDiff(registry: Command): void {
     )
     .option("--json", "print JSON");
   command.action(async (a: string, b: string, flags: Partial<RegistryFlags> & { json?: boolean }) => {
-    const store = flags.registry === undefined ? undefined : await openStore(flags.registry);
+    const store = flags.registry === undefined ? undefined : await openExisting(flags.registry);
     const [from, to] = [await findPackage(store, a), await findPackage(store, b)];
     const differences = diffPackages(from, to);
     print(flags.json ? JSON.stringify(differences, null, 2) : diffText(from, to, differences));
@@ -150,7 +151,7 @@ function addHistory(registry: Command): void {
   addPlace(command).action(async (name: string | undefined, flags: RegistryFlags & { json?: boolean }) => {
     const [model, subject] = name?.split("@") ?? [];
     if (model !== undefined) checkModelName(model);
-    const catalogue = await readCatalogue(await openStore(flags.registry));
+    const catalogue = await readCatalogue(await openExisting(flags.registry));
     const chosen = catalogue.models.filter((one) => model === undefined || one.name === model);
     if (model !== undefined && chosen.length === 0)
       refuse(`The registry has no model ${model}. "insitu registry list" shows what it has.`);
@@ -174,12 +175,14 @@ function addGc(registry: Command): void {
     .option("--min-age <time>", "keep what was added since", duration, 86_400_000);
   addWho(addPlace(command)).action(async (flags: RegistryFlags & GcOptions & { dryRun?: boolean }) => {
     if (flags.delete && flags.dryRun) command.error("error: --delete and --dry-run exclude each other.");
-    const store = flags.delete ? await openForWriting(flags.registry) : await openStore(flags.registry);
+    const store = await openExisting(flags.registry);
+    if (flags.delete) await repair(store);
     print(gcText(await collectGarbage(store, flags), flags.delete === true));
     if (flags.delete) tellProblems(await writeIndex(store));
   });
 }
 
 function tellProblems({ problems, models }: Catalogue): void {
-  for (const problem of [...problems, ...models.flatMap(missingLines)]) process.stderr.write(`Note: ${problem}\n`);
+  for (const problem of [...problems, ...models.flatMap(missingLines)])
+    process.stderr.write(printable(`Note: ${problem}\n`));
 }
