@@ -10,6 +10,7 @@ import { inspect, inspectionText, manifestText, passedText } from "./inspect.js"
 import { makeKey } from "./keys.js";
 import { collect, nonEmpty, positiveInteger, print, releaseNumber } from "./option-parsers.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { printable } from "./printable.js";
 import { addReference } from "./profile-command.js";
 import { addRegistry } from "./registry/registry-commands.js";
 import { runSelfTests } from "./self-tests.js";
@@ -243,7 +244,7 @@ try {
   // commander has printed its own message, and ends --help and --version this way too.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   else {
-    process.stderr.write(`insitu: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(printable(`insitu: ${error instanceof Error ? error.message : String(error)}\n`));
     process.exitCode = EXIT_FAILURE;
   }
 }

@@ -15,6 +15,8 @@ export interface ChannelFile {
   arms: ChannelArm[];
   /** From when on pages refuse it, as it is in the file; checked when it is published. */
   expires: unknown;
+  /** Whether it carries signatures; whether they are valid is for the pages to check. */
+  isSigned: boolean;
 }
 
 /** Bytes of a channel file: the library refuses larger ones. */
@@ -33,7 +35,7 @@ const MAX_RELEASE_JUMP = 1e9;
 
 /** Throws `HttpError` 400 that names the field. Signatures are for the pages to check: the collector holds no key. */
 export function readChannelFile(text: string): ChannelFile {
-  const { model, release, arms, expires } = parse(text);
+  const { model, release, arms, expires, signatures } = parseChannelJson(text);
   if (typeof model !== "string" || model === "") refuse("model", "must be the model's name");
   if (!Number.isSafeInteger(release) || (release as number) < 0) refuse("release", "must be an integer, 0 or more");
   if (!Array.isArray(arms) || arms.length === 0 || arms.length > MAX_ARMS)
@@ -45,7 +47,8 @@ export function readChannelFile(text: string): ChannelFile {
   if (new Set(read.map(({ version }) => version)).size < read.length) refuse("arms", "have one version twice");
   if (!read.some(({ role, weight }) => role !== "shadow" && weight > 0))
     refuse("arms", "have no weight: nothing would run");
-  return { model: model as string, release: release as number, arms: read, expires };
+  const isSigned = Array.isArray(signatures) && signatures.length > 0;
+  return { model: model as string, release: release as number, arms: read, expires, isSigned };
 }
 
 /**
@@ -54,7 +57,7 @@ export function readChannelFile(text: string): ChannelFile {
  */
 export function checkPublishable(file: ChannelFile, published: number | undefined, now: number): void {
   const { release } = file;
-  const expires = timeOf(file.expires);
+  const expires = timeOf(file.expires, "expires");
   if (release > MAX_RELEASE) refuse("release", `is ${release}; the highest is ${MAX_RELEASE}`);
   if (published === undefined && release > MAX_FIRST_RELEASE)
     refuse("release", `is ${release}; the first one of a channel is at most ${MAX_FIRST_RELEASE}`);
@@ -73,11 +76,11 @@ export function checkPublishable(file: ChannelFile, published: number | undefine
     );
 }
 
-function timeOf(value: unknown): number | undefined {
+export function timeOf(value: unknown, field: string): number | undefined {
   if (value === undefined) return undefined;
   const [day] = typeof value === "string" ? (ISO_TIME.exec(value) ?? []) : [];
   const time = day !== undefined && isDate(day.slice(0, 10)) ? Date.parse(day) : Number.NaN;
-  return Number.isNaN(time) ? refuse("expires", "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") : time;
+  return Number.isNaN(time) ? refuse(field, "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") : time;
 }
 
 /** `Date.parse` makes the 3rd of March of the 31st of February. */
@@ -86,7 +89,7 @@ function isDate(day: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }
 
-function parse(text: string): Record<string, unknown> {
+export function parseChannelJson(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -112,6 +115,6 @@ function readArm(value: unknown, i: number): ChannelArm {
   return { version: name, role: role as Role, weight };
 }
 
-function refuse(field: string, problem: string): never {
+export function refuse(field: string, problem: string): never {
   throw new HttpError(400, `The channel's field "${field}" ${problem}.`);
 }

@@ -58,6 +58,7 @@ export async function channelRoutes(app: FastifyInstance, deps: ChannelRoutesDep
         body: await textOf(request, MAX_CHANNEL_BYTES),
         ifMatch: request.headers["if-match"],
         ifNoneMatch: request.headers["if-none-match"],
+        unsigned: request.headers["x-insitu-unsigned"] === "yes",
         by: note(request, "x-insitu-by"),
         why: note(request, "x-insitu-why"),
       };

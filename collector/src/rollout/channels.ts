@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { HttpError } from "../errors.js";
 import type { Store } from "../store.js";
 import { type ChannelArm, type ChannelFile, checkPublishable, readChannelFile } from "./channel-file.js";
+import { checkChannelRules } from "./channel-rules.js";
 
 /** One published version of a channel file. */
 export interface PublishedChannel extends ChannelFile {
@@ -31,6 +32,8 @@ export interface Publication {
   ifMatch?: string;
   /** The header `If-None-Match`, `*`: there is no channel yet. */
   ifNoneMatch?: string;
+  /** Lets a channel without a signature replace one that has some. */
+  unsigned?: boolean;
   by: string;
   why: string;
 }
@@ -82,21 +85,27 @@ export class Channels {
     return rows.getRowObjectsJS().map(channelOf);
   }
 
-  /** Rejects with `HttpError`: 400 for the file, 409 for its release or expiry, 412 when another change came first, 428 without a condition. */
+  /** Rejects with `HttpError`: 400 for the file, 409 for its release, expiry or lost signature, 412 when another change came first, 428 without a condition. */
   publish(publication: Publication): Promise<PublishedChannel> {
     const turn = this.#last.then(() => this.#publish(publication));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  async #publish({ model, body, ifMatch, ifNoneMatch, by, why }: Publication): Promise<PublishedChannel> {
+  async #publish({ model, body, ifMatch, ifNoneMatch, unsigned, by, why }: Publication): Promise<PublishedChannel> {
     const file = readChannelFile(body);
     if (file.model !== model)
       throw new HttpError(400, `The channel is of the model "${file.model}", and the address of "${model}".`);
     const known = this.#newest.get(model);
     checkCondition(known, ifMatch, ifNoneMatch);
     if (known && known.body === body) return known;
+    checkChannelRules(body);
     checkPublishable(file, known?.release, this.#now());
+    if (known?.isSigned && !file.isSigned && !unsigned)
+      throw new HttpError(
+        409,
+        `Release ${known.release} is signed, and this one is not: pages that ask for a signature would refuse it. Sign it, or send "x-insitu-unsigned: yes" if you mean it.`,
+      );
     if (!known && this.#newest.size >= MAX_CHANNELS)
       throw new HttpError(409, `There are ${MAX_CHANNELS} channels, the maximum.`);
     const etag = `"${createHash("sha256").update(body).digest("hex").slice(0, 32)}"`;

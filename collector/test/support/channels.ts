@@ -7,7 +7,7 @@ export function channel(
   arms: object[] = [{ package: "./1.0.0/", weight: 1, role: "stable" }],
 ): string {
   // Written by hand: what is served must not be this file written again.
-  return `{ "model": "digits",  "release": ${release}, "arms": ${JSON.stringify(arms)}, "salt": "é" }\n`;
+  return `{ "model": "digits",  "release": ${release}, "arms": ${JSON.stringify(arms)}, "salt": "a" }\n`;
 }
 
 /** Arms with a canary. */

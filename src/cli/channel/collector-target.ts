@@ -2,7 +2,7 @@
 import { InsituError } from "../../shared/errors.js";
 import { isObject } from "../../shared/json-fields.js";
 import { MAX_CHANNEL_BYTES, parseChannel } from "../../shared/rollout/parse-channel.js";
-import type { ChannelArm } from "../../shared/types/rollout.js";
+import type { Channel, ChannelArm } from "../../shared/types/rollout.js";
 import type { Change, ChangeRecord } from "../store/records.js";
 import { bearer, type HttpAnswer, request, statusError } from "./http.js";
 import type { PackageSource } from "./package-source.js";
@@ -56,6 +56,8 @@ async function put(
   const headers = {
     ...bearer(token),
     ...condition,
+    // `publish` has asked for --unsigned; the collector asks again, since others publish there without this command.
+    ...(isSigned(before?.channel) && !isSigned(parseChannel(text, where)) && { "x-insitu-unsigned": "yes" }),
     "content-type": "application/json",
     "x-insitu-by": headerText(by),
     // The collector keeps no action: it is the first word of the reason.
@@ -68,6 +70,8 @@ async function put(
   if (answer.status < 200 || answer.status > 299) throw statusError(where, answer);
   return true;
 }
+
+const isSigned = (channel: Channel | undefined): boolean => (channel?.signatures ?? []).length > 0;
 
 /** A proxy that compresses makes an ETag weak, which a condition must not be. */
 const strong = (etag: string): string => etag.replace(/^W\//, "");

@@ -10,7 +10,7 @@ import { pathProblem } from "../../shared/package-path.js";
 import { tooLarge } from "../store/object-store.js";
 import { verifyPackage } from "../verify.js";
 import { statusError } from "./http.js";
-import { armPackage, copyPackage, type PackageSource } from "./package-source.js";
+import { armPackage, copyPackage, namedAs, type PackageSource } from "./package-source.js";
 import type { ArmPackage } from "./plan.js";
 
 // Of one file; the largest has 4 GiB.
@@ -29,7 +29,7 @@ export class HttpPackages implements PackageSource {
     const folder = await mkdtemp(join(tmpdir(), "insitu-package-"));
     try {
       await copyPackage((file, to, maxBytes) => download(new URL(file, address).href, to, maxBytes), folder, address);
-      const { manifest } = await verifyPackage(folder);
+      const { manifest } = await namedAs(address, folder, () => verifyPackage(folder));
       return armPackage(path, manifest);
     } finally {
       await rm(folder, { recursive: true, force: true });

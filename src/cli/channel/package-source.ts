@@ -2,7 +2,7 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { InsituError } from "../../shared/errors.js";
+import { InsituError, isInsituError } from "../../shared/errors.js";
 import { pathProblem } from "../../shared/package-path.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import { MAX_MANIFEST_BYTES, parseManifest } from "../../worker/package/manifest.js";
@@ -76,7 +76,7 @@ async function withPackage<T = PackageOnDisk>(
   const folder = await mkdtemp(join(tmpdir(), "insitu-package-"));
   try {
     await copyPackage((path, to, maxBytes) => store.download(prefix + path, to, maxBytes), folder, store.where(prefix));
-    return await use(folder);
+    return await namedAs(store.where(prefix), folder, () => use(folder));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -93,13 +93,33 @@ async function refuseLinks(store: ObjectStore, prefix: string): Promise<void> {
 
 export type Download = (path: string, to: string, maxBytes: number) => Promise<boolean>;
 
-/** Copies the manifest and the files that it lists, each up to the size that it lists. */
+/**
+ * Copies the manifest and the files that it lists, each up to the size that it lists. Throws `model_integrity` for a larger one, before all
+ * of it is copied.
+ */
 export async function copyPackage(download: Download, folder: string, from: string): Promise<void> {
   const manifestPath = join(folder, "insitu.json");
   if (!(await download("insitu.json", manifestPath, MAX_MANIFEST_BYTES)))
     throw new InsituError("input_invalid", `${from} is not a package: it has no insitu.json. Check the address.`);
-  for (const { path, size } of parseManifest(await readText(manifestPath), `${from}insitu.json`).files) {
+  const { files } = await namedAs(from, folder, async () => parseManifest(await readText(manifestPath), manifestPath));
+  for (const { path, size } of files) {
     await makeFolder(dirname(join(folder, path)));
-    await download(path, join(folder, path), size);
+    await download(path, join(folder, path), size).catch((error: unknown) => {
+      if (!isInsituError(error) || error.code !== "model_too_large") throw error;
+      const problem = `${path} is larger than the ${size} bytes that it lists`;
+      const message = `${from} does not match its manifest: ${problem}. Copy the folder again from where it was packed.`;
+      throw new InsituError("model_integrity", message, { folder: from, problems: [problem] }, { cause: error });
+    });
+  }
+}
+
+/** Does `work` on a copy; what it throws names the package that was copied. */
+export async function namedAs<T>(from: string, copy: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isInsituError(error) || !error.message.includes(copy)) throw error;
+    const message = error.message.replaceAll(copy, from.replace(/[/\\]+$/, ""));
+    throw new InsituError(error.code, message, error.data, { cause: error });
   }
 }

@@ -1,15 +1,16 @@
 // Adds a package to a registry: its version is claimed for these bytes first, its manifest is written last.
-import { copyFile, mkdtemp, rm, stat } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Manifest } from "../../shared/types/manifest.js";
-import { copyPackage } from "../channel/package-source.js";
+import { copyPackage, namedAs } from "../channel/package-source.js";
 import { fileProblem } from "../files.js";
 import { type Content, type ObjectStore, tooLarge } from "../store/object-store.js";
 import { verifyPackage, verifyTrust } from "../verify.js";
 import { type WhoOptions, whoAndWhy } from "../who.js";
 import { manifestHash, readAddition, recordBytes } from "./additions.js";
 import { additionKey, checkFilePaths, checkModelName, checkVersion, refuse, versionFolder } from "./layout.js";
+import { checkSameManifest } from "./same-manifest.js";
 
 export interface AddOptions extends WhoOptions {
   /** Paths of key files; at least `threshold` of them must have signed the package. */
@@ -33,7 +34,7 @@ export async function addPackage(registry: ObjectStore, folder: string, options:
   try {
     // What is verified is what is added, also when somebody packs into the folder meanwhile.
     await copyPackage((path, to, max) => copyOne(join(folder, path), to, max), copy, folder);
-    const { text, manifest, digest } = await verified(copy, options);
+    const { text, manifest, digest } = await namedAs(folder, copy, () => verified(copy, options));
     checkModelName(manifest.name);
     checkVersion(manifest.version);
     checkFilePaths(manifest.files.map(({ path }) => path));
@@ -105,8 +106,13 @@ async function writeFiles(registry: ObjectStore, { name, version, files }: Manif
         `${registry.where(prefix)} holds another file: ${problem}. Remove that folder, and add the package again.`,
       );
   }
-  const { size } = await stat(join(copy, "insitu.json"));
-  return registry.create(`${prefix}insitu.json`, { file: join(copy, "insitu.json"), size });
+  const key = `${prefix}insitu.json`;
+  const manifest = await readFile(join(copy, "insitu.json"));
+  while (!(await registry.create(key, manifest))) {
+    if (await checkSameManifest(registry, key, manifest)) return false;
+    // It was removed in between.
+  }
+  return true;
 }
 
 async function existingProblem(registry: ObjectStore, prefix: string, file: Manifest["files"][number]) {

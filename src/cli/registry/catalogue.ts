@@ -7,6 +7,7 @@ import type { Manifest } from "../../shared/types/manifest.js";
 import type { Channel } from "../../shared/types/rollout.js";
 import { digestOf } from "../../worker/package/canonical-json.js";
 import { MAX_MANIFEST_BYTES, parseManifest } from "../../worker/package/manifest.js";
+import { versionOf } from "../channel/plan.js";
 import type { ObjectStore } from "../store/object-store.js";
 import { readFile, readRecords } from "../store/records.js";
 import { readAddition, readRemoval } from "./additions.js";
@@ -30,6 +31,12 @@ export interface ChannelEntry {
   channel: Channel;
 }
 
+export interface MissingVersion {
+  /** The alias, or `channel`. */
+  name: string;
+  version: string;
+}
+
 /** A change of an alias, of the channel, or of the versions. */
 export interface RegistryChange {
   at: string;
@@ -49,6 +56,8 @@ export interface ModelEntry {
   versions: VersionEntry[];
   aliases: ChannelEntry[];
   channel?: Channel;
+  /** What an alias or the channel names, and is not there: nobody can load it. */
+  missing: MissingVersion[];
   /** Oldest first. */
   history: RegistryChange[];
 }
@@ -101,8 +110,21 @@ async function readModel(registry: ObjectStore, name: string, problems: string[]
     versions: versions.filter((entry) => entry !== undefined).sort((a, b) => rcompare(a.version, b.version)),
     aliases: entries.filter((entry) => entry.name !== CHANNEL).sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(channel && { channel }),
+    missing: missingVersions(entries, new Set(keys)),
     history: [...histories.flat(), ...added.flat()].sort(byTime),
   };
+}
+
+/** The arms whose folder has no manifest among the `keys` of the model. */
+function missingVersions(entries: ChannelEntry[], keys: Set<string>): MissingVersion[] {
+  const missing = entries.flatMap(({ name, channel }) =>
+    channel.arms
+      .filter((arm) => !keys.has(`${arm.package.slice(2)}insitu.json`))
+      .map((arm) => ({ name, version: versionOf(arm) })),
+  );
+  // Aliases first.
+  const rank = ({ name }: MissingVersion) => (name === CHANNEL ? 1 : 0);
+  return missing.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }
 
 const byTime = (a: RegistryChange, b: RegistryChange): number =>

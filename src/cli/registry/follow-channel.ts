@@ -1,4 +1,5 @@
 // After a release of a channel in a registry: the aliases that exist follow it, and the index is written.
+import { parseChannel } from "../../shared/rollout/parse-channel.js";
 import type { Channel } from "../../shared/types/rollout.js";
 import { canariesOf, stableOf, versionOf } from "../channel/plan.js";
 import type { ChannelAction, PublishOptions } from "../channel/release-options.js";
@@ -27,10 +28,11 @@ export async function followChannel(
   ];
   const moved: string[] = [];
   for (const { alias, arm } of follow) {
-    const { text } = await readFile(registry, aliasKey(model, alias));
+    const key = aliasKey(model, alias);
+    const { text } = await readFile(registry, key);
     const version = versionOf(arm);
     // Only who has set the alias once wants it.
-    if (text === undefined || text.includes(`"version": ${JSON.stringify(version)}`)) continue;
+    if (text === undefined || versionOf(stableOf(parseChannel(text, registry.where(key)))) === version) continue;
     const { sign, unsigned, by } = options;
     const why = `${action} of the channel, release ${channel.release}`;
     await setAlias(registry, { model, alias }, version, {

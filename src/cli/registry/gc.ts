@@ -2,13 +2,14 @@
 
 import { parseChannel } from "../../shared/rollout/parse-channel.js";
 import type { Channel } from "../../shared/types/rollout.js";
+import { MAX_MANIFEST_BYTES } from "../../worker/package/manifest.js";
 import { versionOf } from "../channel/plan.js";
 import type { ObjectStore } from "../store/object-store.js";
 import { readRecords } from "../store/records.js";
 import { type WhoOptions, whoAndWhy } from "../who.js";
 import { readAddition, readRemoval, writeRemoval } from "./additions.js";
 import { type ModelEntry, readCatalogue } from "./catalogue.js";
-import { additionKey, aliasKey, CHANNEL, refuse, versionFolder } from "./layout.js";
+import { additionKey, aliasKey, CHANNEL, refuse, removalKey, versionFolder } from "./layout.js";
 
 export interface GcOptions extends WhoOptions {
   /** The newest versions of each model that are kept, by semantic version. */
@@ -42,7 +43,9 @@ export async function collectGarbage(registry: ObjectStore, options: GcOptions):
     const found = [...(await complete(registry, model, options)), ...(await incomplete(registry, model, options))];
     items.push(...found);
     if (options.delete)
-      for (const item of found) if (item.keptBy === undefined) await removeVersion(registry, item, options);
+      for (const item of found)
+        if (item.keptBy === undefined && !(await removeVersion(registry, item, options)))
+          item.keptBy = "an alias or a channel was set to it meanwhile";
   }
   return items;
 }
@@ -98,11 +101,9 @@ function parsed(text: string): Channel | undefined {
 }
 
 /** Versions with a record and without a manifest: a publisher was killed, or gave up. */
-async function incomplete(
-  registry: ObjectStore,
-  { name: model, versions, history }: ModelEntry,
-  { minAge }: GcOptions,
-): Promise<GcItem[]> {
+async function incomplete(registry: ObjectStore, entry: ModelEntry, { minAge }: GcOptions): Promise<GcItem[]> {
+  const { name: model, versions, history } = entry;
+  const named = await namedVersions(registry, entry);
   const there = new Set(versions.map(({ version }) => version));
   const items: GcItem[] = [];
   for (const { action, subject: version, at } of history) {
@@ -111,28 +112,44 @@ async function incomplete(
     const bytes = found.reduce((sum, { size }) => sum + size, 0);
     // Removed before, all of it.
     if (found.length === 0 && (await readRemoval(registry, model, version))) continue;
-    const young = isYoung(at, minAge) ? { keptBy: "being added" } : {};
-    items.push({ model, version, bytes, isIncomplete: true, ...young });
+    // Its package was removed by hand, and may come back: its number stays that of its bytes.
+    const reasons = [...(named.get(version) ?? []), ...(isYoung(at, minAge) ? ["being added"] : [])];
+    const kept = reasons.length > 0 ? { keptBy: reasons.join("; ") } : {};
+    items.push({ model, version, bytes, isIncomplete: true, ...kept });
   }
   return items;
 }
 
-/** The manifest first: what is left of a removal that is cut off does not look like a package, and the next one removes it. */
+/**
+ * The manifest first: what is left of a removal that is cut off does not look like a package, and the next one removes it. Returns false
+ * where an alias or the channel has been set to the version since: it stays whole.
+ */
 async function removeVersion(
   registry: ObjectStore,
   { model, version, isIncomplete }: GcItem,
   options: GcOptions,
-): Promise<void> {
-  // An alias may have been set since.
-  const { models } = await readCatalogue(registry);
-  const now = models.find(({ name }) => name === model);
-  if (now && (await namedVersions(registry, now)).has(version)) return;
+): Promise<boolean> {
+  if (await isNamed(registry, model, version)) return false;
   const folder = versionFolder(model, version);
+  const key = `${folder}insitu.json`;
+  const manifest = await registry.read(key, MAX_MANIFEST_BYTES);
   // The record of its bytes stays: its number never stands for another package. One that was never finished is free again.
   if (!isIncomplete)
     await writeRemoval(registry, model, version, { at: new Date().toISOString(), ...(await whoAndWhy(options)) });
-  await registry.remove(`${folder}insitu.json`);
+  await registry.remove(key);
+  // Who sets an alias looks for the manifest afterwards, and here the aliases are looked at after it is gone: one of the two sees the other.
+  if (manifest && (await isNamed(registry, model, version))) {
+    await registry.create(key, manifest.bytes);
+    await registry.remove(removalKey(model, version));
+    return false;
+  }
   for (const { key } of await registry.list(folder)) await registry.remove(key);
   const isFree = isIncomplete && !(await readRemoval(registry, model, version));
   if (isFree && (await readAddition(registry, model, version))) await registry.remove(additionKey(model, version));
+  return true;
+}
+
+async function isNamed(registry: ObjectStore, model: string, version: string): Promise<boolean> {
+  const now = (await readCatalogue(registry)).models.find(({ name }) => name === model);
+  return now !== undefined && (await namedVersions(registry, now)).has(version);
 }

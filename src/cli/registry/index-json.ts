@@ -3,7 +3,7 @@
 import type { TensorSpec } from "../../shared/types/manifest.js";
 import type { ArmRole } from "../../shared/types/rollout.js";
 import { percentOf, versionOf } from "../channel/plan.js";
-import type { Catalogue, ModelEntry, RegistryChange, VersionEntry } from "./catalogue.js";
+import type { Catalogue, MissingVersion, ModelEntry, RegistryChange, VersionEntry } from "./catalogue.js";
 
 /** `index.json`. */
 export interface RegistryIndex {
@@ -18,6 +18,8 @@ interface IndexModel {
   /** The version of each alias. */
   aliases: Record<string, string>;
   channel?: { release: number; arms: { role: ArmRole; version: string; percent: number }[] };
+  /** What an alias or the channel names, and is not there. */
+  missing?: MissingVersion[];
   history: RegistryChange[];
 }
 
@@ -46,7 +48,7 @@ export function indexText({ models }: Catalogue): string {
   return `${JSON.stringify({ insituRegistry: 1, models: models.map(indexModel) } satisfies RegistryIndex, null, 2)}\n`;
 }
 
-function indexModel({ name, versions, aliases, channel, history }: ModelEntry): IndexModel {
+function indexModel({ name, versions, aliases, channel, missing, history }: ModelEntry): IndexModel {
   return {
     name,
     versions: versions.map((entry) => indexVersion(name, entry)),
@@ -61,6 +63,7 @@ function indexModel({ name, versions, aliases, channel, history }: ModelEntry): 
         })),
       },
     }),
+    ...(missing.length > 0 && { missing }),
     history,
   };
 }

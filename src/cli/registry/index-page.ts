@@ -5,6 +5,7 @@ import type { Catalogue, ModelEntry, RegistryChange, VersionEntry } from "./cata
 import { linePlot, type Point } from "./charts.js";
 import { bytesText, type Column, escapeHtml, numberText as figureText, htmlTable, timeText } from "./html.js";
 import { STYLE } from "./page-style.js";
+import { missingLines } from "./registry-text.js";
 
 /** Of one model, the newest. */
 const MAX_CHANGES = 200;
@@ -50,6 +51,7 @@ function modelSection(model: ModelEntry): string {
   const parts = [
     `<h2 id="${escapeHtml(name)}">${escapeHtml(name)}</h2>`,
     `<p class="quiet">${escapeHtml(about)}</p>`,
+    ...missingLines(model).map((line) => `<p><strong>${escapeHtml(line)}</strong></p>`),
     channel ? channelPart(channel) : "",
     plots(versions),
     versions.length > 0 ? `<h3>Versions</h3>${versionTable(model)}` : "",

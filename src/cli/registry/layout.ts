@@ -29,9 +29,11 @@ const FORBIDDEN = /[<>"|*]/;
 const MAX_NAME = 100;
 
 export function checkModelName(name: string): void {
-  const problem = MODEL.test(name)
-    ? nameProblem(name)
-    : "is not a name of letters, digits, dots, dashes and underscores";
+  const problem = !MODEL.test(name)
+    ? "is not a name of letters, digits, dots, dashes and underscores"
+    : [INDEX, PAGE].includes(name.toLowerCase())
+      ? "is a file of the registry"
+      : nameProblem(name);
   if (problem) refuse(`The model's name ${JSON.stringify(name)} ${problem}. Pack it with another --name.`, { name });
 }
 

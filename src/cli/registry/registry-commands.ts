@@ -1,19 +1,21 @@
 // The commands `insitu registry …`: packages by model and version, aliases, comparison, history and clearing up.
 import type { Command } from "commander";
 import type { PublishOptions } from "../channel/release-options.js";
+import { readKey } from "../keys.js";
 import { collect, duration, integer, nonEmpty, positiveInteger, print } from "../option-parsers.js";
+import { printable } from "../printable.js";
 import type { ObjectStore } from "../store/object-store.js";
-import { openStore } from "../store/open-store.js";
+import { openExisting, openStore } from "../store/open-store.js";
 import { addWho } from "../who.js";
 import { type AddOptions, addPackage } from "./add.js";
 import { setAlias } from "./alias.js";
-import { readCatalogue } from "./catalogue.js";
+import { type Catalogue, readCatalogue } from "./catalogue.js";
 import { diffPackages, diffText } from "./diff.js";
 import { findPackage, versionNamed } from "./find-package.js";
 import { collectGarbage, type GcOptions } from "./gc.js";
 import { indexText } from "./index-json.js";
-import { checkModelName, parseAliasName, refuse } from "./layout.js";
-import { changesText, gcText, listText } from "./registry-text.js";
+import { checkAlias, checkModelName, parseAliasName, refuse } from "./layout.js";
+import { changesText, gcText, listText, missingLines } from "./registry-text.js";
 import { repair, writeIndex } from "./write-index.js";
 
 interface RegistryFlags {
@@ -75,6 +77,9 @@ function addAdd(registry: Command): void {
     .option("--threshold <n>", "number of these keys that must have signed (default: 1)", positiveInteger)
     .option("--sign <key.json>", "sign the aliases with a private key; repeatable", collect);
   addWho(addPlace(command)).action(async (folder: string, flags: AddFlags) => {
+    // A mistake in one of them must not leave half of the command done.
+    for (const alias of flags.alias ?? []) checkAlias(alias);
+    for (const path of flags.sign ?? []) await readKey(path);
     const store = await openForWriting(flags.registry);
     const { manifest, digest, isNew } = await addPackage(store, folder, flags);
     const { name, version } = manifest;
@@ -83,7 +88,7 @@ function addAdd(registry: Command): void {
       const published = await setAlias(store, parseAliasName(`${name}@${alias}`), version, flags);
       print(`${name}@${alias}, release ${published.channel.release}: ${version}`);
     }
-    tellProblems((await writeIndex(store)).problems);
+    tellProblems(await writeIndex(store));
   });
 }
 
@@ -93,9 +98,9 @@ function addList(registry: Command): void {
     .description("print the models, their versions, aliases and channel")
     .option("--json", "print JSON, as in index.json");
   addPlace(command).action(async ({ registry: place, json }: RegistryFlags & { json?: boolean }) => {
-    const catalogue = await readCatalogue(await openStore(place));
+    const catalogue = await readCatalogue(await openExisting(place));
     print(json ? indexText(catalogue).trimEnd() : listText(catalogue));
-    tellProblems(catalogue.problems);
+    tellProblems(catalogue);
   });
 }
 
@@ -112,7 +117,7 @@ function addAlias(registry: Command): void {
     const store = await openForWriting(flags.registry);
     const { channel } = await setAlias(store, named, await versionNamed(store, named.model, version), flags);
     print(`${name}, release ${channel.release}: ${channel.arms[0]?.version}`);
-    tellProblems((await writeIndex(store)).problems);
+    tellProblems(await writeIndex(store));
   });
 }
 
@@ -130,7 +135,7 @@ function addDiff(registry: Command): void {
     )
     .option("--json", "print JSON");
   command.action(async (a: string, b: string, flags: Partial<RegistryFlags> & { json?: boolean }) => {
-    const store = flags.registry === undefined ? undefined : await openStore(flags.registry);
+    const store = flags.registry === undefined ? undefined : await openExisting(flags.registry);
     const [from, to] = [await findPackage(store, a), await findPackage(store, b)];
     const differences = diffPackages(from, to);
     print(flags.json ? JSON.stringify(differences, null, 2) : diffText(from, to, differences));
@@ -146,8 +151,8 @@ function addHistory(registry: Command): void {
   addPlace(command).action(async (name: string | undefined, flags: RegistryFlags & { json?: boolean }) => {
     const [model, subject] = name?.split("@") ?? [];
     if (model !== undefined) checkModelName(model);
-    const { models, problems } = await readCatalogue(await openStore(flags.registry));
-    const chosen = models.filter((one) => model === undefined || one.name === model);
+    const catalogue = await readCatalogue(await openExisting(flags.registry));
+    const chosen = catalogue.models.filter((one) => model === undefined || one.name === model);
     if (model !== undefined && chosen.length === 0)
       refuse(`The registry has no model ${model}. "insitu registry list" shows what it has.`);
     const changes = chosen.flatMap((one) =>
@@ -156,7 +161,7 @@ function addHistory(registry: Command): void {
         .map((change) => ({ model: one.name, ...change })),
     );
     print(flags.json ? JSON.stringify(changes, null, 2) : changesText(changes));
-    tellProblems(problems);
+    tellProblems(catalogue);
   });
 }
 
@@ -170,12 +175,14 @@ function addGc(registry: Command): void {
     .option("--min-age <time>", "keep what was added since", duration, 86_400_000);
   addWho(addPlace(command)).action(async (flags: RegistryFlags & GcOptions & { dryRun?: boolean }) => {
     if (flags.delete && flags.dryRun) command.error("error: --delete and --dry-run exclude each other.");
-    const store = flags.delete ? await openForWriting(flags.registry) : await openStore(flags.registry);
+    const store = await openExisting(flags.registry);
+    if (flags.delete) await repair(store);
     print(gcText(await collectGarbage(store, flags), flags.delete === true));
-    if (flags.delete) tellProblems((await writeIndex(store)).problems);
+    if (flags.delete) tellProblems(await writeIndex(store));
   });
 }
 
-function tellProblems(problems: string[]): void {
-  for (const problem of problems) process.stderr.write(`Note: ${problem}\n`);
+function tellProblems({ problems, models }: Catalogue): void {
+  for (const problem of [...problems, ...models.flatMap(missingLines)])
+    process.stderr.write(printable(`Note: ${problem}\n`));
 }

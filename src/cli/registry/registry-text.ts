@@ -4,6 +4,7 @@ import { textTable } from "../text-table.js";
 import type { Catalogue, ModelEntry, RegistryChange } from "./catalogue.js";
 import type { GcItem } from "./gc.js";
 import { bytesText, numberText } from "./html.js";
+import { CHANNEL } from "./layout.js";
 
 export function listText({ models }: Catalogue): string {
   if (models.length === 0) return 'No model yet. Add one with "insitu registry add".';
@@ -35,6 +36,17 @@ function modelText({ name, versions, aliases, channel }: ModelEntry): string {
     addedAt ? `${addedAt.slice(0, 10)} by ${addedBy ?? "?"}` : "",
   ]);
   return `${name}\n${textTable(["version", "release", "size", "named by", "metrics", "added"], rows)}`;
+}
+
+/** What nobody can load, with what to do: one line for each. */
+export function missingLines({ name: model, missing }: ModelEntry): string[] {
+  return missing.map(({ name, version }) => {
+    const [what, how] =
+      name === CHANNEL
+        ? [`The channel of ${model}`, "publish another release of the channel"]
+        : [`${model}@${name}`, "set it to another version"];
+    return `${what} names ${version}, whose package is gone. Add the package again, or ${how}.`;
+  });
 }
 
 export function changesText(changes: (RegistryChange & { model: string })[]): string {

@@ -40,6 +40,9 @@ const WIDTH = 16;
 /** Where the records of the file `key` lie: `history/channel/` beside `channel.json`. */
 export const recordsOf = (key: string): string => `${folderOf(key)}history/${nameOf(key).replace(/\.json$/, "")}/`;
 
+const recordKey = (key: string, release: number): string =>
+  `${recordsOf(key)}${String(release).padStart(WIDTH, "0")}.json`;
+
 /** The newest record, or all of them. */
 export async function readRecords(store: ObjectStore, key: string, only?: "newest"): Promise<RecordList> {
   const folder = recordsOf(key);
@@ -78,7 +81,7 @@ function parseRecord(text: string, release: number): ChangeRecord | undefined {
  * file is replaced; a writer that is killed before leaves that to the next.
  */
 export async function commitRecord(store: ObjectStore, key: string, record: ChangeRecord): Promise<boolean> {
-  const name = `${recordsOf(key)}${String(record.release).padStart(WIDTH, "0")}.json`;
+  const name = recordKey(key, record.release);
   // The id tells two records with the same words apart.
   const bytes = Buffer.from(`${JSON.stringify({ ...record, id: randomHex(8) }, null, 2)}\n`);
   if (Buffer.byteLength(record.text) > MAX_CHANNEL_BYTES || bytes.length > MAX_RECORD_BYTES) {
@@ -90,6 +93,19 @@ export async function commitRecord(store: ObjectStore, key: string, record: Chan
   if (!isCreated && !(await store.read(name, MAX_RECORD_BYTES))?.bytes.equals(bytes)) return false;
   await writeNewest(store, key);
   return true;
+}
+
+/**
+ * Takes back the only release of a file, which is gone afterwards. Does nothing where another has been made since; where one is made at the
+ * same moment, the file ends as the copy of that one.
+ */
+export async function withdrawRecord(store: ObjectStore, key: string, release: number): Promise<void> {
+  const { records, highest } = await readRecords(store, key, "newest");
+  const text = records.at(-1)?.text;
+  if (highest !== release || text === undefined) return;
+  await store.remove(recordKey(key, release));
+  if ((await readFile(store, key)).text === text) await store.remove(key);
+  await writeNewest(store, key);
 }
 
 /**

@@ -35,7 +35,7 @@ const ROLES = ["stable", "canary", "shadow"] as const;
 // It becomes part of a hashed text whose parts end at line ends, of reports and of messages.
 const SALT = /^[\w.:+/=-]{1,128}$/;
 const VERSION = /^[\w.+-]{1,64}$/;
-const ADVICE = `Check the address, and publish the file as "insitu channel" wrote it.`;
+const ADVICE = `Check the address, and publish the file as "insitu channel" wrote it`;
 
 const CHANNEL_FIELDS = ["model", "release", "arms", "salt", "guardrails", "created", "expires", "signatures"];
 const ARM_FIELDS = ["package", "weight", "role", "version", "share"];
@@ -48,11 +48,11 @@ const GUARDRAIL_FIELDS = ["failures", "maxLatency", "latencyWindow", "crashes"];
  */
 export function parseChannel(text: string, url: string): Channel {
   if (text.length > MAX_CHANNEL_BYTES || new TextEncoder().encode(text).length > MAX_CHANNEL_BYTES) {
-    const message = `${url} is larger than 64 KiB, the maximum for a channel. ${ADVICE}`;
+    const message = `${url} is larger than 64 KiB, the maximum for a channel. ${ADVICE}.`;
     throw new InsituError("model_too_large", message, { url, field: "", max: MAX_CHANNEL_BYTES });
   }
   const root: At = { url, field: "" };
-  const given = object(parseJson(text, url, ADVICE, "channel"), root);
+  const given = object(parseJson(text, url, `${ADVICE}.`, "channel"), root);
   const get = (key: string) => own(given, key);
   const at = (key: string) => under(root, key);
   if (get("arms") === undefined) refuse(at("arms"), `is missing: this is not a channel. ${ADVICE}`);
