@@ -35,7 +35,7 @@ const ROLES = ["stable", "canary", "shadow"] as const;
 // It becomes part of a hashed text whose parts end at line ends, of reports and of messages.
 const SALT = /^[\w.:+/=-]{1,128}$/;
 const VERSION = /^[\w.+-]{1,64}$/;
-const ADVICE = `Check the address; publish the file as "insitu channel" wrote it`;
+const ADVICE = `Check the address; publish what "insitu channel" wrote`;
 
 const CHANNEL_FIELDS = ["model", "release", "arms", "salt", "guardrails", "created", "expires", "signatures"];
 const ARM_FIELDS = ["package", "weight", "role", "version", "share"];
