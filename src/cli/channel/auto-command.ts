@@ -63,7 +63,8 @@ export async function runAuto(
     throw new InsituError("input_invalid", `${argument} is a file: pass --collector with the collector that decides.`);
   // Hours before the first step that needs it.
   const keys = await Promise.all((flags.sign ?? []).map(readKey));
-  await checkSigning(await target.read(), flags, keys, target.where);
+  // A channel that cannot be read now is told at the first look, and read again at the next.
+  await checkSigning(await target.read().catch(() => undefined), flags, keys, target.where);
   const stop = new AbortController();
   let stoppedBy: keyof typeof SIGNALS = "SIGINT";
   const onSignal = (name: keyof typeof SIGNALS) => {

@@ -282,6 +282,18 @@ describe("insitu channel auto", () => {
     });
   });
 
+  it("goes on where the channel's own collector is down when it starts", async () => {
+    const down = ["channel", "auto", "http://127.0.0.1:1/v1/channels/digits", "--packages", rooms.folder];
+    const { process: child, done } = startInsitu([...down, "--every", "20ms"]);
+    let told = "";
+    child.stdout?.on("data", (text: Buffer) => {
+      told += text.toString();
+    });
+    await expect.poll(() => told, { timeout: 20_000 }).toContain("nothing done");
+    child.kill("SIGTERM");
+    expect((await done).status).toBe(143);
+  });
+
   it("looks thirty times without a warning of Node", async () => {
     let looks = 0;
     collector.decision = (response: import("node:http").ServerResponse) => {
