@@ -7,13 +7,10 @@ import { readCatalogue } from "../../../src/cli/registry/catalogue.js";
 import { collectGarbage } from "../../../src/cli/registry/gc.js";
 import { FolderStore } from "../../../src/cli/store/folder-store.js";
 import { insitu } from "../../support/cli.js";
-import { useRooms } from "../../support/packages.js";
+import { useRegistry } from "../../support/registry-room.js";
 import { readJson, writeVersion } from "../../support/versions.js";
 
-const rooms = useRooms();
-const registry = (command: string, ...args: string[]) =>
-  insitu("registry", command, ...args, "--registry", rooms.folder);
-const at = (path: string) => join(rooms.folder, path);
+const { rooms, registry, at } = useRegistry();
 const CHAMPION = { model: "digits", alias: "champion" };
 const WHO = { by: "Ada", why: "test" };
 const GC = { keep: 0, minAge: 0, delete: true, ...WHO };

@@ -5,12 +5,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { insitu, insituAsync } from "../../support/cli.js";
-import { useRooms } from "../../support/packages.js";
+import { useRegistry } from "../../support/registry-room.js";
 import { readJson, writeVersion } from "../../support/versions.js";
 
-const rooms = useRooms();
-const registry = (command: string, ...args: string[]) =>
-  insitu("registry", command, ...args, "--registry", rooms.folder);
+const { rooms, registry } = useRegistry();
 /** A fresh package, for a test that changes it. */
 const fresh = (changes: Record<string, unknown> = {}) =>
   writeVersion(join(rooms.root, `fresh-${Math.random()}`), "1.0.0", changes);
@@ -46,9 +44,9 @@ describe("a message", () => {
     const file = join(rooms.folder, "digits/channel.json");
     writeFileSync(file, "{}");
     const { stderr } = insitu("channel", "status", file);
-    expect(stderr).toMatch(/wrote it\.\n$/);
+    expect(stderr).toMatch(/wrote\.\n$/);
     writeFileSync(file, "no JSON");
-    expect(insitu("channel", "status", file).stderr).toMatch(/wrote it\.\n$/);
+    expect(insitu("channel", "status", file).stderr).toMatch(/wrote\.\n$/);
   });
 
   it.each([["list"], ["history"], ["gc"], ["gc", "--delete"], ["diff", "digits@1.0.0", "digits@1.1.0"]])(

@@ -3,15 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { insitu } from "../../support/cli.js";
-import { useRooms } from "../../support/packages.js";
+import { useRegistry } from "../../support/registry-room.js";
 import { readJson, writeVersion } from "../../support/versions.js";
 
-const rooms = useRooms();
-const version = (name: string) => join(rooms.root, "packages", name);
-const registry = (command: string, ...args: string[]) =>
-  insitu("registry", command, ...args, "--registry", rooms.folder);
-const add = (name: string, ...args: string[]) => registry("add", version(name), ...args);
-const at = (path: string) => join(rooms.folder, path);
+const { rooms, registry, add, at } = useRegistry();
 /** A fresh package, for a test that changes it. */
 const fresh = (name: string, changes: Record<string, unknown> = {}) =>
   writeVersion(join(rooms.root, `fresh-${Math.random()}`), name, changes);

@@ -4,16 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseChannel } from "../../../src/shared/rollout/parse-channel.js";
 import { insitu, insituAsync, startInsitu } from "../../support/cli.js";
-import { flip, useRooms } from "../../support/packages.js";
+import { flip } from "../../support/packages.js";
+import { useRegistry } from "../../support/registry-room.js";
 import { type S3Server, startS3 } from "../../support/s3-server.js";
 import { readJson, writeVersion } from "../../support/versions.js";
 
-const rooms = useRooms();
-const version = (name: string) => join(rooms.root, "packages", name);
-const registry = (command: string, ...args: string[]) =>
-  insitu("registry", command, ...args, "--registry", rooms.folder);
-const add = (name: string, ...args: string[]) => registry("add", version(name), ...args);
-const at = (path: string) => join(rooms.folder, path);
+const { rooms, version, registry, add, at } = useRegistry();
 
 beforeAll(() => {
   const packages = join(rooms.root, "packages");

@@ -51,7 +51,8 @@ export function evaluate(node: GraphNode, inputs: Constant[]): Constant | undefi
   }
 }
 
-function like(dtype: Constant["dtype"], length: number): Values {
+/** Zeros. */
+export function newValues(dtype: Constant["dtype"], length: number): Values {
   if (dtype === "float32") return new Float32Array(length);
   return dtype === "int32" ? new Int32Array(length) : new Uint8Array(length);
 }
@@ -84,7 +85,7 @@ function combine(a: Constant, b: Constant, compute: (a: number, b: number) => nu
   const fits = (of: number[]) =>
     of.every((length, axis) => length === 1 || length === shape[shape.length - of.length + axis]);
   if (!fits(a.shape) || !fits(b.shape)) return undefined;
-  const values = like(a.dtype, size(shape));
+  const values = newValues(a.dtype, size(shape));
   const [left, right] = [steps(a.shape, shape), steps(b.shape, shape)];
   for (let index = 0; index < values.length; index += 1)
     values[index] = compute(a.values[at(index, shape, left)] as number, b.values[at(index, shape, right)] as number);
@@ -117,7 +118,7 @@ function concat(parts: Constant[], axis: number | undefined): Constant | undefin
     parts.reduce((sum, part) => sum + (part.shape[along] ?? 0), 0),
   );
   if (parts.some((part) => part.shape.with(along, 0).join() !== first.shape.with(along, 0).join())) return undefined;
-  const values = like(first.dtype, size(shape));
+  const values = newValues(first.dtype, size(shape));
   const outer = size(shape.slice(0, along));
   let offset = 0;
   for (let row = 0; row < outer; row += 1)
@@ -134,7 +135,7 @@ function transpose(a: Constant, order: number[]): Constant | undefined {
   const shape = order.map((axis) => a.shape[axis] as number);
   const step = steps(a.shape, a.shape);
   const from = order.map((axis) => step[axis] as number);
-  const values = like(a.dtype, a.values.length);
+  const values = newValues(a.dtype, a.values.length);
   for (let index = 0; index < values.length; index += 1) values[index] = a.values[at(index, shape, from)] as number;
   return { shape, dtype: a.dtype, values };
 }

@@ -1,6 +1,7 @@
 // Runs that check a plan: random inputs like those that the model has got, tfjs's outputs, and whether two are equal to the last bit.
 import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { DType, TensorData } from "../../../shared/types/tensor.js";
+import { newValues } from "../graph/evaluate.js";
 
 export type Execute = (inputs: NamedTensorMap) => Promise<Tensor[]>;
 export type Feeds = Record<string, TensorData>;
@@ -35,8 +36,7 @@ export function noiseLike(inputs: InputRange[], random: () => number): Feeds {
     // Floats of one value, such as zeros, would check little.
     const span = high > low || dtype !== "float32" ? high - low : 1;
     const value = () => (dtype === "float32" ? low + random() * span : low + Math.floor(random() * (span + 1)));
-    const data = dtype === "float32" ? new Float32Array(size) : dtype === "int32" ? new Int32Array(size) : new Uint8Array(size); // biome-ignore format: one line
-    return [name, { data: data.map(value), shape, dtype }];
+    return [name, { data: newValues(dtype, size).map(value), shape, dtype }];
   });
   return Object.fromEntries(entries);
 }
