@@ -216,6 +216,24 @@ function indexIsExternal(): Rolldown.Plugin {
   };
 }
 
+/**
+ * The worker imports its files by addresses that it makes itself. Without these comments webpack looks for the modules as it builds, and
+ * Vite warns; the minifier drops comments.
+ */
+function keepImportComments(): Rolldown.Plugin {
+  return {
+    name: "insitu:import-comments",
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== "chunk" || !chunk.fileName.endsWith(".js")) continue;
+        const parts = chunk.code.split("import(");
+        if (parts.length !== 2) throw new Error(`${chunk.fileName} has ${parts.length - 1} dynamic imports, not one.`);
+        chunk.code = parts.join("import(/* webpackIgnore: true */ /* @vite-ignore */ ");
+      }
+    },
+  };
+}
+
 /** Leaves the list of bundled modules for scripts/finish-build.ts, which owes each of them its licence. */
 function listModules(): Rolldown.Plugin {
   return {
@@ -246,6 +264,27 @@ const shared = {
 
 /** Browsers of 2022 and later: module workers, top-level await, class fields (see README, "Browsers"). */
 const browserTarget = "es2022";
+
+/**
+ * The worker, or a file that it imports. Each is one file that imports nothing by name: a consumer's Vite builds workers as `iife`, and a
+ * worker that splits fails there (vite#18585); and bundlers copy a file that the worker names by its address as it is.
+ */
+function workerFile(name: string, entry: string, more: UserConfig = {}): UserConfig {
+  return {
+    ...shared,
+    name,
+    tsconfig: "tsconfig.worker.json",
+    entry: { [name]: entry },
+    platform: "browser",
+    target: browserTarget,
+    define: { "process.env.NODE_ENV": JSON.stringify("production") },
+    // Size is what the first visit waits for, and nobody reads bundled tfjs.
+    minify: true,
+    outputOptions: { codeSplitting: false, legalComments: "none" },
+    dts: false,
+    ...more,
+  };
+}
 
 export default defineConfig([
   {
@@ -298,16 +337,9 @@ export default defineConfig([
     // React's server components may import it: what it exports is for the client.
     banner: { js: '"use client";' },
   },
-  {
-    ...shared,
-    name: "worker",
-    tsconfig: "tsconfig.worker.json",
-    entry: { worker: "src/worker.ts" },
-    platform: "browser",
-    target: browserTarget,
-    define: { "process.env.NODE_ENV": JSON.stringify("production") },
-    // Size is what the first visit waits for, and nobody reads bundled tfjs.
-    minify: true,
+  workerFile("worker", "src/worker.ts", { dts: true, plugins: [keepImportComments(), listModules()] }),
+  workerFile("worker-personal", "src/worker/worker-personal.ts"),
+  workerFile("engine-tfjs", "src/worker/engine-tfjs.ts", {
     plugins: [
       withoutNode(),
       withoutGradients(),
@@ -316,10 +348,7 @@ export default defineConfig([
       withoutStoreManagers(),
       listModules(),
     ],
-    // One chunk: a consumer's Vite builds workers as `iife`, and a worker that splits fails there (vite#18585).
-    outputOptions: { codeSplitting: false, legalComments: "none" },
-    dts: true,
-  },
+  }),
   {
     ...shared,
     name: "command line",

@@ -6,6 +6,7 @@ import { measureAccuracy } from "../src/worker/personal/evaluate.js";
 import type { ExportedExample } from "../src/worker/personal/export-schema.js";
 import { applyHead } from "../src/worker/personal/head.js";
 import type { TrainingBackend } from "../src/worker/personal/softmax-head.js";
+import { fitSoftmax } from "../src/worker/personal/softmax-head.js";
 import { trainVersion } from "../src/worker/personal/training.js";
 import type { Scheduler } from "../src/worker/runtime/scheduling/scheduler.js";
 import type { Crop } from "./page/personal.js";
@@ -144,6 +145,7 @@ export async function fewShot(
         base: { name: "bench", version: "1.0.0", release: 1, digest: "" },
         trigger: "asked",
         backend: trainingBackend(),
+        training: async () => fitSoftmax,
       });
       const { head } = version;
       const unknown = (all: ExportedExample[]) =>

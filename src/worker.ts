@@ -2,11 +2,12 @@
 import { expose } from "comlink";
 import { PROTOCOL, type Ready, registerErrorTransfer } from "./shared/protocol.js";
 import { createHost } from "./worker/host.js";
+import { createFile } from "./worker/import-file.js";
 import { browserPlatform } from "./worker/package/platform.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
-import { tfjsEngine } from "./worker/runtime/tfjs/engine.js";
-import type { WasmBinary } from "./worker/runtime/tfjs/wasm-binary.js";
+import { createEngine } from "./worker/runtime/engines.js";
+import { createWasmBinaries, type WasmBinary } from "./worker/runtime/wasm-binary.js";
 import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
 
 // Each written out: the consumers' bundlers find a file to ship by such a literal alone, and rewrite it to where it went.
@@ -15,6 +16,12 @@ const WASM: Record<WasmBinary, string> = {
   "tfjs-backend-wasm-simd.wasm": new URL("./wasm/tfjs-backend-wasm-simd.wasm", import.meta.url).href,
   "tfjs-backend-wasm-threaded-simd.wasm": new URL("./wasm/tfjs-backend-wasm-threaded-simd.wasm", import.meta.url).href,
 };
+const tfjsFile = createFile<typeof import("./worker/engine-tfjs.js")>(
+  new URL("./engine-tfjs.js", import.meta.url).href,
+);
+const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
+  new URL("./worker-personal.js", import.meta.url).href,
+);
 
 registerErrorTransfer();
 
@@ -25,15 +32,22 @@ const host = createHost({
     const options = { ...storage, fastChecksum: backends.includes("wasm") };
     return createFallbackStore(openIndexedDbStore(options, emit), emit);
   },
-  createEngine: ({ wasmBase }, store) =>
-    tfjsEngine({
+  createEngine({ wasmBase }, store) {
+    const binaries = createWasmBinaries({
       url: (name) => (wasmBase === undefined ? WASM[name] : new URL(name, wasmBase).href),
       cache: {
         // A binary that cannot be kept is fetched again next time; the model runs either way.
         get: (binary) => store.readBinary(binary).catch(() => undefined),
         put: (binary, bytes) => store.putBinary(binary, bytes).catch(() => undefined),
       },
-    }),
+    });
+    return createEngine({ binaries, loadTfjs: async () => (await tfjsFile()).tfjsEngine(binaries) });
+  },
+  async openPersonal({ storage }, engine, scheduler) {
+    const { PersonalRegistry } = await personalFile();
+    const training = async () => (await tfjsFile()).fitSoftmax;
+    return new PersonalRegistry({ storage: storage.name, engine, scheduler, training });
+  },
 });
 expose(validateHostCalls(host), validateMessages(self));
 

@@ -47,8 +47,13 @@ export async function describeLayers(
 function createEngine() {
   // Otherwise tfjs prints an advertisement for its Node package.
   enableProdMode();
-  const none = { get: () => Promise.resolve(undefined), put: () => Promise.resolve() };
-  return tfjsEngine({ url: (name) => name, cache: none });
+  // cpu needs no binary.
+  return tfjsEngine({
+    url: (name) => name,
+    bytes: async (name) => {
+      throw new Error(`${name} is not wanted here`);
+    },
+  });
 }
 
 function tensorsOf(tensors: LayersModel["inputs"], names: string[]): Guess[] {

@@ -61,8 +61,8 @@ export interface HostConfig {
   shutDownWorkers: string[];
   /** This worker's own name among them. */
   workerId: string;
-  /** Where the last model ran: this backend is started at once. */
-  hint?: { backend: Backend; threads?: number };
+  /** Where the last model ran, and whether on a plan: this is started at once. */
+  hint?: { backend: Backend; threads?: number; plan?: boolean };
 }
 
 /** An image on its way to the worker. */

@@ -19,7 +19,8 @@ export interface HostContext {
   models: OpenModels;
   /** One queue for the loads of each address. */
   loads: Map<string, SerialQueue>;
-  personal: PersonalRegistry;
+  /** Fetched at its first use. */
+  personal: () => Promise<PersonalRegistry>;
   emit: OnHostEvent;
 }
 

@@ -11,7 +11,7 @@ import { withRequest } from "./package/download/with-request.js";
 import type { Platform } from "./package/platform.js";
 import type { FallbackStore } from "./package/store/fallback-store.js";
 import type { OnStoreEvent, PackageRow } from "./package/store/store.js";
-import { PersonalRegistry } from "./personal/registry.js";
+import type { PersonalRegistry } from "./personal/registry.js";
 import { prewarmBackend } from "./prewarm-backend.js";
 import { Scheduler } from "./runtime/scheduling/scheduler.js";
 import { announceLife } from "./runtime/session/crash-sentinel.js";
@@ -20,6 +20,8 @@ import type { Engine } from "./runtime/session/engine.js";
 /** What the host is made of; `worker.ts` passes the real parts. */
 export interface HostDeps {
   createEngine(config: HostConfig, store: FallbackStore): Engine;
+  /** Fetches the code of personal models. Rejects where that fails; the next call tries again. */
+  openPersonal(config: HostConfig, engine: Engine, scheduler: Scheduler): Promise<PersonalRegistry>;
   openStore(config: HostConfig, emit: OnStoreEvent): FallbackStore;
   ports: Platform;
 }
@@ -54,9 +56,9 @@ const handlers: Handlers = {
 
   predict: ({ models }, { signal }, model, input, options) =>
     models.get(model).live.predict(input, { ...options, signal }),
-  personal({ models, personal }, { signal, report }, model, name, request) {
+  async personal({ models, personal }, { signal, report }, model, name, request) {
     const { live, manifest, ref } = models.get(model);
-    return personal.call({ runner: live, manifest, ref }, name, request, {
+    return (await personal()).call({ runner: live, manifest, ref }, name, request, {
       signal,
       onProgress: (progress) => void report(progress),
     });
@@ -68,8 +70,8 @@ const handlers: Handlers = {
   },
   unload: ({ models, scheduler }, _, model) => scheduler.runExclusive(async () => models.release(model)),
 
-  listPersonal: ({ personal }) => personal.list(),
-  forgetPersonal: ({ personal }) => personal.forgetAll(),
+  listPersonal: async ({ personal }) => (await personal()).list(),
+  forgetPersonal: async ({ personal }) => (await personal()).forgetAll(),
 
   listPackages: async ({ store }) => (await store.list()).map(storedPackage),
   async storeUsage({ store, config }) {
@@ -119,7 +121,15 @@ function connect(deps: HostDeps, config: HostConfig, emit: OnHostEvent): HostCon
   const scheduler = new Scheduler();
   const store = deps.openStore(config, (event) => void emit({ kind: "store", event }));
   const engine = deps.createEngine(config, store);
-  const personal = new PersonalRegistry(config.storage.name, engine, scheduler);
+  let registry: Promise<PersonalRegistry> | undefined;
+  const personal = () => {
+    const opened = registry ?? deps.openPersonal(config, engine, scheduler);
+    registry = opened;
+    opened.catch(() => {
+      registry = undefined;
+    });
+    return opened;
+  };
   // While the package is looked up. What cannot be started is found out again, and reported, by the load.
   if (config.hint) void scheduler.runExclusive(() => prewarmBackend(engine, config)).catch(() => undefined);
   const models = new OpenModels((model) => void emit({ kind: "residence", ...model }));

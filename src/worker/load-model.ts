@@ -12,6 +12,7 @@ import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
+import { createPlanStore, PLANS } from "./runtime/plan/plan-store.js";
 import type { Turn } from "./runtime/scheduling/scheduler.js";
 import { type CrashSentinel, createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
 import { CHOICE, type TuningCache } from "./runtime/tuning/tuning-cache.js";
@@ -134,6 +135,7 @@ function openRunner(
   const notes = notesOf(digest, store, (kind, sha256) =>
     emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256 } }),
   );
+  const plans = createPlanStore({ notes, manifest, packaged: async () => [] });
   const rewrites = { read: () => notes.read(GRAPH), write: (value: unknown) => notes.write(GRAPH, value) };
   let tests: ReturnType<Package["selfTests"]> | undefined;
   const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));
@@ -146,7 +148,7 @@ function openRunner(
       {
         engine,
         scheduler,
-        source: { model, weights: givingWay, inputs, outputs, embedding, rewrites },
+        source: { model, weights: givingWay, inputs, outputs, embedding, rewrites, plans },
         manifest,
         inputs,
         backends,
@@ -208,7 +210,7 @@ function notesOf(
     void onCorrupt(kind, found.corrupt);
     return undefined;
   };
-  const ahead = new Map([CHOICE, GRAPH].map((kind) => [kind, readNow(kind)]));
+  const ahead = new Map([CHOICE, GRAPH, PLANS].map((kind) => [kind, readNow(kind)]));
   return {
     read(kind) {
       const begun = ahead.get(kind);

@@ -8,5 +8,5 @@ export async function prewarmBackend(engine: Engine, { hint, backends, maxThread
   const wanted = hint.threads ?? 1;
   if (!(wanted >= 1)) return;
   const { available, software, threads = 1 } = await engine.probe(hint.backend);
-  if (available && !software && wanted <= Math.min(threads, maxThreads)) await engine.start(hint);
+  if (available && !software && wanted <= Math.min(threads, maxThreads)) await engine.start(hint, hint.plan === true);
 }

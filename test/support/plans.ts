@@ -89,7 +89,7 @@ export async function planOf(execute: Execute, feeds: Feeds): Promise<{ plan: Pl
   } finally {
     for (const one of Object.values(inputs)) one.dispose();
   }
-  return { plan: new Plan(wasmBackend(), recording), recording };
+  return { plan: new Plan(wasmBackend().wasm, recording), recording };
 }
 
 export async function runPlan(plan: Plan, feeds: Feeds): Promise<TensorData[]> {

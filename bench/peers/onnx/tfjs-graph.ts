@@ -1,7 +1,7 @@
 // Reads a tfjs graph model: nodes with decoded attributes, and weights as typed arrays.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { decodeFloat16 } from "../../../src/worker/runtime/tfjs/weights.js";
+import { decodeFloat16 } from "../../../src/worker/runtime/read-weights.js";
 
 export interface TfNode {
   name: string;

@@ -6,6 +6,8 @@ import type { Backend } from "../../shared/types/tensor.js";
 export interface BackendHint {
   backend: Backend;
   threads?: number;
+  /** Whether it ran on a plan. */
+  plan?: boolean;
 }
 
 /** In `localStorage`, which is there before a worker could have opened a database. A wrong or missing hint costs one start of a backend, nothing else. */
@@ -14,15 +16,15 @@ export function createBackendHint(storeName: string): { get(): BackendHint | und
   return {
     get() {
       try {
-        const { backend, threads } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<BackendHint>;
-        return backend && { backend, threads };
+        const { backend, threads, plan } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<BackendHint>;
+        return backend && { backend, threads, plan };
       } catch {
         return undefined;
       }
     },
-    set({ backend, threads }) {
+    set({ backend, threads, plan }) {
       try {
-        localStorage.setItem(key, JSON.stringify({ backend, threads }));
+        localStorage.setItem(key, JSON.stringify({ backend, threads, plan: plan.state === "used" }));
       } catch {
         // The page may store nothing.
       }

@@ -5,6 +5,7 @@ import type { TrainingProgress } from "../../shared/types/personal.js";
 import type { EmbeddingResult } from "../runtime/model-runner.js";
 import type { Scheduler } from "../runtime/scheduling/scheduler.js";
 import type { Lease } from "../runtime/session/engine.js";
+import type { FitSoftmax } from "./softmax-head.js";
 
 export interface BaseModel {
   ref: ModelRef;
@@ -13,6 +14,8 @@ export interface BaseModel {
   embed(input: WireInput, signal: AbortSignal): Promise<EmbeddingResult>;
   /** Its backend, to train on. */
   lease(): Promise<Lease>;
+  /** Fetches the code of the training, which is part of the file that holds tfjs. */
+  training(): Promise<FitSoftmax>;
   scheduler: Scheduler;
 }
 

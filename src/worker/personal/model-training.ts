@@ -53,6 +53,7 @@ export class ModelTraining {
         base: ref,
         trigger,
         backend: { lease, scheduler, deadline, ...context },
+        training: () => this.#base.training(),
       });
       if (context.signal.aborted) throw new InsituError("aborted", "The training was aborted.");
       context.onProgress({ phase: "store", done: 0, total: 1 });

@@ -17,6 +17,7 @@ import { createFallbackKeyStore, type FallbackKeyStore, openKeyStore } from "./k
 import { ModelRecord } from "./model-record.js";
 import { PersonalModel } from "./personal-model.js";
 import { toExampleRow, toVersionRow } from "./record-cipher.js";
+import type { FitSoftmax } from "./softmax-head.js";
 
 export interface PersonalBase {
   runner: ModelRunner;
@@ -24,21 +25,29 @@ export interface PersonalBase {
   ref: ModelRef;
 }
 
+export interface PersonalDeps {
+  /** Name of the page's store, which the names of database and keys begin with. */
+  storage: string;
+  engine: Engine;
+  scheduler: Scheduler;
+  /** See `BaseModel`. */
+  training: () => Promise<FitSoftmax>;
+}
+
 export class PersonalRegistry {
   readonly #databaseName: string;
   readonly #database: PersonalDatabase;
   readonly #keyStore: FallbackKeyStore;
-  readonly #engine: Engine;
-  readonly #scheduler: Scheduler;
+  readonly #deps: PersonalDeps;
   /** By the open base model: another release of it computes other embeddings. */
   readonly #models = new WeakMap<ModelRunner, Map<string, Promise<PersonalModel>>>();
 
-  constructor(storage: string, engine: Engine, scheduler: Scheduler) {
+  constructor(deps: PersonalDeps) {
+    const { storage } = deps;
+    this.#deps = deps;
     this.#databaseName = `${storage}-personal`;
     this.#database = openPersonalDatabase(this.#databaseName);
     this.#keyStore = createFallbackKeyStore(openKeyStore(storage));
-    this.#engine = engine;
-    this.#scheduler = scheduler;
   }
 
   /** Calls a method of the personal model `name` on top of `base`. */
@@ -89,13 +98,14 @@ export class PersonalRegistry {
       const message = `${ref.name} cannot be personalized: its manifest has no embedding. Pack it again with "embedding": { "node": … } in the --task file.`;
       throw new InsituError("model_format", message, { field: "embedding" });
     }
-    const scheduler = this.#scheduler;
+    const { scheduler, engine, training } = this.#deps;
     const base: BaseModel = {
       ref,
       embedder: await embedderOf(manifest),
       scheduler,
       embed: (input, signal) => runner.embed(input, { signal }),
-      lease: () => scheduler.runExclusive(() => this.#engine.lease(runner.target())),
+      lease: () => scheduler.runExclusive(() => engine.lease(runner.target())),
+      training,
     };
     const lockName = `${this.#databaseName}:${JSON.stringify([ref.name, name])}`;
     return new PersonalModel({

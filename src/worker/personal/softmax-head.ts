@@ -54,6 +54,8 @@ const STEPS_WITHOUT_STOP = 60;
 // A smaller improvement of the loss is rounding.
 const MIN_IMPROVEMENT = 1e-4;
 
+export type FitSoftmax = (samples: Sample[], base: Head, backend: TrainingBackend) => Promise<Head>;
+
 /**
  * Multinomial logistic regression by full-batch Adam (Kingma & Ba 2015); all classes have the same weight, however many examples they have. A
  * quarter of the samples decides when to stop; then all are trained on for as many steps. The gradient `x'(p - y)` is written out, so that it

@@ -7,7 +7,7 @@ import type { Head, Sample } from "./head.js";
 import { holdOut } from "./hold-out.js";
 import { fitNearestMean } from "./nearest-mean.js";
 import type { DecryptedExample, NewVersion, StoredVersion } from "./record-cipher.js";
-import { fitSoftmax, type TrainingBackend } from "./softmax-head.js";
+import type { FitSoftmax, TrainingBackend } from "./softmax-head.js";
 
 /** With fewer examples of a class, its thousand weights cannot be trained. */
 const MIN_PER_CLASS = 2;
@@ -21,6 +21,7 @@ export interface TrainingDeps {
   base: ModelRef;
   trigger: TrainingTrigger;
   backend: TrainingBackend;
+  training: () => Promise<FitSoftmax>;
 }
 
 export interface TrainingResult {
@@ -30,7 +31,7 @@ export interface TrainingResult {
 }
 
 export async function trainVersion(deps: TrainingDeps): Promise<TrainingResult> {
-  const { examples, active, embedder, base, trigger, backend } = deps;
+  const { examples, active, embedder, base, trigger, backend, training } = deps;
   const started = performance.now();
   const heldOutIds = holdOut(examples);
   const trained = examples.filter(({ id }) => !heldOutIds.has(id));
@@ -41,7 +42,7 @@ export async function trainVersion(deps: TrainingDeps): Promise<TrainingResult> 
   const samples = trained.map(({ vector, label }): Sample => ({ vector, class: labels.indexOf(label) }));
   const nearest = fitNearestMean(samples, labels, first.vector.length);
   const heads: Head[] = [nearest];
-  if (canBeTrained(samples, labels.length)) heads.push(await fitSoftmax(samples, nearest, backend));
+  if (canBeTrained(samples, labels.length)) heads.push(await (await training())(samples, nearest, backend));
   backend.onProgress({ phase: "judge", done: 0, total: heldOut.length });
   const evaluated = heads.map((head) => ({ head, accuracy: measureAccuracy(head, heldOut) }));
   const best = evaluated.reduce((a, b) => (isBetter(b.accuracy, a.accuracy) ? b : a));

@@ -1,7 +1,8 @@
 // One kernel of tfjs while a run is recorded: what it reads and copies in JavaScript becomes steps, and what it leaves unwritten is noticed.
 import type { TypedArray } from "../../../shared/types/tensor.js";
 import { addRange, type CopyStep, type Step } from "./steps.js";
-import { bytesPerElement, type DataId, sizeOf, type TensorInfo, type WasmBackend } from "./wasm-backend.js";
+import type { DataId, TensorInfo, WasmBackend } from "./wasm-backend.js";
+import { bytesPerElement, sizeOf } from "./wasm-module.js";
 
 /** A tensor's place in memory. */
 interface Place {

@@ -1,6 +1,6 @@
 // Gives the tensors of a plan their places in one piece of memory: those that are never needed at the same time share it.
 import type { PlannedTensor } from "./steps.js";
-import { bytesPerElement } from "./wasm-backend.js";
+import { bytesPerElement } from "./wasm-module.js";
 
 /** A cache line; tfjs's kernels need 16. */
 const ALIGNMENT = 64;

@@ -1,8 +1,8 @@
 // Replays a recorded run of a model: its tensors lie in memory of the plan's own, and each step is a call of tfjs's wasm binary or a copy.
-import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
+import type { TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import { align, layOut } from "./layout.js";
 import { type CopyBlock, NoPlanError, type PlannedTensor, type Recording, type Step } from "./steps.js";
-import { bytesPerElement, type DataId, exportOf, viewOf, type WasmBackend, type WasmModule } from "./wasm-backend.js";
+import { bytesPerElement, exportOf, viewOf, type WasmModule } from "./wasm-module.js";
 
 type Feeds = Record<string, TensorData>;
 
@@ -21,24 +21,21 @@ let heldBytes = 0;
 /** Bytes of the memory of all plans. */
 export const planBytes = (): number => heldBytes;
 
-/** The backend must be the one on which the recording was made, and its recorded tensors disposed. */
+/** The weights of the recording must be registered in the module, its other tensors not. */
 export class Plan {
   readonly bytes: number;
   readonly #module: WasmModule;
-  readonly #backend: WasmBackend;
   readonly #recording: Recording;
   readonly #tensors = new Map<number, Located>();
   readonly #base: number;
   readonly #steps: (() => void)[] = [];
-  readonly #outputs: DataId[] = [];
   #isDisposed = false;
 
   /** Throws `NoPlanError`, or a `RangeError` where there is no memory. */
-  constructor(backend: WasmBackend, recording: Recording) {
-    this.#backend = backend;
-    this.#module = backend.wasm;
+  constructor(module: WasmModule, recording: Recording) {
+    this.#module = module;
     this.#recording = recording;
-    const { tensors, steps, outputs } = recording;
+    const { tensors, steps } = recording;
     const { offsets, bytes: arenaBytes } = layOut(
       tensors.filter(({ address, data }) => address === undefined && !data),
     );
@@ -65,7 +62,6 @@ export class Plan {
       if (tensor.address === undefined) this.#module.tfjs.registerTensor(tensor.id, tensor.size, address);
     }
     try {
-      for (const { id, shape, dtype } of outputs) this.#outputs.push(this.#expose(id, shape, dtype));
       for (const step of steps) this.#steps.push(this.#compile(step, addresses));
     } catch (error) {
       this.dispose();
@@ -82,38 +78,32 @@ export class Plan {
     for (const step of this.#steps) step();
   }
 
-  /** The outputs of the last run, in the order of the recorded ones, by tfjs's own way to read a tensor. */
-  read(): Promise<TensorData[]> {
-    const { outputs } = this.#recording;
-    return Promise.all(
-      outputs.map(async ({ shape, dtype }, index) => {
-        const data = (await this.#backend.read(this.#outputs[index] as DataId)) as TensorData["data"];
-        return { data, shape: shape.slice(), dtype };
-      }),
-    );
+  /** Copies of the outputs of the last run, in the order of the recorded ones. */
+  read(): TensorData[] {
+    return this.#recording.outputs.map(({ id, shape, dtype }) => {
+      const { address, size } = this.#tensor(id);
+      return { data: viewOf(this.#module, dtype, address, size).slice(), shape: shape.slice(), dtype };
+    });
   }
 
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     heldBytes -= this.bytes;
-    for (const output of this.#outputs) this.#backend.dataIdMap.delete(output);
     for (const { id, address } of this.#recording.tensors) if (address === undefined) this.#module.tfjs.disposeData(id);
     this.#module._free(this.#base);
+  }
+
+  /** To be called instead of `dispose` where the module is given up with all its memory: nothing in it is called. */
+  abandon(): void {
+    if (!this.#isDisposed) heldBytes -= this.bytes;
+    this.#isDisposed = true;
   }
 
   #tensor(id: number): Located {
     const found = this.#tensors.get(id);
     if (!found) throw new NoPlanError(`a step names the tensor ${id}, which was not recorded`);
     return found;
-  }
-
-  /** Makes a tensor readable through tfjs's backend. */
-  #expose(id: number, shape: number[], dtype: DType): DataId {
-    const data = {};
-    const { address } = this.#tensor(id);
-    this.#backend.dataIdMap.set(data, { id, memoryOffset: address, shape, dtype, refCount: 1 });
-    return data;
   }
 
   // ---- steps -------------------------------------------------------------------------------------------------------

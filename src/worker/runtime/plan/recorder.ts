@@ -9,14 +9,8 @@ import {
 import type { DType, TypedArray } from "../../../shared/types/tensor.js";
 import { type KernelCall, KernelScope } from "./kernel-scope.js";
 import { NoPlanError, type PlannedTensor, type Recording, type Step } from "./steps.js";
-import {
-  bytesPerElement,
-  type DataId,
-  setCallObserver,
-  sizeOf,
-  type TensorInfo,
-  type WasmBackend,
-} from "./wasm-backend.js";
+import { type DataId, setCallObserver, type TensorInfo, type WasmBackend } from "./wasm-backend.js";
+import { bytesPerElement, sizeOf } from "./wasm-module.js";
 
 interface Entry extends PlannedTensor {
   isUsed: boolean;
@@ -61,9 +55,9 @@ class Recorder {
 
   constructor(backend: WasmBackend, inputs: NamedTensorMap) {
     this.#backend = backend;
-    for (const [name, { dataId }] of Object.entries(inputs)) {
+    for (const [name, { dataId, shape }] of Object.entries(inputs)) {
       const { id } = backend.dataIdMap.get(dataId);
-      this.#inputs.push({ name, id });
+      this.#inputs.push({ name, id, shape: shape.slice() });
       this.#variable.add(id);
       this.#add(dataId, { isUsed: true });
     }

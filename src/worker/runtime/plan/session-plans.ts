@@ -3,7 +3,8 @@ import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import { mulberry32 } from "../../package/seeded-noise.js";
 import type { SelfTest } from "../../package/self-test-files.js";
-import type { Plans } from "../session/engine.js";
+import type { PlanStore, Plans } from "../session/engine.js";
+import { isTrap } from "../session/run-errors.js";
 import {
   type Execute,
   type Feeds,
@@ -17,11 +18,10 @@ import {
 } from "./check-runs.js";
 import { OutOfTableError, Plan } from "./plan.js";
 import { record } from "./recorder.js";
-import { NoPlanError, type Recording } from "./steps.js";
-import type { WasmBackend } from "./wasm-backend.js";
-
-/** What of the model is computed: its outputs, or its embedding. */
-export type Part = "run" | "embed";
+import { NoPlanError, type Part, type Recording } from "./steps.js";
+import { fromStored, keyOf, keyOfStored, type StoredPlan, type StoredTensor, toStored } from "./stored-plan.js";
+import type { DataId, WasmBackend } from "./wasm-backend.js";
+import { sizeOf } from "./wasm-module.js";
 
 export interface SessionPlansDeps {
   backend: () => WasmBackend;
@@ -33,6 +33,8 @@ export interface SessionPlansDeps {
   refused?: string;
   /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
   onTrap: (reason: string) => void;
+  /** Where plans are kept between visits; the model's weights by their names. */
+  kept?: { store: PlanStore; weights: () => Record<string, DataId> };
 }
 
 /** Inputs of which a plan is wanted: their shapes, and the range of their values. */
@@ -63,6 +65,8 @@ export class SessionPlans implements Plans {
   /** By key; the one that was used last comes last. */
   readonly #plans = new Map<string, Plan>();
   readonly #uses = new Map<string, number>();
+  /** By key, those that are stored: each is of this session or waits for its first use. Undefined until they were read. */
+  #stored: Map<string, StoredPlan> | undefined;
   #wanted: Wanted[] = [];
   #making: AsyncGenerator<void, void> | undefined;
   /** Not checked yet. */
@@ -89,22 +93,21 @@ export class SessionPlans implements Plans {
 
   /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
   async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
-    const key = keyOf(part, feeds);
-    const plan = this.#plans.get(key);
-    if (!plan) return undefined;
-    this.#plans.delete(key);
-    this.#plans.set(key, plan);
+    const key = keyOfFeeds(part, feeds);
     try {
+      const plan = this.#plans.get(key) ?? (await this.#restore(key));
+      if (!plan) return undefined;
+      this.#plans.delete(key);
+      this.#keep(key, plan);
       plan.execute(feeds);
       const executedAt = performance.now();
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
-      return { outputs: await plan.read(), executedAt };
+      return { outputs: plan.read(), executedAt };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
-      this.#plans.delete(key);
       this.#refuse(error);
-      discard(plan);
+      this.#drop(key);
       if (isTrap(error)) throw error;
       return undefined;
     }
@@ -113,7 +116,7 @@ export class SessionPlans implements Plans {
   /** tfjs has run these inputs. */
   count(part: Part, feeds: Feeds): void {
     if (this.#isRefused || this.#made >= MAX_MADE) return;
-    const key = keyOf(part, feeds);
+    const key = keyOfFeeds(part, feeds);
     const uses = (this.#uses.get(key) ?? 0) + 1;
     this.#uses.set(key, uses);
     const waiting = this.#wanted.find((wanted) => wanted.key === key);
@@ -155,21 +158,27 @@ export class SessionPlans implements Plans {
     const execute = this.#deps.execute[part];
     const recording = await this.#record(execute, noise());
     yield;
-    const plan = new Plan(this.#deps.backend(), recording);
+    const plan = new Plan(this.#deps.backend().wasm, recording);
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
-    const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
+    const same = tests.map((test) => test.inputs).filter((feeds) => keyOfFeeds(part, feeds) === key);
     for (const feeds of [...Array.from({ length: RANDOM_CHECKS }, noise), ...same]) {
       const expected = await runTfjs(execute, feeds);
       yield;
       plan.execute(feeds);
-      const actual = await plan.read();
+      const actual = plan.read();
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
       if (!isSame(expected, actual)) throw new NoPlanError("a replayed run gives other outputs than tfjs");
       yield;
     }
     this.#unchecked = undefined;
+    this.#keep(key, plan);
+    await this.#store(part, key, recording);
+  }
+
+  /** The plan becomes the one that was used last; the one that was used longest ago goes where there are too many. */
+  #keep(key: string, plan: Plan): void {
     this.#plans.set(key, plan);
     for (const [oldest, other] of this.#plans) {
       if (this.#plans.size <= MAX_PLANS) break;
@@ -177,6 +186,61 @@ export class SessionPlans implements Plans {
       this.#uses.delete(oldest);
       discard(other);
     }
+  }
+
+  #drop(key: string): void {
+    const plan = this.#plans.get(key);
+    this.#plans.delete(key);
+    if (plan) discard(plan);
+    if (this.#stored?.delete(key)) void this.#deps.kept?.store.write([...this.#stored.values()]);
+  }
+
+  // ---- between visits ----------------------------------------------------------------------------------------------
+
+  /** A plan that was stored, for the ids that the tensors have here. */
+  async #restore(key: string): Promise<Plan | undefined> {
+    const { kept, refused } = this.#deps;
+    if (!kept || refused !== undefined) return undefined;
+    const plans = this.#stored ? undefined : await kept.store.read();
+    if (plans) this.#stored ??= new Map(plans.map((plan) => [keyOfStored(plan), plan]));
+    const stored = this.#isRefused ? undefined : this.#stored?.get(key);
+    if (!stored) return undefined;
+    const backend = this.#deps.backend();
+    const weights = kept.weights();
+    const weight = (name: string, { size, dtype }: StoredTensor) => {
+      const data = Object.hasOwn(weights, name) ? weights[name] : undefined;
+      const { id, memoryOffset, shape, dtype: found } = (data && backend.dataIdMap.get(data)) ?? NOT_THERE;
+      if (memoryOffset === null || sizeOf(shape) !== size || found !== dtype)
+        throw new NoPlanError(
+          `a stored plan needs a weight ${name} of ${size} ${dtype}, which the model does not have`,
+        );
+      return { id, address: memoryOffset };
+    };
+    try {
+      return new Plan(
+        backend.wasm,
+        fromStored(stored, () => backend.dataIdNextNumber++, weight),
+      );
+    } catch (error) {
+      if (!(error instanceof NoPlanError)) throw error;
+      // It is of another model or another version; this one makes its own.
+      this.#drop(key);
+      return undefined;
+    }
+  }
+
+  async #store(part: Part, key: string, recording: Recording): Promise<void> {
+    const { kept } = this.#deps;
+    if (!kept) return;
+    const { dataIdMap } = this.#deps.backend();
+    const names = new Map(Object.entries(kept.weights()).map(([name, data]) => [dataIdMap.get(data).id, name]));
+    const stored = toStored(part, recording, names);
+    if (!stored) return;
+    this.#stored ??= new Map();
+    this.#stored.delete(key);
+    this.#stored.set(key, stored);
+    for (const oldest of this.#stored.keys()) if (this.#stored.size > MAX_PLANS) this.#stored.delete(oldest);
+    await kept.store.write([...this.#stored.values()]);
   }
 
   async #record(execute: Execute, feeds: Feeds): Promise<Recording> {
@@ -211,11 +275,10 @@ function discard(plan: Plan): void {
   }
 }
 
-const isTrap = (error: unknown): boolean =>
-  typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError;
+const NOT_THERE = { id: 0, memoryOffset: null, shape: [], dtype: "" };
 
-function keyOf(part: Part, feeds: Feeds): string {
-  let key: string = part;
-  for (const [name, { shape, dtype }] of Object.entries(feeds)) key += ` ${name}:${dtype}:${shape}`;
-  return key;
-}
+const keyOfFeeds = (part: Part, feeds: Feeds): string =>
+  keyOf(
+    part,
+    Object.entries(feeds).map(([name, { shape, dtype }]) => ({ name, shape, dtype })),
+  );

@@ -11,9 +11,12 @@ export interface CopyBlock {
   toStride: number;
 }
 
+/** What of the model is computed: its outputs, or its embedding. */
+export type Part = "run" | "embed";
+
 /** Tensors are named by their ids. */
 export type Step =
-  | { kind: "call"; name: string; args: (number | Uint8Array)[] }
+  | { kind: "call"; name: string; args: (number | Uint8Array<ArrayBuffer>)[] }
   | { kind: "copy"; from: number; to: number; blocks: CopyBlock[] }
   /** Between two dtypes, as `TypedArray.set` converts. */
   | { kind: "cast"; from: number; to: number }
@@ -41,7 +44,7 @@ export interface PlannedTensor {
 export interface Recording {
   steps: Step[];
   tensors: PlannedTensor[];
-  inputs: { name: string; id: number }[];
+  inputs: { name: string; id: number; shape: number[] }[];
   outputs: { id: number; shape: number[]; dtype: DType }[];
 }
 

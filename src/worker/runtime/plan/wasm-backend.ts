@@ -1,26 +1,10 @@
 // The parts of tfjs's wasm backend that plans use (4.22), and a way to see what its kernels ask of the binary.
 import type { DType, TypedArray } from "../../../shared/types/tensor.js";
+import { FIRST_ID, type WasmModule } from "./wasm-module.js";
 
-type Native = (...args: number[]) => number;
-
-export interface WasmModule {
-  /** Replaced whenever the memory grows. */
-  readonly HEAPU8: Uint8Array<ArrayBuffer>;
-  readonly HEAP32: Int32Array<ArrayBuffer>;
-  _malloc(bytes: number): number;
-  _free(address: number): void;
+interface TfjsModule extends WasmModule {
   cwrap(name: string, result: string | null, types: string[]): (...args: unknown[]) => unknown;
-  tfjs: {
-    /** `size` counts elements, not bytes. A second registration of an id does not replace the first. */
-    registerTensor(id: number, size: number, address: number): void;
-    /** Also drops what kernels keep for the tensor, such as packed weights. */
-    disposeData(id: number): void;
-  };
 }
-
-/** The binary's function of this name, without the glue around it. Undefined where there is none. */
-export const exportOf = (module: WasmModule, name: string): Native | undefined =>
-  (module as unknown as Record<string, Native | undefined>)[`_${name}`];
 
 export interface TensorRecord {
   /** What the binary knows the tensor by. */
@@ -41,7 +25,7 @@ export interface TensorInfo {
 }
 
 export interface WasmBackend {
-  readonly wasm: WasmModule;
+  readonly wasm: TfjsModule;
   dataIdNextNumber: number;
   readonly dataIdMap: {
     get(data: DataId): TensorRecord;
@@ -57,17 +41,6 @@ export interface WasmBackend {
   disposeData(data: DataId, force?: boolean): boolean;
 }
 
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
-
-export const bytesPerElement = (dtype: string): number => (dtype === "bool" ? 1 : 4);
-
-/** A view of the memory, valid until it grows. */
-export function viewOf(module: WasmModule, dtype: string, address: number, size: number): TypedArray {
-  const { buffer } = module.HEAPU8;
-  if (dtype === "float32") return new Float32Array(buffer, address, size);
-  return dtype === "int32" ? new Int32Array(buffer, address, size) : new Uint8Array(buffer, address, size);
-}
-
 export type CallObserver = (name: string, types: readonly string[], args: readonly unknown[]) => void;
 
 let observer: CallObserver | undefined;
@@ -76,9 +49,6 @@ let observer: CallObserver | undefined;
 export function setCallObserver(next: CallObserver | undefined): void {
   observer = next;
 }
-
-/** No number that a kernel passes besides ids is as large: sizes in bytes end at 2 GiB, and tfjs counts elements. */
-const FIRST_ID = 2 ** 30;
 
 /** To be called with a backend whose kernels have not been set up: they keep what `cwrap` gives them. */
 export function makeObservable(backend: unknown): void {

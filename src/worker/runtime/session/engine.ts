@@ -5,6 +5,7 @@ import type { BackendReport, PlanInfo } from "../../../shared/types/model.js";
 import type { Backend, TensorData } from "../../../shared/types/tensor.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import type { ModelJson } from "../../package/topology.js";
+import type { StoredPlan } from "../plan/stored-plan.js";
 
 /** A verified package; its weights are read when they are requested. */
 export interface ModelSource {
@@ -18,6 +19,8 @@ export interface ModelSource {
   embedding?: EmbeddingSpec;
   /** Present when the graph may be rewritten to be cheaper; stores the rewritten graph between loads. */
   rewrites?: RewriteCache;
+  /** Present where plans may be used. */
+  plans?: PlanStore;
 }
 
 /** Stored for a graph whose rewritten form gave wrong outputs. */
@@ -27,6 +30,14 @@ export const NO_REWRITES = "none";
 export interface RewriteCache {
   read(): Promise<unknown>;
   write(value: unknown): Promise<void>;
+}
+
+/** The plans of one model. Neither call rejects: what cannot be read or stored is made again. */
+export interface PlanStore {
+  /** Those that were stored, and those of the package, each with inputs of its own; what no longer fits is left out. */
+  read(): Promise<StoredPlan[]>;
+  /** Replaces what was stored. */
+  write(plans: StoredPlan[]): Promise<void>;
 }
 
 /** A way to run a model: a backend, and on wasm the number of threads that compute. */
@@ -81,11 +92,9 @@ export interface Lease {
 export interface Engine {
   /** Reports whether the backend could run here, and if not why not. Starts nothing that stays. Never throws. */
   probe(backend: Backend): Promise<BackendReport>;
-  /** Ops of the model for which the backend has no kernel; a run may find more. */
-  missingOps(model: ModelJson, backend: Backend): string[];
-  /** Starts the backend, if it does not run yet, so that `open` need not wait for it. */
-  start(target: Target): Promise<void>;
-  /** Starts the target if needed and compiles the model on it. If it throws, nothing stays allocated. */
+  /** Gets the backend ready, so that `open` need not wait for it. `isPlanned` says that the model is expected to have plans. */
+  start(target: Target, isPlanned?: boolean): Promise<void>;
+  /** Starts the target if needed and compiles the model on it. Throws where the backend lacks a kernel that the model needs; a run may find more. If it throws, nothing stays allocated. */
   open(source: ModelSource, target: Target): Promise<Session>;
   /** Starts the target if needed, and keeps it running for code that uses the engine's library itself, such as a training. */
   lease(target: Target): Promise<Lease>;

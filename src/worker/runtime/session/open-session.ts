@@ -95,9 +95,7 @@ export function refusalOf(backend: Backend, error: unknown): RefusedBackend {
 
 /** Opens the model and compares its outputs with the golden ones. If it throws, nothing stays allocated. */
 export async function openTarget(context: OpenContext, target: Target, options: OpenOptions = {}): Promise<Session> {
-  const { engine, source } = context;
-  const missing = engine.missingOps(source.model, target.backend);
-  if (missing.length > 0) throw new Error(`${target.backend} has no kernel for ${missing.join(", ")}`);
+  const { source } = context;
   const problem = tooLarge(source.model, target.backend);
   if (problem) throw new Error(problem);
   let unreadable: UnreadableError | undefined;
@@ -110,9 +108,9 @@ export async function openTarget(context: OpenContext, target: Target, options: 
   const open = (from: ModelSource) => openChecked({ ...from, weights }, target, { ...context, selfTests }, options);
   try {
     return await open(source).catch(async (error: unknown) => {
-      // If a rewrite causes the wrong outputs, the original graph works.
+      // If a plan or a rewrite causes the wrong outputs, the original graph works.
       if (!(error instanceof WrongOutputsError) || !source.rewrites) throw error;
-      const session = await open({ ...source, rewrites: undefined });
+      const session = await open({ ...source, rewrites: undefined, plans: undefined });
       await source.rewrites.write(NO_REWRITES);
       return session;
     });

@@ -2,13 +2,12 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { findBackend, findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
-import type { BackendReport } from "../../../shared/types/model.js";
-import type { Backend } from "../../../shared/types/tensor.js";
 import { withDeadline } from "../../../shared/with-deadline.js";
 import type { Target } from "../session/engine.js";
-import { probeWasm, registerWasm, type WasmAssets, wasmName } from "./wasm.js";
+import type { WasmBinaries } from "../wasm-binary.js";
+import { registerWasm, wasmName } from "./wasm.js";
 import { takeWasmFailure } from "./wasm-memory.js";
-import { deviceLost, type Gpu, probeWebGPU, registerWebGPU, takeGpuFailure } from "./webgpu.js";
+import { deviceLost, type Gpu, registerWebGPU, takeGpuFailure } from "./webgpu.js";
 
 /** A tfjs backend that has been started. */
 export interface RunningBackend {
@@ -25,31 +24,17 @@ export interface RunningBackend {
 // Compiling 430 kB of WebAssembly and starting threads takes 0.1 s here. When either fails, tfjs's promise never settles.
 const START_TIMEOUT_MS = 30_000;
 
-/** Says whether a backend could run here; asks the browser, never tfjs. */
-export async function probe(backend: Backend): Promise<BackendReport> {
-  switch (backend) {
-    case "cpu":
-      return { backend, available: true };
-    case "wasm":
-      return probeWasm();
-    case "webgpu":
-      return probeWebGPU();
-    default:
-      return backend satisfies never;
-  }
-}
-
 interface Entry {
   gpu?: Gpu;
   holders: number;
 }
 
 export class Backends {
-  readonly #assets: WasmAssets;
+  readonly #binaries: WasmBinaries;
   readonly #running = new Map<string, Entry>();
 
-  constructor(assets: WasmAssets) {
-    this.#assets = assets;
+  constructor(binaries: WasmBinaries) {
+    this.#binaries = binaries;
   }
 
   /** Starts the target if it does not run, or if its device is lost. */
@@ -89,7 +74,7 @@ export class Backends {
         // tfjs registers it at import.
         return undefined;
       case "wasm":
-        await registerWasm(threads, this.#assets);
+        await registerWasm(threads, this.#binaries);
         return undefined;
       case "webgpu":
         return registerWebGPU();

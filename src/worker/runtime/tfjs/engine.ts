@@ -2,19 +2,20 @@
 import { getKernelsForBackend, memory } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../../shared/types/tensor.js";
 import { planBytes } from "../plan/plan.js";
+import { probe } from "../probe.js";
 import type { Engine } from "../session/engine.js";
-import { Backends, probe } from "./backends.js";
+import { toInsituError } from "../session/run-errors.js";
+import type { WasmBinaries } from "../wasm-binary.js";
+import { Backends } from "./backends.js";
 import { openGraph } from "./graph-model.js";
 import { openLayers } from "./layers-model.js";
 import { missingOps } from "./missing-kernels.js";
-import { guardedRun, toInsituError } from "./session.js";
-import type { WasmAssets } from "./wasm.js";
+import { guardedRun } from "./session.js";
 
-export function tfjsEngine(assets: WasmAssets): Engine {
-  const backends = new Backends(assets);
+export function tfjsEngine(binaries: WasmBinaries): Engine {
+  const backends = new Backends(binaries);
   return {
     probe,
-    missingOps: (model, backend) => missingOps(model, kernelsOf(backend), kernelsOf("cpu")),
     memory: () => ({ held: backends.heldBytes(), used: memory().numBytes + planBytes() }),
     tensorCount: () => memory().numTensors,
     async start(target) {
@@ -27,6 +28,9 @@ export function tfjsEngine(assets: WasmAssets): Engine {
       return { target, run: (step) => guardedRun(running, target, step), end };
     },
     async open(source, target) {
+      const { backend } = target;
+      const missing = missingOps(source.model, kernelsOf(backend), kernelsOf("cpu"));
+      if (missing.length > 0) throw new Error(`${backend} has no kernel for ${missing.join(", ")}`);
       const running = await backends.start(target);
       // Others may use the engine while weights are on their way, and stop what nobody holds.
       const release = running.hold();

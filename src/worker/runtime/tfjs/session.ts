@@ -8,12 +8,14 @@ import {
   tensor,
   tidy,
 } from "@tensorflow/tfjs-core";
-import { asInsituError, InsituError, isInsituError } from "../../../shared/errors.js";
+import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import type { ImageFeed } from "../image.js";
-import { type Part, SessionPlans } from "../plan/session-plans.js";
+import { SessionPlans } from "../plan/session-plans.js";
+import type { Part } from "../plan/steps.js";
 import type { WasmBackend } from "../plan/wasm-backend.js";
 import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
+import { toInsituError } from "../session/run-errors.js";
 import type { RunningBackend } from "./backends.js";
 import { type OnGpu, toGpu } from "./image.js";
 
@@ -29,6 +31,8 @@ export interface SessionDeps {
   embed?: (feeds: NamedTensorMap) => Promise<Tensor>;
   /** Why runs cannot be recorded, where the graph tells. */
   noPlan?: string;
+  /** The model's weights by the names that stored plans use; absent where they have none. */
+  weights?: () => NamedTensorMap;
   /** Frees the model's own tensors. */
   free: () => void;
 }
@@ -88,13 +92,16 @@ function executors(deps: SessionDeps): Record<Part, SessionDeps["execute"]> {
 }
 
 function openPlans(deps: SessionDeps): SessionPlans {
-  const { source, running, noPlan } = deps;
+  const { source, running, noPlan, weights } = deps;
+  const dataIds = (named: NamedTensorMap) =>
+    Object.fromEntries(Object.entries(named).map(([name, { dataId }]) => [name, dataId]));
   return new SessionPlans({
     backend: () => currentBackend() as unknown as WasmBackend,
     execute: executors(deps),
     takeFailure: running.takeFailure,
     refused: noPlan ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
+    kept: source.plans && weights && { store: source.plans, weights: () => dataIds(weights()) },
   });
 }
 
@@ -208,39 +215,4 @@ function freed(free: () => void): void {
 function copyAs(dtype: DType, data: TypedArray): TypedArray {
   if (dtype === "float32") return new Float32Array(data);
   return dtype === "int32" ? new Int32Array(data) : new Uint8Array(data);
-}
-
-// "Array buffer allocation failed", "Invalid array buffer length", "Cannot enlarge memory arrays", emscripten's "abort(OOM)". XNNPACK's
-// kernels fail where they find no memory for their tables.
-const NO_MEMORY =
-  /out of memory|OOM|allocation failed|array (buffer )?length|enlarge memory|createBuffer failed|^XNN status/i;
-
-// GatherV2, on wasm and cpu; webgpu takes zeros for a row that is not there.
-const OUT_OF_TABLE = /index value (-?\d+) is not in \[0, (\d+)\]/;
-
-/** An error of a run or of opening a model, with the code that says what can be done about it. */
-export function toInsituError(error: unknown, target: Target): InsituError {
-  const message = error instanceof Error ? error.message : String(error);
-  if (NO_MEMORY.test(message)) {
-    const advice = "Use a smaller batch, a smaller model, or close other pages";
-    return new InsituError(
-      "out_of_memory",
-      `${target.backend} ran out of memory during a run: ${message}. ${advice}.`,
-      { ...target },
-      { cause: error },
-    );
-  }
-  const [, index, last] = OUT_OF_TABLE.exec(message) ?? [];
-  if (index)
-    return new InsituError(
-      "input_invalid",
-      `The model looks up row ${index} of a table with the rows 0 to ${last}. Pass numbers in this range.`,
-      { index: Number(index), range: [0, Number(last)] },
-      { cause: error },
-    );
-  // After a trap the state of the module's memory is unknown.
-  if (typeof WebAssembly !== "undefined" && error instanceof WebAssembly.RuntimeError) {
-    return new InsituError("device_lost", `wasm trapped: ${message}. Predict again.`, { ...target }, { cause: error });
-  }
-  return asInsituError(error, "unknown", `${target.backend} failed to run the model`);
 }

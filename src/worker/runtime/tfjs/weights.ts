@@ -1,8 +1,9 @@
-// Decodes a model's weights to tensors while their bytes arrive, so that they are never in memory twice.
+// Makes tensors of a model's weights while their bytes arrive, so that they are never in memory twice.
 import { backend as currentBackend, dispose, type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../../shared/types/tensor.js";
-import { type WeightSpec, weightBytes } from "../../package/topology.js";
+import type { WeightSpec } from "../../package/topology.js";
 import type { Constant } from "../graph/types.js";
+import { readWeights } from "../read-weights.js";
 
 // tfjs reads small tensors (shapes, axes, paddings) on the CPU even when the graph runs on a GPU; copies of them cost nothing.
 const SMALL = 1024;
@@ -21,43 +22,32 @@ export interface Decoded {
   values: Map<string, Constant>;
 }
 
-/**
- * One tensor for each weight, by name, on tfjs's current backend. `chunks` are the weights' bytes in order, cut anywhere; each chunk is
- * valid until the next is requested.
- */
+/** One tensor for each weight, by name, on tfjs's current backend. `chunks` as for `readWeights`. */
 export async function decodeWeights(
   specs: WeightSpec[],
   chunks: AsyncIterable<ArrayBuffer>,
   backend: Backend,
-  { use = async () => undefined, keep, skip }: Decoding = {},
+  { use, keep, skip }: Decoding = {},
 ): Promise<Decoded> {
   const tensors: NamedTensorMap = {};
   const values: Decoded["values"] = new Map();
-  const reader = new ByteReader(chunks[Symbol.asyncIterator](), use);
+  const reading = { use, skip: (name: string) => skip?.has(name) === true };
   try {
-    for (const spec of specs) {
-      const bytes = await reader.take(weightBytes(spec));
-      const { name, shape, dtype } = spec;
-      if (skip?.has(name)) continue;
-      const size = shape.reduce((product, dim) => product * dim, 1);
-      const decoded = decode(bytes, spec);
+    await readWeights(specs, chunks, reading, ({ name, shape, dtype }, decoded, isView) => {
+      const size = decoded.length;
       const isKept = keep?.has(name) === true;
       // cpu keeps the array itself, and so does webgpu for small ones; a view into a chunk would be invalid once the chunk is freed.
-      const isCopied =
-        decoded.buffer === bytes.buffer && (isKept || backend === "cpu" || (backend === "webgpu" && size < SMALL));
+      const isCopied = isView && (isKept || backend === "cpu" || (backend === "webgpu" && size < SMALL));
       const data = isCopied ? decoded.slice() : decoded;
       if (isKept) values.set(name, { shape, dtype, values: data });
       const result = tensor(data, shape, dtype);
       tensors[name] = result;
       if (backend === "webgpu" && size >= SMALL) upload(result);
-    }
-    await reader.end();
+    });
     return { tensors, values };
   } catch (error) {
     dispose(tensors);
     throw error;
-  } finally {
-    await reader.close();
   }
 }
 
@@ -65,116 +55,4 @@ export async function decodeWeights(
 function upload(weight: Tensor): void {
   const gpu = currentBackend() as { uploadToGPU?: (dataId: object) => void };
   gpu.uploadToGPU?.(weight.dataId);
-}
-
-/** Reads a stream of chunks in pieces of any length. */
-class ByteReader {
-  readonly #chunks: AsyncIterator<ArrayBuffer>;
-  readonly #use: () => Promise<void>;
-  #chunk = new Uint8Array(0);
-  #offset = 0;
-
-  constructor(chunks: AsyncIterator<ArrayBuffer>, use: () => Promise<void>) {
-    this.#chunks = chunks;
-    this.#use = use;
-  }
-
-  /** A view into the chunk where possible, else a copy; valid until the next call. */
-  async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#offset === this.#chunk.length && length > 0) await this.#next();
-    const start = this.#offset;
-    // Views of four-byte numbers must begin at a multiple of four.
-    if (start + length <= this.#chunk.length && (this.#chunk.byteOffset + start) % 4 === 0) {
-      this.#offset += length;
-      return this.#chunk.subarray(start, start + length);
-    }
-    const bytes = new Uint8Array(length);
-    for (let filled = 0; filled < length; ) {
-      if (this.#offset === this.#chunk.length) await this.#next();
-      const part = this.#chunk.subarray(this.#offset, this.#offset + length - filled);
-      bytes.set(part, filled);
-      filled += part.length;
-      this.#offset += part.length;
-    }
-    return bytes;
-  }
-
-  /** Reads to the end of the source, so that it knows that all was read. Throws when there are bytes left. */
-  async end(): Promise<void> {
-    let rest = this.#chunk.length - this.#offset;
-    while (rest === 0) {
-      const { value, done } = await this.#chunks.next();
-      if (done) return this.#use();
-      // A model without weights may have an empty file.
-      rest = value.byteLength;
-    }
-    throw new Error("the weight files go on after the last weight");
-  }
-
-  async close(): Promise<void> {
-    await this.#chunks.return?.();
-  }
-
-  async #next(): Promise<void> {
-    const { value, done } = await this.#chunks.next();
-    if (done) throw new Error("the weight files end before the last weight");
-    await this.#use();
-    this.#chunk = new Uint8Array(value as ArrayBuffer);
-    this.#offset = 0;
-  }
-}
-
-type Values = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-
-function decode(bytes: Uint8Array<ArrayBuffer>, { dtype, quantization }: WeightSpec): Values {
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (!quantization) {
-    if (dtype === "bool") return bytes;
-    return dtype === "int32"
-      ? new Int32Array(buffer, byteOffset, byteLength / 4)
-      : new Float32Array(buffer, byteOffset, byteLength / 4);
-  }
-  if (quantization.dtype === "float16") return decodeFloat16(bytes);
-  const stored = quantization.dtype === "uint8" ? bytes : new Uint16Array(buffer, byteOffset, byteLength / 2);
-  return dequantize(stored, dtype === "int32", quantization.scale ?? 1, quantization.min ?? 0);
-}
-
-/** As tfjs computes it (tfjs-core, io_utils.ts, decodeWeight): value = stored * scale + min. */
-function dequantize(stored: Uint8Array | Uint16Array, isInteger: boolean, scale: number, min: number): Values {
-  const values = isInteger ? new Int32Array(stored.length) : new Float32Array(stored.length);
-  for (let i = 0; i < stored.length; i += 1) {
-    const value = (stored[i] as number) * scale + min;
-    values[i] = isInteger ? Math.round(value) : value;
-  }
-  return values;
-}
-
-// ---- float16 -----------------------------------------------------------------------------------------------------
-
-type Float16ArrayConstructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayLike<number>;
-
-/** With `Float16Array` where the browser has it (Chrome 135, Firefox 129, Safari 18.2), else with a table of all 65,536 values. */
-export function decodeFloat16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = bytes;
-  const platform = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array;
-  if (platform) return new Float32Array(new platform(buffer, byteOffset, byteLength / 2));
-  const stored = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  const values = new Float32Array(stored.length);
-  table ??= float16Table();
-  for (let i = 0; i < stored.length; i += 1) values[i] = table[stored[i] as number] as number;
-  return values;
-}
-
-let table: Float32Array | undefined;
-
-/** IEEE 754 binary16: 1 bit sign, 5 bits exponent with bias 15, 10 bits fraction. */
-function float16Table(): Float32Array {
-  return Float32Array.from({ length: 65_536 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
 }

@@ -4,7 +4,8 @@ import "@tensorflow/tfjs-backend-cpu";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type WeightSpec, weightBytes } from "../../../../../src/worker/package/topology.js";
-import { decodeFloat16, decodeWeights } from "../../../../../src/worker/runtime/tfjs/weights.js";
+import { decodeFloat16 } from "../../../../../src/worker/runtime/read-weights.js";
+import { decodeWeights } from "../../../../../src/worker/runtime/tfjs/weights.js";
 import { randomBytes } from "../../../../support/chunked.js";
 
 beforeAll(async () => {

@@ -1,11 +1,11 @@
-// Gets the tfjs WebAssembly binary for this browser and checks it before tfjs uses it.
-import { asInsituError, InsituError } from "../../../shared/errors.js";
-import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import { sha256 } from "../../lib/sha256.js";
+// Gets tfjs's WebAssembly binary for this browser, and checks it before it is used.
+import { asInsituError, InsituError } from "../../shared/errors.js";
+import type { ChunkSpec } from "../../shared/types/manifest.js";
+import { sha256 } from "../lib/sha256.js";
 
 /**
  * Size and SHA-256 of the binaries of @tensorflow/tfjs-backend-wasm 4.22.0. A binary of another version links, and then crashes or
- * computes wrong values, so it is refused. `test/unit/worker/runtime/tfjs/wasm-binary.test.ts` compares with the installed package.
+ * computes wrong values, so it is refused. `test/unit/worker/runtime/wasm-binary.test.ts` compares with the installed package.
  */
 export const WASM_BINARIES = {
   "tfjs-backend-wasm.wasm": {
@@ -24,6 +24,20 @@ export const WASM_BINARIES = {
 
 export type WasmBinary = keyof typeof WASM_BINARIES;
 
+/** A module whose one function is `i32x4.all_true` of a vector (opcode FD A3 01). */
+const SIMD_MODULE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f, 0x03, 0x02, 0x01, 0x00],
+  ...[0x0a, 0x0b, 0x01, 0x09, 0x00, 0x41, 0x00, 0xfd, 0x11, 0xfd, 0xa3, 0x01, 0x0b],
+);
+let simd: boolean | undefined;
+
+/** The binary for this browser. Without SIMD there is none with threads. */
+export function binaryFor(threads: number): WasmBinary {
+  simd ??= WebAssembly.validate(SIMD_MODULE);
+  if (!simd) return "tfjs-backend-wasm.wasm";
+  return threads > 1 ? "tfjs-backend-wasm-threaded-simd.wasm" : "tfjs-backend-wasm-simd.wasm";
+}
+
 /** Stores binaries between visits. Neither call throws: without a cache they are fetched again. */
 export interface BinaryCache {
   get(binary: ChunkSpec): Promise<ArrayBuffer | undefined>;
@@ -34,8 +48,34 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 // The largest binary has 436 kB; on a slow connection it takes seconds, not a minute.
 const FETCH_TIMEOUT_MS = 60_000;
 
+export interface WasmAssets {
+  /** Absolute URL of a binary. */
+  url(name: WasmBinary): string;
+  cache: BinaryCache;
+}
+
+/** The binaries of this worker, each fetched once. */
+export interface WasmBinaries {
+  url(name: WasmBinary): string;
+  /** Rejects as `wasmBinary` does; the next call tries again. */
+  bytes(name: WasmBinary): Promise<ArrayBuffer>;
+}
+
+export function createWasmBinaries({ url, cache }: WasmAssets): WasmBinaries {
+  const known = new Map<WasmBinary, Promise<ArrayBuffer>>();
+  return {
+    url,
+    bytes(name) {
+      const found = known.get(name) ?? wasmBinary(name, url(name), cache);
+      known.set(name, found);
+      found.catch(() => known.delete(name));
+      return found;
+    },
+  };
+}
+
 /** The binary's bytes: from the cache, else from `url`, then stored. Throws `network`, `http_4xx`, `http_5xx`, `timeout` or `model_integrity`. */
-export async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCache): Promise<ArrayBuffer> {
+async function wasmBinary(name: WasmBinary, url: string, cache: BinaryCache): Promise<ArrayBuffer> {
   const binary = WASM_BINARIES[name];
   const cached = await cache.get(binary);
   if (cached) return cached;

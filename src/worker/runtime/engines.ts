@@ -1,0 +1,59 @@
+// The worker's engine: a model that has plans runs on the wasm binary alone; everything else runs on tfjs, which is loaded when it is wanted.
+import { createPlanEngine } from "./plan/plan-engine.js";
+import { NoPlanError } from "./plan/steps.js";
+import { probe } from "./probe.js";
+import type { Engine, ModelSource, Session, Target } from "./session/engine.js";
+import { isTrap } from "./session/run-errors.js";
+import type { WasmBinaries } from "./wasm-binary.js";
+
+export interface EngineFiles {
+  binaries: WasmBinaries;
+  /** Loads tfjs's engine; the same one each time. */
+  loadTfjs: () => Promise<Engine>;
+}
+
+export function createEngine({ binaries, loadTfjs }: EngineFiles): Engine {
+  const planned = createPlanEngine(binaries);
+  let tfjs: Engine | undefined;
+  const withTfjs = async () => {
+    tfjs ??= await loadTfjs();
+    return tfjs;
+  };
+  /** Models of which a plan has failed in this worker. */
+  const failed = new WeakSet<ModelSource["model"]>();
+  const openTfjs = async (source: ModelSource, target: Target) => (await withTfjs()).open(source, target);
+
+  async function openPlanned(source: ModelSource, target: Target): Promise<Session | undefined> {
+    const { model } = source;
+    if (target.backend !== "wasm" || (target.threads ?? 1) > 1 || failed.has(model)) return undefined;
+    const stored = (await source.plans?.read()) ?? [];
+    if (!stored.some(({ part }) => part === "run")) return undefined;
+    const onFailure = () => failed.add(model);
+    try {
+      return await planned.open(source, target, stored, { openTfjs: () => openTfjs(source, target), onFailure });
+    } catch (error) {
+      // What tfjs would throw as well is the caller's.
+      if (!(error instanceof NoPlanError || error instanceof RangeError || isTrap(error))) throw error;
+      onFailure();
+      return undefined;
+    }
+  }
+
+  return {
+    probe,
+    memory() {
+      const { held, used } = tfjs?.memory() ?? { held: 0, used: 0 };
+      return { held: held + planned.heldBytes(), used: used + planned.usedBytes() };
+    },
+    tensorCount: () => tfjs?.tensorCount() ?? 0,
+    async start(target, isPlanned) {
+      if (isPlanned && target.backend === "wasm") await planned.start();
+      else await (await withTfjs()).start(target, isPlanned);
+    },
+    stop: (target) => tfjs?.stop(target),
+    lease: async (target) => (await withTfjs()).lease(target),
+    async open(source, target) {
+      return (await openPlanned(source, target)) ?? openTfjs(source, target);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
+
+import { prepareGraph, type Topology } from "../graph/prepare.js";
+import type { Constant } from "../graph/types.js";
+import { readWeights, type WeightValues } from "../read-weights.js";
+import type { ModelSource, Session, Target } from "../session/engine.js";
+import { binaryFor, type WasmBinaries } from "../wasm-binary.js";
+import { planBytes } from "./plan.js";
+import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
+import { type Binary, startBinary } from "./start-binary.js";
+import { NoPlanError } from "./steps.js";
+import type { StoredPlan, StoredTensor, Weight } from "./stored-plan.js";
+import { FIRST_ID, viewOf } from "./wasm-module.js";
+
+export type PlanHooks = Pick<PlanSessionDeps, "openTfjs" | "onFailure">;
+
+export interface PlanEngine {
+  /** Compiles the binary, so that `open` need not wait for it. */
+  start(): Promise<void>;
+  /**
+   * Opens a model on its plans, each of which was checked. Each model has a memory of its own: what a plan does wrong reaches no other
+   * model. Throws `NoPlanError` where the plans do not fit the model; what reading the weights throws; a `RangeError` where there is no memory.
+   */
+  open(source: ModelSource, target: Target, plans: StoredPlan[], hooks: PlanHooks): Promise<Session>;
+  /** Bytes of all memories. */
+  heldBytes(): number;
+  /** Bytes of weights and plans in them. */
+  usedBytes(): number;
+}
+
+export function createPlanEngine(binaries: WasmBinaries): PlanEngine {
+  let compiled: Promise<WebAssembly.Module> | undefined;
+  const open = new Map<Binary, number>();
+  const compile = () => {
+    const started = compiled ?? binaries.bytes(binaryFor(1)).then((bytes) => WebAssembly.compile(bytes));
+    compiled = started;
+    started.catch(() => {
+      compiled = undefined;
+    });
+    return started;
+  };
+  return {
+    async start() {
+      await compile();
+    },
+    async open(source, target, stored, hooks) {
+      const binary = await startBinary(await compile());
+      const weights = await loadWeights(source, binary, neededBy(stored));
+      open.set(binary, weights.bytes);
+      return new PlanSession({
+        target,
+        binary,
+        stored,
+        weight: weights.get,
+        names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
+        ...hooks,
+        onEnd: () => open.delete(binary),
+      });
+    },
+    heldBytes: () => [...open.keys()].reduce((sum, { heldBytes }) => sum + heldBytes, 0),
+    usedBytes: () => [...open.values()].reduce((sum, bytes) => sum + bytes, planBytes()),
+  };
+}
+
+const neededBy = (stored: StoredPlan[]): Set<string> =>
+  new Set(stored.flatMap(({ tensors }) => tensors.flatMap(({ weight }) => weight ?? [])));
+
+interface LoadedWeights {
+  bytes: number;
+  /** Throws `NoPlanError` where the model has no such weight of this size and type. */
+  get(name: string, tensor: StoredTensor): Weight;
+}
+
+/** Puts the weights that are needed into the binary's memory, and registers each. */
+async function loadWeights(source: ModelSource, binary: Binary, needed: Set<string>): Promise<LoadedWeights> {
+  const { model } = source;
+  const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology);
+  const weights = new Map<string, Weight & { size: number; dtype: string }>();
+  let bytes = 0;
+  const add = (name: string, dtype: Constant["dtype"], data: WeightValues | Constant["values"]) => {
+    const address = binary._malloc(Math.max(1, data.byteLength));
+    viewOf(binary, dtype, address, data.length).set(data);
+    const id = FIRST_ID + weights.size;
+    binary.tfjs.registerTensor(id, data.length, address);
+    weights.set(name, { id, address, size: data.length, dtype });
+    bytes += data.byteLength;
+  };
+  const values = new Map<string, Constant>();
+  const isUnused = (name: string) => skip?.has(name) === true || !(needed.has(name) || keep?.has(name));
+  await readWeights(model.weightSpecs, source.weights(), { skip: isUnused }, ({ name, shape, dtype }, data, isView) => {
+    if (keep?.has(name)) values.set(name, { shape, dtype, values: isView ? data.slice() : data });
+    if (needed.has(name)) add(name, dtype, data);
+  });
+  const { constants } = finish(values);
+  for (const [name, { values: data, dtype }] of constants) if (needed.has(name)) add(name, dtype, data);
+  store();
+  return {
+    bytes,
+    get(name, { size, dtype }) {
+      const weight = weights.get(name);
+      if (weight?.size === size && weight.dtype === dtype) return weight;
+      throw new NoPlanError(`the plan needs a weight ${name} of ${size} ${dtype}, which the model does not have`);
+    },
+  };
+}

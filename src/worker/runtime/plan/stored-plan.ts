@@ -1,0 +1,106 @@
+// The form in which a plan outlives its recording: tensors and steps name each other by position, weights by their names.
+import type { DType } from "../../../shared/types/tensor.js";
+import type { Part, PlannedTensor, Recording, Step } from "./steps.js";
+
+/** An argument of a call that stands for the id of a tensor: its position in `tensors`. */
+export interface TensorArg {
+  tensor: number;
+}
+
+/** As `Step`, with positions in `tensors` in place of ids. */
+export type StoredStep =
+  | { kind: "call"; name: string; args: (number | Uint8Array<ArrayBuffer> | TensorArg)[] }
+  | Exclude<Step, { kind: "call" }>;
+
+export interface StoredTensor {
+  size: number;
+  dtype: DType;
+  born: number;
+  dies: number;
+  /** Set on a weight: its name in the rewritten graph. */
+  weight?: string;
+  /** Set on a constant: its content. */
+  data?: Uint8Array<ArrayBuffer>;
+}
+
+export interface StoredPlan {
+  part: Part;
+  inputs: { name: string; tensor: number; shape: number[] }[];
+  outputs: { tensor: number; shape: number[] }[];
+  tensors: StoredTensor[];
+  steps: StoredStep[];
+}
+
+/** What the inputs of a plan must be; a session keeps its plans by it. `shapes` are in the order of the model's inputs. */
+export function keyOf(part: Part, inputs: { name: string; dtype: DType; shape: readonly number[] }[]): string {
+  return inputs.reduce((key, { name, dtype, shape }) => `${key} ${name}:${dtype}:${shape}`, part as string);
+}
+
+export const keyOfStored = ({ part, inputs, tensors }: StoredPlan): string =>
+  keyOf(
+    part,
+    inputs.map(({ name, tensor, shape }) => ({ name, shape, dtype: (tensors[tensor] as StoredTensor).dtype })),
+  );
+
+/** Undefined where the recording needs a tensor of the session that `weights`, names by ids, does not have. */
+export function toStored(
+  part: Part,
+  { inputs, outputs, tensors, steps }: Recording,
+  weights: ReadonlyMap<number, string>,
+): StoredPlan | undefined {
+  const positions = new Map(tensors.map(({ id }, index) => [id, index]));
+  const at = (id: number) => positions.get(id) as number;
+  if (tensors.some(({ id, address }) => address !== undefined && !weights.has(id))) return undefined;
+  return {
+    part,
+    inputs: inputs.map(({ name, id, shape }) => ({ name, tensor: at(id), shape })),
+    outputs: outputs.map(({ id, shape }) => ({ tensor: at(id), shape })),
+    tensors: tensors.map(({ id, size, dtype, born, dies, address, data }) => {
+      const weight = address === undefined ? undefined : weights.get(id);
+      return { size, dtype, born, dies, ...(weight !== undefined && { weight }), ...(data && { data }) };
+    }),
+    steps: steps.map((step): StoredStep => {
+      if (step.kind !== "call") return renamed(step, at);
+      const args = step.args.map((arg) => (typeof arg === "number" && positions.has(arg) ? { tensor: at(arg) } : arg));
+      return { ...step, args };
+    }),
+  };
+}
+
+export interface Weight {
+  id: number;
+  address: number;
+}
+
+/** The recording for a module that knows its tensors by other ids. `weight` throws for a name that the model does not have. */
+export function fromStored(
+  { inputs, outputs, tensors, steps }: StoredPlan,
+  nextId: () => number,
+  weight: (name: string, tensor: StoredTensor) => Weight,
+): Recording {
+  const planned = tensors.map((tensor): PlannedTensor => {
+    const { weight: name, ...rest } = tensor;
+    return name === undefined ? { ...rest, id: nextId() } : { ...rest, ...weight(name, tensor) };
+  });
+  const one = (position: number) => planned[position] as PlannedTensor;
+  const id = (position: number) => one(position).id;
+  return {
+    tensors: planned,
+    inputs: inputs.map(({ name, tensor, shape }) => ({ name, id: id(tensor), shape })),
+    outputs: outputs.map(({ tensor, shape }) => ({ id: id(tensor), shape, dtype: one(tensor).dtype })),
+    steps: steps.map((step): Step => {
+      if (step.kind !== "call") return renamed(step, id);
+      return {
+        ...step,
+        args: step.args.map((arg) => (typeof arg === "object" && "tensor" in arg ? id(arg.tensor) : arg)),
+      };
+    }),
+  };
+}
+
+/** The step with other names for its tensors. */
+function renamed<S extends Exclude<Step, { kind: "call" }>>(step: S, name: (tensor: number) => number): S {
+  const changed: Record<string, unknown> = { ...step };
+  for (const key of ["from", "to", "of"]) if (key in step) changed[key] = name(changed[key] as number);
+  return changed as S;
+}
