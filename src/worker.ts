@@ -3,10 +3,14 @@ import { expose } from "comlink";
 import { PROTOCOL, type Ready, registerErrorTransfer } from "./shared/protocol.js";
 import { createHost } from "./worker/host.js";
 import { createFile } from "./worker/import-file.js";
+import { cryptoFile } from "./worker/lib/crypto-file.js";
 import { browserPlatform } from "./worker/package/platform.js";
+import { selfTestReader } from "./worker/package/self-test-reader.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
 import { createEngine } from "./worker/runtime/engines.js";
+import { planReader } from "./worker/runtime/plan/plan-reader.js";
+import { verification } from "./worker/runtime/session/verification.js";
 import { createWasmBinaries, type WasmBinary } from "./worker/runtime/wasm-binary.js";
 import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
 
@@ -19,11 +23,21 @@ const WASM: Record<WasmBinary, string> = {
 const tfjsFile = createFile<typeof import("./worker/engine-tfjs.js")>(
   new URL("./engine-tfjs.js", import.meta.url).href,
 );
+const firstVisitFile = createFile<typeof import("./worker/worker-first-visit.js")>(
+  new URL("./worker-first-visit.js", import.meta.url).href,
+);
+const codeCrypto = createFile<typeof import("./worker/worker-crypto.js")>(
+  new URL("./worker-crypto.js", import.meta.url).href,
+);
 const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
   new URL("./worker-personal.js", import.meta.url).href,
 );
 
 registerErrorTransfer();
+cryptoFile.provide(codeCrypto);
+selfTestReader.provide(firstVisitFile);
+planReader.provide(firstVisitFile);
+verification.provide(firstVisitFile);
 
 const host = createHost({
   ports: browserPlatform,
@@ -41,7 +55,8 @@ const host = createHost({
         put: (binary, bytes) => store.putBinary(binary, bytes).catch(() => undefined),
       },
     });
-    return createEngine({ binaries, loadTfjs: async () => (await tfjsFile()).tfjsEngine(binaries) });
+    const loadTfjs = async () => (await tfjsFile()).tfjsEngine(binaries);
+    return createEngine({ binaries, loadTfjs, loadRewriting: firstVisitFile });
   },
   async openPersonal({ storage }, engine, scheduler) {
     const { PersonalRegistry } = await personalFile();

@@ -1,7 +1,8 @@
 // Builds the golden outputs of a self-test: which values are stored, and which of them can be compared across backends.
 import { InsituError } from "../shared/errors.js";
 import type { Backend, TensorData } from "../shared/types/tensor.js";
-import { type ExpectedOutput, MAX_KEPT, TOLERANCE } from "../worker/package/self-test-files.js";
+import { type ExpectedOutput, MAX_KEPT } from "../worker/package/self-test-files.js";
+import { TOLERANCE } from "../worker/package/self-test-specs.js";
 
 export type Outputs = Record<string, TensorData>;
 

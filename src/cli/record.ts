@@ -4,12 +4,8 @@ import { InsituError, isInsituError } from "../shared/errors.js";
 import type { InputSpec, Manifest, SelfTestSpec } from "../shared/types/manifest.js";
 import type { TensorData } from "../shared/types/tensor.js";
 import { mulberry32 } from "../worker/package/seeded-noise.js";
-import {
-  MAX_SELF_TEST_BYTES,
-  MAX_SELF_TESTS,
-  parseSelfTestInput,
-  parseSelfTestOutputs,
-} from "../worker/package/self-test-files.js";
+import { parseSelfTestInput, parseSelfTestOutputs } from "../worker/package/self-test-files.js";
+import { MAX_SELF_TEST_BYTES, MAX_SELF_TESTS } from "../worker/package/self-test-specs.js";
 import type { Session } from "../worker/runtime/session/engine.js";
 import { decodeText, fileSize } from "./files.js";
 import { type Goldens, goldens, type Outputs, type ReferenceOutputs } from "./goldens.js";

@@ -33,7 +33,7 @@ import type {
   TensorSpec,
 } from "../../shared/types/manifest.js";
 import { parseReference } from "./reference-profile.js";
-import { parseSelfTestSpecs } from "./self-test-files.js";
+import { parseSelfTestSpecs } from "./self-test-specs.js";
 import { parseImage, parseTask } from "./task-spec.js";
 
 /** Ours have 4 kB; room for 20,000 labels, and too little to fill a memory with. */

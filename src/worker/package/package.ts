@@ -5,7 +5,8 @@ import type { FileSpec, Manifest } from "../../shared/types/manifest.js";
 import type { LoadPhase, LoadProgress } from "../../shared/types/model.js";
 import { type Content, type ContentContext, createContent, type OnBytes } from "./content.js";
 import { resolveFile } from "./manifest.js";
-import { parseSelfTestInput, parseSelfTestOutputs, type SelfTest } from "./self-test-files.js";
+import type { SelfTest } from "./self-test-files.js";
+import { selfTestReader } from "./self-test-reader.js";
 import type { FallbackStore } from "./store/fallback-store.js";
 import type { NewRow } from "./store/store.js";
 import { type ModelJson, parseModelJson } from "./topology.js";
@@ -182,7 +183,9 @@ async function textOf(file: FileSpec, content: Content, onBytes?: OnBytes): Prom
 async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {
   const read = (path: string) => textOf(fileOf(path, manifest), content);
   const tests: SelfTest[] = [];
-  for (const { input, outputs, tolerance } of manifest.selfTest ?? []) {
+  if (!manifest.selfTest?.length) return tests;
+  const { parseSelfTestInput, parseSelfTestOutputs } = await selfTestReader();
+  for (const { input, outputs, tolerance } of manifest.selfTest) {
     tests.push({
       inputs: parseSelfTestInput(await read(input), manifest.inputs, resolveFile(url, input)),
       outputs: parseSelfTestOutputs(await read(outputs), manifest.outputs, resolveFile(url, outputs)),

@@ -1,9 +1,8 @@
 // Decides whether a manifest may be used: enough valid signatures of known keys, not expired, not older than one seen before.
-import { hashes, verifyAsync, verify as verifyInCode } from "@noble/ed25519";
-import { sha512 } from "@noble/hashes/sha2.js";
 import { InsituError } from "../../shared/errors.js";
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { TrustedKey, TrustOptions } from "../../shared/types/model.js";
+import { cryptoFile } from "../lib/crypto-file.js";
 import { canonicalBytes } from "./canonical-json.js";
 
 export const ALGORITHM = "Ed25519";
@@ -42,28 +41,12 @@ async function verify(key: TrustedKey, signature: string, signed: Uint8Array<Arr
   const publicKey = fromBase64(key.publicKey);
   const bytes = fromBase64(signature);
   if (bytes.length !== 64) return false;
-  if (!globalThis.crypto?.subtle) {
-    // A page that is not a secure context: the library's own SHA-512 would need crypto.subtle too.
-    hashes.sha512 = sha512;
-    return refusedOnError(() => verifyInCode(bytes, signed, publicKey, STRICT));
-  }
   try {
     const imported = await crypto.subtle.importKey("raw", publicKey, ALGORITHM, false, ["verify"]);
     return await crypto.subtle.verify(ALGORITHM, imported, bytes, signed);
   } catch {
-    // Chrome before 137 and Firefox before 129 have no Ed25519.
-    return verifyAsync(bytes, signed, publicKey, STRICT).catch(() => false);
-  }
-}
-
-// As WebCrypto is, not ZIP 215.
-const STRICT = { zip215: false };
-
-function refusedOnError(verify: () => boolean): boolean {
-  try {
-    return verify();
-  } catch {
-    return false;
+    // A page that is not a secure context, Chrome before 137, Firefox before 129; or a key that is none.
+    return (await cryptoFile()).verify(bytes, signed, publicKey);
   }
 }
 

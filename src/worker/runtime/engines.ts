@@ -1,4 +1,5 @@
 // The worker's engine: a model that has plans runs on the wasm binary alone; everything else runs on tfjs, which is loaded when it is wanted.
+import type { Rewriting } from "./graph/prepare.js";
 import { createPlanEngine } from "./plan/plan-engine.js";
 import { NoPlanError } from "./plan/steps.js";
 import { probe } from "./probe.js";
@@ -10,10 +11,12 @@ export interface EngineFiles {
   binaries: WasmBinaries;
   /** Loads tfjs's engine; the same one each time. */
   loadTfjs: () => Promise<Engine>;
+  /** Loads the code that rewrites graphs. */
+  loadRewriting: () => Promise<Rewriting>;
 }
 
-export function createEngine({ binaries, loadTfjs }: EngineFiles): Engine {
-  const planned = createPlanEngine(binaries);
+export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles): Engine {
+  const planned = createPlanEngine(binaries, loadRewriting);
   let tfjs: Engine | undefined;
   const withTfjs = async () => {
     tfjs ??= await loadTfjs();

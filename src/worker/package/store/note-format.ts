@@ -40,7 +40,8 @@ function toBlob(value: unknown): Blob {
   const arrays: ArrayBufferView<ArrayBuffer>[] = [];
   let size = 0;
   const header = JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === "number" && !Number.isFinite(item)) return { $number: String(item) } satisfies OddNumber;
+    if (typeof item === "number" && (!Number.isFinite(item) || Object.is(item, -0)))
+      return { $number: item === 0 ? "-0" : String(item) } satisfies OddNumber;
     if (!ArrayBuffer.isView(item)) return item;
     const name = item.constructor.name as ArrayName;
     const place: ArrayPlace = { $array: [name, size, size + item.byteLength] };

@@ -1,17 +1,13 @@
 // The graph of a model as it runs: rewritten to be cheaper, and stored for the next load.
 import type { ModelJson } from "../../package/topology.js";
 import { type ModelSource, NO_REWRITES } from "../session/engine.js";
-import { checkOutputSizes } from "./output-sizes.js";
-import { readable } from "./readable.js";
-import { type Rewritten, rewrite } from "./rewrite.js";
-import type { Constant, Graph, GraphNode } from "./types.js";
+import type { RewrittenGraph } from "./rewrite.js";
+import type { Constant, GraphNode } from "./types.js";
 
 export interface Topology {
   node: GraphNode[];
   library?: { function?: unknown[] };
 }
-
-export type RewrittenGraph = Omit<Rewritten, "applied">;
 
 export interface Preparation {
   /** Weights whose values `finish` needs. */
@@ -24,65 +20,35 @@ export interface Preparation {
   store(): void;
 }
 
-export async function prepareGraph(source: ModelSource, topology: Topology): Promise<Preparation> {
+/** The code that rewrites, which is not needed where the rewritten graph is stored. */
+export interface Rewriting {
+  /** `mayRewrite` is false where the graph must run as it is. */
+  beginRewrite(source: ModelSource, topology: Topology, mayRewrite: boolean): Omit<Preparation, "store" | "skip">;
+}
+
+export async function prepareGraph(
+  source: ModelSource,
+  topology: Topology,
+  rewriting: () => Promise<Rewriting>,
+): Promise<Preparation> {
   const { model, rewrites } = source;
   const stored = await rewrites?.read();
-  const graph = attempt(() => graphOf(source, topology));
-  const wanted = graph && attempt(() => readable(graph));
   const cached = rewrites && fromRow(stored, model);
-  const isRewritten = rewrites !== undefined && stored !== NO_REWRITES;
+  if (cached) return { skip: cached.unused, finish: () => cached, store: () => undefined };
+  const { beginRewrite } = await rewriting();
+  const { keep, finish } = beginRewrite(source, topology, rewrites !== undefined && stored !== NO_REWRITES);
   let fresh: RewrittenGraph | undefined;
   return {
-    keep: cached ? undefined : wanted,
-    skip: cached?.unused,
+    keep,
     finish(values) {
-      const asItIs = { nodes: topology.node, constants: new Map(), unused: new Set<string>() };
-      if (!graph || !wanted) return asItIs;
-      if (cached) return cached;
-      fresh = isRewritten ? attempt(() => rewrite(graph, values)) : undefined;
-      checkSizes(graph, values, fresh);
-      return fresh ?? asItIs;
+      fresh = finish(values);
+      return fresh;
     },
     store() {
-      if (fresh) void rewrites?.write(toRow(fresh));
+      // The graph as it is needs no row.
+      if (fresh && fresh.nodes !== topology.node) void rewrites?.write(toRow(fresh));
     },
   };
-}
-
-/** In the graph as it is, and in the rewritten one, where shapes that depend on other shapes have become constants. */
-function checkSizes(graph: Graph, values: Map<string, Constant>, rewritten: RewrittenGraph | undefined): void {
-  checkOutputSizes(graph, values);
-  if (!rewritten) return;
-  const { nodes, constants } = rewritten;
-  const all = new Map([...values, ...constants]);
-  checkOutputSizes({ ...graph, nodes, weights: new Map([...graph.weights, ...constants]) }, all);
-}
-
-function graphOf(source: ModelSource, { node }: Topology): Graph {
-  const { model, inputs, outputs, embedding } = source;
-  const names = outputs.map(({ name }) => name);
-  return {
-    // model.json leaves empty fields out.
-    nodes: node.map((given) => ({ ...given, input: given.input ?? [], attr: given.attr ?? {} })),
-    inputs: inputs.map(({ name }) => name),
-    // The embedding's node must stay in the graph.
-    outputs: embedding && isPart(source, node) ? [...names, embedding.node] : names,
-    weights: new Map(model.weightSpecs.map(({ name, shape, dtype }) => [name, { shape, dtype }])),
-  };
-}
-
-/** Whether the embedding's node exists. A missing one is reported by `embed`; predictions work without it. */
-export function isPart({ embedding }: ModelSource, nodes: GraphNode[]): boolean {
-  return nodes.some(({ name }) => name === embedding?.node);
-}
-
-/** A graph that makes a rewrite throw runs unchanged: tfjs's message says better what is wrong with it. */
-function attempt<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch {
-    return undefined;
-  }
 }
 
 // ---- stored between loads ----------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ export interface Rewritten {
   applied: Record<string, number>;
 }
 
+/** What runs, and what is stored of it. */
+export type RewrittenGraph = Omit<Rewritten, "applied">;
+
 // Every order gives a correct graph. This one needs few rounds, and fuses before `resizeLater` separates nodes.
 const RULES: Rule[] = [
   foldConstants,

@@ -1,6 +1,6 @@
 // Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
 
-import { prepareGraph, type Topology } from "../graph/prepare.js";
+import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js";
 import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
@@ -28,7 +28,8 @@ export interface PlanEngine {
   usedBytes(): number;
 }
 
-export function createPlanEngine(binaries: WasmBinaries): PlanEngine {
+/** `rewriting` loads the code that rewrites a graph, for a model that is opened for the first time. */
+export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promise<Rewriting>): PlanEngine {
   let compiled: Promise<WebAssembly.Module> | undefined;
   const open = new Map<Binary, number>();
   const compile = () => {
@@ -45,7 +46,7 @@ export function createPlanEngine(binaries: WasmBinaries): PlanEngine {
     },
     async open(source, target, stored, hooks) {
       const binary = await startBinary(await compile());
-      const weights = await loadWeights(source, binary, neededBy(stored));
+      const weights = await loadWeights(source, binary, neededBy(stored), rewriting);
       open.set(binary, weights.bytes);
       return new PlanSession({
         target,
@@ -72,9 +73,14 @@ interface LoadedWeights {
 }
 
 /** Puts the weights that are needed into the binary's memory, and registers each. */
-async function loadWeights(source: ModelSource, binary: Binary, needed: Set<string>): Promise<LoadedWeights> {
+async function loadWeights(
+  source: ModelSource,
+  binary: Binary,
+  needed: Set<string>,
+  rewriting: () => Promise<Rewriting>,
+): Promise<LoadedWeights> {
   const { model } = source;
-  const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology);
+  const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology, rewriting);
   const weights = new Map<string, Weight & { size: number; dtype: string }>();
   let bytes = 0;
   const add = (name: string, dtype: Constant["dtype"], data: WeightValues | Constant["values"]) => {

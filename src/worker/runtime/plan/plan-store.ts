@@ -3,9 +3,8 @@ import type { Manifest } from "../../../shared/types/manifest.js";
 import type { PlanStore } from "../session/engine.js";
 import type { TuningCache } from "../tuning/tuning-cache.js";
 import { WASM_BINARIES } from "../wasm-binary.js";
-import { checkPlan } from "./check-plan.js";
-import { PLAN_FORMAT, readPlan, writePlan } from "./plan-text.js";
-import { keyOfStored, type StoredPlan } from "./stored-plan.js";
+import { planReader } from "./plan-reader.js";
+import { PLAN_FORMAT, type StoredPlan } from "./stored-plan.js";
 
 /** The kind of the note that holds them. */
 export const PLANS = "plans";
@@ -16,7 +15,8 @@ export const PLAN_BINARY = WASM_BINARIES["tfjs-backend-wasm-simd.wasm"].sha256;
 interface Row {
   format: number;
   binary: string;
-  plans: string[];
+  /** Each was checked before it was stored, and the row's hash is checked when it is read. */
+  plans: StoredPlan[];
 }
 
 export interface PlanStoreDeps {
@@ -30,11 +30,8 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
   let known: Promise<StoredPlan[]> | undefined;
   const read = async () => {
     const row = (await notes.read(PLANS)) as Partial<Row> | undefined;
-    const isOurs = row?.format === PLAN_FORMAT && row.binary === PLAN_BINARY && Array.isArray(row.plans);
-    const own = (isOurs ? row.plans : []) as string[];
-    const given = [...(await packaged().catch(() => [])), ...own.map((text) => ({ text, where: "a stored plan" }))];
-    const plans = given.flatMap(({ text, where }) => parse(text, where, manifest) ?? []);
-    return [...new Map(plans.map((plan) => [keyOfStored(plan), plan])).values()];
+    if (row?.format === PLAN_FORMAT && row.binary === PLAN_BINARY && Array.isArray(row.plans)) return row.plans;
+    return readPackaged(manifest, packaged).catch(() => []);
   };
   return {
     read() {
@@ -43,19 +40,24 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
     },
     async write(plans) {
       known = Promise.resolve(plans);
-      const row: Row = { format: PLAN_FORMAT, binary: PLAN_BINARY, plans: plans.map(writePlan) };
+      const row: Row = { format: PLAN_FORMAT, binary: PLAN_BINARY, plans };
       await notes.write(PLANS, row);
     },
   };
 }
 
-/** Undefined for a plan that cannot be used. Predictions work without it. */
-function parse(text: string, where: string, manifest: Manifest): StoredPlan | undefined {
-  try {
-    const plan = readPlan(text, where);
-    checkPlan(plan, manifest, where);
-    return plan;
-  } catch {
-    return undefined;
-  }
+/** Those that can be used: predictions work without the others. */
+async function readPackaged(manifest: Manifest, packaged: PlanStoreDeps["packaged"]): Promise<StoredPlan[]> {
+  const texts = await packaged();
+  if (texts.length === 0) return [];
+  const { readPlan, checkPlan } = await planReader();
+  return texts.flatMap(({ text, where }) => {
+    try {
+      const plan = readPlan(text, where);
+      checkPlan(plan, manifest, where);
+      return plan;
+    } catch {
+      return [];
+    }
+  });
 }

@@ -2,11 +2,8 @@
 import { type At, filled, integer, keyName, list, object, oneOf, own, parseJson, refuse, shape, show, text, under } from "../../../shared/json-fields.js"; // biome-ignore format: one line
 import type { DType } from "../../../shared/types/tensor.js";
 import type { CopyBlock, Part } from "./steps.js";
-import type { StoredPlan, StoredStep, StoredTensor, TensorArg } from "./stored-plan.js";
+import { PLAN_FORMAT, type StoredPlan, type StoredStep, type StoredTensor, type TensorArg } from "./stored-plan.js";
 import { bytesPerElement, sizeOf } from "./wasm-module.js";
-
-/** Raised whenever the form or the meaning of a plan changes. */
-export const PLAN_FORMAT = 1;
 
 /** The graphs of tfjs's largest models have 3,000 nodes, which are 0.3 MB of text. */
 export const MAX_PLAN_TEXT = 16 * 2 ** 20;

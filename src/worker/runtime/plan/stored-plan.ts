@@ -2,6 +2,9 @@
 import type { DType } from "../../../shared/types/tensor.js";
 import type { Part, PlannedTensor, Recording, Step } from "./steps.js";
 
+/** Raised whenever the form, the meaning or the checks of a plan change: what was stored before is made again. */
+export const PLAN_FORMAT = 1;
+
 /** An argument of a call that stands for the id of a tensor: its position in `tensors`. */
 export interface TensorArg {
   tensor: number;

@@ -1,7 +1,8 @@
 // Opens a graph model on tfjs; its weights become tensors as they arrive.
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { clone, dispose, io, type NamedTensorMap, Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
-import { isPart, prepareGraph, type Topology } from "../graph/prepare.js";
+import { beginRewrite, isPart } from "../graph/begin-rewrite.js";
+import { prepareGraph, type Topology } from "../graph/prepare.js";
 import type { GraphNode } from "../graph/types.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import type { RunningBackend } from "./backends.js";
@@ -88,7 +89,7 @@ async function prepare(
   { backend }: Target,
   { use }: RunningBackend,
 ): Promise<Prepared> {
-  const preparation = await prepareGraph(source, topology);
+  const preparation = await prepareGraph(source, topology, async () => ({ beginRewrite }));
   const { keep, skip } = preparation;
   const { weightSpecs } = source.model;
   const { tensors, values } = await decodeWeights(weightSpecs, source.weights(), backend, { use, keep, skip });

@@ -1,0 +1,6 @@
+// The file that holds what a model needs when it is opened for the first time. The worker imports it then.
+export { parseSelfTestInput, parseSelfTestOutputs } from "./package/self-test-files.js";
+export { beginRewrite } from "./runtime/graph/begin-rewrite.js";
+export { checkPlan } from "./runtime/plan/check-plan.js";
+export { readPlan } from "./runtime/plan/plan-text.js";
+export { verifySession } from "./runtime/session/verify-session.js";
