@@ -2,8 +2,9 @@
 import { InsituError } from "../../shared/errors.js";
 import type { ChunkSpec, FileSpec, Manifest } from "../../shared/types/manifest.js";
 import { type Deferred, deferred } from "../lib/deferred.js";
+import { chunkDownload } from "./download/chunk-download.js";
 import { chunksOf } from "./download/chunks.js";
-import { downloadChunks, type WantedFile } from "./download/download.js";
+import type { DownloadOptions, WantedFile } from "./download/download.js";
 import { resolveFile } from "./manifest.js";
 import type { Platform } from "./platform.js";
 import { xxh64 } from "./store/checksum.js";
@@ -75,7 +76,7 @@ class PackageContent implements Content {
     if (wanted.length > 0) onBytes(there);
     onStored(there);
     for (const { chunks, missing } of wanted) for (const index of missing) this.#expect(chunks[index] as ChunkSpec);
-    this.#downloading = downloadChunks(wanted, {
+    this.#downloading = fetchChunks(wanted, {
       ports,
       signal,
       onBytes(bytes) {
@@ -175,13 +176,17 @@ class PackageContent implements Content {
       if (!this.#writes.gaveUp()) void store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
       repaired = bytes;
     };
-    await downloadChunks([wanted], { ports, signal, onBytes: onReceived, onChunk }).catch((cause: unknown) => {
+    await fetchChunks([wanted], { ports, signal, onBytes: onReceived, onChunk }).catch((cause: unknown) => {
       if (signal.aborted) throw cause;
       const message = `A chunk of ${url} is lost or altered in this browser's store, and could not be fetched again. Connect to the network and load it again.`;
       throw new InsituError("storage_corrupt", message, { url, path: file.path, chunk: index }, { cause });
     });
     return repaired as ArrayBuffer;
   }
+}
+
+async function fetchChunks(wanted: WantedFile[], options: DownloadOptions): Promise<void> {
+  if (wanted.length > 0) await (await chunkDownload()).downloadChunks(wanted, options);
 }
 
 /** Which chunks must come, and how many bytes are there. A chunk that the package has twice comes once. */

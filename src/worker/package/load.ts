@@ -3,6 +3,7 @@ import { asInsituError, InsituError, isInsituError } from "../../shared/errors.j
 import type { Manifest } from "../../shared/types/manifest.js";
 import type { ModelInfo, PackageRequest, TrustOptions } from "../../shared/types/model.js";
 import { digestOf } from "./canonical-json.js";
+import { chunkDownload } from "./download/chunk-download.js";
 import { downloadText } from "./download/download-text.js";
 import { withRequest } from "./download/with-request.js";
 import { MAX_MANIFEST_BYTES, parseManifest } from "./manifest.js";
@@ -159,6 +160,8 @@ const manifestUrl = (url: string) => `${url}insitu.json`;
 const UNREACHABLE = new Set(["network", "timeout", "http_5xx"]);
 
 async function* fromHostOrStore(load: Load): Candidates {
+  // While the manifest is on its way; a failure is reported where it is used.
+  void chunkDownload().catch(() => undefined);
   try {
     yield* fromHost(load);
   } catch (error) {

@@ -1,0 +1,5 @@
+// The code that fetches chunks, which a visit needs that finds a package not stored.
+import { lateCode } from "../../lib/late-code.js";
+import type { downloadChunks } from "./download.js";
+
+export const chunkDownload = lateCode<{ downloadChunks: typeof downloadChunks }>("the download of chunks");
