@@ -43,6 +43,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
+          setupFiles: ["test/support/late-code.ts"],
           // Nothing is mocked that another file uses, and loading tfjs once instead of in each file saves a minute.
           isolate: false,
           testTimeout: HANGS_AFTER,

@@ -1,13 +1,16 @@
-// Every kernel of tfjs's wasm backend, recorded once with random shapes and replayed with other inputs, gives tfjs's outputs to the last bit.
+// Every kernel of tfjs's wasm backend, recorded once with random shapes and replayed with other inputs, by tfjs's module and from a text without tfjs, gives tfjs's outputs to the last bit.
 import { engine, getKernelsForBackend, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
+import { openBinary, restore, storedOf } from "../../../../support/binary.js";
 import { KERNEL_CASES } from "../../../../support/kernel-cases.js";
 import { Dice, floats, ints, type KernelCase } from "../../../../support/kernel-dice.js";
 import { PICTURE_KERNEL_CASES } from "../../../../support/picture-kernel-cases.js";
-import { bitsOf, type Execute, type Feeds, planOf, runPlan, runTfjs, tensorsOf, useObservedWasm } from "../../../../support/plans.js"; // biome-ignore format: one line
+import { bitsOf, type Execute, type Feeds, planOf, runPlan, runTfjs, tensorsOf, useObservedWasm, wasmBackend } from "../../../../support/plans.js"; // biome-ignore format: one line
 
 beforeAll(useObservedWasm);
+/** One for all: what a plan leaves in it must not change the next. */
+const binary = openBinary();
 
 const CASES = { ...KERNEL_CASES, ...PICTURE_KERNEL_CASES };
 const RUNS = 40;
@@ -97,12 +100,17 @@ async function check(name: string, seed: number): Promise<void> {
     ),
   );
   const run = execute(name, given, constants);
-  const { plan } = await planOf(run, draw(dice, given, fed));
+  const { plan, recording } = await planOf(run, draw(dice, given, fed));
+  const { stored, weights } = storedOf(recording, wasmBackend().wasm);
+  const restored = restore(await binary, stored, weights);
   for (let again = 0; again < 3; again += 1) {
     const feeds = draw(dice, given, fed);
-    expect(bitsOf(await runPlan(plan, feeds)), JSON.stringify(given)).toEqual(bitsOf(runTfjs(run, feeds)));
+    const right = bitsOf(runTfjs(run, feeds));
+    expect(bitsOf(await runPlan(plan, feeds)), JSON.stringify(given)).toEqual(right);
+    expect(bitsOf(await runPlan(restored, feeds)), `${JSON.stringify(given)}, stored`).toEqual(right);
   }
   plan.dispose();
+  restored.dispose();
   for (const constant of Object.values(constants)) constant.dispose();
 }
 

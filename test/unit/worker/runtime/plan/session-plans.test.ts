@@ -1,7 +1,8 @@
 // Which shapes of a session get a plan, when it is used, and what happens where it fails.
 import { keep, memory, mul, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
+import type { TensorData } from "../../../../../src/shared/types/tensor.js";
+import { Plan, planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
 import { SessionPlans, type SessionPlansDeps } from "../../../../../src/worker/runtime/plan/session-plans.js";
 import { loadGraph, noise, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
 import { graphOf, input, ints, node, type Part, weight } from "../../../../support/handmade.js";
@@ -125,12 +126,12 @@ test("a replay that differs is refused with the reason, and no other shape is tr
   await plans.advance(noTests);
   // The first check's outputs of tfjs, then those of the plan with one bit changed.
   await plans.advance(noTests);
-  const { read } = wasmBackend();
-  const spy = vi.spyOn(wasmBackend(), "read").mockImplementation(async function (this: unknown, data) {
-    const values = await read.call(wasmBackend(), data);
-    const bytes = new Uint8Array(values.buffer);
+  const { read } = Plan.prototype;
+  const spy = vi.spyOn(Plan.prototype, "read").mockImplementation(function (this: Plan) {
+    const outputs = read.call(this);
+    const bytes = new Uint8Array((outputs[0] as TensorData).data.buffer);
     bytes[0] = 1 - (bytes[0] as number);
-    return values;
+    return outputs;
   });
   await plans.advance(noTests);
   spy.mockRestore();
@@ -151,7 +152,9 @@ test("a plan that fails is dropped, and tfjs runs; one that traps is told and th
   expect(plans.info).toEqual({ state: "used", shapes: 1, reason: failure });
   failure = undefined;
   const trap = new WebAssembly.RuntimeError("memory access out of bounds");
-  const spy = vi.spyOn(wasmBackend(), "read").mockRejectedValue(trap);
+  const spy = vi.spyOn(Plan.prototype, "read").mockImplementation(() => {
+    throw trap;
+  });
   await expect(plans.replay("run", images(2))).rejects.toBe(trap);
   expect(onTrap).toHaveBeenCalledWith("memory access out of bounds");
   spy.mockRestore();

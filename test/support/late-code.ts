@@ -1,0 +1,10 @@
+// In Node the code that the worker imports as files of its own is imported at once.
+import { cryptoFile } from "../../src/worker/lib/crypto-file.js";
+import { chunkDownload } from "../../src/worker/package/download/chunk-download.js";
+import { selfTestReader } from "../../src/worker/package/self-test-reader.js";
+import { planReader } from "../../src/worker/runtime/plan/plan-reader.js";
+import { verification } from "../../src/worker/runtime/session/verification.js";
+
+cryptoFile.provide(() => import("../../src/worker/worker-crypto.js"));
+for (const code of [chunkDownload, selfTestReader, planReader, verification])
+  code.provide(() => import("../../src/worker/worker-first-visit.js"));
