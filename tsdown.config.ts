@@ -1,5 +1,5 @@
 // How `dist/` is bundled: the page half and the worker half, each into one self-contained file, and the command line.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { minify } from "terser";
@@ -263,6 +263,8 @@ const shared = {
   plugins: [listModules()],
 } satisfies UserConfig;
 
+const described = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+
 /** Browsers of 2022 and later: module workers, top-level await, class fields (see README, "Browsers"). */
 const browserTarget = "es2022";
 
@@ -278,7 +280,10 @@ function workerFile(name: string, entry: string, more: UserConfig = {}): UserCon
     entry: { [name]: entry },
     platform: "browser",
     target: browserTarget,
-    define: { "process.env.NODE_ENV": JSON.stringify("production") },
+    define: {
+      "process.env.NODE_ENV": JSON.stringify("production"),
+      INSITU_VERSION: JSON.stringify(described.version),
+    },
     // Size is what the first visit waits for, and nobody reads bundled tfjs.
     minify: true,
     outputOptions: { codeSplitting: false, legalComments: "none" },

@@ -23,6 +23,7 @@ const GUARDED: Record<string, string> = {
   webcodecs: "a VideoFrame is accepted where the class exists",
   "explicit-resource-management": "Symbol.asyncDispose is used where it exists",
   createimagebitmap: "only SVG elements as a source are newer (Safari 17.2)",
+  "canvas-2d-willreadfrequently": "a hint, which others ignore",
   "abortsignal-timeout": "exists from Chrome 103; until 124 only the name of its error differed",
 };
 

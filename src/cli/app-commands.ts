@@ -46,7 +46,9 @@ Serve that folder, and load it by its address: client.load("/models/${name}/", {
 export function addCopy(program: Command): void {
   program
     .command("copy")
-    .description("copy worker.js and the .wasm files, for bundlers that leave them behind (esbuild, Rollup)")
+    .description(
+      "copy worker.js, the files that it imports and the .wasm files, for bundlers that leave them behind (esbuild, Rollup)",
+    )
     .argument("<folder>", "the folder of the bundle")
     .option("--force", "replace a worker.js that is not insitu's")
     .addHelpText(

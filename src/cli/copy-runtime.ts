@@ -1,4 +1,4 @@
-// Copies what a page fetches besides its own bundle: the worker and the WebAssembly binaries.
+// Copies what a page fetches besides its own bundle: the worker, the files that it imports, and the WebAssembly binaries.
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,15 @@ import { makeFolder } from "./make-folder.js";
 
 // The same relative path from src/cli and from dist/cli.
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
-const RUNTIME = ["worker.js", "wasm", "THIRD-PARTY-LICENSES.txt"];
+const RUNTIME = [
+  "worker.js",
+  "worker-first-visit.js",
+  "worker-personal.js",
+  "worker-crypto.js",
+  "engine-tfjs.js",
+  "wasm",
+  "THIRD-PARTY-LICENSES.txt",
+];
 
 /** Overwrites older copies. Returns the paths; throws `input_invalid` for a folder that cannot be written, or has another worker.js. */
 export async function copyRuntime(folder: string, force = false): Promise<string[]> {

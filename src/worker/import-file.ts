@@ -1,30 +1,41 @@
 // Imports a file that lies beside the worker, when it is wanted, and again where that failed.
-import { asInsituError } from "../shared/errors.js";
+import { asInsituError, InsituError } from "../shared/errors.js";
+import { VERSION } from "./version.js";
+
+const ADVICE = "Serve all files of the package's dist folder together";
 
 /**
  * `url` is written by the caller as `new URL("./name.js", import.meta.url).href`, by which bundlers find the file. Rejects with `network`
- * where the file cannot be had.
+ * where the file cannot be had, with `model_integrity` where it is of another version; the next call tries again.
  */
-export function createFile<Exports>(url: string): () => Promise<Exports> {
-  let tries = 0;
+export function createFile<Exports extends { VERSION: string }>(url: string): () => Promise<Exports> {
   let known: Promise<Exports> | undefined;
+  let tries = 0;
   const fetched = async () => {
-    // Browsers remember that an address failed, and never ask for it again.
-    const address = tries > 0 ? `${url}?again=${tries}` : url;
-    tries += 1;
-    try {
-      return (await import(address)) as Exports;
-    } catch (error) {
-      const what = `Could not load ${url}, which belongs beside worker.js. Serve all files of the package's dist folder together`;
-      throw asInsituError(error, "network", what, { url });
-    }
+    let found = await importOnce<Exports>(url, tries);
+    // A cache may hold the file of the version before.
+    if (found.VERSION !== VERSION) found = await importOnce<Exports>(`${url}?version=${VERSION}`, tries);
+    if (found.VERSION === VERSION) return found;
+    const message = `${url} is of version ${found.VERSION}, worker.js of ${VERSION}. ${ADVICE}, or copy them again.`;
+    throw new InsituError("model_integrity", message, { url, expected: VERSION, actual: found.VERSION });
   };
   return () => {
     const started = known ?? fetched();
     known = started;
     started.catch(() => {
       known = undefined;
+      tries += 1;
     });
     return started;
   };
+}
+
+/** Browsers remember that an address failed, and never ask for it again: a later try has another one. */
+async function importOnce<Exports>(url: string, tries: number): Promise<Exports> {
+  const address = tries > 0 ? `${url}${url.includes("?") ? "&" : "?"}again=${tries}` : url;
+  try {
+    return (await import(address)) as Exports;
+  } catch (error) {
+    throw asInsituError(error, "network", `Could not load ${url}, which belongs beside worker.js. ${ADVICE}`, { url });
+  }
 }

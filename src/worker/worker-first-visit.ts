@@ -5,3 +5,4 @@ export { beginRewrite } from "./runtime/graph/begin-rewrite.js";
 export { checkPlan } from "./runtime/plan/check-plan.js";
 export { readPlan } from "./runtime/plan/plan-text.js";
 export { verifySession } from "./runtime/session/verify-session.js";
+export { VERSION } from "./version.js";

@@ -12,6 +12,8 @@ import { FIRST_ID, viewOf } from "../../src/worker/runtime/plan/wasm-module.js";
 const BINARY = "node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
 
 let compiled: WebAssembly.Module | undefined;
+/** Of all plans: one that is used again would still name the first tensor. */
+let id = FIRST_ID;
 
 export function openBinary(): Promise<Binary> {
   compiled ??= new WebAssembly.Module(readFileSync(BINARY));
@@ -36,7 +38,6 @@ export function storedOf(recording: Recording, from: WasmModule): { stored: Stor
 }
 
 export function restore(binary: Binary, stored: StoredPlan, weights: Weights): Plan {
-  let id = FIRST_ID;
   const weight = (name: string) => {
     const { data, dtype } = weights[name] as Weights[string];
     const address = binary._malloc(Math.max(1, data.byteLength));
