@@ -11,6 +11,7 @@ import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
 import { createEngine } from "./worker/runtime/engines.js";
 import { planReader } from "./worker/runtime/plan/plan-reader.js";
+import { threadedStart } from "./worker/runtime/plan/threaded-start.js";
 import { verification } from "./worker/runtime/session/verification.js";
 import { createWasmBinaries, type WasmBinary } from "./worker/runtime/wasm-binary.js";
 import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
@@ -30,6 +31,9 @@ const firstVisitFile = createFile<typeof import("./worker/worker-first-visit.js"
 const codeCrypto = createFile<typeof import("./worker/worker-crypto.js")>(
   new URL("./worker-crypto.js", import.meta.url).href,
 );
+const threadsFile = createFile<typeof import("./worker/worker-threads.js")>(
+  new URL("./worker-threads.js", import.meta.url).href,
+);
 const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
   new URL("./worker-personal.js", import.meta.url).href,
 );
@@ -39,6 +43,7 @@ cryptoFile.provide(codeCrypto);
 chunkDownload.provide(firstVisitFile);
 selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);
+threadedStart.provide(threadsFile);
 verification.provide(firstVisitFile);
 
 const host = createHost({

@@ -50,6 +50,8 @@ const BUDGETS: Record<string, number> = {
   "dist/worker-personal.js": 15_500,
   // Fetched where the browser lacks Ed25519, and by pages on plain http.
   "dist/worker-crypto.js": 7_000,
+  // Fetched where a model with plans runs on several threads.
+  "dist/worker-threads.js": 10_000,
   // Fetched where a model has no plan, where WebGPU is tried, and by trainings.
   "dist/engine-tfjs.js": 215_000,
 };
@@ -81,7 +83,13 @@ const WORKER_LITERAL = 'new Worker(new URL("./worker.js", import.meta.url), { ty
 const fileLiteral = (path: string) => `new URL("./${path}", import.meta.url)`;
 
 /** What the worker imports when it is wanted. */
-const WORKER_FILES = ["worker-first-visit.js", "worker-personal.js", "worker-crypto.js", "engine-tfjs.js"];
+const WORKER_FILES = [
+  "worker-first-visit.js",
+  "worker-personal.js",
+  "worker-crypto.js",
+  "worker-threads.js",
+  "engine-tfjs.js",
+];
 
 /** The one import of the worker, of an address that it makes: with these words webpack and Vite leave it alone. */
 const WORKER_IMPORT = "import(/* webpackIgnore: true */ /* @vite-ignore */ ";

@@ -12,6 +12,7 @@ const RUNTIME = [
   "worker-first-visit.js",
   "worker-personal.js",
   "worker-crypto.js",
+  "worker-threads.js",
   "engine-tfjs.js",
   "wasm",
   "THIRD-PARTY-LICENSES.txt",

@@ -1,12 +1,15 @@
 // Imports a file that lies beside the worker, when it is wanted, and again where that failed.
 import { asInsituError, InsituError } from "../shared/errors.js";
+import { withDeadline } from "../shared/with-deadline.js";
 import { VERSION } from "./version.js";
 
+// The largest has 210 kB; on a slow connection it takes seconds, not a minute.
+const TIMEOUT_MS = 60_000;
 const ADVICE = "Serve all files of the package's dist folder together";
 
 /**
  * `url` is written by the caller as `new URL("./name.js", import.meta.url).href`, by which bundlers find the file. Rejects with `network`
- * where the file cannot be had, with `model_integrity` where it is of another version; the next call tries again.
+ * where the file cannot be had, with `timeout` where it does not come, with `model_integrity` where it is of another version; the next call tries again.
  */
 export function createFile<Exports extends { VERSION: string }>(url: string): () => Promise<Exports> {
   let known: Promise<Exports> | undefined;
@@ -33,8 +36,10 @@ export function createFile<Exports extends { VERSION: string }>(url: string): ()
 /** Browsers remember that an address failed, and never ask for it again: a later try has another one. */
 async function importOnce<Exports>(url: string, tries: number): Promise<Exports> {
   const address = tries > 0 ? `${url}${url.includes("?") ? "&" : "?"}again=${tries}` : url;
+  const late = () =>
+    new InsituError("timeout", `${url} did not arrive within ${TIMEOUT_MS / 1000} s. Load again.`, { url });
   try {
-    return (await import(address)) as Exports;
+    return await withDeadline(import(address) as Promise<Exports>, TIMEOUT_MS, late);
   } catch (error) {
     throw asInsituError(error, "network", `Could not load ${url}, which belongs beside worker.js. ${ADVICE}`, { url });
   }

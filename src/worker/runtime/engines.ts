@@ -28,7 +28,7 @@ export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles)
 
   async function openPlanned(source: ModelSource, target: Target): Promise<Session | undefined> {
     const { model } = source;
-    if (target.backend !== "wasm" || (target.threads ?? 1) > 1 || failed.has(model)) return undefined;
+    if (target.backend !== "wasm" || failed.has(model)) return undefined;
     const stored = (await source.plans?.read()) ?? [];
     if (!stored.some(({ part }) => part === "run")) return undefined;
     const onFailure = () => failed.add(model);
@@ -50,7 +50,7 @@ export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles)
     },
     tensorCount: () => tfjs?.tensorCount() ?? 0,
     async start(target, isPlanned) {
-      if (isPlanned && target.backend === "wasm") await planned.start();
+      if (isPlanned && target.backend === "wasm") await planned.start(target.threads ?? 1);
       else await (await withTfjs()).start(target, isPlanned);
     },
     stop: (target) => tfjs?.stop(target),

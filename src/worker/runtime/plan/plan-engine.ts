@@ -4,19 +4,20 @@ import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js
 import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
-import { binaryFor, type WasmBinaries } from "../wasm-binary.js";
+import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
 import { planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
 import { type Binary, startBinary } from "./start-binary.js";
 import { NoPlanError } from "./steps.js";
 import type { StoredPlan, StoredTensor, Weight } from "./stored-plan.js";
+import { threadedStart } from "./threaded-start.js";
 import { FIRST_ID, viewOf } from "./wasm-module.js";
 
 export type PlanHooks = Pick<PlanSessionDeps, "openTfjs" | "onFailure">;
 
 export interface PlanEngine {
   /** Compiles the binary, so that `open` need not wait for it. */
-  start(): Promise<void>;
+  start(threads: number): Promise<void>;
   /**
    * Opens a model on its plans, each of which was checked. Each model has a memory of its own: what a plan does wrong reaches no other
    * model. Throws `NoPlanError` where the plans do not fit the model; what reading the weights throws; a `RangeError` where there is no memory.
@@ -30,23 +31,30 @@ export interface PlanEngine {
 
 /** `rewriting` loads the code that rewrites a graph, for a model that is opened for the first time. */
 export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promise<Rewriting>): PlanEngine {
-  let compiled: Promise<WebAssembly.Module> | undefined;
+  const compiled = new Map<WasmBinary, Promise<WebAssembly.Module>>();
   const open = new Map<Binary, number>();
-  const compile = () => {
-    const started = compiled ?? binaries.bytes(binaryFor(1)).then((bytes) => WebAssembly.compile(bytes));
-    compiled = started;
-    started.catch(() => {
-      compiled = undefined;
-    });
+  const compile = (threads: number) => {
+    const name = binaryFor(threads);
+    const started = compiled.get(name) ?? binaries.bytes(name).then((bytes) => WebAssembly.compile(bytes));
+    compiled.set(name, started);
+    started.catch(() => compiled.delete(name));
     return started;
   };
+  /** Without SIMD there is no binary with threads. */
+  const begin = async (threads: number) =>
+    binaryFor(threads) === binaryFor(1)
+      ? startBinary(await compile(1))
+      : (await threadedStart()).startThreads(await compile(threads), threads);
   return {
-    async start() {
-      await compile();
+    async start(threads) {
+      await compile(threads);
     },
     async open(source, target, stored, hooks) {
-      const binary = await startBinary(await compile());
-      const weights = await loadWeights(source, binary, neededBy(stored), rewriting);
+      const binary = await begin(target.threads ?? 1);
+      const weights = await loadWeights(source, binary, neededBy(stored), rewriting).catch((error: unknown) => {
+        binary.end();
+        throw error;
+      });
       open.set(binary, weights.bytes);
       return new PlanSession({
         target,
@@ -55,7 +63,10 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         weight: weights.get,
         names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
         ...hooks,
-        onEnd: () => open.delete(binary),
+        onEnd() {
+          open.delete(binary);
+          binary.end();
+        },
       });
     },
     heldBytes: () => [...open.keys()].reduce((sum, { heldBytes }) => sum + heldBytes, 0),

@@ -7,11 +7,13 @@ export interface Binary extends WasmModule {
   readonly heldBytes: number;
   /** What kernels reported as failed since the last call: their outputs were never computed. */
   takeFailure(): string | undefined;
+  /** Ends its threads. It cannot be used any more. */
+  end(): void;
 }
 
-const PAGE = 65_536;
+export const PAGE = 65_536;
 /** As emscripten 3.1 sets it: the largest memory, one page less than 4 GiB. */
-const MAX_BYTES = 2 ** 32 - PAGE;
+export const MAX_BYTES = 2 ** 32 - PAGE;
 /** Memory grows by a fifth at least, and by no more than this beyond what is needed, so that it is copied seldom. */
 const GROWTH = 1.2;
 const MAX_AHEAD = 96 * 2 ** 20;
@@ -24,12 +26,9 @@ const FAILED_KERNEL = /^XNN status/;
 
 export async function startBinary(compiled: WebAssembly.Module): Promise<Binary> {
   let memory: WebAssembly.Memory | undefined;
-  let failure: string | undefined;
+  const failures = createFailures();
   const bytes = () => new Uint8Array((memory as WebAssembly.Memory).buffer);
-  const lines = createLines((line) => {
-    if (FAILED_KERNEL.test(line)) failure ??= line;
-    else console.warn(line);
-  });
+  const lines = createLines(failures.onLine);
   const imports = {
     env: {
       abort() {
@@ -62,17 +61,31 @@ export async function startBinary(compiled: WebAssembly.Module): Promise<Binary>
   memory = exports.memory as WebAssembly.Memory;
   (exports.__wasm_call_ctors as Native)();
   (exports.init as Native)();
-  return toModule(exports, memory, () => {
-    const taken = failure;
-    failure = undefined;
-    return taken;
-  });
+  return toBinary(exports, memory, failures.take, () => undefined);
 }
 
-function toModule(
+/** Finds the failures of kernels in what the binary prints. */
+export function createFailures(): { onLine(line: string): void; take(): string | undefined } {
+  let failure: string | undefined;
+  return {
+    onLine(line) {
+      if (FAILED_KERNEL.test(line)) failure ??= line;
+      else console.warn(line);
+    },
+    take() {
+      const taken = failure;
+      failure = undefined;
+      return taken;
+    },
+  };
+}
+
+/** The running binary, whose exports and memory these are. */
+export function toBinary(
   exports: WebAssembly.Exports,
   memory: WebAssembly.Memory,
   takeFailure: Binary["takeFailure"],
+  end: () => void,
 ): Binary {
   const { malloc, free, register_tensor, dispose_data } = exports as Record<string, Native>;
   const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
@@ -106,6 +119,7 @@ function toModule(
     _free: free as Native,
     tfjs: { registerTensor: register_tensor as Native, disposeData: dispose_data as Native },
     takeFailure,
+    end,
   };
   return Object.defineProperties(named, Object.getOwnPropertyDescriptors(own)) as unknown as Binary;
 }

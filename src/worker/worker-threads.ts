@@ -1,0 +1,3 @@
+// The file that holds the start of threads. The worker imports it when a model runs on several.
+export { startThreads } from "./runtime/plan/start-threads.js";
+export { VERSION } from "./version.js";

@@ -1,0 +1,125 @@
+// A model whose plans are stored starts without TensorFlow.js, on one thread and on several; what the worker imports is fetched when it is wanted.
+import { afterEach, expect, test } from "vitest";
+import type { LibraryPage } from "../../../support/page.js";
+import { openSharedLibrary } from "../../../support/shared-browser.js";
+
+let library: LibraryPage;
+
+afterEach(() => library?.close());
+
+const TFJS = "/dist/engine-tfjs.js";
+
+/** The paths that were asked for since the last call. */
+function asked(): string[] {
+  return library.server.requests.splice(0).map(({ url }) => url);
+}
+
+interface Visit {
+  plan: unknown;
+  threads: number | undefined;
+  /** Of each prediction, its outputs. */
+  outputs: number[][];
+  error?: { code: string; message: string };
+}
+
+/** Predicts batches of the given numbers of items, one after the other; with `stay` until the model has a plan that is stored. */
+async function visit(batches: number[], stay = false): Promise<Visit> {
+  await library.visit();
+  asked();
+  return library.page.evaluate(
+    async ({ batches, stay }) => {
+      const client = window.insitu.createClient({ backends: ["wasm"], worker: "/dist/worker.js" });
+      try {
+        const model = await client.load("/models/digits/");
+        const digit = (seed: number) =>
+          Float32Array.from({ length: 784 }, (_, index) => ((index * (seed + 3)) % 17) / 17);
+        const outputs: number[][] = [];
+        for (const size of batches) {
+          const calls = Array.from({ length: size }, (_, seed) => model.predict(digit(seed)));
+          for (const { outputs: given } of await Promise.all(calls))
+            outputs.push(Object.values(given).flatMap(({ data }) => Array.from(data)));
+        }
+        const until = performance.now() + 20_000;
+        if (stay) await Promise.all([model.stored, model.tuned]);
+        while (stay && performance.now() < until && model.info.plan.state !== "used") {
+          await model.predict(digit(0));
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        // The plan is stored after it was made.
+        if (stay) await new Promise((resolve) => setTimeout(resolve, 300));
+        const { plan, threads } = model.info;
+        return { plan, threads, outputs };
+      } catch (error) {
+        const { code, message } = error as { code: string; message: string };
+        return { plan: undefined, threads: undefined, outputs: [], error: { code, message } };
+      } finally {
+        await client.dispose();
+      }
+    },
+    { batches, stay },
+  );
+}
+
+test("the second visit asks for nothing, not for tfjs either, and gives the same outputs", async () => {
+  library = await openSharedLibrary();
+  const first = await visit([1], true);
+  expect(first.plan).toEqual({ state: "used", shapes: 1 });
+  expect(asked()).toContain(TFJS);
+  const second = await visit([1]);
+  expect(second).toMatchObject({ plan: first.plan, outputs: first.outputs });
+  expect(asked().filter((path) => /tfjs|first-visit|models/.test(path))).toEqual([]);
+  // Inputs for which there is no plan: several that wait run together.
+  const third = await visit([1, 9]);
+  expect(third.outputs).toHaveLength(10);
+  expect(third.outputs[1]).toEqual(first.outputs[0]);
+  expect(asked().filter((path) => path === TFJS)).toHaveLength(1);
+});
+
+/** Changes the target that the earlier visit found to be the fastest. */
+async function chooseThreads(threads: number): Promise<void> {
+  await library.page.evaluate(async (threads) => {
+    const result = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await result(indexedDB.open("insitu"));
+    const store = () => database.transaction("notes", "readwrite").objectStore("notes");
+    const rows = (await result(store().getAll())) as { kind: string; bytes: ArrayBuffer; sha256: string }[];
+    const row = rows.find(({ kind }) => kind === "choice");
+    if (!row) throw new Error("No choice is stored.");
+    const choice = JSON.parse(new TextDecoder().decode(row.bytes.slice(4)));
+    choice.target.threads = threads;
+    choice.measured = [{ backend: "wasm", threads, p50Ms: 1 }];
+    const header = new TextEncoder().encode(JSON.stringify(choice));
+    row.bytes = await new Blob([Uint32Array.of(header.length), header]).arrayBuffer();
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", row.bytes));
+    row.sha256 = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    await result(store().put(row));
+    database.close();
+  }, threads);
+}
+
+test("on an isolated page the plan runs on the number of threads that was measured to be fastest, without tfjs", async () => {
+  library = await openSharedLibrary({ isolated: true });
+  const first = await visit([1], true);
+  for (const threads of [2, 1]) {
+    await chooseThreads(threads);
+    const again = await visit([1, 1]);
+    expect(again).toMatchObject({ threads, plan: { state: "used" } });
+    for (const outputs of again.outputs) expect(outputs).toEqual(first.outputs[0]);
+    const paths = asked();
+    expect(paths.filter((path) => path === TFJS)).toEqual([]);
+    expect(paths.includes("/dist/worker-threads.js")).toBe(threads > 1);
+  }
+});
+
+test("a file of the worker that cannot be had is an error that names it, and the next load tries again", async () => {
+  library = await openSharedLibrary();
+  library.server.faults.set(TFJS, { kind: "status", status: 404 });
+  const { error } = await visit([1]);
+  expect(error).toMatchObject({ code: "backend_unavailable" });
+  expect(error?.message).toContain("engine-tfjs.js, which belongs beside worker.js");
+  library.server.faults.clear();
+  expect((await visit([1])).outputs).toHaveLength(1);
+});
