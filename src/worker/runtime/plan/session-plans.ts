@@ -15,16 +15,16 @@ import {
   tensorsOf,
   widened,
 } from "./check-runs.js";
-import { OutOfTableError, Plan } from "./plan.js";
-import { record } from "./recorder.js";
-import { NoPlanError, type Recording } from "./steps.js";
-import type { WasmBackend } from "./wasm-backend.js";
+import { OutOfTableError } from "./plan.js";
+import type { PlanMaker, ReplayPlan } from "./plan-maker.js";
+import { NoPlanError } from "./steps.js";
 
 /** What of the model is computed: its outputs, or its embedding. */
 export type Part = "run" | "embed";
 
 export interface SessionPlansDeps {
-  backend: () => WasmBackend;
+  /** Of the session's backend. */
+  make: PlanMaker;
   /** How tfjs computes each part. */
   execute: Record<Part, Execute>;
   /** What failed without an error since the last call. */
@@ -61,12 +61,12 @@ const RANDOM_CHECKS = 2;
 export class SessionPlans implements Plans {
   readonly #deps: SessionPlansDeps;
   /** By key; the one that was used last comes last. */
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, ReplayPlan>();
   readonly #uses = new Map<string, number>();
   #wanted: Wanted[] = [];
   #making: AsyncGenerator<void, void> | undefined;
   /** Not checked yet. */
-  #unchecked: Plan | undefined;
+  #unchecked: ReplayPlan | undefined;
   #made = 0;
   #reason: string | undefined;
   #isRefused: boolean;
@@ -95,11 +95,13 @@ export class SessionPlans implements Plans {
     this.#plans.delete(key);
     this.#plans.set(key, plan);
     try {
-      plan.execute(feeds);
+      await plan.execute(feeds);
       const executedAt = performance.now();
+      const outputs = await plan.read();
+      // A GPU tells failures late.
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
-      return { outputs: await plan.read(), executedAt };
+      return { outputs, executedAt };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
       this.#plans.delete(key);
@@ -153,16 +155,16 @@ export class SessionPlans implements Plans {
     const random = mulberry32(this.#made);
     const noise = (): Feeds => noiseLike(inputs, random);
     const execute = this.#deps.execute[part];
-    const recording = await this.#record(execute, noise());
+    const make = await this.#record(execute, noise());
     yield;
-    const plan = new Plan(this.#deps.backend(), recording);
+    const plan = make();
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
     const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
     for (const feeds of [...Array.from({ length: RANDOM_CHECKS }, noise), ...same]) {
       const expected = await runTfjs(execute, feeds);
       yield;
-      plan.execute(feeds);
+      await plan.execute(feeds);
       const actual = await plan.read();
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
@@ -179,10 +181,10 @@ export class SessionPlans implements Plans {
     }
   }
 
-  async #record(execute: Execute, feeds: Feeds): Promise<Recording> {
+  async #record(execute: Execute, feeds: Feeds): Promise<() => ReplayPlan> {
     const tensors = tensorsOf(feeds);
     try {
-      return await record(this.#deps.backend(), tensors, execute);
+      return await this.#deps.make(tensors, execute);
     } finally {
       for (const one of Object.values(tensors)) one.dispose();
     }
@@ -203,7 +205,7 @@ export class SessionPlans implements Plans {
 }
 
 /** Where memory is broken, freeing it fails too. */
-function discard(plan: Plan): void {
+function discard(plan: ReplayPlan): void {
   try {
     plan.dispose();
   } catch {

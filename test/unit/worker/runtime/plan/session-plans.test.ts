@@ -2,6 +2,8 @@
 import { keep, memory, mul, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
+import type { PlanMaker } from "../../../../../src/worker/runtime/plan/plan-maker.js";
+import { PLAN_MAKERS } from "../../../../../src/worker/runtime/plan/plan-makers.js";
 import { SessionPlans, type SessionPlansDeps } from "../../../../../src/worker/runtime/plan/session-plans.js";
 import { loadGraph, noise, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
 import { graphOf, input, ints, node, type Part, weight } from "../../../../support/handmade.js";
@@ -37,7 +39,7 @@ function plansOf(more: Partial<SessionPlansDeps> = {}): SessionPlans {
   const takeFailure = () => undefined;
   const onTrap = vi.fn();
   return new SessionPlans({
-    backend: wasmBackend,
+    make: PLAN_MAKERS.wasm as PlanMaker,
     execute: { run: execute, embed: execute },
     takeFailure,
     onTrap,
