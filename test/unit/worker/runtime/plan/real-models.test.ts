@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { memory, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
-import { loadGraph, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { loadGraph, rewriteGraph } from "../../../../support/graph-models.js";
 import { bitsOf, noiseFeeds, planOf, runPlan, runTfjs, useObservedWasm } from "../../../../support/plans.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 beforeAll(useObservedWasm);
 

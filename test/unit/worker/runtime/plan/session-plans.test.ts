@@ -5,9 +5,10 @@ import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
 import type { PlanMaker } from "../../../../../src/worker/runtime/plan/plan-maker.js";
 import { PLAN_MAKERS } from "../../../../../src/worker/runtime/plan/plan-makers.js";
 import { SessionPlans, type SessionPlansDeps } from "../../../../../src/worker/runtime/plan/session-plans.js";
-import { loadGraph, noise, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { loadGraph, noise, rewriteGraph } from "../../../../support/graph-models.js";
 import { graphOf, input, ints, node, type Part, weight } from "../../../../support/handmade.js";
 import { bitsOf, type Feeds, tensorsOf, useObservedWasm, wasmBackend } from "../../../../support/plans.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 const noTests = async () => [];
 let before: { tensors: number; bytes: number };
