@@ -30,8 +30,6 @@ const MODELS: Record<string, Model> = {
   digits: { url: "/models/digits/model.json", to: 1, maxRatio: 0.3 },
   blazeface: human("blazeface", { maxRatio: 0.1 }),
   selfie: human("selfie", { maxRatio: 0.1 }),
-  "handlandmark-full": human("handlandmark-full"),
-  faceres: human("faceres", { to: 255 }),
   iris: human("iris"),
   "movenet-lightning": human("movenet-lightning", { to: 255 }),
 };

@@ -15,9 +15,32 @@ let gpu: Gpu;
 
 /** Starts tfjs on WebGPU as the worker does. */
 export async function startGpu(): Promise<void> {
+  countBuffers();
   gpu = await registerWebGPU();
   await setBackend("webgpu");
   await ready();
+}
+
+let bytes = 0;
+
+/** Bytes of the buffers that exist, those of tfjs apart. */
+export const gpuBytes = (): number => bytes;
+
+function countBuffers(): void {
+  const { createBuffer } = GPUDevice.prototype;
+  const { destroy } = GPUBuffer.prototype;
+  const counted = new WeakSet<GPUBuffer>();
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    if (!descriptor.label) return buffer;
+    counted.add(buffer);
+    bytes += buffer.size;
+    return buffer;
+  };
+  GPUBuffer.prototype.destroy = function () {
+    if (counted.delete(this)) bytes -= this.size;
+    return destroy.call(this);
+  };
 }
 
 const current = () => backend() as unknown as GpuBackend;
