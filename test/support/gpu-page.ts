@@ -4,21 +4,31 @@ import type { NamedTensorMap, Tensor } from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import type { DType, TensorData } from "../../src/shared/types/tensor.js";
 import { type Execute, type Feeds, tensorsOf } from "../../src/worker/runtime/plan/check-runs.js";
+import { NoPlanError } from "../../src/worker/runtime/plan/steps.js";
 import { compare, feedsOf, gpuBytes, openGraph, planOf, runKernel } from "./gpu-plans.js";
 import { KERNEL_CASES } from "./kernel-cases.js";
 import { Dice, type KernelCase } from "./kernel-dice.js";
 import { PICTURE_KERNEL_CASES } from "./picture-kernel-cases.js";
 
-export { startGpu } from "./gpu-plans.js";
+export { kernelNames, startGpu } from "./gpu-plans.js";
 
 const CASES: Record<string, (dice: Dice) => KernelCase> = { ...KERNEL_CASES, ...PICTURE_KERNEL_CASES };
 
-/** What does not agree with tfjs, by seed; reasons why there is no plan count too. */
-export async function kernel(name: string, runs: number): Promise<string[]> {
-  const problems: string[] = [];
+export interface KernelResult {
+  /** Why there was no plan. */
+  refusals: string[];
+  /** What did not agree with tfjs, or what tfjs threw. */
+  problems: string[];
+}
+
+/** One try for each seed. */
+export async function kernel(name: string, runs: number): Promise<KernelResult> {
+  const found: KernelResult = { refusals: [], problems: [] };
   for (let seed = 1; seed <= runs; seed += 1)
-    await checkKernel(name, seed).catch((error) => problems.push(`seed ${seed}: ${error.message}`));
-  return problems;
+    await checkKernel(name, seed).catch((error) =>
+      found[error instanceof NoPlanError ? "refusals" : "problems"].push(`${seed}: ${error.message}`),
+    );
+  return found;
 }
 
 /** Some inputs are the model's, at least one, the others its weights. */
@@ -35,7 +45,7 @@ async function checkKernel(name: string, seed: number): Promise<void> {
     const all = { ...feeds, ...constants };
     const entries = keys.map((key) => [key, all[key] as Tensor] as const);
     const inputs = given.isList ? entries.map(([, value]) => value) : Object.fromEntries(entries);
-    return runKernel(name, inputs, given.attrs ?? {});
+    return runKernel(name, inputs, given.attrs ?? {}, Object.values(feeds) as Tensor[]);
   };
   try {
     const { plan } = await planOf(run, draw(fed));

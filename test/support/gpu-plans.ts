@@ -1,7 +1,15 @@
 // Plans on WebGPU in a page, beside tfjs itself: the page's own tfjs and the library's sources, bundled together (bundle-page.ts).
 import "@tensorflow/tfjs-backend-cpu";
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
-import { backend, engine, type NamedTensorMap, ready, setBackend, type Tensor } from "@tensorflow/tfjs-core";
+import {
+  backend,
+  engine,
+  getKernelsForBackend,
+  type NamedTensorMap,
+  ready,
+  setBackend,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
 import type { TensorData } from "../../src/shared/types/tensor.js";
 import { type Execute, type Feeds, isSame, runTfjs, tensorsOf } from "../../src/worker/runtime/plan/check-runs.js";
 import type { GpuBackend } from "../../src/worker/runtime/plan/webgpu/backend.js";
@@ -20,6 +28,9 @@ export async function startGpu(): Promise<void> {
   await setBackend("webgpu");
   await ready();
 }
+
+/** The kernels that tfjs has on WebGPU. */
+export const kernelNames = (): string[] => getKernelsForBackend("webgpu").map(({ kernelName }) => kernelName);
 
 let bytes = 0;
 
@@ -54,7 +65,7 @@ export async function planOf(execute: Execute, feeds: Feeds): Promise<{ plan: Gp
   } finally {
     for (const one of Object.values(inputs)) one.dispose();
   }
-  return { plan: new GpuPlan(current().device, recording), recording };
+  return { plan: await GpuPlan.create(current().device, recording), recording };
 }
 
 export async function runPlan(plan: GpuPlan, feeds: Feeds): Promise<TensorData[]> {
@@ -74,7 +85,14 @@ export async function compare(plan: GpuPlan, execute: Execute, feeds: Feeds): Pr
   throw new Error(`tfjs: ${expected.map(first)}; plan: ${actual.map(first)}`);
 }
 
-export async function runKernel(name: string, inputs: NamedTensorMap | Tensor[], attrs: object): Promise<Tensor[]> {
+/** `fed` are put on the GPU first: small tensors tfjs computes on the CPU. */
+export async function runKernel(
+  name: string,
+  inputs: NamedTensorMap | Tensor[],
+  attrs: object,
+  fed: Tensor[],
+): Promise<Tensor[]> {
+  for (const { dataId } of fed) current().uploadToGPU(dataId);
   return [engine().runKernel(name, inputs as NamedTensorMap, attrs as never)].flat() as Tensor[];
 }
 

@@ -1,7 +1,7 @@
 // Runs that check a plan: random inputs like those that the model has got, tfjs's outputs, and whether two are equal to the last bit.
 import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { ImageSpec } from "../../../shared/types/manifest.js";
-import type { DType, TensorData } from "../../../shared/types/tensor.js";
+import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import { newValues } from "../graph/evaluate.js";
 import type { ImageFeed } from "../image.js";
 
@@ -65,13 +65,20 @@ export async function runTfjs(execute: Execute, feeds: Feeds): Promise<TensorDat
     results = await execute(inputs);
     return await Promise.all(
       results.map(async (result) => {
-        const data = (await result.data()) as TensorData["data"];
-        return { data, shape: result.shape, dtype: result.dtype as DType };
+        const dtype = result.dtype as DType;
+        return { data: toArray(dtype, (await result.data()) as TypedArray), shape: result.shape, dtype };
       }),
     );
   } finally {
     for (const one of [...Object.values(inputs), ...results]) one.dispose();
   }
+}
+
+/** tfjs returns some results in the array of another dtype: on WebGPU what it cast to a wider one. */
+export function toArray(dtype: DType, data: TypedArray): TensorData["data"] {
+  const values = newValues(dtype, data.length);
+  values.set(data);
+  return values as TensorData["data"];
 }
 
 /** To the last bit, also in NaN and the sign of zero. */

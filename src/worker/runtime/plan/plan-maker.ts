@@ -13,8 +13,10 @@ export interface ReplayPlan {
   dispose(): void;
 }
 
+export type MakePlan = () => ReplayPlan | Promise<ReplayPlan>;
+
 /**
  * Records one run of the model. What it resolves to makes the plan, to be called once the run's tensors were disposed. Rejects with
  * `NoPlanError` where the run cannot be replayed, and with what the run throws.
  */
-export type PlanMaker = (inputs: NamedTensorMap, run: Execute) => Promise<() => ReplayPlan>;
+export type PlanMaker = (inputs: NamedTensorMap, run: Execute) => Promise<MakePlan>;

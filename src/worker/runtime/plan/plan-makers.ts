@@ -18,6 +18,6 @@ export const PLAN_MAKERS: Partial<Record<Backend, PlanMaker>> = {
   async webgpu(inputs, run) {
     const current = backend() as unknown as GpuBackend;
     const recording = await recordGpu(current, inputs, run);
-    return () => new GpuPlan(current.device, recording);
+    return () => GpuPlan.create(current.device, recording);
   },
 };

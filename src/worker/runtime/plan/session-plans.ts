@@ -16,7 +16,7 @@ import {
   widened,
 } from "./check-runs.js";
 import { OutOfTableError } from "./plan.js";
-import type { PlanMaker, ReplayPlan } from "./plan-maker.js";
+import type { MakePlan, PlanMaker, ReplayPlan } from "./plan-maker.js";
 import { NoPlanError } from "./steps.js";
 
 /** What of the model is computed: its outputs, or its embedding. */
@@ -157,7 +157,7 @@ export class SessionPlans implements Plans {
     const execute = this.#deps.execute[part];
     const make = await this.#record(execute, noise());
     yield;
-    const plan = make();
+    const plan = await make();
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
     const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
@@ -181,7 +181,7 @@ export class SessionPlans implements Plans {
     }
   }
 
-  async #record(execute: Execute, feeds: Feeds): Promise<() => ReplayPlan> {
+  async #record(execute: Execute, feeds: Feeds): Promise<MakePlan> {
     const tensors = tensorsOf(feeds);
     try {
       return await this.#deps.make(tensors, execute);

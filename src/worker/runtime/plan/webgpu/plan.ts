@@ -2,9 +2,10 @@
 import type { TensorData } from "../../../../shared/types/tensor.js";
 import { drawImage } from "../../draw-image.js";
 import type { ImageFeed } from "../../image.js";
-import type { Feeds } from "../check-runs.js";
+import { type Feeds, toArray } from "../check-runs.js";
 import type { ReplayPlan } from "../plan-maker.js";
 import { fromGpuBytes, toGpuArray } from "./backend.js";
+import { withoutErrors } from "./error-scopes.js";
 import type { GpuOutput, GpuRecording, GpuTensor } from "./recording.js";
 import { shareBuffers } from "./share-buffers.js";
 
@@ -39,8 +40,21 @@ export class GpuPlan implements ReplayPlan {
   /** Undefined where all outputs are constants. */
   readonly #mappable: GPUBuffer | undefined;
 
-  /** The device must be the one on which the recording was made, and its recorded tensors disposed. Failures are told as those of commands. */
-  constructor(device: GPUDevice, { steps, tensors, inputs, outputs }: GpuRecording) {
+  /** The device must be the one on which the recording was made, and its recorded tensors disposed. Throws `NoPlanError` where there is no memory. */
+  static async create(device: GPUDevice, recording: GpuRecording): Promise<GpuPlan> {
+    let plan: GpuPlan | undefined;
+    try {
+      return await withoutErrors(device, () => {
+        plan = new GpuPlan(device, recording);
+        return plan;
+      });
+    } catch (error) {
+      plan?.dispose();
+      throw error;
+    }
+  }
+
+  private constructor(device: GPUDevice, { steps, tensors, inputs, outputs }: GpuRecording) {
     this.#device = device;
     const uniforms = steps.map((step) => step.uniforms);
     const constants = tensors.filter(({ data }) => data);
@@ -93,10 +107,10 @@ export class GpuPlan implements ReplayPlan {
   async read(): Promise<TensorData[]> {
     await this.#mappable?.mapAsync(GPUMapMode.READ);
     const mapped = this.#mappable?.getMappedRange();
-    const outputs = this.#outputs.map(({ shape, dtype, data, copied }): TensorData => {
+    const outputs = this.#outputs.map(({ copied, ...output }): TensorData => {
       const bytes = copied && mapped?.slice(copied.at, copied.at + copied.bytes);
-      const values = bytes ? fromGpuBytes(bytes, dtype) : data?.slice();
-      return { data: values as TensorData["data"], shape: shape.slice(), dtype };
+      const values = output.data ?? fromGpuBytes(bytes as ArrayBuffer, output.stored);
+      return { data: toArray(output.dtype, values), shape: output.shape.slice(), dtype: output.dtype };
     });
     this.#mappable?.unmap();
     return outputs;

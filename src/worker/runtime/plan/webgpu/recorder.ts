@@ -7,9 +7,18 @@ import {
   type Tensor,
 } from "@tensorflow/tfjs-core";
 import type { DType, TypedArray } from "../../../../shared/types/tensor.js";
-import type { Execute } from "../check-runs.js";
+import { type Execute, toArray } from "../check-runs.js";
 import { NoPlanError } from "../steps.js";
-import { type DataId, fromGpuBytes, type GpuBackend, type Program, type TensorInfo, toGpuArray } from "./backend.js";
+import {
+  type DataId,
+  fromGpuBytes,
+  type GpuBackend,
+  type Program,
+  type TensorInfo,
+  type TensorRecord,
+  toGpuArray,
+} from "./backend.js";
+import { withoutErrors } from "./error-scopes.js";
 import type { GpuInput, GpuOutput, GpuRecording, GpuStep, GpuTensor } from "./recording.js";
 
 type KernelFunc = KernelConfig["kernelFunc"];
@@ -21,17 +30,22 @@ interface Entry extends GpuTensor {
 }
 
 /** `run` must return tensors of its own, which are disposed. Throws `NoPlanError` where the run cannot be replayed, and what `run` throws. */
-export async function record(backend: GpuBackend, inputs: NamedTensorMap, run: Execute): Promise<GpuRecording> {
-  const recorder = new Recorder(backend, inputs);
-  const restore = recorder.listen();
-  let results: Tensor[] = [];
-  try {
-    results = await run(inputs);
-    return recorder.end(results);
-  } finally {
-    restore();
-    for (const result of results) result.dispose();
-  }
+export function record(backend: GpuBackend, inputs: NamedTensorMap, run: Execute): Promise<GpuRecording> {
+  // Some of tfjs's shaders for integers do not compile. It computes small tensors on the CPU, so only the recorded run may need them.
+  return withoutErrors(backend.device, async () => {
+    const recorder = new Recorder(backend, inputs);
+    const restore = recorder.listen();
+    let results: Tensor[] = [];
+    try {
+      results = await run(inputs);
+      return recorder.end(results);
+    } finally {
+      restore();
+      // Submits what is left of the run, so that no later one shares its fate.
+      await Promise.all(results.map((result) => result.data()));
+      for (const result of results) result.dispose();
+    }
+  });
 }
 
 class Recorder {
@@ -189,7 +203,7 @@ class Recorder {
     const [written, ...read] = [output, ...inputs].map(({ dataId }) => this.#use(dataId));
     if (!written || !read.every((entry) => entry !== undefined)) return undefined;
     if (written.buffer || written.data || this.#inputs.some(({ id }) => id === written.id))
-      this.#refuse("writes to a tensor that is not its own");
+      this.#refuse("writes over a constant");
     written.isVariable ||= read.some(({ isVariable }) => isVariable);
     return { pipeline, workgroups: [...dispatch], tensors: [written, ...read].map(({ id }) => id) };
   }
@@ -206,11 +220,12 @@ class Recorder {
 
   #output({ dataId, shape, dtype }: Tensor): GpuOutput {
     const form = { shape: shape.slice(), dtype: dtype as DType };
-    const { resource, values } = this.#backend.tensorMap.get(dataId);
-    if (!resource && values) return { ...form, data: (values as TypedArray).slice() };
-    const entry = ["float32", "int32", "bool"].includes(dtype) ? this.#use(dataId) : undefined;
+    const { resource, values, dtype: stored } = this.#backend.tensorMap.get(dataId) as TensorRecord & { dtype: DType };
+    const isKnown = [dtype, stored].every((one) => ["float32", "int32", "bool"].includes(one));
+    if (isKnown && !resource && values) return { ...form, data: toArray(form.dtype, values as TypedArray) };
+    const entry = isKnown ? this.#use(dataId) : undefined;
     if (!entry) this.#refuse(`has an output of ${dtype} that is in no buffer`);
-    if (entry?.data) return { ...form, data: fromGpuBytes(entry.data.slice().buffer, form.dtype) };
-    return { ...form, id: entry?.id ?? 0 };
+    if (entry?.data) return { ...form, data: toArray(form.dtype, fromGpuBytes(entry.data.slice().buffer, stored)) };
+    return { ...form, id: entry?.id ?? 0, stored };
   }
 }

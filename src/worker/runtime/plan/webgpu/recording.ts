@@ -29,7 +29,10 @@ export interface GpuInput {
 }
 
 /** Either in a buffer, or the same for all inputs. */
-export type GpuOutput = { shape: number[]; dtype: DType } & ({ id: number; data?: undefined } | { data: TypedArray });
+export type GpuOutput = { shape: number[]; dtype: DType } & (
+  | { id: number /** Of the bytes: tfjs casts to a wider dtype by its name alone. */; stored: DType; data?: undefined }
+  | { data: TypedArray }
+);
 
 export interface GpuRecording {
   steps: GpuStep[];
