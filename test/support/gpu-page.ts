@@ -1,6 +1,16 @@
 // In a page (bundle-page.ts): kernels and models on tfjs's WebGPU backend, recorded once and replayed with other inputs.
 
-import type { NamedTensorMap, Tensor } from "@tensorflow/tfjs-core";
+import {
+  add,
+  backend,
+  type KernelBackend,
+  memory,
+  moments,
+  mul,
+  type NamedTensorMap,
+  type Tensor,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import type { DType, TensorData } from "../../src/shared/types/tensor.js";
 import { type Execute, type Feeds, tensorsOf } from "../../src/worker/runtime/plan/check-runs.js";
@@ -57,6 +67,26 @@ async function checkKernel(name: string, seed: number): Promise<void> {
   } finally {
     for (const constant of Object.values(constants)) constant.dispose();
   }
+}
+
+/** Of a run that makes tensors, reads one back and makes others: the reason, and what it left. */
+export async function brokenOff(): Promise<{ reason: string; left: { tensors: number; data: number } }> {
+  const held = () => ({ tensors: memory().numTensors, data: (backend() as unknown as KernelBackend).numDataIds() });
+  const run: Execute = async ({ x }) =>
+    tidy(() => {
+      // A normalisation with many tensors of its own.
+      const { mean, variance } = moments(x as Tensor);
+      const [shift = 0] = mul(mean, 2).dataSync();
+      return [add(variance, shift)];
+    });
+  const feeds: Feeds = { x: { data: Float32Array.of(1, 2, 3, 5), shape: [4], dtype: "float32" } };
+  const before = held();
+  const reason = await planOf(run, feeds).then(
+    () => "none",
+    (error: Error) => error.message,
+  );
+  const after = held();
+  return { reason, left: { tensors: after.tensors - before.tensors, data: after.data - before.data } };
 }
 
 /** Values that are not finite, and both zeros. */

@@ -68,7 +68,7 @@ export async function planOf(execute: Execute, feeds: Feeds): Promise<{ plan: Gp
   return { plan: await GpuPlan.create(current().device, recording), recording };
 }
 
-export async function runPlan(plan: GpuPlan, feeds: Feeds): Promise<TensorData[]> {
+async function runPlan(plan: GpuPlan, feeds: Feeds): Promise<TensorData[]> {
   await plan.execute(feeds);
   const outputs = await plan.read();
   const failure = takeGpuFailure(gpu);

@@ -7,7 +7,6 @@ import { packModel } from "../../../../src/cli/pack.js";
 import { comparePlans } from "../../../support/compare-plans.js";
 import { input, ints, node } from "../../../support/handmade.js";
 import { packHandmade } from "../../../support/handmade-package.js";
-import { MODELS } from "../../../support/packages.js";
 import type { LibraryPage } from "../../../support/page.js";
 import { makePictureModel } from "../../../support/pictures.js";
 import { count, RIGGED_WORKER, rig, riggedWorker } from "../../../support/rigged-worker.js";
@@ -35,7 +34,7 @@ beforeAll(async () => {
   await packHandmade(join(root, "dynamic"), DYNAMIC);
   await makePictureModel(join(root, "pictures"), { width: 64, height: 48, image: { fit: "contain", scale: 1 / 255 } });
   await packModel({ model: "test/fixtures/cases/constout", out: join(root, "constout"), name: "constout", version: "1.0.0" }); // biome-ignore format: one line
-  await packModel({ model: join(MODELS, "blazeface.json"), out: join(root, "blazeface"), name: "blazeface", version: "1.0.0" }); // biome-ignore format: one line
+  await packModel({ model: "test/fixtures/cases/twoheads", out: join(root, "twoheads"), name: "twoheads", version: "1.0.0" }); // biome-ignore format: one line
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeEach(async () => {
@@ -56,8 +55,8 @@ test("digits, one at a time and eight together", async () => {
   expect(new Set(outputs.map(([tfjs]) => tfjs)).size).toBe(9);
 });
 
-test("a model with four outputs", async () => {
-  const { after, outputs } = await comparePlans(library, "/plans/blazeface/", { backend });
+test("a layers model with two outputs", async () => {
+  const { after, outputs } = await comparePlans(library, "/plans/twoheads/", { backend });
   expect(after).toEqual({ state: "used", shapes: 1 });
   for (const [tfjs, plan] of outputs) expect(plan).toBe(tfjs);
 });

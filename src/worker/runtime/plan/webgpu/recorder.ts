@@ -41,8 +41,9 @@ export function record(backend: GpuBackend, inputs: NamedTensorMap, run: Execute
       return recorder.end(results);
     } finally {
       restore();
-      // Submits what is left of the run, so that no later one shares its fate.
-      await Promise.all(results.map((result) => result.data()));
+      if (results.length === 0) recorder.clear();
+      // A read submits what is left of the run, so that no later one shares its fate.
+      await Object.values(inputs)[0]?.data();
       for (const result of results) result.dispose();
     }
   });
@@ -110,6 +111,8 @@ class Recorder {
       },
       readSync: (data) => {
         this.#onRead(data);
+        // tfjs may never have read it from the GPU, where that takes long, or hangs: it computes small tensors on the CPU.
+        if (this.#reason) throw new NoPlanError(this.#reason);
         return readSync.call(backend, data);
       },
       read: (data) => {
@@ -135,6 +138,11 @@ class Recorder {
       for (const name of Object.keys(hooks)) delete (backend as unknown as Record<string, unknown>)[name];
       delete (queue as unknown as Record<string, unknown>).writeBuffer;
     };
+  }
+
+  /** After a run that was broken off: frees what its kernels made for themselves. */
+  clear(): void {
+    for (const data of this.#alive) this.#backend.disposeData(data, true);
   }
 
   end(results: Tensor[]): GpuRecording {
