@@ -4,6 +4,7 @@ import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchDrift } from "./drift.js";
+import { benchGpu } from "./gpu.js";
 import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
@@ -34,6 +35,7 @@ const PARTS = [
   "rollout",
   "drift",
   "plan",
+  "gpu",
   "versions",
 ] as const;
 type Part = (typeof PARTS)[number];
@@ -44,6 +46,7 @@ interface Options {
   against?: string;
   cores?: Cores;
   webgpu: boolean;
+  hardware: boolean;
   peers: boolean;
   json: boolean;
   strict: boolean;
@@ -62,7 +65,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift, and plans beside tfjs's executor.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift, and plans beside tfjs's executor, on wasm and on WebGPU.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
@@ -78,6 +81,7 @@ const program = new Command("npm run bench --")
   )
   .option("--peers", "add LiteRT.js and onnxruntime-web to predict; installs them in bench/peers first", false)
   .option("--webgpu", "add objects on WebGPU; very slow without a GPU, since it then runs in software", false)
+  .option("--hardware", "for gpu: the machine's GPU instead of WebGPU in software", false)
   .option("--json", "print the figures as JSON", false)
   .option("--strict", "exit with 1 if a target is missed", false)
   .addHelpText(
@@ -113,6 +117,7 @@ if (wanted.includes("ranking")) await benchRanking({}, report);
 if (wanted.includes("rollout")) browser = await benchRollout(given, report);
 if (wanted.includes("drift")) benchDrift(given, report);
 if (wanted.includes("plan")) await benchPlan(given, report);
+if (wanted.includes("gpu")) browser = await benchGpu({ ...given, hardware: options.hardware }, report);
 if (wanted.includes("versions"))
   browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 

@@ -17,6 +17,7 @@ const SCRIPTS = [
   "telemetry",
   "personal",
   "rollout",
+  "gpu",
   "start-insitu",
   "start-plain",
 ];

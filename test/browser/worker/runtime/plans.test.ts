@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { packModel } from "../../../../src/cli/pack.js";
-import type { Backend, PlanInfo } from "../../../../src/index.js";
+import { type Compared, type CompareOptions, comparePlans } from "../../../support/compare-plans.js";
 import { convolution, input, node, type Part, weight } from "../../../support/handmade.js";
 import { packHandmade } from "../../../support/handmade-package.js";
 import type { LibraryPage } from "../../../support/page.js";
@@ -49,61 +49,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => library?.close());
 
-interface Compared {
-  before: PlanInfo;
-  after: PlanInfo;
-  /** The outputs' bytes in hex, of inputs that were first predicted by tfjs and then by the plan. */
-  outputs: [tfjs: string, plan: string][];
-}
-
-/** Predicts batches by tfjs until each size has a plan, and then the same batches again. */
-async function compare(path: string, sizes: number[], backend: Backend = "wasm"): Promise<Compared> {
+async function compare(path: string, options?: CompareOptions): Promise<Compared> {
   library = await openSharedLibrary({ mounts: { "/plans/": root } });
-  return library.page.evaluate(
-    async ({ path, sizes, backend }) => {
-      const client = window.insitu.createClient({ backends: [backend] });
-      const model = await client.load(path);
-      await model.tuned;
-      const feed = (seed: number) =>
-        Object.fromEntries(
-          model.info.inputs.map(({ name, dtype, shape }) => {
-            const length = shape.reduce((product, side) => product * Math.max(1, side), 1);
-            const values = Array.from({ length }, (_, index) => ((index + 1) * (seed + 3) * 7919) % 251);
-            const floats = Float32Array.from(values, (value) => value / 255);
-            return [name, dtype === "int32" ? Int32Array.from(values) : floats];
-          }),
-        );
-      const hex = ({ outputs }: { outputs: Record<string, { data: ArrayBufferView }> }) =>
-        Object.values(outputs)
-          .flatMap(({ data }) => Array.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)))
-          .join();
-      // Predictions that wait run together: with the first of them, which runs alone, they are `size` + 1.
-      const batch = async (size: number) => {
-        const calls = Array.from({ length: size === 1 ? 1 : size + 1 }, (_, seed) => model.predict(feed(seed)));
-        return (await Promise.all(calls)).map(hex);
-      };
-      const all = async () => {
-        const found: string[][] = [];
-        for (const size of sizes) found.push(await batch(size));
-        return found.flat();
-      };
-      const before = model.info.plan;
-      const tfjs = await all();
-      const until = performance.now() + 20_000;
-      for (let round = 0; round < 2; round += 1) await all();
-      while (performance.now() < until && model.info.plan.shapes < sizes.length && !model.info.plan.reason)
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      const plan = await all();
-      const after = model.info.plan;
-      await client.dispose();
-      return { before, after, outputs: tfjs.map((one, index): [string, string] => [one, plan[index] as string]) };
-    },
-    { path, sizes, backend },
-  );
+  return comparePlans(library, path, options);
 }
 
 test("digits, one at a time and eight together", async () => {
-  const { before, after, outputs } = await compare("/models/digits/", [1, 8]);
+  const { before, after, outputs } = await compare("/models/digits/", { sizes: [1, 8] });
   expect(before).toMatchObject({ shapes: 0 });
   // Of one item, and of the batches that its load makes: mostly of eight, on a busy machine also of four.
   expect(after).toEqual({ state: "used", shapes: expect.any(Number) });
@@ -115,18 +67,18 @@ test("digits, one at a time and eight together", async () => {
 });
 
 test("a picture of integers, which the model casts", async () => {
-  const { after, outputs } = await compare("/plans/integers/", [1]);
+  const { after, outputs } = await compare("/plans/integers/");
   expect(after).toEqual({ state: "used", shapes: 1 });
   for (const [tfjs, plan] of outputs) expect(plan).toBe(tfjs);
 });
 
 test("a model whose results have no fixed size says so", async () => {
-  const { after } = await compare("/plans/constout/", [1]);
+  const { after } = await compare("/plans/constout/");
   const reason = "the model has control flow, or results whose size depends on the input";
   expect(after).toEqual({ state: "none", shapes: 0, reason });
 });
 
 test("other backends have no plans", async () => {
-  const { after } = await compare("/models/digits/", [1], "cpu");
+  const { after } = await compare("/models/digits/", { backend: "cpu" });
   expect(after).toEqual({ state: "none", shapes: 0, reason: "cpu has no plans" });
 });

@@ -2,15 +2,9 @@
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { declaredShape } from "../../../../../src/worker/runtime/graph/nodes.js";
-import {
-  loadGraph,
-  noise,
-  readGraph,
-  rewriteGraph,
-  runGraph,
-  type TestGraph,
-} from "../../../../support/graph-models.js";
+import { loadGraph, noise, rewriteGraph, runGraph, type TestGraph } from "../../../../support/graph-models.js";
 import { useWasm } from "../../../../support/handmade.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 beforeAll(useWasm);
 

@@ -5,7 +5,7 @@ import type { io, NamedTensorMap, Tensor } from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import { beforeAll, expect, test } from "vitest";
 import type { DType } from "../../../../../src/shared/types/tensor.js";
-import { loadGraph, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { loadGraph, rewriteGraph } from "../../../../support/graph-models.js";
 import {
   bitsOf,
   type Execute,
@@ -15,6 +15,7 @@ import {
   runTfjs,
   useObservedWasm,
 } from "../../../../support/plans.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 beforeAll(useObservedWasm);
 

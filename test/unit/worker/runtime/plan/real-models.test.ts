@@ -4,7 +4,7 @@ import { memory, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core"
 import { beforeAll, expect, test } from "vitest";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
 import { openBinary, restore, storedOf } from "../../../../support/binary.js";
-import { loadGraph, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { loadGraph, rewriteGraph } from "../../../../support/graph-models.js";
 import {
   bitsOf,
   noiseFeeds,
@@ -14,6 +14,7 @@ import {
   useObservedWasm,
   wasmBackend,
 } from "../../../../support/plans.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 beforeAll(useObservedWasm);
 

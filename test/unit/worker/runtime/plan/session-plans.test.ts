@@ -3,10 +3,13 @@ import { keep, memory, mul, type NamedTensorMap, type Tensor } from "@tensorflow
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { TensorData } from "../../../../../src/shared/types/tensor.js";
 import { Plan, planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
+import type { PlanMaker } from "../../../../../src/worker/runtime/plan/plan-maker.js";
+import { PLAN_MAKERS } from "../../../../../src/worker/runtime/plan/plan-makers.js";
 import { SessionPlans, type SessionPlansDeps } from "../../../../../src/worker/runtime/plan/session-plans.js";
-import { loadGraph, noise, readGraph, rewriteGraph } from "../../../../support/graph-models.js";
+import { loadGraph, noise, rewriteGraph } from "../../../../support/graph-models.js";
 import { graphOf, input, ints, node, type Part, weight } from "../../../../support/handmade.js";
-import { bitsOf, type Feeds, tensorsOf, useObservedWasm, wasmBackend } from "../../../../support/plans.js";
+import { bitsOf, type Feeds, tensorsOf, useObservedWasm } from "../../../../support/plans.js";
+import { readGraph } from "../../../../support/read-graph.js";
 
 const noTests = async () => [];
 let before: { tensors: number; bytes: number };
@@ -38,7 +41,7 @@ function plansOf(more: Partial<SessionPlansDeps> = {}): SessionPlans {
   const takeFailure = () => undefined;
   const onTrap = vi.fn();
   return new SessionPlans({
-    backend: wasmBackend,
+    make: PLAN_MAKERS.wasm as PlanMaker,
     execute: { run: execute, embed: execute },
     takeFailure,
     onTrap,
