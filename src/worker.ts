@@ -5,6 +5,7 @@ import { createHost } from "./worker/host.js";
 import { browserPlatform } from "./worker/package/platform.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
+import { answerPredictions } from "./worker/predict-calls.js";
 import { tfjsEngine } from "./worker/runtime/tfjs/engine.js";
 import type { WasmBinary } from "./worker/runtime/tfjs/wasm-binary.js";
 import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
@@ -35,6 +36,8 @@ const host = createHost({
       },
     }),
 });
-expose(validateHostCalls(host), validateMessages(self));
+const checked = validateHostCalls(host);
+expose(checked, validateMessages(self));
+answerPredictions(checked, self);
 
 postMessage({ insitu: "ready", protocol: PROTOCOL } satisfies Ready);

@@ -1,7 +1,7 @@
 // Converts an image to the numbers that a model reads, and records where in the input the image lies.
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import { imageShape, type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
-import type { WireImage } from "../../shared/protocol.js";
+import type { WireImage, WirePixels } from "../../shared/protocol.js";
 import type { ImageSpec, InputSpec } from "../../shared/types/manifest.js";
 import type { DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { giveBuffer, takeBuffer } from "./buffer-pool.js";
@@ -45,8 +45,10 @@ export async function toImageFeed(
 ): Promise<PreparedImage> {
   const { image } = spec;
   if (!image) throw noImage(spec);
-  const { drawable, ...size } = await open(given, signal);
   const { width, height, channels } = imageShape(spec);
+  if (isPixels(given.image) && (width < 0 || (given.image.width === width && given.image.height === height)))
+    return fromPixels(given.image, spec, image);
+  const { drawable, ...size } = await open(given, signal);
   const sides = width < 0 ? size : { width, height };
   const target = { width: sides.width, height: sides.height, channels, dtype: spec.dtype, image };
   const placement = letterbox(image.fit, size, target);
@@ -62,6 +64,20 @@ export async function toImageFeed(
     drawable.close();
   }
 }
+
+/** Without a canvas: what would be drawn on it is the same, pixel by pixel. */
+function fromPixels({ pixels, width, height }: WirePixels, spec: InputSpec, image: ImageSpec): PreparedImage {
+  const target = { width, height, channels: imageShape(spec).channels, dtype: spec.dtype, image };
+  const data = toData(pixels, target);
+  const placement = letterbox(image.fit, target, target);
+  const feed: ImageFeed = { shape: shapeOf(target), dtype: spec.dtype, data };
+  return { feed, placement, recycle: () => recycle(data), close: () => undefined };
+}
+
+export const isPixels = (image: WireImage["image"]): image is WirePixels =>
+  typeof image === "object" && "pixels" in image;
+
+export const toImageData = ({ pixels, width, height }: WirePixels): ImageData => new ImageData(pixels, width, height);
 
 /** What an image becomes. */
 interface ImageTarget extends Size {
@@ -109,14 +125,15 @@ function noImage({ name, dtype, shape }: InputSpec): InsituError {
 async function open({ image, base, size }: WireImage, signal?: AbortSignal): Promise<Size & { drawable: Drawable }> {
   if (typeof VideoFrame !== "undefined" && image instanceof VideoFrame)
     return { drawable: image, width: image.displayWidth, height: image.displayHeight };
-  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | string, base, signal);
+  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | WirePixels | string, base, signal);
   if (bitmap.width === 0 || bitmap.height === 0) {
     throw new InsituError("input_invalid", "The image is empty (0 pixels). Wait until it is loaded before predicting.");
   }
   return { drawable: bitmap, width: size?.width ?? bitmap.width, height: size?.height ?? bitmap.height };
 }
 
-async function decode(image: Blob | string, base?: string, signal?: AbortSignal): Promise<ImageBitmap> {
+async function decode(image: Blob | WirePixels | string, base?: string, signal?: AbortSignal): Promise<ImageBitmap> {
+  if (isPixels(image)) return createImageBitmap(toImageData(image));
   const file = typeof image === "string" ? await fetchImage(image, base, signal) : image;
   try {
     return await createImageBitmap(file);
@@ -147,8 +164,11 @@ async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawab
 // ---- pixels ------------------------------------------------------------------------------------------------------
 
 function pixelsToData(source: Drawable, placement: Letterbox, target: ImageTarget): TypedArray {
+  return toData(draw(source, placement, target.image.border, target, target.channels === 4), target);
+}
+
+function toData(pixels: Uint8ClampedArray, target: ImageTarget): TypedArray {
   const { width, height, channels, image } = target;
-  const pixels = draw(source, placement, image.border, target, channels === 4);
   const data = takeBuffer(width * height * channels);
   normalise(pixels, channels, image, data);
   return target.dtype === "int32" ? rounded(data) : data;
