@@ -8,6 +8,7 @@ import { benchGpu } from "./gpu.js";
 import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
+import { benchOverhead } from "./overhead.js";
 import { buildPages, ROOT } from "./page-build.js";
 import { openPeers } from "./peers/site.js";
 import { benchPersonal } from "./personal.js";
@@ -26,6 +27,7 @@ const PARTS = [
   "predict",
   "preprocess",
   "throughput",
+  "overhead",
   "telemetry",
   "personal",
   "start",
@@ -65,7 +67,7 @@ function part(name: string, before: Part[] = []): Part[] {
 
 const program = new Command("npm run bench --")
   .description(
-    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift, and plans beside tfjs's executor, on wasm and on WebGPU.",
+    "Compares insitu with plain tfjs: predictions, image preprocessing, throughput, the cost of a call beside its computing, starts, package loads, peak memory. Also measures the cost of telemetry and of a channel, accuracy and cost of personal models and ranking, and the detectors of drift, and plans beside tfjs's executor, on wasm and on WebGPU.",
   )
   .argument("[part...]", `${PARTS.join(", ")}; default: all but versions`, part)
   .option(
@@ -108,6 +110,7 @@ if (wanted.includes("predict"))
   browser = await benchPredict(options, report, options.peers ? await openPeers(report.say) : undefined);
 if (wanted.includes("preprocess")) browser = await benchPreprocess(options, report);
 if (wanted.includes("throughput")) browser = await benchThroughput(given, report);
+if (wanted.includes("overhead")) browser = await benchOverhead(given, report);
 if (wanted.includes("telemetry")) browser = await benchTelemetry(given, report);
 if (wanted.includes("personal")) browser = await benchPersonal(given, report);
 if (wanted.includes("start")) browser = await benchStart(given, report);

@@ -14,6 +14,7 @@ const SCRIPTS = [
   "loads",
   "preprocess",
   "throughput",
+  "overhead",
   "telemetry",
   "personal",
   "rollout",

@@ -27,3 +27,14 @@ export function ratioOfMedians(ours: number[], theirs: number[]): Ratio {
     high: percentile(ratios, 0.975),
   };
 }
+
+/** The median, with a 95 % confidence interval by bootstrap. */
+export function intervalOfMedian(values: number[]): Ratio {
+  const medians = Array.from({ length: RESAMPLES }, () =>
+    percentile(
+      Array.from(values, () => values[Math.floor(Math.random() * values.length)] ?? 0),
+      0.5,
+    ),
+  );
+  return { value: percentile(values, 0.5), low: percentile(medians, 0.025), high: percentile(medians, 0.975) };
+}

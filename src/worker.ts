@@ -9,6 +9,7 @@ import { browserPlatform } from "./worker/package/platform.js";
 import { selfTestReader } from "./worker/package/self-test-reader.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
+import { answerPredictions } from "./worker/predict-calls.js";
 import { createEngine } from "./worker/runtime/engines.js";
 import { planReader } from "./worker/runtime/plan/plan-reader.js";
 import { threadedStart } from "./worker/runtime/plan/threaded-start.js";
@@ -71,6 +72,8 @@ const host = createHost({
     return new PersonalRegistry({ storage: storage.name, engine, scheduler, training });
   },
 });
-expose(validateHostCalls(host), validateMessages(self));
+const checked = validateHostCalls(host);
+expose(checked, validateMessages(self));
+answerPredictions(checked, self);
 
 postMessage({ insitu: "ready", protocol: PROTOCOL } satisfies Ready);

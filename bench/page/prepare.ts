@@ -1,7 +1,7 @@
 // Preprocesses a picture for engines without their own preprocessing, with insitu's code on the main thread.
 import { letterbox } from "../../src/shared/letterbox.js";
 import type { Manifest } from "../../src/shared/types/manifest.js";
-import { normalise } from "../../src/worker/runtime/image.js";
+import { normalise } from "../../src/worker/runtime/normalise.js";
 
 const contexts = new Map<string, CanvasRenderingContext2D>();
 

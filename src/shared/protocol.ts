@@ -32,7 +32,7 @@ import type { StoredPackage, StoreEvent, StoreUsage } from "./types/store.js";
 import type { Backend, ShapedNumbers, TypedArray } from "./types/tensor.js";
 
 /** Raised whenever a message changes its meaning: a page and a worker of two versions refuse each other. */
-export const PROTOCOL = 8;
+export const PROTOCOL = 9;
 
 /** The worker's first message; nothing is asked of it before. */
 export interface Ready {
@@ -65,10 +65,15 @@ export interface HostConfig {
   hint?: { backend: Backend; threads?: number; plan?: boolean };
 }
 
+/** Opaque pixels (RGBA) of a small image that has the size of the model's input: the worker need not draw it. */
+export interface WirePixels extends Size {
+  pixels: Uint8ClampedArray<ArrayBuffer>;
+}
+
 /** An image on its way to the worker. */
 export interface WireImage {
   /** A string is a URL, which the worker fetches. */
-  image: ImageBitmap | VideoFrame | Blob | string;
+  image: ImageBitmap | VideoFrame | Blob | WirePixels | string;
   /** The page's base URL, where `image` is a URL. */
   base?: string;
   /** Size of the caller's image, where the page made it smaller. */
@@ -306,6 +311,25 @@ export type Host = {
   /** The call rejects with `aborted` as soon as it can; unknown numbers are ignored. */
   abort(call: number): void;
 };
+
+/**
+ * Predictions without comlink, whose work for each call takes longer than a small model. The calls that a page makes at once share a
+ * message, and so do the answers to those that ran together.
+ */
+export interface PredictCalls {
+  insitu: "predict";
+  calls: PredictCall[];
+}
+
+/** The arguments of the host's method. */
+export type PredictCall = [call: number, ...HostArgs<"predict">];
+
+export interface PredictAnswers {
+  insitu: "predicted";
+  answers: PredictAnswer[];
+}
+
+export type PredictAnswer = { call: number } & ({ value: HostPrediction } | { error: WireError });
 
 /**
  * comlink keeps only message, name and stack of a thrown error (comlink#514); both sides call this once so that

@@ -34,13 +34,20 @@ const isWireImage: Check = (value) =>
 const isSize: Check = (value) =>
   isRecord(value) && [value.width, value.height].every((side) => typeof side === "number" && side > 0);
 
-/** A URL, or an object of one of these types; by name, since a browser may lack a type. */
+/** A URL, pixels, or an object of one of these types; by name, since a browser may lack a type. */
 const isImageSource: Check = (value) =>
   typeof value === "string" ||
+  isPixels(value) ||
   ["ImageBitmap", "VideoFrame", "Blob"].some((name) => {
     const Type = (globalThis as Record<string, unknown>)[name];
     return typeof Type === "function" && value instanceof Type;
   });
+
+const isPixels: Check = (value) => {
+  if (!isRecord(value) || !isSize(value)) return false;
+  const { pixels, width, height } = value as { pixels: unknown } & Record<"width" | "height", number>;
+  return pixels instanceof Uint8ClampedArray && pixels.length === width * height * 4;
+};
 
 const isText: Check = (value) => typeof value === "string";
 const isName: Check = (value) => isText(value) && value !== "";

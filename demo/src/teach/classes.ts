@@ -3,8 +3,9 @@ import type { PersonalExample, PersonalModel } from "insitu";
 import { byId } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import { say } from "../status.js";
-import { type CardActions, CROPS, classCard } from "./class-card.js";
+import { type CardActions, ClassCard, CROPS } from "./class-card.js";
 import { readClassNames, writeClassNames } from "./class-names.js";
+import { Refreshes } from "./refreshes.js";
 import { exampleCrops, SAMPLES, type Sample } from "./samples.js";
 import { thumbnail } from "./thumbnails.js";
 
@@ -23,6 +24,17 @@ export class ClassList {
   /** Data URLs by the example's id. */
   readonly #thumbnails = new Map<string, string>();
   readonly #startCamera: () => Promise<void>;
+  /** By the class. */
+  readonly #cards = new Map<string, ClassCard>();
+  readonly #refreshes = new Refreshes();
+  readonly #actions: CardActions = {
+    addFiles: (label, files) => this.#addExamples(label, files),
+    addCrops: (sample) => this.#addCrops(sample),
+    startCamera: (label) => this.#watch(label),
+    takePicture: (label) => this.#takePicture(label),
+    removeExample: (id) => this.#removeExample(id),
+    removeClass: (label) => this.#removeClass(label),
+  };
   #camera: CameraSource;
   /** The class that the camera was started for: its card shows the picture. */
   #watched: string | undefined;
@@ -39,68 +51,93 @@ export class ClassList {
     byId("samples", HTMLButtonElement).addEventListener("click", () => void this.#addSamples());
   }
 
-  /** Shows the current classes and examples. */
+  /** Shows the current classes and examples. Cards and buttons that are there already stay. */
   async show(): Promise<void> {
+    const mayShow = this.#refreshes.start();
     const examples = await this.#model().examples();
+    const thumbnails = new Map<string, string | undefined>();
+    await Promise.all(examples.map(async (example) => thumbnails.set(example.id, await this.#thumbnailOf(example))));
+    if (!mayShow()) return;
     for (const { label } of examples) this.#labels.add(label);
     writeClassNames(this.#labels);
-    const actions = this.#actions();
-    const cards: HTMLElement[] = [];
-    for (const label of this.#labels) {
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
+    this.#showCards();
+    for (const [label, card] of this.#cards) {
       const mine = examples.filter((example) => example.label === label);
-      const thumbnails = await Promise.all(mine.map((example) => this.#thumbnailOf(example)));
-      cards.push(classCard(label, mine, thumbnails, { ...actions, preview: this.#previewOf(label) }));
+      card.showExamples(
+        mine,
+        mine.map(({ id }) => thumbnails.get(id)),
+      );
     }
-    const focused = document.activeElement?.getAttribute("aria-label");
-    this.#list.replaceChildren(...cards);
-    byId("empty", HTMLElement).hidden = cards.length > 0;
-    // The focused button was replaced by a new one with the same label.
-    if (!focused) return;
+    // The focused button of a picture went with it: the next picture's button has its label.
+    if (!focused || focused.isConnected) return;
     const buttons = [...this.#list.querySelectorAll<HTMLElement>("button")];
-    buttons.find(({ ariaLabel }) => ariaLabel === focused)?.focus();
+    buttons.find(({ ariaLabel }) => ariaLabel === focused.ariaLabel)?.focus();
   }
 
   /** While `camera` is set, each card has a button that takes pictures. */
   setCamera(camera: CameraSource): void {
     this.#camera = camera;
     if (!camera) this.#watched = undefined;
+    // At once, whatever the worker is doing.
+    this.#showCamera();
     this.#onChange();
   }
 
   clear(): void {
+    this.#refreshes.outdate();
     this.#labels.clear();
     writeClassNames([]);
     this.#thumbnails.clear();
   }
 
-  #actions(): CardActions {
-    const camera = this.#camera;
-    const takePicture = camera && (async (label: string) => this.#addExamples(label, [await camera.take()]));
-    return {
-      addFiles: (label, files) => this.#addExamples(label, files),
-      addCrops: (sample) => this.#addCrops(sample),
-      removeExample: async (id) => {
-        await this.#model().remove(id);
-        this.#onChange();
-      },
-      removeClass: async (label) => {
-        this.#labels.delete(label);
-        writeClassNames(this.#labels);
-        await this.#model().remove({ label });
-        this.#name.focus();
-        this.#onChange();
-      },
-      startCamera: async (label) => {
-        this.#watched = label;
-        if (camera) this.#onChange();
-        else await this.#startCamera();
-      },
-      takePicture,
-    };
+  /** One card for each class, in their order. */
+  #showCards(): void {
+    for (const [label, card] of this.#cards) {
+      if (this.#labels.has(label)) continue;
+      card.remove();
+      this.#cards.delete(label);
+    }
+    for (const label of this.#labels) {
+      if (this.#cards.has(label)) continue;
+      const card = new ClassCard(label, this.#actions);
+      this.#cards.set(label, card);
+      this.#list.append(card.element);
+    }
+    this.#showCamera();
+    byId("empty", HTMLElement).hidden = this.#cards.size > 0;
   }
 
-  #previewOf(label: string): MediaStream | undefined {
-    return label === this.#watched ? this.#camera?.stream : undefined;
+  #showCamera(): void {
+    const camera = this.#camera;
+    for (const [label, card] of this.#cards)
+      card.showCamera(camera !== undefined, label === this.#watched ? camera?.stream : undefined);
+  }
+
+  async #takePicture(label: string): Promise<void> {
+    // It may have been stopped since the press.
+    if (this.#camera) await this.#addExamples(label, [await this.#camera.take()]);
+  }
+
+  async #watch(label: string): Promise<void> {
+    this.#watched = label;
+    if (this.#camera) this.#showCamera();
+    else await this.#startCamera();
+  }
+
+  async #removeExample(id: string): Promise<void> {
+    await this.#model().remove(id);
+    this.#onChange();
+  }
+
+  async #removeClass(label: string): Promise<void> {
+    await this.#model().remove({ label });
+    // A refresh that asked before would add the class again.
+    this.#refreshes.outdate();
+    this.#labels.delete(label);
+    writeClassNames(this.#labels);
+    this.#name.focus();
+    this.#onChange();
   }
 
   async #addExamples(label: string, inputs: (ImageBitmap | Blob)[]): Promise<void> {

@@ -4,6 +4,7 @@ import { byId, make } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import { say } from "../status.js";
 import { bytes } from "../words.js";
+import { Refreshes } from "./refreshes.js";
 
 export interface Privacy {
   show(): Promise<void>;
@@ -19,7 +20,8 @@ export function connectPrivacy(client: Client, model: () => PersonalModel, onRep
   byId("export", HTMLButtonElement).addEventListener("click", () => void save(model()).catch(showFailure));
   connectImport(model, onReplaced);
   connectDelete(model, onReplaced);
-  return { show: () => showFacts(model()) };
+  const refreshes = new Refreshes();
+  return { show: () => showFacts(model(), refreshes.start()) };
 }
 
 async function save(model: PersonalModel): Promise<void> {
@@ -64,8 +66,9 @@ function connectDelete(model: () => PersonalModel, onReplaced: () => void): void
   });
 }
 
-async function showFacts(model: PersonalModel): Promise<void> {
+async function showFacts(model: PersonalModel, mayShow: () => boolean): Promise<void> {
   const { examples, labels, bytes: size, unusable, storeError } = await model.state();
+  if (!mayShow()) return;
   const classes = Object.keys(labels).length;
   const facts = [`${examples} pictures of ${classes} classes, ${bytes(size)}.`];
   if (unusable > 0) facts.push(`${unusable} belong to another version of the model and cannot be used.`);

@@ -4,6 +4,7 @@ import { byId } from "../dom.js";
 import { hideFailure, showFailure } from "../failures.js";
 import { duration } from "../words.js";
 import { growthChart } from "./growth.js";
+import { Refreshes } from "./refreshes.js";
 import { showVersions } from "./version-table.js";
 
 export interface Training {
@@ -26,6 +27,7 @@ export function connectTraining(model: () => PersonalModel, onChange: () => void
   const stop = byId("stop", HTMLButtonElement);
   const bar = byId("training-bar", HTMLProgressElement);
   const line = byId("training", HTMLElement);
+  const refreshes = new Refreshes();
   let running: AbortController | undefined;
 
   train.addEventListener("click", async () => {
@@ -51,7 +53,9 @@ export function connectTraining(model: () => PersonalModel, onChange: () => void
 
   return {
     async show() {
+      const mayShow = refreshes.start();
       const [versions, { version: active }] = await Promise.all([model().versions(), model().state()]);
+      if (!mayShow()) return;
       showVersions(versions, active, activate);
       byId("growth", HTMLElement).replaceChildren(growthChart(versions, active));
     },

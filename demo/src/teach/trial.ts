@@ -21,6 +21,7 @@ export class Trial {
   );
   #last: ImageBitmap | undefined;
   #stream: MediaStream | undefined;
+  #isStarting = false;
   /** Number of predictions: of several that are open only the last one's result is shown. */
   #calls = 0;
 
@@ -97,8 +98,13 @@ export class Trial {
   async startCamera(): Promise<void> {
     if (!navigator.mediaDevices)
       throw new Error("The camera is not available on this page. It needs https or localhost.");
+    // A second press, while the visitor is asked or the camera starts, would open it twice.
+    if (this.#isStarting || this.#stream) return;
     const video = this.#video;
-    const stream = await navigator.mediaDevices.getUserMedia(CAMERA);
+    this.#isStarting = true;
+    const stream = await navigator.mediaDevices.getUserMedia(CAMERA).finally(() => {
+      this.#isStarting = false;
+    });
     this.#stream = stream;
     video.srcObject = stream;
     await video.play();

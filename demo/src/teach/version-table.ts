@@ -7,16 +7,38 @@ import { percent } from "../words.js";
 const HEADS = { "nearest-mean": "nearest mean", softmax: "softmax layer" } as const;
 const COLUMNS = ["Version", "Classifier", "Correct", "Pictures", "Reason"];
 
-/** The newest version comes first. */
+/** The rows that are in the table, by what they show. */
+const shown = new Map<string, HTMLTableRowElement>();
+
+/** The newest version comes first. A row that shows the same as before stays, so that a press on its button counts. */
 export function showVersions(
   versions: PersonalVersion[],
   active: number,
   activate: (version: number) => Promise<void>,
 ): void {
-  const rows = versions.toReversed().map((version) => row(version, active, activate));
+  const rows = versions.toReversed().map((version) => {
+    const key = JSON.stringify([version, version.version === active]);
+    return [key, shown.get(key) ?? row(version, active, activate)] as const;
+  });
+  shown.clear();
+  for (const [key, element] of rows) shown.set(key, element);
+  showRows(shown.size > 0 ? [...shown.values()] : [noRow()]);
+}
+
+/** Moves none of the rows that stay: it would take the focus away. */
+function showRows(rows: HTMLTableRowElement[]): void {
+  const body = byId("versions", HTMLElement);
+  for (const row of [...body.children]) if (!rows.some((each) => each === row)) row.remove();
+  for (const [index, row] of rows.entries()) {
+    const there = body.children[index];
+    if (there !== row) body.insertBefore(row, there ?? null);
+  }
+}
+
+function noRow(): HTMLTableRowElement {
   const none = make("td", "", "None yet. Each training creates one.");
   none.colSpan = COLUMNS.length + 1;
-  byId("versions", HTMLElement).replaceChildren(...(rows.length > 0 ? rows : [make("tr", "", none)]));
+  return make("tr", "", none);
 }
 
 function row(

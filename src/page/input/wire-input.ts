@@ -1,6 +1,6 @@
 // Converts the caller's input to what can cross to the worker, without consuming the caller's objects.
 import { asInsituError } from "../../shared/errors.js";
-import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
+import type { WireImage, WireInput, WireNumbers, WirePixels } from "../../shared/protocol.js";
 import type { InputSpec } from "../../shared/types/manifest.js";
 import type { ShapedNumbers, TypedArray } from "../../shared/types/tensor.js";
 import type { ImageInput, NumbersInput, PredictInput } from "../api-types.js";
@@ -40,6 +40,7 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
     const wire = await toWireImage(value, specs.find(isSpec));
     // A Blob and a URL have nothing to close, and are copied.
     if ((wire.image as ImageBitmap).close) transfer.push(wire.image as ImageBitmap);
+    if ((wire.image as WirePixels).pixels) moveIfLarge((wire.image as WirePixels).pixels, transfer);
     return wire;
   };
   const numbers = (value: NumbersInput): WireNumbers => {
@@ -47,7 +48,7 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
     if (data.length === 0) throw new Error("it is empty or was transferred");
     // Structured clone would copy all of a buffer of which this may be a small part, and later: the caller may write the next numbers.
     const own = data.slice();
-    transfer.push(own.buffer as ArrayBuffer);
+    moveIfLarge(own, transfer);
     return shape ? { data: own, shape } : own;
   };
   if (isNumbers(input)) return { kind: "tensor", data: numbers(input) };
@@ -63,6 +64,13 @@ async function read(input: PredictInput, specs: InputSpec[], transfer: Transfera
     }),
   );
   return { kind: "tensors", data };
+}
+
+// Below it a copy takes less time than what the browser does to move a buffer.
+const MOVED_BYTES = 16_384;
+
+function moveIfLarge({ buffer }: ArrayBufferView, transfer: Transferable[]): void {
+  if (buffer.byteLength >= MOVED_BYTES) transfer.push(buffer as ArrayBuffer);
 }
 
 const IMAGES = [

@@ -19,6 +19,7 @@ import { OTHER_ORIGIN } from "../input/capture-image.js";
 import type { WorkerFailure } from "../lazy/worker-failure/worker-failure.js";
 import { callListener } from "../lib/call-listener.js";
 import { type CreatedWorker, createWorker, workerError } from "./create-worker.js";
+import { openPredictChannel, type PredictChannel } from "./predict-calls.js";
 
 export interface WorkerCallOptions<P = unknown> {
   /** When it aborts, the worker is told to stop the call. */
@@ -94,7 +95,7 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
     });
 
   const host = wrap<Host>(worker);
-  const { call, onEvent } = createCalls(host, deps.onEvent, whileAlive);
+  const { call, onEvent } = createCalls(host, openPredictChannel(worker), deps.onEvent, whileAlive);
   try {
     await whileAlive(() => ready(created, die));
     await whileAlive(() => host.connect(deps.config, proxy(onEvent)));
@@ -121,6 +122,7 @@ async function tryCreate(source: WorkerSource | undefined): Promise<CreatedWorke
 /** The calls of one worker by number, their abort and their progress. */
 function createCalls(
   host: Remote<Host>,
+  predictions: PredictChannel,
   onOther: ConnectionDeps["onEvent"],
   whileAlive: <T>(run: () => Promise<T>) => Promise<T>,
 ) {
@@ -131,10 +133,20 @@ function createCalls(
     if (signal?.aborted) return Promise.reject(signal.reason);
     const id = ++calls;
     if (onProgress) listeners.set(id, onProgress);
-    const stop = onAbort(signal, () => void whileAlive(() => host.abort(id)).catch(() => undefined));
+    const abort = () => {
+      // The worker would receive the abort before a call that still waits, and run it.
+      predictions.flush();
+      return host.abort(id);
+    };
+    const stop = onAbort(signal, () => void whileAlive(abort).catch(() => undefined));
+    const run = () =>
+      method === "predict"
+        ? predictions.send([id, ...(args as HostArgs<"predict">)], moved)
+        : (host[method] as unknown as AnyMethod)(id, ...args);
     // comlink moves what was marked on any object among the arguments.
-    if (moved.length > 0) transfer(args.find((arg) => typeof arg === "object") as object, moved);
-    return whileAlive(() => (host[method] as unknown as AnyMethod)(id, ...args)).finally(() => {
+    if (method !== "predict" && moved.length > 0)
+      transfer(args.find((arg) => typeof arg === "object") as object, moved);
+    return whileAlive<unknown>(run).finally(() => {
       stop();
       listeners.delete(id);
     }) as Promise<never>;

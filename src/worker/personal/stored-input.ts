@@ -3,6 +3,7 @@ import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { WireImage, WireInput, WireNumbers } from "../../shared/protocol.js";
 import type { TypedArray } from "../../shared/types/tensor.js";
 import { fetchImage } from "../runtime/fetch-image.js";
+import { isPixels, toImageData } from "../runtime/image.js";
 import { bytesOf, type PlainContent } from "./aes-gcm.js";
 
 /** What is stored beside the bytes of an input. */
@@ -76,8 +77,8 @@ function kindOf(data: TypedArray): ArrayKind {
   return data instanceof Int32Array ? "int32" : "uint8";
 }
 
-async function toJpeg(image: ImageBitmap | VideoFrame | Blob): Promise<Blob> {
-  const bitmap = await createImageBitmap(image).catch((error: unknown) => {
+async function toJpeg(image: Exclude<WireImage["image"], string>): Promise<Blob> {
+  const bitmap = await createImageBitmap(isPixels(image) ? toImageData(image) : image).catch((error: unknown) => {
     throw asInsituError(error, "input_invalid", "The image cannot be kept, since it cannot be decoded");
   });
   try {

@@ -1,11 +1,12 @@
 // Converts an image to the numbers that a model reads, and records where in the input the image lies.
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import { imageShape, type Letterbox, letterbox, reducedSize, type Size } from "../../shared/letterbox.js";
-import type { WireImage } from "../../shared/protocol.js";
+import type { WireImage, WirePixels } from "../../shared/protocol.js";
 import type { ImageSpec, InputSpec } from "../../shared/types/manifest.js";
 import type { DType, TensorData, TypedArray } from "../../shared/types/tensor.js";
 import { giveBuffer, takeBuffer } from "./buffer-pool.js";
 import { fetchImage } from "./fetch-image.js";
+import { normalise } from "./normalise.js";
 
 /** What can be drawn on a canvas in a worker. */
 type Drawable = ImageBitmap | VideoFrame;
@@ -45,8 +46,10 @@ export async function toImageFeed(
 ): Promise<PreparedImage> {
   const { image } = spec;
   if (!image) throw noImage(spec);
-  const { drawable, ...size } = await open(given, signal);
   const { width, height, channels } = imageShape(spec);
+  if (isPixels(given.image) && (width < 0 || (given.image.width === width && given.image.height === height)))
+    return fromPixels(given.image, spec, image);
+  const { drawable, ...size } = await open(given, signal);
   const sides = width < 0 ? size : { width, height };
   const target = { width: sides.width, height: sides.height, channels, dtype: spec.dtype, image };
   const placement = letterbox(image.fit, size, target);
@@ -62,6 +65,20 @@ export async function toImageFeed(
     drawable.close();
   }
 }
+
+/** Without a canvas: what would be drawn on it is the same, pixel by pixel. */
+function fromPixels({ pixels, width, height }: WirePixels, spec: InputSpec, image: ImageSpec): PreparedImage {
+  const target = { width, height, channels: imageShape(spec).channels, dtype: spec.dtype, image };
+  const data = toData(pixels, target);
+  const placement = letterbox(image.fit, target, target);
+  const feed: ImageFeed = { shape: shapeOf(target), dtype: spec.dtype, data };
+  return { feed, placement, recycle: () => recycle(data), close: () => undefined };
+}
+
+export const isPixels = (image: WireImage["image"]): image is WirePixels =>
+  typeof image === "object" && "pixels" in image;
+
+export const toImageData = ({ pixels, width, height }: WirePixels): ImageData => new ImageData(pixels, width, height);
 
 /** What an image becomes. */
 interface ImageTarget extends Size {
@@ -109,14 +126,15 @@ function noImage({ name, dtype, shape }: InputSpec): InsituError {
 async function open({ image, base, size }: WireImage, signal?: AbortSignal): Promise<Size & { drawable: Drawable }> {
   if (typeof VideoFrame !== "undefined" && image instanceof VideoFrame)
     return { drawable: image, width: image.displayWidth, height: image.displayHeight };
-  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | string, base, signal);
+  const bitmap = image instanceof ImageBitmap ? image : await decode(image as Blob | WirePixels | string, base, signal);
   if (bitmap.width === 0 || bitmap.height === 0) {
     throw new InsituError("input_invalid", "The image is empty (0 pixels). Wait until it is loaded before predicting.");
   }
   return { drawable: bitmap, width: size?.width ?? bitmap.width, height: size?.height ?? bitmap.height };
 }
 
-async function decode(image: Blob | string, base?: string, signal?: AbortSignal): Promise<ImageBitmap> {
+async function decode(image: Blob | WirePixels | string, base?: string, signal?: AbortSignal): Promise<ImageBitmap> {
+  if (isPixels(image)) return createImageBitmap(toImageData(image));
   const file = typeof image === "string" ? await fetchImage(image, base, signal) : image;
   try {
     return await createImageBitmap(file);
@@ -147,8 +165,11 @@ async function reduced(drawable: Drawable, placement: Letterbox): Promise<Drawab
 // ---- pixels ------------------------------------------------------------------------------------------------------
 
 function pixelsToData(source: Drawable, placement: Letterbox, target: ImageTarget): TypedArray {
+  return toData(draw(source, placement, target.image.border, target, target.channels === 4), target);
+}
+
+function toData(pixels: Uint8ClampedArray, target: ImageTarget): TypedArray {
   const { width, height, channels, image } = target;
-  const pixels = draw(source, placement, image.border, target, channels === 4);
   const data = takeBuffer(width * height * channels);
   normalise(pixels, channels, image, data);
   return target.dtype === "int32" ? rounded(data) : data;
@@ -187,56 +208,4 @@ function draw(
   if (hasAlpha) context.clearRect(...area);
   context.drawImage(source, ...area);
   return context.getImageData(0, 0, width, height).data;
-}
-
-/**
- * RGBA bytes to `(pixel * scale - mean) / std` in `data`, in the layout of the spec. One channel is the luma of Rec. 601, four are red,
- * green, blue (not multiplied by alpha) and alpha.
- */
-export function normalise(
-  pixels: Uint8ClampedArray,
-  channels: number,
-  { scale, mean, std, layout }: ImageSpec,
-  data: Float32Array,
-): void {
-  // (pixel * scale - mean) / std as one multiplication and one addition.
-  const factor = Array.from({ length: channels }, (_, channel) => scale / (std[channel] ?? 1));
-  const shift = Array.from({ length: channels }, (_, channel) => -(mean[channel] ?? 0) / (std[channel] ?? 1));
-  const [f0 = 1, f1 = 1, f2 = 1] = factor;
-  const [s0 = 0, s1 = 0, s2 = 0] = shift;
-  if (channels === 1) {
-    for (let from = 0, to = 0; from < pixels.length; from += 4, to += 1) {
-      const luma =
-        0.299 * (pixels[from] as number) + 0.587 * (pixels[from + 1] as number) + 0.114 * (pixels[from + 2] as number);
-      data[to] = luma * f0 + s0;
-    }
-    return;
-  }
-  if (layout === "nchw" || channels === 4) {
-    normalisePlanes(pixels, layout === "nchw", factor, shift, data);
-    return;
-  }
-  for (let from = 0, to = 0; from < pixels.length; from += 4, to += 3) {
-    data[to] = (pixels[from] as number) * f0 + s0;
-    data[to + 1] = (pixels[from + 1] as number) * f1 + s1;
-    data[to + 2] = (pixels[from + 2] as number) * f2 + s2;
-  }
-}
-
-/** One pass for each channel. */
-function normalisePlanes(
-  pixels: Uint8ClampedArray,
-  isPlanar: boolean,
-  factors: number[],
-  shifts: number[],
-  data: Float32Array,
-): void {
-  const channels = factors.length;
-  const step = isPlanar ? 1 : channels;
-  for (let channel = 0; channel < channels; channel += 1) {
-    const [factor, shift] = [factors[channel] as number, shifts[channel] as number];
-    let to = isPlanar ? (channel * pixels.length) / 4 : channel;
-    for (let from = channel; from < pixels.length; from += 4, to += step)
-      data[to] = (pixels[from] as number) * factor + shift;
-  }
 }

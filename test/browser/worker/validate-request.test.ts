@@ -77,8 +77,8 @@ beforeEach(async () => {
 
 /** JSON of many values that look like messages of comlink and of the library, and of some that look like nothing. */
 function hostile(seed: number, count: number): string {
-  const words = ["id", "type", "path", "argumentList", "value", "name", "insitu", "protocol", "__proto__", "constructor", "prototype", "polluted", "call", "kind", "event"]; // biome-ignore format: one line
-  const texts = ["APPLY", "GET", "SET", "CONSTRUCT", "ENDPOINT", "RELEASE", "RAW", "HANDLER", "throw", "proxy", "ready", "predict", "connect", "abort", "unload", ...words]; // biome-ignore format: one line
+  const words = ["id", "type", "path", "argumentList", "value", "name", "insitu", "protocol", "__proto__", "constructor", "prototype", "polluted", "call", "kind", "event", "calls", "answers"]; // biome-ignore format: one line
+  const texts = ["APPLY", "GET", "SET", "CONSTRUCT", "ENDPOINT", "RELEASE", "RAW", "HANDLER", "throw", "proxy", "ready", "predict", "predicted", "connect", "abort", "unload", ...words]; // biome-ignore format: one line
   const leaf = fc.oneof(fc.constantFrom(...texts), fc.integer(), fc.constantFrom(null, true, 0, "", 1e308));
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie("value"), { maxLength: 4 }), fc.dictionary(fc.constantFrom(...words), tie("value"), { maxKeys: 6 })), // biome-ignore format: one line
@@ -205,6 +205,38 @@ test("requests with arguments of another kind are answered with a typed error, a
   const expected = codes.map(([method], place) => [method, place === 27 ? "disposed" : "input_invalid"]);
   expect(codes).toEqual(expected);
   expect({ value, alive }).toEqual({ value: 10, alive: [] });
+});
+
+test("predictions, which come without comlink, are checked as well", async () => {
+  const { codes, silent, value, alive } = await library.page.evaluate(async () => {
+    const answers = new Map<number, string | undefined>();
+    window.handle.addEventListener("message", ({ data }) => {
+      if (data?.insitu !== "predicted") return;
+      for (const { call, error } of data.answers) answers.set(call, error?.code);
+    });
+    const pixels = (length: number, width: unknown, height: unknown) => ({ kind: "image", image: { pixels: new Uint8ClampedArray(length), width, height } }); // biome-ignore format: one line
+    const inputs: unknown[] = [
+      undefined, null, 7, {}, { kind: "tensor", data: [1] }, pixels(4, 28, 28), pixels(0, 0, 0), pixels(16, -2, -2), pixels(4, "1", "1"),
+      { kind: "image", image: { pixels: new Float32Array(4), width: 1, height: 1 } },
+    ]; // biome-ignore format: a table
+    const bad = inputs.map((input, index) => [1e6 + index, 1, input, {}]);
+    const more = [[2e6], [2e6 + 1, "1", { kind: "tensor", data: new Float32Array(784) }, {}], [2e6 + 2, 1, { kind: "tensor", data: new Float32Array(784) }, 5]]; // biome-ignore format: one line
+    window.handle.postMessage({ insitu: "predict", calls: [...bad, ...more] });
+    for (const calls of [5, null, { length: 1 }, [null, 1, "x", {}, [], ["1"], [{}]]])
+      window.handle.postMessage({ insitu: "predict", calls });
+    window.handle.postMessage({ noise: [null, 5, [null, 1, {}, { call: "x" }, { call: 1e9, value: 1 }]].map((answers) => ({ insitu: "predicted", answers })) }); // biome-ignore format: one line
+    const { value } = await window.digits.predict(new Float32Array(784));
+    const mine = [...answers].filter(([call]) => call >= 1e6 && call !== 1e9);
+    return {
+      codes: [...new Set(mine.map(([, code]) => code))],
+      silent: mine.length - bad.length - more.length,
+      value: value.length,
+      alive: [await window.inspect(), window.started],
+    };
+  });
+  expect(codes).toEqual(["input_invalid"]);
+  expect(silent).toBe(0);
+  expect({ value, alive }).toEqual({ value: 10, alive: [[], 1] });
 });
 
 test("a second connect is refused: the page keeps its events", async () => {

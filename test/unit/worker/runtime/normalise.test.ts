@@ -1,6 +1,6 @@
 // Which numbers a picture's pixels become.
 import { expect, test } from "vitest";
-import { normalise } from "../../../../src/worker/runtime/image.js";
+import { normalise } from "../../../../src/worker/runtime/normalise.js";
 
 test("each channel has its own mean and deviation", () => {
   const pixels = new Uint8ClampedArray([255, 0, 51, 255]);
