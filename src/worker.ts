@@ -26,12 +26,18 @@ const WASM: Record<WasmBinary, string> = {
 const tfjsFile = createFile<typeof import("./worker/engine-tfjs.js")>(
   new URL("./engine-tfjs.js", import.meta.url).href,
 );
-const firstVisitFile = createFile<typeof import("./worker/worker-first-visit.js")>(
-  new URL("./worker-first-visit.js", import.meta.url).href,
-);
 const codeCrypto = createFile<typeof import("./worker/worker-crypto.js")>(
   new URL("./worker-crypto.js", import.meta.url).href,
 );
+const importFirstVisit = createFile<typeof import("./worker/worker-first-visit.js")>(
+  new URL("./worker-first-visit.js", import.meta.url).href,
+);
+/** The file has a copy of its own of what says where cryptography is. */
+const firstVisitFile = async () => {
+  const file = await importFirstVisit();
+  file.cryptoFile.provide(codeCrypto);
+  return file;
+};
 const threadsFile = createFile<typeof import("./worker/worker-threads.js")>(
   new URL("./worker-threads.js", import.meta.url).href,
 );
