@@ -14,6 +14,7 @@ import { createEngine } from "./worker/runtime/engines.js";
 import { planReader } from "./worker/runtime/plan/plan-reader.js";
 import { threadedStart } from "./worker/runtime/plan/threaded-start.js";
 import { verification } from "./worker/runtime/session/verification.js";
+import { tuningCode } from "./worker/runtime/tuning/tuning-code.js";
 import { createWasmBinaries, type WasmBinary } from "./worker/runtime/wasm-binary.js";
 import { validateHostCalls, validateMessages } from "./worker/validate-request.js";
 
@@ -52,6 +53,7 @@ selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);
 threadedStart.provide(threadsFile);
 verification.provide(firstVisitFile);
+tuningCode.provide(firstVisitFile);
 
 const host = createHost({
   ports: browserPlatform,

@@ -6,4 +6,5 @@ export { beginRewrite } from "./runtime/graph/begin-rewrite.js";
 export { checkPlan } from "./runtime/plan/check-plan.js";
 export { readPlan } from "./runtime/plan/plan-text.js";
 export { verifySession } from "./runtime/session/verify-session.js";
+export { autotune } from "./runtime/tuning/autotune.js";
 export { VERSION } from "./version.js";

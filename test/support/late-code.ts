@@ -4,7 +4,8 @@ import { chunkDownload } from "../../src/worker/package/download/chunk-download.
 import { selfTestReader } from "../../src/worker/package/self-test-reader.js";
 import { planReader } from "../../src/worker/runtime/plan/plan-reader.js";
 import { verification } from "../../src/worker/runtime/session/verification.js";
+import { tuningCode } from "../../src/worker/runtime/tuning/tuning-code.js";
 
 cryptoFile.provide(() => import("../../src/worker/worker-crypto.js"));
-for (const code of [chunkDownload, selfTestReader, planReader, verification])
+for (const code of [chunkDownload, selfTestReader, planReader, tuningCode, verification])
   code.provide(() => import("../../src/worker/worker-first-visit.js"));

@@ -19,7 +19,7 @@ import { makePlans } from "./plan/plan-in-pause.js";
 import { createBatchQueue } from "./scheduling/batcher.js";
 import type { BatchQueue, EnqueueOptions, Scheduler } from "./scheduling/scheduler.js";
 import type { Target } from "./session/engine.js";
-import type { OpenOptions } from "./session/open-session.js";
+import { type OpenOptions, openTarget } from "./session/open-session.js";
 import {
   openResilientSession,
   type ResilientRun,
@@ -27,10 +27,10 @@ import {
   type ResilientSessionDeps,
 } from "./session/resilient-session.js";
 import { topClassOf } from "./top-class.js";
-import { autotune } from "./tuning/autotune.js";
 import { recheck } from "./tuning/recheck.js";
 import { createSlowdownDetector, type SlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
+import { tuningCode } from "./tuning/tuning-code.js";
 
 export interface ModelRunnerDeps extends ResilientSessionDeps {
   manifest: Manifest;
@@ -87,7 +87,11 @@ export class ModelRunner {
     this.#session = session;
     session.onChange = (change) => deps.onChange(session.residence(), change);
     this.#toldPlan = JSON.stringify(session.residence().plan);
-    const tune = () => autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal);
+    const tune = async () => {
+      // Where the code cannot be had the model stays where it runs, and the next visit tries again.
+      const code = await tuningCode().catch(() => undefined);
+      await code?.autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal, openTarget);
+    };
     this.#slowdown = createSlowdownDetector(
       () => session.residence(),
       () => forget(deps.tuningCache).then(tune),

@@ -3,10 +3,11 @@ import type { BackendMeasurement } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Session, Target } from "../session/engine.js";
-import { openTarget } from "../session/open-session.js";
+import type { openTarget } from "../session/open-session.js";
 import type { ResilientSession } from "../session/resilient-session.js";
 import { benchmarkSession } from "./benchmark.js";
-import { fastest, isSame, nextCandidate } from "./candidates.js";
+import { fastest, isSame } from "./candidates.js";
+import { nextCandidate } from "./next-candidate.js";
 import { runInPause } from "./pause.js";
 import { remember } from "./tuning-cache.js";
 
@@ -19,16 +20,18 @@ interface Search {
   feeds: Record<string, TensorData>;
   measured: BackendMeasurement[];
   failed: Target[];
+  open: typeof openTarget;
 }
 
-/** Resolves when the model runs on the fastest target, or was disposed. Never rejects. */
+/** Resolves when the model runs on the fastest target, or was disposed. Never rejects. `open` is the caller's, which knows the errors that it makes. */
 export async function autotune(
   session: ResilientSession,
   scheduler: Scheduler,
   feeds: Record<string, TensorData>,
   signal: AbortSignal,
+  open: typeof openTarget,
 ): Promise<void> {
-  const search: Search = { session, feeds, measured: [], failed: [] };
+  const search: Search = { session, feeds, measured: [], failed: [], open };
   const { measured, failed } = search;
   const step = <T>(job: () => Promise<T>): Promise<T> => runInPause(scheduler, signal, job);
   try {
@@ -49,12 +52,12 @@ export async function autotune(
   }
 }
 
-async function tryTarget({ session, feeds, measured, failed }: Search, target: Target): Promise<void> {
+async function tryTarget({ session, feeds, measured, failed, open }: Search, target: Target): Promise<void> {
   const { engine, sentinel } = session.deps;
   let candidate: Session | undefined;
   await sentinel.begin(target.backend);
   try {
-    candidate = await openTarget(session.deps, target);
+    candidate = await open(session.deps, target);
     const best = fastest(measured);
     const p50Ms = await benchmarkSession(candidate, feeds);
     measured.push({ ...target, p50Ms });

@@ -1,7 +1,8 @@
 // On which target a model starts, which is measured next, and which is refused with what reason.
 import { expect, test } from "vitest";
 import type { BackendMeasurement, BackendReport } from "../../../../../src/shared/types/model.js";
-import { nextCandidate, refusals, startCandidates } from "../../../../../src/worker/runtime/tuning/candidates.js";
+import { refusals, startCandidates } from "../../../../../src/worker/runtime/tuning/candidates.js";
+import { nextCandidate } from "../../../../../src/worker/runtime/tuning/next-candidate.js";
 
 const gpu: BackendReport = { backend: "webgpu", available: true };
 const software: BackendReport = { backend: "webgpu", available: true, software: true, reason: "software adapter x y" };
