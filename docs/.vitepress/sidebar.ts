@@ -28,6 +28,7 @@ const DECISIONS = [
   page("021 Registry", "/decisions/021-registry"),
   page("022 Retraining", "/decisions/022-retraining"),
   page("023 Plans", "/decisions/023-plans"),
+  page("024 Files of the worker", "/decisions/024-worker-files"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 

@@ -8,6 +8,8 @@ export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "trap" | "
 
 const SCRIPT = `
   import "/dist/worker.js";
+  // The same module that the worker imports when it wants tfjs: what the rigs change must be there.
+  import "/dist/engine-tfjs.js";
   const channel = new BroadcastChannel("rig");
   const devices = [];
   if (self.GPUAdapter && new URL(import.meta.url).searchParams.has("hardware"))
@@ -43,11 +45,32 @@ const SCRIPT = `
   }
   // tfjs keeps its engine here, so that two copies of it share one.
   const engine = () => self._tfengine;
+  // Plans that run without tfjs: the binary's functions and memories, as WebAssembly gives them from a compiled module.
+  const memories = new Set();
+  let trapping = false;
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = async (source, imports) => {
+    const made = await instantiate(source, imports);
+    if (!(source instanceof WebAssembly.Module) || !made.exports.memory) return made;
+    memories.add(made.exports.memory);
+    const guarded = (call) => (...args) => {
+      if (trapping) throw new WebAssembly.RuntimeError("memory access out of bounds");
+      return call(...args);
+    };
+    const exports = Object.entries(made.exports).map(([name, value]) =>
+      [name, typeof value === "function" ? guarded(value) : value]);
+    return { exports: Object.fromEntries(exports) };
+  };
+  const { slice } = Float32Array.prototype;
   const rigs = {
     hang() { for (;;); },
     throw() { setTimeout(() => { throw new Error("rigged"); }); },
     destroyDevice() { devices.at(-1)?.destroy(); },
     computeNaN() {
+      Float32Array.prototype.slice = function (...range) {
+        const copy = slice.apply(this, range);
+        return [...memories].some(({ buffer }) => buffer === this.buffer) ? copy.fill(NaN) : copy;
+      };
       for (const [name, backend] of Object.entries(engine().registry)) {
         if (!name.startsWith("wasm")) continue;
         const { read } = backend;
@@ -56,8 +79,9 @@ const SCRIPT = `
         };
       }
     },
-    // The next read of an output finds that the module has trapped.
+    // The next read of an output, and of a plan the next step, finds that the module has trapped.
     trap() {
+      trapping = true;
       for (const [name, backend] of Object.entries(engine().registry)) {
         if (!name.startsWith("wasm")) continue;
         backend.read = async () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };

@@ -39,7 +39,8 @@ export async function autotune(
     measured.push({ ...session.target, p50Ms });
     session.adopt(session.session, [...measured]);
     for (;;) {
-      const target = nextCandidate(session.usable(), measured, failed);
+      const isPlanned = session.session.plans?.info.state === "used";
+      const target = nextCandidate(session.usable(), measured, failed, isPlanned);
       if (!target) break;
       await step(() => tryTarget(search, target));
     }

@@ -9,21 +9,26 @@ const MAX_MS_TO_TRY_CPU = 1;
 // The noise of a median of a few runs on a busy machine.
 const NOISE = 1.05;
 
-/** The target to measure next; undefined when no other target can be faster. */
+/**
+ * The target to measure next; undefined when no other target can be faster. `isPlanned` says that the model runs on a plan, which calls no
+ * JavaScript for each kernel: cpu is slower then.
+ */
 export function nextCandidate(
   reports: BackendReport[],
   measured: BackendMeasurement[],
   failed: Target[] = [],
+  isPlanned = false,
 ): Target | undefined {
   const { order } = startCandidates(reports);
   const isKnown = (target: Target) => [...measured, ...failed].some((other) => isSame(other, target));
   const best = fastest(measured);
+  const mayBeat = ({ p50Ms }: BackendMeasurement) => !isPlanned && p50Ms < MAX_MS_TO_TRY_CPU;
   for (const { backend } of order) {
     if (backend === "wasm") {
       const maxThreads = reports.find((report) => report.backend === backend)?.threads ?? 1;
       const threads = nextThreads(maxThreads, measured, isKnown);
       if (threads !== undefined) return { backend, threads };
-    } else if (!isKnown({ backend }) && (backend !== "cpu" || !best || best.p50Ms < MAX_MS_TO_TRY_CPU)) {
+    } else if (!isKnown({ backend }) && (backend !== "cpu" || !best || mayBeat(best))) {
       return { backend };
     }
   }

@@ -123,3 +123,17 @@ test("a file of the worker that cannot be had is an error that names it, and the
   library.server.faults.clear();
   expect((await visit([1])).outputs).toHaveLength(1);
 });
+
+const OTHER_VERSION = 'export const VERSION = "0.0.1"; export const tfjsEngine = 1;';
+
+test("a file of another version is asked for once more past the cache, and is then an error that says so", async () => {
+  library = await openSharedLibrary();
+  library.server.faults.set(TFJS, [{ kind: "replace", body: OTHER_VERSION, type: "text/javascript" }]);
+  // As when a cache held the file of the release before.
+  expect((await visit([1])).outputs).toHaveLength(1);
+  expect(asked().filter((url) => url.startsWith(TFJS))).toEqual([TFJS, expect.stringMatching(/^.*\?version=\d/)]);
+  library.server.faults.set(TFJS, { kind: "replace", body: OTHER_VERSION, type: "text/javascript" });
+  const { error } = await visit([1]);
+  expect(error?.code).toBe("backend_unavailable");
+  expect(error?.message).toMatch(/is of version 0\.0\.1, worker\.js of \d/);
+});

@@ -55,6 +55,12 @@ test("cpu is measured only where wasm is so fast that its calls count", () => {
   expect(measureAll([cpu], () => 400)).toEqual(["cpu"]);
 });
 
+test("cpu is not measured beside a plan", () => {
+  const measured: BackendMeasurement[] = [{ backend: "wasm", threads: 1, p50Ms: 0.2 }];
+  expect(nextCandidate([wasm(1), cpu], measured, [], false)).toEqual({ backend: "cpu" });
+  expect(nextCandidate([wasm(1), cpu], measured, [], true)).toBeUndefined();
+});
+
 test("a target that failed is not tried again, nor more threads than it had", () => {
   const measured: BackendMeasurement[] = [{ backend: "wasm", threads: 1, p50Ms: 40 }];
   expect(nextCandidate([wasm(8)], measured, [{ backend: "wasm", threads: 2 }])).toBeUndefined();
