@@ -158,6 +158,8 @@ export class SessionPlans implements Plans {
     const make = await this.#record(execute, noise());
     yield;
     const plan = await make();
+    // Disposed meanwhile.
+    if (this.#isRefused) return discard(plan);
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
     const same = tests.map((test) => test.inputs).filter((feeds) => keyOf(part, feeds) === key);
