@@ -80,7 +80,7 @@ async function measure(
   // A page of its own for each model: tfjs never gives buffers back.
   await library.visit();
   await library.page.evaluate('import("/bench/gpu.js").then((page) => { window.gpu = page; })');
-  const { tfjs, plan, dispatches, recordMs } = await library.page.evaluate(
+  const { tfjs, plan, dispatches, recordMs, bytes } = await library.page.evaluate(
     ([url, to, rounds, maxMs]) => window.gpu.measure(url, to, rounds, maxMs),
     [url, to, rounds, MAX_MS] as const,
   );
@@ -93,9 +93,9 @@ async function measure(
     `tfjs ${tfjs.toFixed(2).padStart(7)}, plan ${plan.toFixed(2).padStart(7)}, ratio ${interval(ratio)}`;
   report.say(
     `  ${name.padEnd(20)} JavaScript: ${words(script)} ${report.mark(maxRatio, script.ratio.value)}; whole: ${words(whole)}; ` +
-      `${dispatches} dispatches, ${plan.whole.length} rounds, recorded in ${recordMs.toFixed(0)} ms`,
+      `${dispatches} dispatches, ${(bytes / 1e6).toFixed(1)} MB, ${plan.whole.length} rounds, recorded in ${recordMs.toFixed(0)} ms`,
   );
-  report.row({ ...row, browser: library.chromium.version, rounds: plan.whole.length, script, whole, target: maxRatio, dispatches, recordMs }); // biome-ignore format: one line
+  report.row({ ...row, browser: library.chromium.version, rounds: plan.whole.length, script, whole, target: maxRatio, dispatches, recordMs, bytes }); // biome-ignore format: one line
 }
 
 interface Compared {

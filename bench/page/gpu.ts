@@ -2,7 +2,7 @@
 import type { Execute, Feeds } from "../../src/worker/runtime/plan/check-runs.js";
 import { tensorsOf } from "../../src/worker/runtime/plan/check-runs.js";
 import type { GpuPlan } from "../../src/worker/runtime/plan/webgpu/plan.js";
-import { compare, feedsOf, openGraph, planOf, startGpu } from "../../test/support/gpu-plans.js";
+import { compare, feedsOf, gpuBytes, openGraph, planOf, startGpu } from "../../test/support/gpu-plans.js";
 
 /** Milliseconds until the GPU had all commands, and until the outputs were arrays. */
 interface Times {
@@ -15,6 +15,8 @@ export interface Measured {
   plan: Times;
   dispatches: number;
   recordMs: number;
+  /** Of the plan's buffers, those of the weights apart. */
+  bytes: number;
 }
 
 const WARM = 3;
@@ -25,6 +27,7 @@ export async function measure(url: string, to: number, rounds: number, maxMs: nu
   const started = performance.now();
   const { plan, recording } = await planOf(graph.rewritten, feedsOf(graph, to, 0));
   const recordMs = performance.now() - started;
+  const bytes = gpuBytes();
   await compare(plan, graph.rewritten, feedsOf(graph, to, 1));
   const sides = {
     tfjs: (feeds: Feeds) => runPlain(graph.plain, feeds),
@@ -43,7 +46,7 @@ export async function measure(url: string, to: number, rounds: number, maxMs: nu
   }
   plan.dispose();
   graph.dispose();
-  return { ...times, dispatches: recording.steps.length, recordMs };
+  return { ...times, dispatches: recording.steps.length, recordMs, bytes };
 }
 
 type Timed = [submitted: number, whole: number];

@@ -159,6 +159,8 @@ export class SessionPlans implements Plans {
     const recorded = await this.#record(execute, noise());
     yield;
     const plan = await recorded.make();
+    // Disposed meanwhile.
+    if (this.#isRefused) return discard(plan);
     this.#unchecked = plan;
     const tests = part === "run" ? await selfTests().catch(() => []) : [];
     const same = tests.map((test) => test.inputs).filter((feeds) => keyOfFeeds(part, feeds) === key);

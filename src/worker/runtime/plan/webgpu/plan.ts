@@ -39,6 +39,7 @@ export class GpuPlan implements ReplayPlan {
   readonly #owned: GPUBuffer[] = [];
   /** Undefined where all outputs are constants. */
   readonly #mappable: GPUBuffer | undefined;
+  #isDisposed = false;
 
   /** The device must be the one on which the recording was made, and its recorded tensors disposed. Throws `NoPlanError` where there is no memory. */
   static async create(device: GPUDevice, recording: GpuRecording): Promise<GpuPlan> {
@@ -91,6 +92,8 @@ export class GpuPlan implements ReplayPlan {
       const values = dtype === "bool" ? toGpuArray(data, dtype) : data;
       device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
     }
+    // A picture may have taken a while; a submit with buffers that were destroyed would be an error of the device.
+    if (this.#isDisposed) throw new Error("the plan was disposed");
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const { pipeline, group, workgroups } of this.#steps) {
@@ -117,6 +120,7 @@ export class GpuPlan implements ReplayPlan {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     for (const buffer of this.#owned.splice(0)) buffer.destroy();
   }
 

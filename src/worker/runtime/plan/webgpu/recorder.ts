@@ -103,7 +103,7 @@ class Recorder {
         const step = this.#stepOf(program, output, inputs);
         recordAndSubmit.call(backend, program, output, inputs, ...rest);
         if (step && this.#uniforms) this.#steps.push({ ...step, uniforms: this.#uniforms });
-        else this.#refuse("uses textures");
+        else this.#refuse("works on what is in no buffer");
       },
       createTensorFromGPUData: (...args) => {
         this.#refuse("takes buffers");
