@@ -35,6 +35,7 @@ beforeEach(async () => {
     };
     const worker = () => {
       const made = new Worker("/dist/worker.js", { type: "module" });
+      window.handle = made;
       made.addEventListener("message", ({ data }) => {
         if (data?.insitu === "predicted") window.answers.push(data.answers.length);
       });
@@ -63,6 +64,31 @@ test("calls of one task share a message, answers of one batch too, and each call
   expect(same).toBe(true);
   expect(sent).toEqual([64]);
   expect(answers).toEqual([32, 32]);
+});
+
+test("messages that arrive during a run are all read before the next one, which takes them together", async () => {
+  const items = await library.page.evaluate(async () => {
+    const input = () => ({ kind: "tensor", data: new Float32Array(784).fill(Math.random()) });
+    const call = (id: number) => [id, 1, input(), {}];
+    const ask = (batches: number[][]) =>
+      new Promise<Map<number, number>>((resolve) => {
+        const found = new Map<number, number>();
+        window.handle.addEventListener("message", function hear({ data }) {
+          if (data?.insitu !== "predicted") return;
+          for (const { call, value } of data.answers) found.set(call, value.items);
+          if (found.size < batches.flat().length) return;
+          window.handle.removeEventListener("message", hear);
+          resolve(found);
+        });
+        for (const ids of batches) window.handle.postMessage({ insitu: "predict", calls: ids.map(call) });
+      });
+    const ids = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n);
+    // Batches grow once the first has been verified.
+    await ask([ids(1e6, 4)]);
+    const found = await ask([ids(2e6, 32), ...ids(3e6, 8).map((id) => [id])]);
+    return ids(3e6, 8).map((id) => found.get(id));
+  });
+  expect(items).toEqual(Array.from({ length: 8 }, () => 8));
 });
 
 test("what cannot be copied rejects alone", async () => {
