@@ -45,32 +45,30 @@ const SCRIPT = `
   }
   // tfjs keeps its engine here, so that two copies of it share one.
   const engine = () => self._tfengine;
-  // Plans that run without tfjs: the binary's functions and memories, as WebAssembly gives them from a compiled module.
+  // The memories of plans that run without tfjs.
   const memories = new Set();
-  let trapping = false;
   const { instantiate } = WebAssembly;
-  WebAssembly.instantiate = async (source, imports) => {
-    const made = await instantiate(source, imports);
-    if (!(source instanceof WebAssembly.Module) || !made.exports.memory) return made;
-    memories.add(made.exports.memory);
-    const guarded = (call) => (...args) => {
-      if (trapping) throw new WebAssembly.RuntimeError("memory access out of bounds");
-      return call(...args);
-    };
-    const exports = Object.entries(made.exports).map(([name, value]) =>
-      [name, typeof value === "function" ? guarded(value) : value]);
-    return { exports: Object.fromEntries(exports) };
+  WebAssembly.instantiate = async (...given) => {
+    const made = await instantiate(...given);
+    if (made.exports?.memory) memories.add(made.exports.memory);
+    return made;
   };
+  /** Calls onRead for each output that is read from then on, by a plan, out of a memory that exists now. */
   const { slice } = Float32Array.prototype;
+  const watchReads = (onRead) => {
+    const heaps = Object.values(engine().registry).flatMap(({ wasm }) => wasm?.HEAPU8?.buffer ?? []);
+    const watched = new Set([...heaps, ...Array.from(memories, ({ buffer }) => buffer)]);
+    Float32Array.prototype.slice = function (...range) {
+      const copy = slice.apply(this, range);
+      return watched.has(this.buffer) ? onRead(copy) : copy;
+    };
+  };
   const rigs = {
     hang() { for (;;); },
     throw() { setTimeout(() => { throw new Error("rigged"); }); },
     destroyDevice() { devices.at(-1)?.destroy(); },
     computeNaN() {
-      Float32Array.prototype.slice = function (...range) {
-        const copy = slice.apply(this, range);
-        return [...memories].some(({ buffer }) => buffer === this.buffer) ? copy.fill(NaN) : copy;
-      };
+      watchReads((copy) => copy.fill(NaN));
       for (const [name, backend] of Object.entries(engine().registry)) {
         if (!name.startsWith("wasm")) continue;
         const { read } = backend;
@@ -79,9 +77,9 @@ const SCRIPT = `
         };
       }
     },
-    // The next read of an output, and of a plan the next step, finds that the module has trapped.
+    // The next read of an output finds that the module has trapped.
     trap() {
-      trapping = true;
+      watchReads(() => { throw new WebAssembly.RuntimeError("memory access out of bounds"); });
       for (const [name, backend] of Object.entries(engine().registry)) {
         if (!name.startsWith("wasm")) continue;
         backend.read = async () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };
