@@ -23,7 +23,8 @@ export function checkPlan(
   try {
     checker.check(plan);
   } catch (error) {
-    if (error instanceof UnfitStep) refuse(under(under(root, "steps"), checker.step), `cannot be run: ${error.message}`);
+    if (error instanceof UnfitStep)
+      refuse(under(under(root, "steps"), checker.step), `cannot be run: ${error.message}`);
     throw error;
   }
 }

@@ -120,7 +120,12 @@ export const tile: Rule = ({ t: [x, out = 0], n: [rank, outRank], s: [shape = []
 export const reverse: Rule = ({ t: [x = 0, out], n: [count, rank = 0], s: [axes = [], shape] }) =>
   when(isShape(shape, rank, x) && out === x && axes.length === count && count <= MAX_RANK && axes.every((axis) => axis < rank), x * 4); // biome-ignore format: one line
 
-export const depthToSpace: Rule = ({ t: [x, out = 0], n: [block = 0, isLast, , rank], s: [strides, shape = [], outStrides] }) => { // biome-ignore format: one line
+export const depthToSpace: Rule = ({
+  t: [x, out = 0],
+  n: [block = 0, isLast, , rank],
+  s: [strides, shape = [], outStrides],
+}) => {
+  // biome-ignore format: one line
   const [batch = 0, height = 0, width = 0, depth = 0] = shape;
   const from = [batch, height / block, width / block, depth * block * block];
   const fits = rank === 4 && isShape(shape, 4, out) && isLast === 1 && isWhole(from) && x === out;
@@ -139,7 +144,13 @@ export const stridedSlice: Rule = ({ t: [x = 0, out = 0], n: [rank, outRank], s 
 // ---- lookups -------------------------------------------------------------------------------------------------------
 
 /** Its strides are those of [batch, outer, side, slice]. */
-export const gather: Rule = ({ t: [x = 0, indices = 0, out = 0], n: [rank, batch = 0], s: [strides = [], outStrides = []], limits }) => { // biome-ignore format: one line
+export const gather: Rule = ({
+  t: [x = 0, indices = 0, out = 0],
+  n: [rank, batch = 0],
+  s: [strides = [], outStrides = []],
+  limits,
+}) => {
+  // biome-ignore format: one line
   const [batches, outer, side, slice] = sidesOf(strides, x);
   const to = sidesOf(outStrides, out);
   const fits = rank === 3 && strides.length === 3 && outStrides.length === 3 && isWhole(sidesOf(strides, x)) && isWhole(to); // biome-ignore format: one line
@@ -147,7 +158,13 @@ export const gather: Rule = ({ t: [x = 0, indices = 0, out = 0], n: [rank, batch
   return when(fits && isLimited && batches === batch && equals(to, [batch, outer as number, indices / batch, slice as number]), out * 4); // biome-ignore format: one line
 };
 
-export const gatherNd: Rule = ({ t: [x = 0, indices, out = 0], n: [count = 0, rank = 0, slice = 0], s: [strides = []], limits }) => { // biome-ignore format: one line
+export const gatherNd: Rule = ({
+  t: [x = 0, indices, out = 0],
+  n: [count = 0, rank = 0, slice = 0],
+  s: [strides = []],
+  limits,
+}) => {
+  // biome-ignore format: one line
   if (strides.length !== rank || limits.length !== rank || rank === 0 || rank > MAX_RANK) return undefined;
   const last = strides.reduce((sum, stride, axis) => sum + stride * ((limits[axis] as number) - 1), 0);
   return when(limits.every((limit) => limit > 0) && (last + 1) * slice <= x && count * rank === indices && count * slice === out, out * 4); // biome-ignore format: one line
@@ -164,7 +181,13 @@ const LAST_ACTIVATION = 6;
 const isActivation = (activation: number, weights: number, out: number): boolean =>
   activation <= LAST_ACTIVATION && (weights > 0 ? out % weights === 0 : activation !== PRELU);
 
-export const matMul: Rule = ({ t, n: [aRank, bRank, isTurnedA, isTurnedB, activation = 0], s: [a = [], b = []], pin }) => { // biome-ignore format: one line
+export const matMul: Rule = ({
+  t,
+  n: [aRank, bRank, isTurnedA, isTurnedB, activation = 0],
+  s: [a = [], b = []],
+  pin,
+}) => {
+  // biome-ignore format: one line
   const [left, right, bias, weights = 0] = t.length > 3 ? t : [...t.slice(0, 2), 0, 0];
   const out = t.at(-1) as number;
   if (!(isShape(a, 3, left) && isShape(b, 3, right) && aRank === 3 && bRank === 3)) return undefined;
@@ -210,7 +233,8 @@ export const convolution =
   };
 
 export const pool: Rule = ({ t: [x, out = 0], n }) => {
-  const [batch = 0, height = 0, width = 0, rows = 0, columns = 0, top = 0, right = 0, bottom = 0, left = 0, ...rest] = n;
+  const [batch = 0, height = 0, width = 0, rows = 0, columns = 0, top = 0, right = 0, bottom = 0, left = 0, ...rest] =
+    n;
   // Only the largest value is taken of pixels that lie apart.
   const [down = 0, across = 0, strideDown = 0, strideAcross = 0, from = 0, to = 0] = rest.length > 3 ? rest : [1, 1, ...rest, rest[2] as number]; // biome-ignore format: one line
   const outHeight = count(height, top, bottom, rows, down, strideDown);
@@ -225,7 +249,9 @@ export const pool: Rule = ({ t: [x, out = 0], n }) => {
   return when(fits, out * rows * columns);
 };
 
-export const resize: Rule = ({ t: [x, out = 0], n: [batch = 0, height = 0, width = 0, channels = 0, toHeight = 0, toWidth = 0] }) => // biome-ignore format: one line
+export const resize: Rule = (
+  { t: [x, out = 0], n: [batch = 0, height = 0, width = 0, channels = 0, toHeight = 0, toWidth = 0] }, // biome-ignore format: one line
+) =>
   when(
     batch * height * width * channels === x &&
       batch * toHeight * toWidth * channels === out &&

@@ -1,6 +1,7 @@
 // The kernels that a stored plan may call: the kinds of their arguments, and the rule that these must follow.
-import * as rules from "./kernel-rules.js";
+
 import type { Rule } from "./kernel-rules.js";
+import * as rules from "./kernel-rules.js";
 
 export interface Signature {
   /**

@@ -3,7 +3,7 @@ import type { Manifest } from "../../../shared/types/manifest.js";
 import type { PlanStore } from "../session/engine.js";
 import type { TuningCache } from "../tuning/tuning-cache.js";
 import { WASM_BINARIES } from "../wasm-binary.js";
-import { checkPlan } from "./check-plan.js";
+import { checkPlan, type Matrices } from "./check-plan.js";
 import { PLAN_FORMAT, readPlan, writePlan } from "./plan-text.js";
 import { keyOfStored, type StoredPlan } from "./stored-plan.js";
 
@@ -27,20 +27,27 @@ export interface PlanStoreDeps {
 }
 
 export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): PlanStore {
-  let known: Promise<StoredPlan[]> | undefined;
-  const read = async () => {
+  const matrices: Matrices = new Map();
+  const parse = (text: string, where: string) => parsed(text, where, manifest, matrices) ?? [];
+  const readOwn = async () => {
     const row = (await notes.read(PLANS)) as Partial<Row> | undefined;
     const isOurs = row?.format === PLAN_FORMAT && row.binary === PLAN_BINARY && Array.isArray(row.plans);
-    const own = (isOurs ? row.plans : []) as string[];
-    const given = [...(await packaged().catch(() => [])), ...own.map((text) => ({ text, where: "a stored plan" }))];
-    const plans = given.flatMap(({ text, where }) => parse(text, where, manifest) ?? []);
-    return [...new Map(plans.map((plan) => [keyOfStored(plan), plan])).values()];
+    return ((isOurs ? row.plans : []) as string[]).flatMap((text) => parse(text, "a stored plan"));
   };
+  let known: Promise<StoredPlan[]> | undefined;
+  const own = () => {
+    known ??= readOwn();
+    return known;
+  };
+  let given: Promise<StoredPlan[]> | undefined;
+  const readGiven = async () => (await packaged().catch(() => [])).flatMap(({ text, where }) => parse(text, where));
   return {
-    read() {
-      known ??= read();
-      return known;
+    async read() {
+      given ??= readGiven();
+      const [stored, shipped] = [await own(), await given];
+      return [...new Map([...shipped, ...stored].map((plan) => [keyOfStored(plan), plan])).values()];
     },
+    own,
     async write(plans) {
       known = Promise.resolve(plans);
       const row: Row = { format: PLAN_FORMAT, binary: PLAN_BINARY, plans: plans.map(writePlan) };
@@ -50,10 +57,10 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
 }
 
 /** Undefined for a plan that cannot be used. Predictions work without it. */
-function parse(text: string, where: string, manifest: Manifest): StoredPlan | undefined {
+function parsed(text: string, where: string, manifest: Manifest, matrices: Matrices): StoredPlan | undefined {
   try {
     const plan = readPlan(text, where);
-    checkPlan(plan, manifest, where);
+    checkPlan(plan, manifest, where, matrices);
     return plan;
   } catch {
     return undefined;

@@ -143,7 +143,8 @@ export class Plan {
       case "numbers": {
         const { address, dtype, size } = this.#tensor(step.of);
         return () => {
-          if (viewOf(module, dtype, address, size).some(Number.isNaN)) throw new OutOfTableError("NaN cannot be sorted");
+          if (viewOf(module, dtype, address, size).some(Number.isNaN))
+            throw new OutOfTableError("NaN cannot be sorted");
         };
       }
       case "renew": {

@@ -201,7 +201,7 @@ export class SessionPlans implements Plans {
   async #restore(key: string): Promise<Plan | undefined> {
     const { kept, refused } = this.#deps;
     if (!kept || refused !== undefined) return undefined;
-    const plans = this.#stored ? undefined : await kept.store.read();
+    const plans = this.#stored ? undefined : await kept.store.own();
     if (plans) this.#stored ??= new Map(plans.map((plan) => [keyOfStored(plan), plan]));
     const stored = this.#isRefused ? undefined : this.#stored?.get(key);
     if (!stored) return undefined;

@@ -11,9 +11,7 @@ export interface TensorArg {
 export type Arg = number | Uint8Array<ArrayBuffer> | TensorArg | TensorArg[];
 
 /** As `Step`, with positions in `tensors` in place of ids. */
-export type StoredStep =
-  | { kind: "call"; name: string; args: Arg[] }
-  | Exclude<Step, { kind: "call" }>;
+export type StoredStep = { kind: "call"; name: string; args: Arg[] } | Exclude<Step, { kind: "call" }>;
 
 export interface StoredTensor {
   size: number;

@@ -34,8 +34,10 @@ export interface RewriteCache {
 
 /** The plans of one model. Neither call rejects: what cannot be read or stored is made again. */
 export interface PlanStore {
-  /** Those that were stored, and those of the package, each with inputs of its own; what no longer fits is left out. */
+  /** Those of the package, and those that were stored, each with inputs of its own; what does not fit is left out. */
   read(): Promise<StoredPlan[]>;
+  /** Those that were stored: only they may run in a memory that holds other models too. */
+  own(): Promise<StoredPlan[]>;
   /** Replaces what was stored. */
   write(plans: StoredPlan[]): Promise<void>;
 }
