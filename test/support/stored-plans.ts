@@ -60,12 +60,17 @@ export async function freshBinary(): Promise<Binary> {
 }
 
 /** Puts weights into the memory; the result finds them, and throws for others. */
-export function placeWeights(binary: Binary, weights: Weights): (name: string) => Weight {
+export function placeWeights(
+  binary: Binary,
+  weights: Weights,
+  nextId: () => number,
+  allocate: (bytes: number) => number = (bytes) => binary._malloc(bytes),
+): (name: string) => Weight {
   const placed = new Map<string, Weight>();
   for (const [name, { dtype, bytes }] of weights) {
-    const address = binary._malloc(Math.max(1, bytes.length));
+    const address = allocate(Math.max(1, bytes.length));
     binary.HEAPU8.set(bytes, address);
-    const id = FIRST_ID + placed.size;
+    const id = nextId();
     binary.tfjs.registerTensor(id, bytes.length / bytesPerElement(dtype), address);
     placed.set(name, { id, address });
   }
@@ -79,12 +84,9 @@ export function placeWeights(binary: Binary, weights: Weights): (name: string) =
 /** A plan in an instance of its own, run once for each of the feeds. */
 export async function replayStored({ stored, weights }: StoredCase, feeds: Feeds[]): Promise<TensorData[][]> {
   const binary = await freshBinary();
-  const weight = placeWeights(binary, weights);
-  let id = FIRST_ID + 2 ** 20;
-  const plan = new Plan(
-    binary,
-    fromStored(stored, () => id++, weight),
-  );
+  let id = FIRST_ID;
+  const nextId = () => id++;
+  const plan = new Plan(binary, fromStored(stored, nextId, placeWeights(binary, weights, nextId)));
   const results = feeds.map((given) => {
     plan.execute(given);
     return plan.read();

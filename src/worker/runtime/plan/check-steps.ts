@@ -1,6 +1,6 @@
 // Checks the steps of a stored plan before any of them runs: each uses tensors that are there at that step, within their sizes.
 import type { DType } from "../../../shared/types/tensor.js";
-import type { Call } from "./kernel-rules.js";
+import { type Call, MAX_RANK } from "./kernel-rules.js";
 import { SIGNATURES } from "./kernel-signatures.js";
 import type { Arg, StoredPlan, StoredStep, StoredTensor } from "./stored-plan.js";
 import { bytesPerElement, FIRST_ID } from "./wasm-module.js";
@@ -219,7 +219,7 @@ const isWriting = (letter: string): boolean => letter < "a";
 
 /** Of 32-bit integers, none negative. */
 function takeTable(bytes: Uint8Array, tables: number[][]): boolean {
-  if (bytes.length % 4 > 0) return false;
+  if (bytes.length % 4 > 0 || bytes.length > 4 * MAX_RANK) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const table: number[] = [];
   for (let at = 0; at < bytes.length; at += 4) table.push(view.getInt32(at, true));

@@ -17,8 +17,8 @@ export interface Call {
 /** About how many operations the call costs; undefined where its arguments do not fit. */
 export type Rule = (call: Call) => number | undefined;
 
-/** XNNPACK takes six; so do tfjs's own kernels. */
-const MAX_RANK = 6;
+/** XNNPACK takes six, and tfjs's models have no more. */
+export const MAX_RANK = 6;
 /** Filters, strides, paddings and dilations above it are in no model, and the products of two of them must fit into 32 bits. */
 const MAX_WINDOW = 4_096;
 /** Pointers that a kernel keeps for its windows: 256 MiB of memory. */
@@ -51,6 +51,8 @@ export const same: Rule = ({ t }) =>
   );
 
 export const binary: Rule = ({ t: [a, b, out = 0], n: [aRank = 0, bRank = 0], s: [left = [], right = []] }) => {
+  // Also so that the loop below ends soon.
+  if (!isShape(left, aRank, a) || !isShape(right, bRank, b)) return undefined;
   const rank = Math.max(aRank, bRank);
   const side = (shape: number[], axis: number) => shape[shape.length - 1 - axis] ?? 1;
   let size = 1;
@@ -59,7 +61,7 @@ export const binary: Rule = ({ t: [a, b, out = 0], n: [aRank = 0, bRank = 0], s:
     if (one !== other && one !== 1 && other !== 1) return undefined;
     size *= Math.max(one, other);
   }
-  return when(isShape(left, aRank, a) && isShape(right, bRank, b) && size === out, out);
+  return when(size === out, out);
 };
 
 export const select: Rule = ({ t: [condition = 0, yes, no, out = 0], n: [offset = 0] }) =>
