@@ -102,7 +102,7 @@ test(`${CASES} changed plans`, async () => {
     else {
       const begun = performance.now();
       try {
-        room.run(plan, base.weights, feedsOf(plan, dice), 2);
+        room.run(plan, base.weights, feedsOf(plan, dice));
         counts[room.binary.takeFailure() ? "failed" : "ran"] += 1;
       } catch (error) {
         if (!(error instanceof OutOfTableError || error instanceof NoPlanError))
