@@ -234,6 +234,24 @@ export const convolution =
     return when(fits && isActivation(activation, weights, out), out * perOutput);
   };
 
+/** The transposed one, with the strides of its three pictures: the filter's without its last side, of the output, and of the input. */
+export const transposedConvolution: Rule = ({ t: [x, filter, out = 0], n }) => {
+  const [batch = 0, rows = 0, columns = 0, height = 0, width = 0, to = 0, fromHeight = 0, fromWidth = 0, from = 0, ...rest] = n; // biome-ignore format: one line
+  const [strideDown = 0, strideAcross = 0, top = 0, left = 0, ...strides] = rest;
+  const right = [
+    ...[columns * to * from, to * from, from, height * width * to, width * to, to, 1],
+    ...[fromHeight * fromWidth * from, fromWidth * from, from, 1],
+  ];
+  const fits =
+    isWindow([rows, columns, strideDown, strideAcross], [rows, columns, strideDown, strideAcross]) &&
+    top < rows &&
+    left < columns &&
+    batch * fromHeight * fromWidth * from === x &&
+    rows * columns * to * from === filter &&
+    batch * height * width * to === out;
+  return when(fits && equals(strides, right), out * rows * columns * from);
+};
+
 export const pool: Rule = ({ t: [x, out = 0], n }) => {
   const [batch = 0, height = 0, width = 0, rows = 0, columns = 0, top = 0, right = 0, bottom = 0, left = 0, ...rest] =
     n;

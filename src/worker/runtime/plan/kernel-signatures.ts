@@ -57,6 +57,7 @@ const TABLE: [names: string, args: string, rule: Rule][] = [
   ["DepthwiseConv2dNative", "wnnnwnnnnnnfnnnnnnW", rules.convolution(true)],
   ["FusedConv2D", "wnnnwnnonnnnfnnnnnnnorW", rules.convolution(false)],
   ["FusedDepthwiseConv2D", "wnnnwnnonnnnfnnnnnnnorW", rules.convolution(true)],
+  ["Conv2DBackpropInput", "wwnnnnnnnnnnnnnnnnnnnnnnnnW", rules.transposedConvolution],
   ["AvgPool", "wnnnnnnnnnnnnW", rules.pool],
   ["MaxPool", "wnnnnnnnnnnnnnnnW", rules.pool],
   ["ResizeBilinear ResizeNearestNeighbor", "wnnnnnnffW", rules.resize],

@@ -23,7 +23,7 @@ const UNCHECKED = [
     "AvgPool3DGrad",
     "AvgPoolGrad",
     "Bincount",
-    "Conv2DBackpropInput",
+
     "Conv3D",
     "Conv3DBackpropFilterV2",
   ],
