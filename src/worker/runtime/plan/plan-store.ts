@@ -1,4 +1,5 @@
 // Keeps a model's plans between visits, and reads those that come with its package; what does not fit this library or the model is left out.
+import { isInsituError } from "../../../shared/errors.js";
 import type { Manifest } from "../../../shared/types/manifest.js";
 import type { PlanStore } from "../session/engine.js";
 import type { TuningCache } from "../tuning/tuning-cache.js";
@@ -40,7 +41,14 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
     return known;
   };
   let given: Promise<StoredPlan[]> | undefined;
-  const readGiven = async () => (await packaged().catch(() => [])).flatMap(({ text, where }) => parse(text, where));
+  const readGiven = async () => {
+    try {
+      return (await packaged()).flatMap(({ text, where }) => parse(text, where));
+    } catch (error) {
+      if (isInsituError(error) && error.code === "model_integrity") throw error;
+      return [];
+    }
+  };
   return {
     async read() {
       given ??= readGiven();
