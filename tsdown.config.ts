@@ -18,11 +18,18 @@ function withoutNode(): Rolldown.Plugin {
       filter: { id: /tfjs-core[\\/]dist[\\/]platforms[\\/]platform_node\.js$/ },
       handler: () => "export {};",
     },
-    transform: {
-      filter: { id: /tfjs-backend-wasm[\\/]wasm-out[\\/]tfjs-backend-wasm(-threaded-simd)?\.js$/ },
-      handler: cutEmscriptenGlue,
-    },
+    transform: CUT_GLUE,
   };
+}
+
+const CUT_GLUE = {
+  filter: { id: /tfjs-backend-wasm[\\/]wasm-out[\\/]tfjs-backend-wasm(-threaded-simd)?\.js$/ },
+  handler: cutEmscriptenGlue,
+};
+
+/** The command line gives tfjs the binary's bytes; what emscripten does in Node needs `require` and `__dirname`, which modules do not have. */
+function withoutNodeGlue(): Rolldown.Plugin {
+  return { name: "insitu:tfjs-without-node-glue", transform: CUT_GLUE };
 }
 
 /** Cuts the Node branches, and makes the factory self-contained. */
@@ -371,7 +378,7 @@ export default defineConfig([
     dts: false,
     // Installed by those who use s3: addresses.
     external: ["@aws-sdk/client-s3"],
-    plugins: [withoutNodeFetch(), listModules()],
+    plugins: [withoutNodeFetch(), withoutNodeGlue(), listModules()],
     // tfjs's builds for Node are CommonJS, which keeps all of each package.
     inputOptions: { resolve: { mainFields: ["module", "main"] } },
     // Only `pack` and `verify --self-test` run a model: tfjs is a chunk that they load, and so are the decoders of images.

@@ -92,6 +92,7 @@ export type {
   Manifest,
   ModelTask,
   OutputSpec,
+  PlanSpec,
   RankingTask,
   RawTask,
   ReferenceFeature,

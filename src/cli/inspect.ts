@@ -14,6 +14,8 @@ import { formatOf, operations, weightsOf } from "../worker/package/topology.js";
 import { fileSize } from "./files.js";
 import type { Guess } from "./guess.js";
 import { findModel, readModelJson } from "./model-file.js";
+import { type PlanSummary, planText, shapesText, summaryOf } from "./plan-summary.js";
+import { readPlans } from "./plans.js";
 import { declaredSpecs } from "./tensor-specs.js";
 import { readPackage } from "./verify.js";
 
@@ -30,6 +32,8 @@ export interface Inspection {
   task?: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
+  /** Those for this version's binary. */
+  plans?: PlanSummary[];
   reference?: ReferenceProfile;
   metrics?: Record<string, number>;
   license?: string;
@@ -76,6 +80,7 @@ async function inspectPackage(folder: string): Promise<Inspection> {
     task,
     embedding,
     selfTest,
+    plans: (await readPlans(manifest, folder)).map(({ path, plan }) => summaryOf(path, plan)),
     reference,
     metrics,
     license,
@@ -130,6 +135,7 @@ export function inspectionText(found: Inspection): string {
     ...(found.task ? [row("task", taskText(found.task, found.outputs))] : []),
     ...(found.embedding ? [row("embed", `${found.embedding.node}, pool ${found.embedding.pool}`)] : []),
     ...(found.selfTest ?? []).map((test) => row("selftest", selfTestText(test))),
+    ...(found.plans ?? []).map((plan) => row("plan", planText(plan))),
     ...(found.reference ? [row("profile", profileText(found.reference))] : []),
     ...Object.entries(found.metrics ?? {}).map(([name, figure]) => row("metric", `${name} ${figure}`)),
     ...(found.license ? [row("license", found.license)] : []),
@@ -158,7 +164,19 @@ export function draftText({ format, inputs, outputs, task, files }: Manifest, ab
 
 /** The summary that `pack`, `verify` and `sign` print. */
 export function manifestText(manifest: Manifest, digest: string): string {
-  const { name, version, release, inputs, outputs, task, selfTest = [], files, expires, reference } = manifest;
+  const {
+    name,
+    version,
+    release,
+    inputs,
+    outputs,
+    task,
+    selfTest = [],
+    plans = [],
+    files,
+    expires,
+    reference,
+  } = manifest;
   return [
     row("package", `${name} ${version}, release ${release}`),
     row("files", `${files.map(({ path }) => path).join(", ")} (${sum(files)} bytes)`),
@@ -166,6 +184,7 @@ export function manifestText(manifest: Manifest, digest: string): string {
     row("outputs", outputs.map(tensorText).join(", ")),
     row("task", taskText(task, outputs)),
     ...selfTest.map((test) => row("selftest", selfTestText(test))),
+    ...plans.map(({ path, inputs }) => row("plan", `${path}, for ${shapesText(inputs)}`)),
     ...(reference ? [row("profile", profileText(reference))] : []),
     ...(expires ? [row("expires", expires)] : []),
     row("digest", digest),
@@ -188,6 +207,11 @@ function selfTestText({ input, outputs, tolerance }: SelfTestSpec): string {
 function profileText({ samples, features, confidence }: ReferenceProfile): string {
   const names = features.map(({ name }) => name).join(", ");
   return `of ${samples} inputs: ${[names, confidence && "confidence"].filter(Boolean).join(", ")}`;
+}
+
+/** The line that `verify` prints where plans were replayed. */
+export function replayedText(runs: number): string[] {
+  return runs > 0 ? [row("passed", `plan on ${runs} self-test${runs > 1 ? "s" : ""}`)] : [];
 }
 
 /** The line that `verify` prints for a self-test that passed. */

@@ -6,14 +6,15 @@ import { isInsituError } from "../shared/errors.js";
 import type { Manifest } from "../shared/types/manifest.js";
 import { addCopy, addGet, addInit } from "./app-commands.js";
 import { addChannel } from "./channel/channel-commands.js";
-import { inspect, inspectionText, manifestText, passedText } from "./inspect.js";
+import { inspect, inspectionText, manifestText, passedText, replayedText } from "./inspect.js";
 import { makeKey } from "./keys.js";
 import { collect, nonEmpty, positiveInteger, print, releaseNumber } from "./option-parsers.js";
 import { type PackOptions, packModel } from "./pack.js";
+import { replayPlans } from "./plans.js";
 import { printable } from "./printable.js";
 import { addReference } from "./profile-command.js";
 import { addRegistry } from "./registry/registry-commands.js";
-import { runSelfTests } from "./self-tests.js";
+import { readSelfTests, runSelfTests } from "./self-tests.js";
 import { type SignOptions, signPackage } from "./sign.js";
 import { readPackage, verifyPackage, verifyTrust } from "./verify.js";
 
@@ -91,6 +92,8 @@ with a task.json such as
 pack prints the model's inputs, outputs and task first. metadata.json of Teachable Machine beside the model gives labels and image size.
 Other formats (Keras, SavedModel, PyTorch, ONNX, TensorFlow Lite, …) are recognised, and the commands that convert them printed.
 
+pack records one run of a graph model on wasm as a plan: a page replays it without loading TensorFlow.js.
+
 pack runs the model on cpu and stores its outputs as the self-test: a page refuses a backend whose outputs differ.
 An input.json holds one tensor for each input: { "images": { "dtype": "float32", "shape": [1, 224, 224, 3], "data": "base64" } },
 for noise "noise": { "seed": 1, "low": 0, "high": 1 } instead of "data", or for bytes "bytes": { "data": "base64", "low": 0, "high": 1 },
@@ -123,6 +126,7 @@ function addPack(program: Command): void {
       collect,
     )
     .option("--no-self-test", "record no self-test, for example for a model that tfjs cannot run on cpu")
+    .option("--no-plan", "record no plan, with which pages run the model on wasm without TensorFlow.js")
     .option("--force", "write into a folder that holds other files too")
     .addHelpText("after", PACK_HELP);
   command.action(async (model: string, options: Omit<PackOptions, "model">) => {
@@ -159,7 +163,7 @@ function addVerify(program: Command): void {
     .argument("<folder>", "the package")
     .option("--key <key.json>", "a key whose signature is accepted, public or private; repeatable", collect)
     .option("--threshold <n>", "number of these keys that must have signed (default: 1)", positiveInteger)
-    .option("--self-test", "also run the package's self-tests on cpu")
+    .option("--self-test", "also run the package's self-tests on cpu, and replay its plans on them")
     .addHelpText("after", "\nExample:\n  insitu verify public/models/objects --key key.public.json --self-test");
   command.action(async (folder: string, { key = [], threshold, selfTest }: VerifyOptions) => {
     if (threshold !== undefined && threshold > key.length) {
@@ -169,7 +173,9 @@ function addVerify(program: Command): void {
     const trusted = key.length > 0 ? await verifyTrust(folder, key, threshold) : undefined;
     const { manifest, digest, model } = trusted ?? (await verifyPackage(folder));
     const comparisons = selfTest ? await runSelfTests(manifest, model, folder) : [];
-    const passed = comparisons.map(({ worst }, index) => `\n${passedText(index + 1, worst)}`).join("");
+    const replayed = selfTest ? await replayPlans(manifest, model, folder, await readSelfTests(manifest, folder)) : 0;
+    const lines = [...comparisons.map(({ worst }, index) => passedText(index + 1, worst)), ...replayedText(replayed)];
+    const passed = lines.map((line) => `\n${line}`).join("");
     print(
       `${manifestText(manifest, digest)}${passed}\n${folder} is intact, and ${signersText(manifest, trusted?.signers ?? [])}.`,
     );

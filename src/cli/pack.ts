@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { FileSpec, InputSpec, Manifest, ModelTask, OutputSpec } from "../shared/types/manifest.js";
 import { parseManifest } from "../worker/package/manifest.js";
+import { parseSelfTestInput, parseSelfTestOutputs } from "../worker/package/self-test-files.js";
 import { parseModelJson } from "../worker/package/topology.js";
 import type { Session } from "../worker/runtime/session/engine.js";
 import { checkLabels, type DetectedTask, detectTask } from "./detect-task.js";
@@ -11,6 +12,7 @@ import { withRanges } from "./index-range.js";
 import { draftText } from "./inspect.js";
 import { type KeyFile, readKey } from "./keys.js";
 import { findModel, modelSpecs, type ParsedModel, readModel } from "./model-file.js";
+import { type RecordedPlans, recordPlans } from "./plans.js";
 import { needsProbe, type Probed, probe } from "./probe.js";
 import { recordSelfTests, type SelfTestRecording } from "./record.js";
 import { openOnCpu } from "./self-tests.js";
@@ -43,6 +45,8 @@ export interface PackOptions {
   sign?: string;
   /** Paths of input files or images, one self-test each; false for no self-test. @defaultValue one self-test on noise or a photo */
   selfTest?: string[] | false;
+  /** False for a package without plans. @defaultValue plans of one item, where the model can have them */
+  plan?: boolean;
   /** Receives a line of text for each slow step. */
   onProgress?: (line: string) => void;
   /** Receives what was found in the model, as text, and the folder, before the package is made. */
@@ -90,9 +94,11 @@ export async function packModel(options: PackOptions): Promise<Manifest> {
     const open = () => reference.open(untested);
     const recordings =
       selfTest === false ? [] : await recordSelfTests({ manifest: untested, open, inputs: selfTest, onProgress });
-    const manifest = parseManifest(JSON.stringify(withSelfTests(fields, recordings)), path);
+    const tested = withSelfTests(fields, recordings);
+    const plans = options.plan === false ? [] : [await packPlans(parseManifest(JSON.stringify(tested), path), source, recordings, onProgress)]; // biome-ignore format: one line
+    const manifest = parseManifest(JSON.stringify(plans.reduce(withPlans, tested)), path);
     const text = await manifestFile(manifest, key, path);
-    const texts = recordings.flatMap((recording) => recording.files);
+    const texts = [...recordings, ...plans].flatMap(({ files }) => files);
     await writePackage({ text, manifest, from: source.folder, texts }, out, options.force);
     return parseManifest(text, path);
   } finally {
@@ -188,6 +194,29 @@ function defaultName(path: string, teachable: TeachableMachine | undefined): str
 
 async function manifestFile(manifest: Manifest, key: KeyFile | undefined, path: string): Promise<string> {
   return key ? signedText({ ...manifest }, key, path) : `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+function packPlans(
+  manifest: Manifest,
+  { model, folder }: ParsedModel,
+  recordings: SelfTestRecording[],
+  onProgress?: (line: string) => void,
+): Promise<RecordedPlans> {
+  const tests = recordings.map(({ spec, files: [input, outputs] }) => ({
+    inputs: parseSelfTestInput(input?.text ?? "", manifest.inputs, spec.input),
+    outputs: parseSelfTestOutputs(outputs?.text ?? "", manifest.outputs, spec.outputs),
+    tolerance: spec.tolerance,
+  }));
+  return recordPlans({ manifest, model, folder, tests, onProgress });
+}
+
+function withPlans<T extends { files: FileSpec[] }>(fields: T, { specs, files }: RecordedPlans): T {
+  if (specs.length === 0) return fields;
+  return {
+    ...fields,
+    files: [...fields.files, ...files.map(({ path, text }) => describeText(text, path))],
+    plans: specs,
+  };
 }
 
 function withSelfTests<T extends { files: FileSpec[]; outputs: OutputSpec[] }>(

@@ -7,6 +7,7 @@ import type { ModelJson } from "../worker/package/topology.js";
 import type { ModelSource, Session } from "../worker/runtime/session/engine.js";
 import { tfjsEngine } from "../worker/runtime/tfjs/engine.js";
 import { loadLayers, outputNamesOf } from "../worker/runtime/tfjs/layers-model.js";
+import type { WasmBinaries } from "../worker/runtime/wasm-binary.js";
 import { type Guess, type Guesses, guessesOf } from "./guess.js";
 
 /**
@@ -19,6 +20,11 @@ export async function openReference(source: ModelSource): Promise<Session> {
   } catch (error) {
     throw asInsituError(error, "backend_unavailable", "tfjs cannot open the model on its cpu backend");
   }
+}
+
+/** On wasm with one thread, where runs can be recorded. Throws what tfjs throws if it cannot run the model there. */
+export function openOnWasm(source: ModelSource, binaries: WasmBinaries): Promise<Session> {
+  return createEngine(binaries).open(source, { backend: "wasm", threads: 1 });
 }
 
 /** The inputs and outputs of a layers model, with the shapes that tfjs computes from layer to layer. Rejects with tfjs's own error if it cannot load the model. */
@@ -44,16 +50,18 @@ export async function describeLayers(
   }
 }
 
-function createEngine() {
+/** cpu needs no binary. */
+const NO_BINARIES: WasmBinaries = {
+  url: (name) => name,
+  bytes: async (name) => {
+    throw new Error(`${name} is not wanted here`);
+  },
+};
+
+function createEngine(binaries = NO_BINARIES) {
   // Otherwise tfjs prints an advertisement for its Node package.
   enableProdMode();
-  // cpu needs no binary.
-  return tfjsEngine({
-    url: (name) => name,
-    bytes: async (name) => {
-      throw new Error(`${name} is not wanted here`);
-    },
-  });
+  return tfjsEngine(binaries);
 }
 
 function tensorsOf(tensors: LayersModel["inputs"], names: string[]): Guess[] {

@@ -9,6 +9,7 @@ import { type ModelJson, parseModelJson } from "../worker/package/topology.js";
 import { checkExpiry, checkSignatures } from "../worker/package/trust.js";
 import { fileProblem, readText } from "./files.js";
 import { type KeyFile, readKey } from "./keys.js";
+import { readPlans } from "./plans.js";
 import { readSelfTests } from "./self-tests.js";
 
 export interface PackageOnDisk {
@@ -50,6 +51,7 @@ export async function verifyPackage(folder: string): Promise<PackageOnDisk> {
   }
   const found = await readPackage(folder);
   await readSelfTests(found.manifest, folder);
+  await readPlans(found.manifest, folder);
   return found;
 }
 

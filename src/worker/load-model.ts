@@ -12,7 +12,7 @@ import { candidates } from "./package/load.js";
 import type { Package } from "./package/package.js";
 import { throttleProgress } from "./package/progress.js";
 import { type ModelRunner, openModelRunner } from "./runtime/model-runner.js";
-import { createPlanStore, PLANS } from "./runtime/plan/plan-store.js";
+import { createPlanStore, PLAN_BINARY, PLANS } from "./runtime/plan/plan-store.js";
 import type { Turn } from "./runtime/scheduling/scheduler.js";
 import { type CrashSentinel, createCrashSentinel, createLivenessCheck } from "./runtime/session/crash-sentinel.js";
 import { CHOICE, type TuningCache } from "./runtime/tuning/tuning-cache.js";
@@ -125,7 +125,7 @@ async function open(context: HostContext, url: string, options: HostLoadOptions,
 function openRunner(
   { store, engine, scheduler, config, models, emit }: HostContext,
   url: string,
-  { manifest, digest, model, weights, selfTests }: Package,
+  { manifest, digest, model, weights, selfTests, plans: planTexts }: Package,
   { batching, maxCrashes }: HostLoadOptions,
   { signal, onProgress, onWarmup }: LoadReport,
 ): Promise<ModelRunner> {
@@ -135,7 +135,7 @@ function openRunner(
   const notes = notesOf(digest, store, (kind, sha256) =>
     emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256 } }),
   );
-  const plans = createPlanStore({ notes, manifest, packaged: async () => [] });
+  const plans = createPlanStore({ notes, manifest, packaged: () => planTexts(PLAN_BINARY) });
   const rewrites = { read: () => notes.read(GRAPH), write: (value: unknown) => notes.write(GRAPH, value) };
   let tests: ReturnType<Package["selfTests"]> | undefined;
   const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));

@@ -11,11 +11,13 @@ export interface HandmadePackage {
   outputs: string[];
   task?: TaskFile;
   name?: string;
+  /** Whether the package gets plans. @defaultValue false */
+  plan?: boolean;
 }
 
 /** Writes the package into `folder`, which is made. */
 export async function packHandmade(folder: string, given: HandmadePackage): Promise<void> {
-  const { parts, inputs, outputs, task, name = "handmade" } = given;
+  const { parts, inputs, outputs, task, name = "handmade", plan = false } = given;
   mkdirSync(folder, { recursive: true });
   const constants = parts.flatMap(({ node, constant }) => (constant ? [{ name: node.name, ...constant }] : []));
   const bytes = constants.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
@@ -38,5 +40,5 @@ export async function packHandmade(folder: string, given: HandmadePackage): Prom
   };
   const path = join(folder, "model.json");
   writeFileSync(path, JSON.stringify(model));
-  await packModel({ model: path, out: folder, name, version: "1.0.0", release: 1, task, selfTest: false });
+  await packModel({ model: path, out: folder, name, version: "1.0.0", release: 1, task, selfTest: false, plan });
 }

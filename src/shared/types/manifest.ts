@@ -232,6 +232,16 @@ export interface SignatureSpec {
   signature: string;
 }
 
+/** A run of the model that was recorded, which a page replays on wasm without loading TensorFlow.js. */
+export interface PlanSpec {
+  /** Its file, one of `files`. */
+  path: string;
+  /** The shape that each input must have. */
+  inputs: Record<string, number[]>;
+  /** SHA-256 of the WebAssembly binary that it was recorded on. A page with another one ignores it. */
+  binary: string;
+}
+
 /** `insitu.json`, validated. */
 export interface Manifest {
   /** Version of the manifest's format. */
@@ -252,6 +262,8 @@ export interface Manifest {
   task: ModelTask;
   embedding?: EmbeddingSpec;
   selfTest?: SelfTestSpec[];
+  /** At most 16. Optional: a page that can use none of them runs the model all the same. */
+  plans?: PlanSpec[];
   reference?: ReferenceProfile;
   signatures?: SignatureSpec[];
   license?: string;

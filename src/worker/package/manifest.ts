@@ -32,6 +32,7 @@ import type {
   OutputSpec,
   TensorSpec,
 } from "../../shared/types/manifest.js";
+import { parsePlanSpecs } from "./plan-specs.js";
 import { parseReference } from "./reference-profile.js";
 import { parseSelfTestSpecs } from "./self-test-specs.js";
 import { parseImage, parseTask } from "./task-spec.js";
@@ -99,6 +100,7 @@ function checkManifest(value: unknown, url: string): Manifest {
     task,
     embedding: optional(get("embedding"), (value) => parseEmbedding(value, at("embedding"))),
     selfTest: optional(get("selfTest"), (value) => parseSelfTestSpecs(value, files, at("selfTest"))),
+    plans: optional(get("plans"), (value) => parsePlanSpecs(value, files, inputs, at("plans"))),
     reference: optional(get("reference"), (value) => parseReference(value, inputs, task, at("reference"))),
     signatures: optional(get("signatures"), (value) => parseSignatures(value, at("signatures"))),
     license: words("license"),

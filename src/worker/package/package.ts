@@ -20,6 +20,8 @@ export interface Package {
   weights: () => AsyncIterable<ArrayBuffer>;
   /** The package's self-tests, read and parsed at each call; rejects with `model_format` when one cannot be used. */
   selfTests(): Promise<SelfTest[]>;
+  /** The texts of the package's plans for the binary of this SHA-256, unchecked; rejects when one cannot be had. */
+  plans(binary: string): Promise<{ text: string; where: string }[]>;
   source: "network" | "cache";
   /** Settles once all of it is kept: with nothing, or with why it could not be. Never rejects. */
   stored: Promise<InsituError | undefined>;
@@ -61,6 +63,7 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
     model,
     weights,
     selfTests: () => readSelfTests(url, manifest, content),
+    plans: (binary) => readPlans(url, manifest, content, binary),
     source: "cache",
     stored: Promise.resolve(undefined),
     settled: drop,
@@ -82,7 +85,7 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
   // Not awaited: transactions of one connection run in the order in which they were created.
   const begun = store.begin(row).catch((error: unknown) => content.giveUp(error));
   const described = descriptionOf(manifest, url);
-  const files = [described, ...manifest.files.filter((file) => file !== described)];
+  const files = inOrder(manifest, described);
   let kept = 0;
   const onStored = (bytes: number) => {
     kept += bytes;
@@ -101,6 +104,7 @@ export async function downloadedPackage(url: string, accepted: Accepted, context
       model,
       weights: () => content.read(weightFiles(model, manifest), undefined, onEnd),
       selfTests: () => readSelfTests(url, manifest, content),
+      plans: (binary) => readPlans(url, manifest, content, binary),
       source: "network",
       stored,
       settled: () => content.flush(),
@@ -193,6 +197,23 @@ async function readSelfTests(url: string, manifest: Manifest, content: Content):
     });
   }
   return tests;
+}
+
+async function readPlans(url: string, manifest: Manifest, content: Content, binary: string) {
+  const wanted = (manifest.plans ?? []).filter((plan) => plan.binary === binary);
+  return Promise.all(
+    wanted.map(async ({ path }) => ({
+      text: await textOf(fileOf(path, manifest), content),
+      where: resolveFile(url, path),
+    })),
+  );
+}
+
+/** What the engine opens the model on comes before the weights. */
+function inOrder({ files, plans = [] }: Manifest, described: FileSpec): FileSpec[] {
+  const paths = new Set(plans.map(({ path }) => path));
+  const rest = files.filter((file) => file !== described);
+  return [described, ...rest.filter(({ path }) => paths.has(path)), ...rest.filter(({ path }) => !paths.has(path))];
 }
 
 /** Both the manifest and the description were checked to name listed files only. */

@@ -24,6 +24,7 @@ const digits = (more: Partial<PackOptions> = {}): PackOptions => ({
   name: "digits",
   version: "1.0.0",
   created: "2026-01-31T12:00:00Z",
+  plan: false,
   ...more,
 });
 

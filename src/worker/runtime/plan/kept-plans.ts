@@ -29,7 +29,7 @@ export class KeptPlans {
 
   /** The plan that was stored under the key, for the ids that the tensors have here. Undefined where there is none that fits. */
   async restore(key: string): Promise<ReplayPlan | undefined> {
-    const plans = this.#stored ? undefined : await this.#deps.store.read();
+    const plans = this.#stored ? undefined : await this.#deps.store.own();
     if (plans) this.#stored ??= new Map(plans.map((plan) => [keyOfStored(plan), plan]));
     const stored = this.#stored?.get(key);
     if (!stored) return undefined;

@@ -90,7 +90,7 @@ export class KernelScope {
       // It reads its indices only to check them.
       const { x } = inputs as { x: TensorInfo };
       const axis = [attrs.axis ?? 0].flat()[0] as number;
-      this.#steps.push({ kind: "bounds", of: id, limit: x.shape.at(axis) as number });
+      this.#steps.push({ kind: "bounds", of: id, limits: [x.shape.at(axis) as number] });
       return values;
     }
     const origin = { id, dtype, at: start };

@@ -1,8 +1,8 @@
 // A plan as text: how it is written, and what is refused when it is read. Whether its steps are safe to run is for `check-plan.ts`.
-import { type At, filled, integer, keyName, list, object, oneOf, own, parseJson, refuse, shape, show, text, under } from "../../../shared/json-fields.js"; // biome-ignore format: one line
+import { type At, filled, integer, isObject, keyName, list, object, oneOf, own, parseJson, refuse, shape, show, text, under } from "../../../shared/json-fields.js"; // biome-ignore format: one line
 import type { DType } from "../../../shared/types/tensor.js";
 import type { CopyBlock, Part } from "./steps.js";
-import { PLAN_FORMAT, type StoredPlan, type StoredStep, type StoredTensor, type TensorArg } from "./stored-plan.js";
+import { type Arg, PLAN_FORMAT, type StoredPlan, type StoredStep, type StoredTensor } from "./stored-plan.js";
 import { bytesPerElement, sizeOf } from "./wasm-module.js";
 
 /** The graphs of tfjs's largest models have 3,000 nodes, which are 0.3 MB of text. */
@@ -13,8 +13,6 @@ const DTYPES = ["float32", "int32", "bool"] as const satisfies DType[];
 const ADVICE = "Pack the model again.";
 /** A tensor that lives to the end of the run. */
 const END = "end";
-
-type Arg = number | Uint8Array<ArrayBuffer> | TensorArg;
 
 // ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -40,7 +38,9 @@ function writeStep(step: StoredStep): unknown[] {
     case "fill":
       return ["fill", step.to, writeNumber(step.value)];
     case "bounds":
-      return ["bounds", step.of, step.limit];
+      return ["bounds", step.of, ...step.limits];
+    case "numbers":
+      return ["numbers", step.of];
     case "renew":
       return ["renew", step.of];
     default:
@@ -50,10 +50,11 @@ function writeStep(step: StoredStep): unknown[] {
 
 const BLOCK = ["from", "to", "length", "count", "fromStride", "toStride"] as const satisfies (keyof CopyBlock)[];
 
-/** A tensor is its position in brackets, a table the text of its bytes. */
+/** A tensor is its position in brackets, a table the text of its bytes, a list of tensors their positions. */
 function writeArg(arg: Arg): unknown {
   if (typeof arg === "number") return writeNumber(arg);
-  return arg instanceof Uint8Array ? { table: toBase64(arg) } : [arg.tensor];
+  if (arg instanceof Uint8Array) return { table: toBase64(arg) };
+  return Array.isArray(arg) ? { tensors: arg.map(({ tensor }) => tensor) } : [arg.tensor];
 }
 
 /** JSON has no infinite numbers, no NaN, and no -0. */
@@ -143,8 +144,8 @@ class StepReader {
         count(2);
         return { kind, to: one(0), value: readNumber(given[1], under(at, 2)) };
       case "bounds":
-        count(2);
-        return { kind, of: one(0), limit: integer(given[1], under(at, 2), 0) };
+        return { kind, of: one(0), limits: filled(given.slice(1), at).map((limit, index) => integer(limit, under(at, index + 2), 0)) }; // biome-ignore format: one line
+      case "numbers":
       case "renew":
         count(1);
         return { kind, of: one(0) };
@@ -155,9 +156,11 @@ class StepReader {
 
   #arg(value: unknown, at: At): Arg {
     if (Array.isArray(value)) return { tensor: this.tensor(value[0], at) };
-    const table =
-      typeof value === "object" && value !== null ? own(value as Record<string, unknown>, "table") : undefined;
-    return table === undefined ? readNumber(value, at) : fromBase64(table, at);
+    if (!isObject(value)) return readNumber(value, at);
+    const [table, tensors] = [own(value, "table"), own(value, "tensors")];
+    if (table !== undefined) return fromBase64(table, at);
+    if (tensors === undefined) return readNumber(value, at);
+    return list(tensors, at).map((tensor) => ({ tensor: this.tensor(tensor, at) }));
   }
 
   #block(value: unknown, at: At): CopyBlock {

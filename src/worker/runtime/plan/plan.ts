@@ -6,7 +6,7 @@ import { bytesPerElement, exportOf, viewOf, type WasmModule } from "./wasm-modul
 
 type Feeds = Record<string, TensorData>;
 
-/** An index of the input that the model looks up is not in its table. tfjs says it best. */
+/** An index that the model looks up is not in its table, or it sorts NaN. tfjs answers as it does. */
 export class OutOfTableError extends Error {}
 
 // Calling `copyWithin` takes as long as copying about this many elements one by one.
@@ -130,9 +130,21 @@ export class Plan {
       }
       case "bounds": {
         const { address, dtype, size } = this.#tensor(step.of);
+        const { limits } = step;
         return () => {
-          for (const index of viewOf(module, dtype, address, size))
-            if (!(index >= 0 && index < step.limit)) throw new OutOfTableError(`${index} is not below ${step.limit}`);
+          const indices = viewOf(module, dtype, address, size);
+          for (let place = 0; place < size; place += 1) {
+            const index = indices[place] as number;
+            const limit = limits[place % limits.length] as number;
+            if (!(index >= 0 && index < limit)) throw new OutOfTableError(`${index} is not below ${limit}`);
+          }
+        };
+      }
+      case "numbers": {
+        const { address, dtype, size } = this.#tensor(step.of);
+        return () => {
+          if (viewOf(module, dtype, address, size).some(Number.isNaN))
+            throw new OutOfTableError("NaN cannot be sorted");
         };
       }
       case "renew": {

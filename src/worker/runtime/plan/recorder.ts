@@ -218,6 +218,18 @@ class Recorder {
       const { id } = this.#backend.dataIdMap.get(info.dataId);
       if (this.#variable.has(id)) this.#steps.push({ kind: "renew", of: id });
     }
+    this.#addChecks(scope.call);
+  }
+
+  /** What these kernels do not check themselves. GatherV2 does, in JavaScript. */
+  #addChecks({ name, inputs }: KernelCall): void {
+    const idOf = ({ dataId }: TensorInfo) => this.#backend.dataIdMap.get(dataId).id;
+    if (name === "GatherNd") {
+      const { params, indices } = inputs as { params: TensorInfo; indices: TensorInfo };
+      this.#steps.push({ kind: "bounds", of: idOf(indices), limits: params.shape.slice(0, indices.shape.at(-1)) });
+    }
+    const { x } = inputs as { x: TensorInfo };
+    if (name === "TopK" && x.dtype === "float32") this.#steps.push({ kind: "numbers", of: idOf(x) });
   }
 
   #onCall(name: string, types: readonly string[], args: readonly unknown[]): void {
@@ -232,7 +244,8 @@ class Recorder {
 
   #onRead(data: DataId, values: TypedArray, start = 0): TypedArray {
     const { id } = this.#backend.dataIdMap.get(data);
-    if (!this.#variable.has(id)) return values;
+    const isLookup = this.#scope?.call.isVariable && this.#scope.call.name === "GatherV2";
+    if (!this.#variable.has(id) && !isLookup) return values;
     if (this.#scope) return this.#scope.onRead(data, values, start);
     this.#refuse("reads values back");
     return values;

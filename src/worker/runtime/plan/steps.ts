@@ -21,8 +21,10 @@ export type Step =
   /** Between two dtypes, as `TypedArray.set` converts. */
   | { kind: "cast"; from: number; to: number }
   | { kind: "fill"; to: number; value: number }
-  /** The indices must be from 0 to below the limit. */
-  | { kind: "bounds"; of: number; limit: number }
+  /** The indices must be from 0 to below their limit: one for each column. */
+  | { kind: "bounds"; of: number; limits: number[] }
+  /** None may be NaN: a kernel that sorts them would leave its memory. */
+  | { kind: "numbers"; of: number }
   /** Makes kernels forget what they packed of the tensor at the run before. */
   | { kind: "renew"; of: number };
 

@@ -3,17 +3,18 @@ import type { DType } from "../../../shared/types/tensor.js";
 import type { Part, PlannedTensor, Recording, Step } from "./steps.js";
 
 /** Raised whenever the form, the meaning or the checks of a plan change: what was stored before is made again. */
-export const PLAN_FORMAT = 1;
+export const PLAN_FORMAT = 2;
 
 /** An argument of a call that stands for the id of a tensor: its position in `tensors`. */
 export interface TensorArg {
   tensor: number;
 }
 
+/** A list of tensors is a table of their ids when it is called. */
+export type Arg = number | Uint8Array<ArrayBuffer> | TensorArg | TensorArg[];
+
 /** As `Step`, with positions in `tensors` in place of ids. */
-export type StoredStep =
-  | { kind: "call"; name: string; args: (number | Uint8Array<ArrayBuffer> | TensorArg)[] }
-  | Exclude<Step, { kind: "call" }>;
+export type StoredStep = { kind: "call"; name: string; args: Arg[] } | Exclude<Step, { kind: "call" }>;
 
 export interface StoredTensor {
   size: number;
@@ -45,6 +46,9 @@ export const keyOfStored = ({ part, inputs, tensors }: StoredPlan): string =>
     inputs.map(({ name, tensor, shape }) => ({ name, shape, dtype: (tensors[tensor] as StoredTensor).dtype })),
   );
 
+/** Kernels that take the ids of their inputs as a table. */
+const LISTS = ["AddN"];
+
 /** Undefined where the recording needs a tensor of the session that `weights`, names by ids, does not have. */
 export function toStored(
   part: Part,
@@ -64,7 +68,11 @@ export function toStored(
     }),
     steps: steps.map((step): StoredStep => {
       if (step.kind !== "call") return renamed(step, at);
-      const args = step.args.map((arg) => (typeof arg === "number" && positions.has(arg) ? { tensor: at(arg) } : arg));
+      const args = step.args.map((arg, index): Arg => {
+        if (typeof arg === "number") return positions.has(arg) ? { tensor: at(arg) } : arg;
+        const isList = index === 0 && LISTS.includes(step.name);
+        return isList ? [...new Int32Array(arg.slice().buffer)].map((id) => ({ tensor: at(id) })) : arg;
+      });
       return { ...step, args };
     }),
   };
@@ -93,10 +101,12 @@ export function fromStored(
     outputs: outputs.map(({ tensor, shape }) => ({ id: id(tensor), shape, dtype: one(tensor).dtype })),
     steps: steps.map((step): Step => {
       if (step.kind !== "call") return renamed(step, id);
-      return {
-        ...step,
-        args: step.args.map((arg) => (typeof arg === "object" && "tensor" in arg ? id(arg.tensor) : arg)),
-      };
+      const args = step.args.map((arg) => {
+        if (typeof arg === "number" || arg instanceof Uint8Array) return arg;
+        if (!Array.isArray(arg)) return id(arg.tensor);
+        return new Uint8Array(Int32Array.from(arg, ({ tensor }) => id(tensor)).buffer);
+      });
+      return { ...step, args };
     }),
   };
 }

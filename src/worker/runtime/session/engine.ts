@@ -32,10 +32,15 @@ export interface RewriteCache {
   write(value: unknown): Promise<void>;
 }
 
-/** The plans of one model. Neither call rejects: what cannot be read or stored is made again. */
+/** The plans of one model. What cannot be read or stored is made again. */
 export interface PlanStore {
-  /** Those that were stored, and those of the package, each with inputs of its own; what no longer fits is left out. */
+  /**
+   * Those of the package, and those that were stored, each with inputs of its own; what does not fit is left out. Rejects with
+   * `model_integrity` where a file of the package is not what its manifest says.
+   */
   read(): Promise<StoredPlan[]>;
+  /** Those that were stored: only they may run in a memory that holds other models too. */
+  own(): Promise<StoredPlan[]>;
   /** Replaces what was stored. */
   write(plans: StoredPlan[]): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { Backend } from "../../../shared/types/tensor.js";
 import type { SelfTest } from "../../package/self-test-files.js";
 import { zeros } from "../inputs.js";
 import type { CrashSentinel } from "./crash-sentinel.js";
-import { type Engine, type ModelSource, NO_REWRITES, type Session, type Target } from "./engine.js";
+import { type Engine, type ModelSource, NO_REWRITES, type PlanStore, type Session, type Target } from "./engine.js";
 import { tooLarge } from "./memory-need.js";
 import { verification } from "./verification.js";
 
@@ -105,7 +105,14 @@ export async function openTarget(context: OpenContext, target: Target, options: 
   };
   const weights = () => observed(source.weights(), onReadError, options.onWeights);
   const selfTests = () => context.selfTests().catch(onReadError);
-  const open = (from: ModelSource) => openChecked({ ...from, weights }, target, { ...context, selfTests }, options);
+  const observedPlans = (plans: PlanStore): PlanStore => ({ ...plans, read: () => plans.read().catch(onReadError) });
+  const open = (from: ModelSource) =>
+    openChecked(
+      { ...from, weights, plans: from.plans && observedPlans(from.plans) },
+      target,
+      { ...context, selfTests },
+      options,
+    );
   try {
     return await open(source).catch(async (error: unknown) => {
       // If a plan or a rewrite causes the wrong outputs, the original graph works.

@@ -46,7 +46,7 @@ export async function registerWasm(threads: number, { url, bytes }: WasmBinaries
   registerBackend(wasmName(threads), async () => {
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", threads > 1);
     setThreadsCount(threads);
-    liftThreadCap(threads);
+    if (threads > 1) liftThreadCap(threads);
     listenToWarnings();
     const backend = await start();
     guardMemory(backend);

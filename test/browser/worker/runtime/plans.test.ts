@@ -39,6 +39,8 @@ beforeAll(async () => {
       task: { kind: "raw" },
     },
   });
+  // Pages make the plan themselves.
+  await packModel({ model: "models/digits/package", out: join(root, "digits"), name: "digits", plan: false });
   await packModel({
     model: "test/fixtures/cases/constout",
     out: join(root, "constout"),
@@ -55,7 +57,7 @@ async function compare(path: string, options?: CompareOptions): Promise<Compared
 }
 
 test("digits, one at a time and eight together", async () => {
-  const { before, after, outputs } = await compare("/models/digits/", { sizes: [1, 8] });
+  const { before, after, outputs } = await compare("/plans/digits/", { sizes: [1, 8] });
   expect(before).toMatchObject({ shapes: 0 });
   // Of one item, and of the batches that its load makes: mostly of eight, on a busy machine also of four.
   expect(after).toEqual({ state: "used", shapes: expect.any(Number) });

@@ -1,18 +1,13 @@
-// Every kernel of tfjs's wasm backend, recorded once with random shapes and replayed with other inputs, by tfjs's module and from a text without tfjs, gives tfjs's outputs to the last bit.
-import { engine, getKernelsForBackend, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
+// Every kernel of tfjs's wasm backend, recorded once with random shapes and replayed with other inputs, gives tfjs's outputs to the last bit.
+import { engine, getKernelsForBackend, type Tensor } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { openBinary, restore, storedOf } from "../../../../support/binary.js";
-import { KERNEL_CASES } from "../../../../support/kernel-cases.js";
 import { Dice, floats, ints, type KernelCase } from "../../../../support/kernel-dice.js";
-import { PICTURE_KERNEL_CASES } from "../../../../support/picture-kernel-cases.js";
-import { bitsOf, type Execute, type Feeds, planOf, runPlan, runTfjs, tensorsOf, useObservedWasm, wasmBackend } from "../../../../support/plans.js"; // biome-ignore format: one line
+import { drawCase, drawFeeds, executeKernel, KERNELS } from "../../../../support/kernel-runs.js";
+import { bitsOf, type Execute, type Feeds, planOf, runPlan, runTfjs, useObservedWasm } from "../../../../support/plans.js"; // biome-ignore format: one line
 
 beforeAll(useObservedWasm);
-/** One for all: what a plan leaves in it must not change the next. */
-const binary = openBinary();
 
-const CASES = { ...KERNEL_CASES, ...PICTURE_KERNEL_CASES };
 const RUNS = 40;
 
 /** Kernels without inputs: their results are constants of a plan. */
@@ -67,54 +62,23 @@ const STRINGS = ["StringNGrams", "StringSplit", "StringToHashBucketFast"];
 
 test("every kernel is here", () => {
   const registered = getKernelsForBackend("wasm").map(({ kernelName }) => kernelName);
-  const known = [CASES, SOURCES, REFUSED].flatMap((table) => Object.keys(table));
+  const known = [KERNELS, SOURCES, REFUSED].flatMap((table) => Object.keys(table));
   expect([...known, ...STRINGS].toSorted()).toEqual(registered.toSorted());
 });
 
-function execute(name: string, { inputs, attrs, isList }: KernelCase, constants: NamedTensorMap): Execute {
-  return (feeds) => {
-    const all = { ...feeds, ...constants };
-    const given = Object.keys(inputs).map((key) => [key, all[key] as Tensor] as const);
-    const named = isList ? given.map(([, value]) => value) : Object.fromEntries(given);
-    return [engine().runKernel(name, named as NamedTensorMap, attrs as never)].flat() as Tensor[];
-  };
-}
-
-function draw(dice: Dice, { inputs }: KernelCase, keys: string[]): Feeds {
-  const chosen = Object.entries(inputs).filter(([key]) => keys.includes(key));
-  return Object.fromEntries(chosen.map(([key, drawn]) => [key, dice.values(drawn)]));
-}
-
 /** Some inputs are the model's, at least one, the others its weights. */
 async function check(name: string, seed: number): Promise<void> {
-  const dice = new Dice(seed);
-  const given = (CASES[name] as (dice: Dice) => KernelCase)(dice);
-  const keys = Object.keys(given.inputs);
-  const fed = keys.filter(() => dice.next() < 0.7);
-  if (fed.length === 0) fed.push(dice.pick(keys));
-  const constants = tensorsOf(
-    draw(
-      dice,
-      given,
-      keys.filter((key) => !fed.includes(key)),
-    ),
-  );
-  const run = execute(name, given, constants);
-  const { plan, recording } = await planOf(run, draw(dice, given, fed));
-  const { stored, weights } = storedOf(recording, wasmBackend().wasm);
-  const restored = restore(await binary, stored, weights);
+  const { given, run, feeds, free } = drawCase(name, seed);
+  const { plan } = await planOf(run, feeds());
   for (let again = 0; again < 3; again += 1) {
-    const feeds = draw(dice, given, fed);
-    const right = bitsOf(runTfjs(run, feeds));
-    expect(bitsOf(await runPlan(plan, feeds)), JSON.stringify(given)).toEqual(right);
-    expect(bitsOf(await runPlan(restored, feeds)), `${JSON.stringify(given)}, stored`).toEqual(right);
+    const fed = feeds();
+    expect(bitsOf(await runPlan(plan, fed)), JSON.stringify(given)).toEqual(bitsOf(runTfjs(run, fed)));
   }
   plan.dispose();
-  restored.dispose();
-  for (const constant of Object.values(constants)) constant.dispose();
+  free();
 }
 
-test.each(Object.keys(CASES))("%s", async (name) => {
+test.each(Object.keys(KERNELS))("%s", async (name) => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 2 ** 30 }), (seed) => check(name, seed)),
     { numRuns: RUNS },
@@ -137,6 +101,8 @@ test.each(Object.keys(SOURCES))("%s is a constant", async (name) => {
 });
 
 test.each(Object.entries(REFUSED))("%s has a reason", async (name, { reason, given }) => {
-  const run = execute(name, given, {});
-  await expect(planOf(run, draw(new Dice(1), given, Object.keys(given.inputs)))).rejects.toThrow(`${name} ${reason}`);
+  const run = executeKernel(name, given, {});
+  await expect(planOf(run, drawFeeds(new Dice(1), given, Object.keys(given.inputs)))).rejects.toThrow(
+    `${name} ${reason}`,
+  );
 });

@@ -3,18 +3,10 @@ import { join } from "node:path";
 import { memory, type NamedTensorMap, type Tensor } from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { planBytes } from "../../../../../src/worker/runtime/plan/plan.js";
-import { openBinary, restore, storedOf } from "../../../../support/binary.js";
 import { loadGraph, rewriteGraph } from "../../../../support/graph-models.js";
-import {
-  bitsOf,
-  noiseFeeds,
-  planOf,
-  runPlan,
-  runTfjs,
-  useObservedWasm,
-  wasmBackend,
-} from "../../../../support/plans.js";
+import { bitsOf, noiseFeeds, planOf, runPlan, runTfjs, useObservedWasm } from "../../../../support/plans.js";
 import { readGraph } from "../../../../support/read-graph.js";
+import { replayStored, storedCase } from "../../../../support/stored-plans.js";
 
 beforeAll(useObservedWasm);
 
@@ -48,15 +40,11 @@ test.each(Object.entries(CASES))("%s", async (_, { path, to = 1, outputs }) => {
   const execute = (inputs: NamedTensorMap) => [model.execute(inputs, graph.graph.outputs)].flat() as Tensor[];
   const before = { tensors: memory().numTensors, bytes: planBytes() };
   const { plan, recording } = await planOf(execute, noiseFeeds(graph.graph, to, 0));
-  const { stored, weights } = storedOf(recording, wasmBackend().wasm);
-  const restored = restore(await openBinary(), stored, weights);
-  for (const seed of [1, 2, 1]) {
-    const feeds = noiseFeeds(graph.graph, to, seed);
-    const right = bitsOf(runTfjs(execute, feeds));
-    expect(bitsOf(await runPlan(plan, feeds))).toEqual(right);
-    expect(bitsOf(await runPlan(restored, feeds))).toEqual(right);
-  }
-  restored.dispose();
+  const inputs = [1, 2, 1].map((seed) => noiseFeeds(graph.graph, to, seed));
+  const right = inputs.map((feeds) => bitsOf(runTfjs(execute, feeds)));
+  for (const [index, feeds] of inputs.entries()) expect(bitsOf(await runPlan(plan, feeds))).toEqual(right[index]);
+  const replayed = await replayStored(storedCase(recording), inputs);
+  expect(replayed.map(bitsOf)).toEqual(right);
   // Every tensor of its own would take this much.
   const intermediate = recording.tensors.filter(({ address, data }) => address === undefined && !data);
   const all = intermediate.reduce((sum, { size }) => sum + size * 4, 0);
