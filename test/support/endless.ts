@@ -66,7 +66,7 @@ async function packJson(folder: string, json: object, task: TaskFile): Promise<v
   mkdirSync(folder, { recursive: true });
   const model = join(folder, "model.json");
   writeFileSync(model, JSON.stringify(json));
-  await packModel({ model, out: folder, name: "endless", version: "1.0.0", task, selfTest: false });
+  await packModel({ model, out: folder, name: "endless", version: "1.0.0", task, selfTest: false, plan: false });
 }
 
 /** A StatelessWhile whose condition returns true. */

@@ -56,6 +56,7 @@ export async function pack({ release, name = "tiny", seed = release, expires }: 
       release,
       created,
       selfTest: false,
+      plan: false,
     });
     const published: Published = new Map();
     for (const path of ["insitu.json", "model.json", "w.bin", "b.bin"])

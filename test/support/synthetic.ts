@@ -34,7 +34,16 @@ export function makePackage(dir: string, recipe: Recipe): Promise<Manifest> {
   const model = join(dir, "model.json");
   writeFileSync(model, JSON.stringify(modelJson(tables, rows, paths, `${name} ${release}`)));
   const created = "2026-01-01T00:00:00Z";
-  return packModel({ model, out: dir, name, version: `${release}.0.0`, release, created, selfTest: false });
+  return packModel({
+    model,
+    out: dir,
+    name,
+    version: `${release}.0.0`,
+    release,
+    created,
+    selfTest: false,
+    plan: false,
+  });
 }
 
 /** The first four numbers that a model of these tables must predict for `ROW`. */

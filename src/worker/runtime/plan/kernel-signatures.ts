@@ -2,6 +2,7 @@
 
 import type { Rule } from "./kernel-rules.js";
 import * as rules from "./kernel-rules.js";
+import * as pictures from "./picture-rules.js";
 
 export interface Signature {
   /**
@@ -51,17 +52,17 @@ const TABLE: [names: string, args: string, rule: Rule][] = [
   ["Gather", "xdtnintX", rules.gather],
   ["GatherNd", "xdinnntX", rules.gatherNd],
   ["OneHot", "wnrrW", rules.oneHot],
-  ["BatchMatMul", "wtnwtnffW", rules.matMul],
-  ["_FusedMatMul", "wtnwtnffnoorW", rules.matMul],
-  ["Conv2D", "wnnnwnnnnnnfnnnnnnW", rules.convolution(false)],
-  ["DepthwiseConv2dNative", "wnnnwnnnnnnfnnnnnnW", rules.convolution(true)],
-  ["FusedConv2D", "wnnnwnnonnnnfnnnnnnnorW", rules.convolution(false)],
-  ["FusedDepthwiseConv2D", "wnnnwnnonnnnfnnnnnnnorW", rules.convolution(true)],
-  ["Conv2DBackpropInput", "wwnnnnnnnnnnnnnnnnnnnnnnnnW", rules.transposedConvolution],
-  ["AvgPool", "wnnnnnnnnnnnnW", rules.pool],
-  ["MaxPool", "wnnnnnnnnnnnnnnnW", rules.pool],
-  ["ResizeBilinear ResizeNearestNeighbor", "wnnnnnnffW", rules.resize],
-  ["FlipLeftRight", "wnnnnW", rules.flip],
+  ["BatchMatMul", "wtnwtnffW", pictures.matMul],
+  ["_FusedMatMul", "wtnwtnffnoorW", pictures.matMul],
+  ["Conv2D", "wnnnwnnnnnnfnnnnnnW", pictures.convolution(false)],
+  ["DepthwiseConv2dNative", "wnnnwnnnnnnfnnnnnnW", pictures.convolution(true)],
+  ["FusedConv2D", "wnnnwnnonnnnfnnnnnnnorW", pictures.convolution(false)],
+  ["FusedDepthwiseConv2D", "wnnnwnnonnnnfnnnnnnnorW", pictures.convolution(true)],
+  ["Conv2DBackpropInput", "wwnnnnnnnnnnnnnnnnnnnnnnnnW", pictures.transposedConvolution],
+  ["AvgPool", "wnnnnnnnnnnnnW", pictures.pool],
+  ["MaxPool", "wnnnnnnnnnnnnnnnW", pictures.pool],
+  ["ResizeBilinear ResizeNearestNeighbor", "wnnnnnnffW", pictures.resize],
+  ["FlipLeftRight", "wnnnnW", pictures.flip],
 ];
 
 export const SIGNATURES: ReadonlyMap<string, Signature> = new Map(
