@@ -77,9 +77,7 @@ class Recorder {
   /** Replaces what the kernels use; the result undoes it. */
   listen(): () => void {
     const backend = this.#backend;
-    const { queue } = backend.device;
     const { write, move, uploadToGPU, recordAndSubmit, createTensorFromGPUData, readSync, read, disposeData } = backend;
-    const { writeBuffer } = queue;
     const hooks: Partial<GpuBackend> = {
       write: (...args) => {
         const data = write.apply(backend, args);
@@ -126,17 +124,13 @@ class Recorder {
       },
     };
     Object.assign(backend, hooks);
-    queue.writeBuffer = (buffer, offset, source, start, size) => {
-      if (buffer.usage & GPUBufferUsage.UNIFORM) this.#uniforms = new Uint8Array((source as ArrayBuffer).slice(0));
-      else this.#refuse("writes to a buffer");
-      writeBuffer.call(queue, buffer, offset, source, start, size);
-    };
+    const restoreQueue = this.#listenToQueue(backend.device.queue);
     const restoreKernels = this.#listenToKernels();
     return () => {
       restoreKernels();
+      restoreQueue();
       // What is behind them are the methods of the classes.
       for (const name of Object.keys(hooks)) delete (backend as unknown as Record<string, unknown>)[name];
-      delete (queue as unknown as Record<string, unknown>).writeBuffer;
     };
   }
 
@@ -155,6 +149,18 @@ class Recorder {
       .filter(({ isUsed }) => isUsed)
       .map(({ isUsed: _, isVariable: __, ...tensor }) => tensor);
     return { steps: this.#steps, tensors, inputs: this.#inputs, outputs };
+  }
+
+  #listenToQueue(queue: GPUQueue): () => void {
+    const { writeBuffer } = queue;
+    queue.writeBuffer = (buffer, offset, source, start, size) => {
+      if (buffer.usage & GPUBufferUsage.UNIFORM) this.#uniforms = new Uint8Array((source as ArrayBuffer).slice(0));
+      else this.#refuse("writes to a buffer");
+      writeBuffer.call(queue, buffer, offset, source, start, size);
+    };
+    return () => {
+      delete (queue as unknown as Record<string, unknown>).writeBuffer;
+    };
   }
 
   /** The names of kernels are for the reasons. */
