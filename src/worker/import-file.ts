@@ -5,7 +5,7 @@ import { VERSION } from "./version.js";
 
 // The largest has 210 kB; on a slow connection it takes seconds, not a minute.
 const TIMEOUT_MS = 60_000;
-const ADVICE = "Serve all files of the package's dist folder together";
+const ADVICE = "Serve all files of dist together";
 
 /**
  * `url` is written by the caller as `new URL("./name.js", import.meta.url).href`, by which bundlers find the file. Rejects with `network`

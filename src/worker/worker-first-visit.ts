@@ -7,4 +7,5 @@ export { checkPlan } from "./runtime/plan/check-plan.js";
 export { readPlan } from "./runtime/plan/plan-text.js";
 export { verifySession } from "./runtime/session/verify-session.js";
 export { autotune } from "./runtime/tuning/autotune.js";
+export { recheck } from "./runtime/tuning/recheck.js";
 export { VERSION } from "./version.js";

@@ -7,4 +7,4 @@ export interface CryptoFile {
   verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
 }
 
-export const cryptoFile = lateCode<CryptoFile>("cryptography in code");
+export const cryptoFile = lateCode<CryptoFile>();

@@ -7,9 +7,8 @@ export interface LateCode<Exports> {
   provide(load: () => Promise<Exports>): void;
 }
 
-/** `what` names the code in the error of a program that never provided it. */
-export function lateCode<Exports>(what: string): LateCode<Exports> {
-  let load = (): Promise<Exports> => Promise.reject(new Error(`Nothing provides ${what}.`));
+export function lateCode<Exports>(): LateCode<Exports> {
+  let load = (): Promise<Exports> => Promise.reject(new Error("not provided"));
   const provide = (given: () => Promise<Exports>) => {
     load = given;
   };

@@ -7,4 +7,4 @@ export interface SelfTestReader {
   parseSelfTestOutputs: typeof parseSelfTestOutputs;
 }
 
-export const selfTestReader = lateCode<SelfTestReader>("the reading of self-tests");
+export const selfTestReader = lateCode<SelfTestReader>();

@@ -27,7 +27,6 @@ import {
   type ResilientSessionDeps,
 } from "./session/resilient-session.js";
 import { topClassOf } from "./top-class.js";
-import { recheck } from "./tuning/recheck.js";
 import { createSlowdownDetector, type SlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
 import { tuningCode } from "./tuning/tuning-code.js";
@@ -87,11 +86,12 @@ export class ModelRunner {
     this.#session = session;
     session.onChange = (change) => deps.onChange(session.residence(), change);
     this.#toldPlan = JSON.stringify(session.residence().plan);
-    const tune = async () => {
-      // Where the code cannot be had the model stays where it runs, and the next visit tries again.
-      const code = await tuningCode().catch(() => undefined);
-      await code?.autotune(session, deps.scheduler, zeros(manifest.inputs), this.#end.signal, openTarget);
-    };
+    const { signal } = this.#end;
+    // Where the code cannot be had the model stays where it runs, and the next visit tries again.
+    const code = () => tuningCode().catch(() => undefined);
+    const tune = async () =>
+      (await code())?.autotune(session, deps.scheduler, zeros(manifest.inputs), signal, openTarget);
+    const recheck = async () => (await code())?.recheck(session, deps.scheduler, signal);
     this.#slowdown = createSlowdownDetector(
       () => session.residence(),
       () => forget(deps.tuningCache).then(tune),
@@ -99,7 +99,7 @@ export class ModelRunner {
     this.#predictions = createBatchQueue((...batch) => this.#run(...batch), manifest, batching);
     const specs = { inputs: manifest.inputs, outputs: [EMBEDDING] };
     this.#embeddings = createBatchQueue((...batch) => this.#embed(...batch), specs, batching);
-    this.tuned = session.isRecalled ? recheck(session, deps.scheduler, this.#end.signal) : tune();
+    this.tuned = session.isRecalled ? recheck() : tune();
   }
 
   residence(): Residence {

@@ -2,4 +2,4 @@
 import { lateCode } from "../../lib/late-code.js";
 import type { downloadChunks } from "./download.js";
 
-export const chunkDownload = lateCode<{ downloadChunks: typeof downloadChunks }>("the download of chunks");
+export const chunkDownload = lateCode<{ downloadChunks: typeof downloadChunks }>();

@@ -9,4 +9,4 @@ export interface PlanReader {
   checkPlan(plan: StoredPlan, manifest: Manifest, where: string, matrices: Matrices): void;
 }
 
-export const planReader = lateCode<PlanReader>("the reading of plans");
+export const planReader = lateCode<PlanReader>();

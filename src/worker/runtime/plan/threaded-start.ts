@@ -2,4 +2,4 @@
 import { lateCode } from "../../lib/late-code.js";
 import type { startThreads } from "./start-threads.js";
 
-export const threadedStart = lateCode<{ startThreads: typeof startThreads }>("the start of threads");
+export const threadedStart = lateCode<{ startThreads: typeof startThreads }>();

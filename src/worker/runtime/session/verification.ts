@@ -2,4 +2,4 @@
 import { lateCode } from "../../lib/late-code.js";
 import type { verifySession } from "./verify-session.js";
 
-export const verification = lateCode<{ verifySession: typeof verifySession }>("the comparison of outputs");
+export const verification = lateCode<{ verifySession: typeof verifySession }>();

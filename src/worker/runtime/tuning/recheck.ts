@@ -2,7 +2,7 @@
 import { InsituError } from "../../../shared/errors.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ResilientSession } from "../session/resilient-session.js";
-import { verification } from "../session/verification.js";
+import { verifySession } from "../session/verify-session.js";
 import { runInPause } from "./pause.js";
 
 /** Resolves when the model's outputs are right, on this target or on another, or when it was disposed. Never rejects. */
@@ -11,7 +11,6 @@ export async function recheck(session: ResilientSession, scheduler: Scheduler, s
     await runInPause(scheduler, signal, async () => {
       const tests = await session.deps.selfTests();
       const { backend } = session.target;
-      const { verifySession } = await verification();
       const wrong = await verifySession(session.session, tests, backend);
       if (wrong !== undefined) await session.replaceWrong(new InsituError("output_invalid", wrong, { backend }));
     });

@@ -1,5 +1,6 @@
-// The code that finds the fastest target, which a model needs that was not measured on this device.
+// The code that finds the fastest target, or checks the one that an earlier visit found: it runs after a load.
 import { lateCode } from "../../lib/late-code.js";
 import type { autotune } from "./autotune.js";
+import type { recheck } from "./recheck.js";
 
-export const tuningCode = lateCode<{ autotune: typeof autotune }>("the search for the fastest target");
+export const tuningCode = lateCode<{ autotune: typeof autotune; recheck: typeof recheck }>();
