@@ -122,7 +122,7 @@ describe("alias, list, history, diff", () => {
       "alias",
       "alias",
     ]);
-    expect(registry("list").stdout).toMatch(/1\.1\.0 +1 +120\.6 kB +challenger, champion +accuracy 0\.95/);
+    expect(registry("list").stdout).toMatch(/1\.1\.0 +1 +123\.9 kB +challenger, champion +accuracy 0\.95/);
     // By semantic version, not by letters.
     expect(
       JSON.parse(registry("list", "--json").stdout).models[0].versions.map((one: { version: string }) => one.version),
@@ -208,9 +208,9 @@ describe("gc", () => {
 
   it("lists what would go, and removes it only with --delete", () => {
     const listed = registry("gc", "--keep", "1", "--min-age", "0s");
-    expect(listed.stdout).toMatch(/digits 1\.1\.0 +120\.6 kB +would go +nothing names it/);
+    expect(listed.stdout).toMatch(/digits 1\.1\.0 +123\.9 kB +would go +nothing names it/);
     expect(listed.stdout).toContain("2 would be removed");
-    expect(listed.stdout).toMatch(/digits 1\.0\.0 +120\.6 kB +kept +champion/);
+    expect(listed.stdout).toMatch(/digits 1\.0\.0 +123\.9 kB +kept +champion/);
     expect(versions()).toHaveLength(4);
     expect(registry("gc", "--delete", "--keep", "1").stdout).toContain("added lately");
     expect(registry("gc", "--delete", "--keep", "1", "--min-age", "0s").stdout).toContain("2 removed");

@@ -62,6 +62,7 @@ describe("a signed package", () => {
       "--expires",
       "2100-01-01",
       "--no-self-test",
+      "--no-plan",
     );
     expect(pack).toMatchObject({ status: 0, stderr: "" });
     expect(pack.stdout).toContain("expires  2100-01-01");
