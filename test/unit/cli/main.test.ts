@@ -32,6 +32,7 @@ describe("the command insitu", () => {
       "--labels",
       labels,
       "--no-self-test",
+      "--no-plan",
     );
     expect(packed).toMatchObject({ status: 0, stderr: "" });
     for (const words of [
@@ -63,15 +64,17 @@ describe("the command insitu", () => {
     const packed = insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS);
     expect(packed).toMatchObject({ status: 0, stdout: expect.stringContaining("selftest self-test-1.input.json") });
     expect(packed.stderr).toMatch(
-      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\nself-test 1 of 1: recorded with noise \(seed 0\)\n$/,
+      /^self-test 1 of 1: running the model on cpu[^\n]*\nself-test 1 of 1: took [\d.]+ s[^\n]*\nself-test 1 of 1: recorded with noise \(seed 0\)\nplan: plan-run\.json, the outputs for image \[1, 28, 28, 1\]: [^\n]*\n$/,
     );
     const passed = insitu("verify", rooms.folder, "--self-test");
     expect(passed).toMatchObject({ status: 0, stderr: "" });
-    expect(passed.stdout).toContain("passed   self-test 1 on cpu, largest error 0.0e+0");
+    expect(passed.stdout).toContain(
+      "passed   self-test 1 on cpu, largest error 0.0e+0\npassed   plan on 1 self-test\n",
+    );
   });
 
   it("packs with defaults, and prints what it found before that", () => {
-    const packed = insituIn(rooms.root, "pack", DIGITS, "--no-self-test");
+    const packed = insituIn(rooms.root, "pack", DIGITS, "--no-self-test", "--no-plan");
     expect(packed).toMatchObject({ status: 0, stderr: "" });
     const [draft, result] = packed.stdout.split("\n\n");
     expect(draft).toMatch(
@@ -103,10 +106,12 @@ describe("the command insitu", () => {
   });
 
   it("packs without a self-test, which verify reports when it should run one", () => {
-    expect(insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS, "--no-self-test")).toMatchObject({
-      status: 0,
-      stderr: "",
-    });
+    expect(insitu("pack", DIGITS, "--out", rooms.folder, ...ABOUT_DIGITS, "--no-self-test", "--no-plan")).toMatchObject(
+      {
+        status: 0,
+        stderr: "",
+      },
+    );
     expect(insitu("verify", rooms.folder, "--self-test").stderr).toContain("has no self-test to run");
   });
 
@@ -122,11 +127,24 @@ describe("the command insitu", () => {
     ],
     [
       "a version that is not semantic",
-      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1", "--no-self-test"],
+      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1", "--no-self-test", "--no-plan"],
     ],
     [
       "an expiry that is not a time",
-      ["pack", CENTERNET, "--out", "x", "--name", "x", "--version", "1.0.0", "--expires", "soon", "--no-self-test"],
+      [
+        "pack",
+        CENTERNET,
+        "--out",
+        "x",
+        "--name",
+        "x",
+        "--version",
+        "1.0.0",
+        "--expires",
+        "soon",
+        "--no-self-test",
+        "--no-plan",
+      ],
     ],
   ])("exits with 2 for %s, and says what to do", (_why, args) => {
     const { status, stdout, stderr } = insitu(...args);

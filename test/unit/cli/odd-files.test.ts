@@ -161,7 +161,7 @@ describe("the command", () => {
   });
 
   it("warns of a package that has expired, and writes it", () => {
-    const args = ["pack", join(CASES, "sigmoid"), "--out", rooms.folder, "--no-self-test"];
+    const args = ["pack", join(CASES, "sigmoid"), "--out", rooms.folder, "--no-self-test", "--no-plan"];
     const expired = insitu(...args, "--expires", "2001-01-01");
     expect(expired).toMatchObject({
       status: 0,
@@ -176,7 +176,7 @@ describe("tokens", () => {
     const lines: string[] = [];
     const { inputs } = await pack("seqlen", { onProgress: (line) => void lines.push(line) });
     expect(inputs).toEqual([{ name: "tokens", dtype: "float32", shape: [-1, -1], range: [0, 19] }]);
-    expect(lines.at(-1)).toBe("self-test 1 of 1: recorded with noise (seed 0, tokens: numbers from 0 to 19)");
+    expect(lines).toContain("self-test 1 of 1: recorded with noise (seed 0, tokens: numbers from 0 to 19)");
   });
 
   it("keep the range that the publisher declares", async () => {
