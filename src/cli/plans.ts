@@ -77,6 +77,9 @@ async function record({ manifest, model, folder, tests }: PlanOptions): Promise<
     write: async (plans) => {
       stored = plans;
     },
+    refuse: async () => {
+      stored = [];
+    },
   };
   const { openOnWasm } = await import("./reference.js");
   const session = await openOnWasm({ ...sourceOf(manifest, model, folder), plans: store }, nodeBinaries());

@@ -36,8 +36,7 @@ export function createFile<Exports extends { VERSION: string }>(url: string): ()
 /** Browsers remember that an address failed, and never ask for it again: a later try has another one. */
 async function importOnce<Exports>(url: string, tries: number): Promise<Exports> {
   const address = tries > 0 ? `${url}${url.includes("?") ? "&" : "?"}again=${tries}` : url;
-  const late = () =>
-    new InsituError("timeout", `${url} did not arrive within ${TIMEOUT_MS / 1000} s. Load again.`, { url });
+  const late = () => new InsituError("timeout", `${url} did not arrive within a minute.`, { url });
   try {
     return await withDeadline(import(address) as Promise<Exports>, TIMEOUT_MS, late);
   } catch (error) {

@@ -31,7 +31,10 @@ export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles)
     if (target.backend !== "wasm" || failed.has(model)) return undefined;
     const stored = (await source.plans?.read()) ?? [];
     if (!stored.some(({ part }) => part === "run")) return undefined;
-    const onFailure = () => failed.add(model);
+    const onFailure = () => {
+      failed.add(model);
+      void source.plans?.refuse();
+    };
     try {
       return await planned.open(source, target, stored, { openTfjs: () => openTfjs(source, target), onFailure });
     } catch (error) {

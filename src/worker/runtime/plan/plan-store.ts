@@ -50,6 +50,7 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
     },
     own: async () => (await row()).own,
     write: async (plans) => write({ ...(await row()), own: plans }),
+    refuse: async () => write({ ...(await row()), own: [], shipped: [] }),
   };
 }
 

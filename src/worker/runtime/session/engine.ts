@@ -41,6 +41,8 @@ export interface PlanStore {
   read(): Promise<StoredPlan[]>;
   /** Those that were stored: only they may run in a memory that holds other models too. */
   own(): Promise<StoredPlan[]>;
+  /** None of those that are there now is used again on this device: one has failed, or gave wrong outputs. */
+  refuse(): Promise<void>;
   /** Replaces what was stored. */
   write(plans: StoredPlan[]): Promise<void>;
 }

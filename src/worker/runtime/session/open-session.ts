@@ -119,6 +119,7 @@ export async function openTarget(context: OpenContext, target: Target, options: 
       if (!(error instanceof WrongOutputsError) || !source.rewrites) throw error;
       const session = await open({ ...source, rewrites: undefined, plans: undefined });
       await source.rewrites.write(NO_REWRITES);
+      await source.plans?.refuse();
       return session;
     });
   } catch (error) {
