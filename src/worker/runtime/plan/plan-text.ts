@@ -6,7 +6,7 @@ import { type Arg, PLAN_FORMAT, type StoredPlan, type StoredStep, type StoredTen
 import { bytesPerElement, sizeOf } from "./wasm-module.js";
 
 /** The graphs of tfjs's largest models have 3,000 nodes, which are 0.3 MB of text. */
-export const MAX_PLAN_TEXT = 16 * 2 ** 20;
+const MAX_PLAN_TEXT = 16 * 2 ** 20;
 const MAX_TENSORS = 200_000;
 const PARTS = ["run", "embed"] as const satisfies Part[];
 const DTYPES = ["float32", "int32", "bool"] as const satisfies DType[];
