@@ -4,6 +4,7 @@ import { PROTOCOL, type Ready, registerErrorTransfer } from "./shared/protocol.j
 import { createHost } from "./worker/host.js";
 import { createFile } from "./worker/import-file.js";
 import { cryptoFile } from "./worker/lib/crypto-file.js";
+import { channelCode } from "./worker/package/channel-code.js";
 import { chunkDownload } from "./worker/package/download/chunk-download.js";
 import { browserPlatform } from "./worker/package/platform.js";
 import { selfTestReader } from "./worker/package/self-test-reader.js";
@@ -49,6 +50,7 @@ const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
 registerErrorTransfer();
 cryptoFile.provide(codeCrypto);
 chunkDownload.provide(firstVisitFile);
+channelCode.provide(firstVisitFile);
 selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);
 threadedStart.provide(threadsFile);

@@ -6,7 +6,7 @@ import type { HostCall, HostContext } from "./host-context.js";
 import { sha256 } from "./lib/sha256.js";
 import { loadModel } from "./load-model.js";
 import { OpenModels } from "./open-models.js";
-import { noteRollout, readChannel } from "./package/channel.js";
+import { channelCode } from "./package/channel-code.js";
 import { withRequest } from "./package/download/with-request.js";
 import type { Platform } from "./package/platform.js";
 import type { FallbackStore } from "./package/store/fallback-store.js";
@@ -46,11 +46,12 @@ const handlers: Handlers = {
     };
   },
   load: loadModel,
-  readChannel({ store, platform, config }, { signal }, url, { refresh, request }) {
+  async readChannel({ store, platform, config }, { signal }, url, { refresh, request }) {
     const ports = request ? withRequest(platform, request) : platform;
+    const { readChannel } = await channelCode();
     return readChannel(url, refresh, { store, ports, trust: config.trust, signal });
   },
-  noteRollout: ({ store }, _, url, note) => noteRollout(url, note, store),
+  noteRollout: async ({ store }, _, url, note) => (await channelCode()).noteRollout(url, note, store),
   sha256: (_, __, bytes) => sha256(bytes),
   async ping() {},
 

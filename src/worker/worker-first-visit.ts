@@ -1,5 +1,6 @@
-// The file that holds what a model needs when it is opened for the first time. The worker imports it then.
+// The file that holds what a model needs when it is opened for the first time, and the reading of channels. The worker imports it then.
 export { cryptoFile } from "./lib/crypto-file.js";
+export { noteRollout, readChannel } from "./package/channel.js";
 export { downloadChunks } from "./package/download/download.js";
 export { parseSelfTestInput, parseSelfTestOutputs } from "./package/self-test-files.js";
 export { beginRewrite } from "./runtime/graph/begin-rewrite.js";

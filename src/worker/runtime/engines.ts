@@ -22,17 +22,18 @@ export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles)
     tfjs ??= await loadTfjs();
     return tfjs;
   };
-  /** Models of which a plan has failed in this worker. */
-  const failed = new WeakSet<ModelSource["model"]>();
-  const openTfjs = async (source: ModelSource, target: Target) => (await withTfjs()).open(source, target);
+  /** Models of which a plan has failed in this worker, and why. */
+  const failed = new WeakMap<ModelSource["model"], string>();
+  const openTfjs = async (source: ModelSource, target: Target) =>
+    (await withTfjs()).open({ ...source, noPlans: failed.get(source.model) }, target);
 
   async function openPlanned(source: ModelSource, target: Target): Promise<Session | undefined> {
     const { model } = source;
     if (target.backend !== "wasm" || failed.has(model)) return undefined;
     const stored = (await source.plans?.read()) ?? [];
     if (!stored.some(({ part }) => part === "run")) return undefined;
-    const onFailure = () => {
-      failed.add(model);
+    const onFailure = (reason: string) => {
+      failed.set(model, reason);
       void source.plans?.refuse();
     };
     try {
@@ -40,7 +41,7 @@ export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles)
     } catch (error) {
       // What tfjs would throw as well is the caller's.
       if (!(error instanceof NoPlanError || error instanceof RangeError || isTrap(error))) throw error;
-      onFailure();
+      onFailure(error.message);
       return undefined;
     }
   }

@@ -21,8 +21,8 @@ export interface PlanSessionDeps {
   names: Record<Part, string[]>;
   /** Opens the model on tfjs, which runs whatever has no plan, and makes plans of it. */
   openTfjs: () => Promise<Session>;
-  /** Called when a plan has failed: it must not be used again. */
-  onFailure: () => void;
+  /** Called with the reason when a plan has failed: it must not be used again. */
+  onFailure: (reason: string) => void;
   /** Called when the memory of the plans is given up: the session was disposed, or has moved to tfjs. */
   onEnd: () => void;
 }
@@ -36,8 +36,6 @@ export class PlanSession implements Session {
   /** Set once inputs came for which there is no plan. */
   #tfjs: Session | undefined;
   #lost: InsituError | undefined;
-  /** Why the model has moved to tfjs, where a plan failed. */
-  #reason: string | undefined;
   // Above those of the weights.
   #nextId = FIRST_ID + 2 ** 20;
 
@@ -50,7 +48,7 @@ export class PlanSession implements Session {
   get plans(): Plans {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
-    const info: PlanInfo = { state: "used", shapes: this.#stored.size, ...(this.#reason && { reason: this.#reason }) };
+    const info: PlanInfo = { state: "used", shapes: this.#stored.size };
     return { info, isWanted: false, advance: async () => undefined };
   }
 
@@ -94,8 +92,7 @@ export class PlanSession implements Session {
       };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
-      this.#reason = error instanceof Error ? error.message : String(error);
-      this.#deps?.onFailure();
+      this.#deps?.onFailure((error as Error).message);
       if (!isTrap(error)) return undefined;
       this.#lost = toInsituError(error, this.target);
       this.#end();

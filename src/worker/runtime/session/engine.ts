@@ -21,6 +21,8 @@ export interface ModelSource {
   rewrites?: RewriteCache;
   /** Present where plans may be used. */
   plans?: PlanStore;
+  /** Why no plan may be made. */
+  noPlans?: string;
 }
 
 /** Stored for a graph whose rewritten form gave wrong outputs. */

@@ -96,7 +96,7 @@ function openPlans(deps: SessionDeps): SessionPlans | undefined {
     make,
     execute: executors(deps),
     takeFailure: running.takeFailure,
-    refused: noPlan ?? trapped.get(source.model),
+    refused: noPlan ?? source.noPlans ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
     kept: store && weights && new KeptPlans({ store, weights: () => dataIds(weights()), max: MAX_PLANS }),
   });

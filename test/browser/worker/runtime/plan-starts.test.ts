@@ -1,11 +1,26 @@
 // A model whose plans are stored starts without TensorFlow.js, on one thread and on several; what the worker imports is fetched when it is wanted.
-import { afterEach, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { packModel } from "../../../../src/cli/pack.js";
 import type { LibraryPage } from "../../../support/page.js";
 import { openSharedLibrary } from "../../../support/shared-browser.js";
 
 let library: LibraryPage;
+let root: string;
 
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "insitu-plan-starts-"));
+  // The first visit makes the plan.
+  await packModel({ model: "models/digits/package", out: join(root, "digits"), name: "digits", plan: false });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => library?.close());
+
+const open = async (isolated = false) => {
+  library = await openSharedLibrary({ mounts: { "/plans/": root }, isolated });
+};
 
 const TFJS = "/dist/engine-tfjs.js";
 
@@ -30,7 +45,7 @@ async function visit(batches: number[], stay = false): Promise<Visit> {
     async ({ batches, stay }) => {
       const client = window.insitu.createClient({ backends: ["wasm"], worker: "/dist/worker.js" });
       try {
-        const model = await client.load("/models/digits/");
+        const model = await client.load("/plans/digits/");
         const digit = (seed: number) =>
           Float32Array.from({ length: 784 }, (_, index) => ((index * (seed + 3)) % 17) / 17);
         const outputs: number[][] = [];
@@ -60,14 +75,14 @@ async function visit(batches: number[], stay = false): Promise<Visit> {
   );
 }
 
-test("the second visit asks for nothing, not for tfjs either, and gives the same outputs", async () => {
-  library = await openSharedLibrary();
+test("the second visit asks neither for the package nor for tfjs, and gives the same outputs", async () => {
+  await open();
   const first = await visit([1], true);
   expect(first.plan).toEqual({ state: "used", shapes: 1 });
   expect(asked()).toContain(TFJS);
   const second = await visit([1]);
   expect(second).toMatchObject({ plan: first.plan, outputs: first.outputs });
-  expect(asked().filter((path) => /tfjs|first-visit|models/.test(path))).toEqual([]);
+  expect(asked().filter((path) => /tfjs|plans/.test(path))).toEqual([]);
   // Inputs for which there is no plan: several that wait run together.
   const third = await visit([1, 9]);
   expect(third.outputs).toHaveLength(10);
@@ -101,7 +116,7 @@ async function chooseThreads(threads: number): Promise<void> {
 }
 
 test("on an isolated page the plan runs on the number of threads that was measured to be fastest, without tfjs", async () => {
-  library = await openSharedLibrary({ isolated: true });
+  await open(true);
   const first = await visit([1], true);
   for (const threads of [2, 1]) {
     await chooseThreads(threads);
@@ -115,7 +130,7 @@ test("on an isolated page the plan runs on the number of threads that was measur
 });
 
 test("a file of the worker that cannot be had is an error that names it, and the next load tries again", async () => {
-  library = await openSharedLibrary();
+  await open();
   library.server.faults.set(TFJS, { kind: "status", status: 404 });
   const { error } = await visit([1]);
   expect(error).toMatchObject({ code: "backend_unavailable" });
@@ -127,7 +142,7 @@ test("a file of the worker that cannot be had is an error that names it, and the
 const OTHER_VERSION = 'export const VERSION = "0.0.1"; export const tfjsEngine = 1;';
 
 test("a file of another version is asked for once more past the cache, and is then an error that says so", async () => {
-  library = await openSharedLibrary();
+  await open();
   library.server.faults.set(TFJS, [{ kind: "replace", body: OTHER_VERSION, type: "text/javascript" }]);
   // As when a cache held the file of the release before.
   expect((await visit([1])).outputs).toHaveLength(1);
