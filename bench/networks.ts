@@ -33,7 +33,7 @@ export const NETWORKS: Network[] = [
 ];
 
 /** Increase it whenever this file packs different bytes. */
-const VERSION = "1.0.2";
+const VERSION = "1.0.3";
 
 export const networkBase = (name: NetworkName): string => `/models/${name}/`;
 
