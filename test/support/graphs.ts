@@ -46,7 +46,7 @@ export async function makeGraph(folder: string, recipe: Recipe): Promise<void> {
       ),
     ),
   );
-  await packModel({ model, out: folder, name, version, release, created: "2026-01-31T12:00:00Z", selfTest: false });
+  await packModel({ model, out: folder, name, version, release, created: "2026-01-31T12:00:00Z", selfTest: false, plan: false }); // biome-ignore format: one line
 }
 
 /** The first three numbers that the package of `recipe` predicts for row `id`. */
