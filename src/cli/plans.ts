@@ -14,7 +14,7 @@ import { createPlanEngine } from "../worker/runtime/plan/plan-engine.js";
 import { PLAN_BINARY } from "../worker/runtime/plan/plan-store.js";
 import { readPlan, writePlan } from "../worker/runtime/plan/plan-text.js";
 import type { Part } from "../worker/runtime/plan/steps.js";
-import { keyOf, keyOfStored, type StoredPlan } from "../worker/runtime/plan/stored-plan.js";
+import { keyOfFeeds, keyOfStored, type StoredPlan } from "../worker/runtime/plan/stored-plan.js";
 import type { ModelSource, PlanStore, Session } from "../worker/runtime/session/engine.js";
 import { compareOutputs, reasonText } from "../worker/runtime/session/verify-session.js";
 import type { WasmBinaries } from "../worker/runtime/wasm-binary.js";
@@ -169,11 +169,7 @@ export async function replayPlans(
   // biome-ignore format: one line
   const plans = (await readPlans(manifest, folder)).map(({ plan }) => plan).filter(({ part }) => part === "run");
   const keys = new Set(plans.map(keyOfStored));
-  const keyOfTest = ({ inputs }: SelfTest) =>
-    keyOf(
-      "run",
-      Object.entries(inputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-    );
+  const keyOfTest = ({ inputs }: SelfTest) => keyOfFeeds("run", inputs);
   const fitting = tests.filter((one) => keys.has(keyOfTest(one)));
   if (fitting.length === 0) return 0;
   const refuse = (detail: string) => {

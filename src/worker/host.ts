@@ -3,6 +3,7 @@ import { InsituError, toWire } from "../shared/errors.js";
 import type { Host, HostArgs, HostConfig, HostMethod, HostResult, OnHostEvent } from "../shared/protocol.js";
 import type { StoredPackage } from "../shared/types/store.js";
 import type { HostCall, HostContext } from "./host-context.js";
+import { once } from "./lib/once.js";
 import { sha256 } from "./lib/sha256.js";
 import { loadModel } from "./load-model.js";
 import { OpenModels } from "./open-models.js";
@@ -122,15 +123,7 @@ function connect(deps: HostDeps, config: HostConfig, emit: OnHostEvent): HostCon
   const scheduler = new Scheduler();
   const store = deps.openStore(config, (event) => void emit({ kind: "store", event }));
   const engine = deps.createEngine(config, store);
-  let registry: Promise<PersonalRegistry> | undefined;
-  const personal = () => {
-    const opened = registry ?? deps.openPersonal(config, engine, scheduler);
-    registry = opened;
-    opened.catch(() => {
-      registry = undefined;
-    });
-    return opened;
-  };
+  const personal = once(() => deps.openPersonal(config, engine, scheduler));
   // While the package is looked up. What cannot be started is found out again, and reported, by the load.
   if (config.hint) void scheduler.runExclusive(() => prewarmBackend(engine, config)).catch(() => undefined);
   const models = new OpenModels((model) => void emit({ kind: "residence", ...model }));

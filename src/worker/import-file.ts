@@ -1,6 +1,7 @@
 // Imports a file that lies beside the worker, when it is wanted, and again where that failed.
 import { asInsituError, InsituError } from "../shared/errors.js";
 import { withDeadline } from "../shared/with-deadline.js";
+import { once } from "./lib/once.js";
 import { VERSION } from "./version.js";
 
 // The largest has 210 kB; on a slow connection it takes seconds, not a minute.
@@ -12,25 +13,17 @@ const ADVICE = "Serve all files of dist together";
  * where the file cannot be had, with `timeout` where it does not come, with `model_integrity` where it is of another version; the next call tries again.
  */
 export function createFile<Exports extends { VERSION: string }>(url: string): () => Promise<Exports> {
-  let known: Promise<Exports> | undefined;
   let tries = 0;
-  const fetched = async () => {
-    let found = await importOnce<Exports>(url, tries);
+  return once(async () => {
+    const attempt = tries;
+    tries += 1;
+    let found = await importOnce<Exports>(url, attempt);
     // A cache may hold the file of the version before.
-    if (found.VERSION !== VERSION) found = await importOnce<Exports>(`${url}?version=${VERSION}`, tries);
+    if (found.VERSION !== VERSION) found = await importOnce<Exports>(`${url}?version=${VERSION}`, attempt);
     if (found.VERSION === VERSION) return found;
     const message = `${url} is of version ${found.VERSION}, worker.js of ${VERSION}. ${ADVICE}, or copy them again.`;
     throw new InsituError("model_integrity", message, { url, expected: VERSION, actual: found.VERSION });
-  };
-  return () => {
-    const started = known ?? fetched();
-    known = started;
-    started.catch(() => {
-      known = undefined;
-      tries += 1;
-    });
-    return started;
-  };
+  });
 }
 
 /** Browsers remember that an address failed, and never ask for it again: a later try has another one. */

@@ -1,4 +1,5 @@
 // The worker's engine: a model that has plans runs on the wasm binary alone; everything else runs on tfjs, which is loaded when it is wanted.
+import { once } from "../lib/once.js";
 import type { Rewriting } from "./graph/prepare.js";
 import { createPlanEngine } from "./plan/plan-engine.js";
 import { NoPlanError } from "./plan/steps.js";
@@ -9,7 +10,7 @@ import type { WasmBinaries } from "./wasm-binary.js";
 
 export interface EngineFiles {
   binaries: WasmBinaries;
-  /** Loads tfjs's engine; the same one each time. */
+  /** Loads tfjs's engine. Called until it succeeds once. */
   loadTfjs: () => Promise<Engine>;
   /** Loads the code that rewrites graphs. */
   loadRewriting: () => Promise<Rewriting>;
@@ -18,10 +19,10 @@ export interface EngineFiles {
 export function createEngine({ binaries, loadTfjs, loadRewriting }: EngineFiles): Engine {
   const planned = createPlanEngine(binaries, loadRewriting);
   let tfjs: Engine | undefined;
-  const withTfjs = async () => {
-    tfjs ??= await loadTfjs();
+  const withTfjs = once(async () => {
+    tfjs = await loadTfjs();
     return tfjs;
-  };
+  });
   /** Models of which a plan has failed in this worker, and why. */
   const failed = new WeakMap<ModelSource["model"], string>();
   const openTfjs = async (source: ModelSource, target: Target) =>

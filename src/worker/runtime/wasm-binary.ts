@@ -1,6 +1,7 @@
 // Gets tfjs's WebAssembly binary for this browser, and checks it before it is used.
 import { asInsituError, InsituError } from "../../shared/errors.js";
 import type { ChunkSpec } from "../../shared/types/manifest.js";
+import { once } from "../lib/once.js";
 import { sha256 } from "../lib/sha256.js";
 
 /**
@@ -62,14 +63,13 @@ export interface WasmBinaries {
 }
 
 export function createWasmBinaries({ url, cache }: WasmAssets): WasmBinaries {
-  const known = new Map<WasmBinary, Promise<ArrayBuffer>>();
+  const known = new Map<WasmBinary, () => Promise<ArrayBuffer>>();
   return {
     url,
     bytes(name) {
-      const found = known.get(name) ?? wasmBinary(name, url(name), cache);
-      known.set(name, found);
-      found.catch(() => known.delete(name));
-      return found;
+      const load = known.get(name) ?? once(() => wasmBinary(name, url(name), cache));
+      known.set(name, load);
+      return load();
     },
   };
 }

@@ -1,5 +1,6 @@
 // Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
 
+import { once } from "../../lib/once.js";
 import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js";
 import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
@@ -31,14 +32,13 @@ export interface PlanEngine {
 
 /** `rewriting` loads the code that rewrites a graph, for a model that is opened for the first time. */
 export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promise<Rewriting>): PlanEngine {
-  const compiled = new Map<WasmBinary, Promise<WebAssembly.Module>>();
+  const compiled = new Map<WasmBinary, () => Promise<WebAssembly.Module>>();
   const open = new Map<Binary, number>();
   const compile = (threads: number) => {
     const name = binaryFor(threads);
-    const started = compiled.get(name) ?? binaries.bytes(name).then((bytes) => WebAssembly.compile(bytes));
-    compiled.set(name, started);
-    started.catch(() => compiled.delete(name));
-    return started;
+    const load = compiled.get(name) ?? once(async () => WebAssembly.compile(await binaries.bytes(name)));
+    compiled.set(name, load);
+    return load();
   };
   /** Without SIMD there is no binary with threads. */
   const begin = async (threads: number) =>

@@ -7,7 +7,7 @@ import { isTrap, toInsituError } from "../session/run-errors.js";
 import { OutOfTableError, Plan } from "./plan.js";
 import type { Binary } from "./start-binary.js";
 import type { Part } from "./steps.js";
-import { fromStored, keyOf, keyOfStored, type StoredPlan, type StoredTensor, type Weight } from "./stored-plan.js";
+import { fromStored, keyOfFeeds, keyOfStored, type StoredPlan, type StoredTensor, type Weight } from "./stored-plan.js";
 import { FIRST_ID } from "./wasm-module.js";
 
 type Feeds = Record<string, TensorData>;
@@ -101,8 +101,7 @@ export class PlanSession implements Session {
   }
 
   #planOf(part: Part, feeds: Feeds): Plan | undefined {
-    const inputs = Object.entries(feeds).map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-    const key = keyOf(part, inputs);
+    const key = keyOfFeeds(part, feeds);
     const ready = this.#ready.get(key);
     if (ready) return ready;
     const stored = this.#stored.get(key);

@@ -20,7 +20,7 @@ import type { KeptPlans } from "./kept-plans.js";
 import { OutOfTableError } from "./plan.js";
 import type { PlanMaker, RecordedRun, ReplayPlan } from "./plan-maker.js";
 import { NoPlanError, type Part } from "./steps.js";
-import { keyOf } from "./stored-plan.js";
+import { keyOfFeeds } from "./stored-plan.js";
 
 export interface SessionPlansDeps {
   /** Of the session's backend. */
@@ -228,9 +228,3 @@ function discard(plan: ReplayPlan): void {
     // The backend is closed with all its memory.
   }
 }
-
-const keyOfFeeds = (part: Part, feeds: Feeds): string =>
-  keyOf(
-    part,
-    Object.entries(feeds).map(([name, { shape, dtype }]) => ({ name, shape, dtype })),
-  );

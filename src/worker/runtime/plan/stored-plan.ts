@@ -1,5 +1,5 @@
 // The form in which a plan outlives its recording: tensors and steps name each other by position, weights by their names.
-import type { DType } from "../../../shared/types/tensor.js";
+import type { DType, TensorData } from "../../../shared/types/tensor.js";
 import type { Part, PlannedTensor, Recording, Step } from "./steps.js";
 
 /** Raised whenever the form, the meaning or the checks of a plan change: what was stored before is made again. */
@@ -39,6 +39,12 @@ export interface StoredPlan {
 export function keyOf(part: Part, inputs: { name: string; dtype: DType; shape: readonly number[] }[]): string {
   return inputs.reduce((key, { name, dtype, shape }) => `${key} ${name}:${dtype}:${shape}`, part as string);
 }
+
+export const keyOfFeeds = (part: Part, feeds: Record<string, TensorData>): string =>
+  keyOf(
+    part,
+    Object.entries(feeds).map(([name, { shape, dtype }]) => ({ name, shape, dtype })),
+  );
 
 export const keyOfStored = ({ part, inputs, tensors }: StoredPlan): string =>
   keyOf(
