@@ -36,7 +36,7 @@ export interface StoredPlan {
 }
 
 /** What the inputs of a plan must be; a session keeps its plans by it. `shapes` are in the order of the model's inputs. */
-export function keyOf(part: Part, inputs: { name: string; dtype: DType; shape: readonly number[] }[]): string {
+function keyOf(part: Part, inputs: { name: string; dtype: DType; shape: readonly number[] }[]): string {
   return inputs.reduce((key, { name, dtype, shape }) => `${key} ${name}:${dtype}:${shape}`, part as string);
 }
 

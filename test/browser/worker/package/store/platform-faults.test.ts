@@ -63,7 +63,8 @@ test.each(CHOSEN)(
     const broken = outcomes.flatMap((outcome) =>
       violations(outcome).map((problem) => `${nameOf(outcome.point)} - ${problem}`),
     );
-    expect(broken).toEqual([]);
+    // As one text: of a list, a report would say only how long it is.
+    expect(broken.join("\n")).toBe("");
     // Calls that run side by side may be some more in one load than in another.
     expect(tried.length).toBeGreaterThan(0.97 * points.length);
   },
