@@ -6,6 +6,7 @@ import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
+import { hasOwnKernels, kernelCode } from "./own-kernels.js";
 import { planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
 import { type Binary, startBinary } from "./start-binary.js";
@@ -51,6 +52,14 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     },
     async open(source, target, stored, hooks) {
       const binary = await begin(target.threads ?? 1);
+      const names = { run: source.outputs.map(({ name }) => name), embed: ["embedding"] };
+      const store = source.plans;
+      const load =
+        store && hasOwnKernels() && binary.memory.buffer instanceof ArrayBuffer
+          ? async () => (await kernelCode()).createStepKernels({ binary, store, outputs: names.run })
+          : undefined;
+      // Before the weights, which take longer than the file.
+      const known = (await store?.kernels()) === undefined ? undefined : load?.().catch(() => undefined);
       const weights = await loadWeights(source, binary, neededBy(stored), rewriting).catch((error: unknown) => {
         binary.end();
         throw error;
@@ -61,7 +70,8 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         binary,
         stored,
         weight: weights.get,
-        names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
+        names,
+        ...(load && { kernels: { known: await known, load } }),
         ...hooks,
         onEnd() {
           open.delete(binary);

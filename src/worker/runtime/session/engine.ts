@@ -47,6 +47,9 @@ export interface PlanStore {
   refuse(): Promise<void>;
   /** Replaces what was stored. */
   write(plans: StoredPlan[]): Promise<void>;
+  /** What `keepKernels` stored for these plans. */
+  kernels(): Promise<unknown>;
+  keepKernels(value: unknown): Promise<void>;
 }
 
 /** A way to run a model: a backend, and on wasm the number of threads that compute. */
