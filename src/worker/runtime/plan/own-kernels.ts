@@ -1,4 +1,5 @@
 // The library's own kernels, which compute steps of plans where they were measured to be faster than tfjs's. Their code is a file of its own.
+import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import { lateCode } from "../../lib/late-code.js";
 import type { SelfTest } from "../../package/self-test-files.js";
@@ -9,15 +10,14 @@ import type { Part } from "./steps.js";
 
 /** Of the plans in one memory. */
 export interface StepKernels {
-  /** How many steps of the plans they compute. */
-  readonly count: number;
+  readonly info: Pick<PlanInfo, "kernels">;
   /** True while plans that are used were not measured. */
   readonly isWanted: boolean;
   /** Replaces the steps of a new plan for which they were chosen at an earlier visit. */
   adopt(key: string, plan: Plan): void;
   /** The plan has computed these inputs. */
   used(key: string, plan: Plan, part: Part, feeds: Record<string, TensorData>): void;
-  /** Takes the next step of measuring, as long as a run or two. Calls must not overlap with runs. Rejects with what the binary throws. */
+  /** Takes the next step of measuring, as long as a run or two. Calls must not overlap with runs. Rejects with what traps. */
   advance(selfTests: () => Promise<SelfTest[]>): Promise<void>;
 }
 

@@ -54,12 +54,11 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
       const binary = await begin(target.threads ?? 1);
       const names = { run: source.outputs.map(({ name }) => name), embed: ["embedding"] };
       const store = source.plans;
-      const load =
-        store && hasOwnKernels() && binary.memory.buffer instanceof ArrayBuffer
+      const kernels =
+        store && binaryFor(target.threads ?? 1) === binaryFor(1) && hasOwnKernels()
           ? async () => (await kernelCode()).createStepKernels({ binary, store, outputs: names.run })
           : undefined;
-      // Before the weights, which take longer than the file.
-      const known = (await store?.kernels()) === undefined ? undefined : load?.().catch(() => undefined);
+      const known = (await store?.kernels()) ? kernels?.().catch(() => undefined) : undefined;
       const weights = await loadWeights(source, binary, neededBy(stored), rewriting).catch((error: unknown) => {
         binary.end();
         throw error;
@@ -71,7 +70,8 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         stored,
         weight: weights.get,
         names,
-        ...(load && { kernels: { known: await known, load } }),
+        kernels,
+        knownKernels: await known,
         ...hooks,
         onEnd() {
           open.delete(binary);

@@ -20,12 +20,10 @@ export interface PlanSessionDeps {
   weight: (name: string, tensor: StoredTensor) => Weight;
   /** The model's outputs and its embedding, by the names that results have. */
   names: Record<Part, string[]>;
-  /** Present where own kernels can compute steps. */
-  kernels?: {
-    /** Those that an earlier visit chose. */
-    known?: StepKernels;
-    load: () => Promise<StepKernels>;
-  };
+  /** Loads what computes steps by own kernels; absent where it cannot run. */
+  kernels?: () => Promise<StepKernels>;
+  /** What was loaded before, since an earlier visit chose some. */
+  knownKernels?: StepKernels;
   /** Opens the model on tfjs, which runs whatever has no plan, and makes plans of it. */
   openTfjs: () => Promise<Session>;
   /** Called with the reason when a plan has failed: it must not be used again. */
@@ -54,7 +52,7 @@ export class PlanSession implements Session {
   constructor(deps: PlanSessionDeps) {
     this.#deps = deps;
     this.target = deps.target;
-    this.#kernels = deps.kernels?.known;
+    this.#kernels = deps.knownKernels;
     this.#stored = new Map(deps.stored.map((plan) => [keyOfStored(plan), plan]));
   }
 
@@ -62,13 +60,15 @@ export class PlanSession implements Session {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
     const kernels = this.#kernels;
-    const info: PlanInfo = {
-      state: "used",
-      shapes: this.#stored.size,
-      ...(kernels?.count && { kernels: kernels.count }),
+    const info: PlanInfo = { state: "used", shapes: this.#stored.size, ...kernels?.info };
+    const advance: Plans["advance"] = async (tests) => {
+      try {
+        await kernels?.advance(tests);
+      } catch (error) {
+        this.#fail(error);
+      }
     };
-    const advance: Plans["advance"] = (tests) => this.#advance(tests);
-    return { info, isWanted: this.#deps !== undefined && kernels?.isWanted === true, advance };
+    return { info, isWanted: kernels?.isWanted === true, advance };
   }
 
   run(feeds: Feeds): Promise<RunResult> {
@@ -106,7 +106,9 @@ export class PlanSession implements Session {
       const failure = binary.takeFailure();
       if (failure) throw new Error(failure);
       const readAt = performance.now();
-      this.#count(key, plan, part, feeds);
+      this.#kernels?.used(key, plan, part, feeds);
+      this.#uses += 1;
+      if (this.#uses === USES && !this.#kernels) void this.#loadKernels();
       return {
         outputs: Object.fromEntries(outputs.map((output, index) => [names[part][index] as string, output])),
         executeMs: executed - started,
@@ -128,23 +130,11 @@ export class PlanSession implements Session {
     throw this.#lost;
   }
 
-  #count(key: string, plan: Plan, part: Part, feeds: Feeds): void {
-    this.#kernels?.used(key, plan, part, feeds);
-    this.#uses += 1;
-    if (this.#uses !== USES || this.#kernels) return;
-    const keep = (kernels: StepKernels) => {
-      this.#kernels = kernels;
-    };
-    // Without them tfjs's compute.
-    this.#deps?.kernels?.load().then(keep, () => undefined);
-  }
-
-  async #advance(selfTests: Parameters<Plans["advance"]>[0]): Promise<void> {
+  async #loadKernels(): Promise<void> {
     try {
-      if (this.#deps) await this.#kernels?.advance(selfTests);
-    } catch (error) {
-      // Memory that is missing for own kernels is missed by nobody else.
-      if (isTrap(error)) this.#fail(error);
+      this.#kernels = await this.#deps?.kernels?.();
+    } catch {
+      // tfjs's compute then.
     }
   }
 
@@ -177,6 +167,7 @@ export class PlanSession implements Session {
   #end(): void {
     const deps = this.#deps;
     this.#deps = undefined;
+    this.#kernels = undefined;
     for (const plan of this.#ready.values()) plan.abandon();
     this.#ready.clear();
     deps?.onEnd();

@@ -37,7 +37,11 @@ export class Scratch {
   /** `tell` is called with its address, now and when it moves. */
   use(bytes: number, tell: (address: number) => void): void {
     this.#users.push(tell);
-    if (bytes <= this.#bytes) return tell(this.#address);
+    if (bytes > this.#bytes) this.#grow(bytes);
+    else tell(this.#address);
+  }
+
+  #grow(bytes: number): void {
     const grown = this.#binary._malloc(bytes);
     if (this.#address !== 0) this.#binary._free(this.#address);
     [this.#address, this.#bytes] = [grown, bytes];

@@ -1,6 +1,8 @@
 // Chooses for each step of a model's plans between tfjs's kernel and the library's own, by measuring, and keeps what was chosen.
+import type { PlanInfo } from "../../../../shared/types/model.js";
 import type { TensorData } from "../../../../shared/types/tensor.js";
 import type { SelfTest } from "../../../package/self-test-files.js";
+import { isTrap } from "../../session/run-errors.js";
 import type { StepKernels, StepKernelsDeps } from "../own-kernels.js";
 import type { Plan } from "../plan.js";
 import type { Part } from "../steps.js";
@@ -39,13 +41,14 @@ function known(stored: unknown): Choices["steps"] {
 }
 
 class ChosenKernels implements StepKernels {
-  count = 0;
   readonly #deps: StepKernelsDeps;
   readonly #kernels: KernelExports;
   readonly #scratch: Scratch;
   readonly #steps: Choices["steps"];
   readonly #uses = new Map<string, number>();
   #wanted: Wanted[] = [];
+  /** Steps that own kernels compute. */
+  #count = 0;
   #choosing: AsyncGenerator<void, OwnStep[]> | undefined;
 
   constructor(deps: StepKernelsDeps, kernels: KernelExports, steps: Choices["steps"]) {
@@ -53,6 +56,10 @@ class ChosenKernels implements StepKernels {
     this.#kernels = kernels;
     this.#steps = steps;
     this.#scratch = new Scratch(deps.binary);
+  }
+
+  get info(): Pick<PlanInfo, "kernels"> {
+    return this.#count > 0 ? { kernels: this.#count } : {};
   }
 
   get isWanted(): boolean {
@@ -67,7 +74,7 @@ class ChosenKernels implements StepKernels {
       const call = calls.get(index);
       if (!call) continue;
       plan.steps[index] = this.#make(plan)(index, call).run;
-      this.count += 1;
+      this.#count += 1;
     }
   }
 
@@ -105,7 +112,7 @@ class ChosenKernels implements StepKernels {
     } catch (error) {
       // It is tried once.
       this.#end(key, []);
-      throw error;
+      if (isTrap(error)) throw error;
     }
   }
 
@@ -113,7 +120,7 @@ class ChosenKernels implements StepKernels {
     this.#choosing = undefined;
     this.#wanted = this.#wanted.filter((wanted) => wanted.key !== key);
     this.#steps[key] = chosen;
-    this.count += chosen.length;
+    this.#count += chosen.length;
     void this.#deps.store.keepKernels({ kernels: KERNELS_SHA256, steps: this.#steps } satisfies Choices);
   }
 
