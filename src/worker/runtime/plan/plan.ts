@@ -145,8 +145,10 @@ export class Plan {
       case "numbers": {
         const { address, dtype, size } = this.tensor(step.of);
         return () => {
-          if (viewOf(module, dtype, address, size).some(Number.isNaN))
-            throw new OutOfTableError("NaN cannot be sorted");
+          // By index: iterators and callbacks take five times as long, milliseconds in the models that have this.
+          const values = viewOf(module, dtype, address, size);
+          for (let place = 0; place < size; place += 1)
+            if (Number.isNaN(values[place])) throw new OutOfTableError("NaN cannot be sorted");
         };
       }
       case "renew": {

@@ -123,7 +123,7 @@ function isNear(expected: ArrayLike<number>, actual: ArrayLike<number>): boolean
 async function* fasterOf(steps: OwnStep[]): AsyncGenerator<void, OwnStep[]> {
   const shapes = new Map<string, OwnStep[]>();
   for (const step of steps) {
-    const shape = `${step.call.kernel} ${step.call.sides}`;
+    const shape = `${step.call.kernel} ${step.call.after} ${step.call.sides}`;
     shapes.set(shape, [...(shapes.get(shape) ?? []), step]);
   }
   const faster: OwnStep[] = [];

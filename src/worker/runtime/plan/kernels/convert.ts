@@ -15,6 +15,8 @@ export interface OwnCall {
   sides: number[];
   low: number;
   high: number;
+  /** tfjs's kernel that computes the activation, where the own one does not. */
+  after?: "Sigmoid";
   /** Of the weights as a matrix, and of a panel of them. */
   inner: number;
   columns: number;
@@ -28,11 +30,13 @@ export interface OwnCall {
 /** Sizes of tensors, in elements, and whether they stay as they are. Undefined where there is no such tensor of floats. */
 export type TensorOf = (id: number) => { size: number; isFixed: boolean } | undefined;
 
-/** Of linear, relu and relu6. Others stay with tfjs. */
+const SIGMOID = 5;
+/** Of linear, relu, relu6 and, before it, sigmoid. Others stay with tfjs. */
 const CLAMPS: Record<number, [low: number, high: number]> = {
   0: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
   1: [0, Number.POSITIVE_INFINITY],
   2: [0, 6],
+  [SIGMOID]: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
 };
 /** As tile.h and depthwise.c have them. */
 const PANEL = 8;
@@ -95,7 +99,8 @@ function convolution(isDepthwise: boolean, args: number[], biases: number, activ
   const [outHeight, top, outWidth, left] = [...vertical, ...horizontal] as [number, number, number, number];
   const sides = [batch, height, width, from, outHeight, outWidth, to, rows, columns, strideDown, strideAcross, down, across, top, left]; // biome-ignore format: one line
   const [low, high] = clamp;
-  const shared = { x, weights, biases, out, sides, low, high };
+  const after = activation === SIGMOID ? ({ after: "Sigmoid" } as const) : {};
+  const shared = { x, weights, biases, out, sides, low, high, ...after };
   const pixels = batch * outHeight * outWidth;
   if (isDepthwise) {
     const isFitting = from === to && from % QUAD === 0 && down === 1 && [3, 5].includes(columns) && strideAcross <= 2;
@@ -106,7 +111,8 @@ function convolution(isDepthwise: boolean, args: number[], biases: number, activ
   }
   const isPixel = rows * columns * strideDown * strideAcross === 1 && outHeight === height && outWidth === width && top + left === 0; // biome-ignore format: one line
   const inner = rows * columns * from;
-  const scratch = TILE * BYTES * (rows + inner);
+  // Pointers, windows that reach beyond the picture, and windows that are put together.
+  const scratch = TILE * BYTES * (rows + 2 * inner);
   return { ...shared, kernel: isPixel ? "multiply" : "convolve", inner, columns: to, panel: PANEL, items: pixels, scratch }; // biome-ignore format: one line
 }
 
@@ -137,7 +143,8 @@ function product(args: CallStep["args"]): OwnCall | undefined {
   const sides = [1, batch * rows, 1, inner, batch * rows, 1, columns, 1, 1, 1, 1, 1, 1, 0, 0];
   const [low, high] = clamp;
   const [xId, weightsId, biasesId, outId] = [x, weights, biases, out] as [number, number, number, number];
-  return { kernel: "multiply", x: xId, weights: weightsId, biases: biasesId, out: outId, sides, low, high, inner, columns, panel: PANEL, items: batch * rows, scratch: TILE * BYTES }; // biome-ignore format: one line
+  const after = activation === SIGMOID ? ({ after: "Sigmoid" } as const) : {};
+  return { kernel: "multiply", ...after, x: xId, weights: weightsId, biases: biasesId, out: outId, sides, low, high, inner, columns, panel: PANEL, items: batch * rows, scratch: TILE * BYTES }; // biome-ignore format: one line
 }
 
 const tableOf = (arg: CallStep["args"][number] | undefined): number[] =>

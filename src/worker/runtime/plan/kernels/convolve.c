@@ -93,11 +93,28 @@ static void window(const Convolution *c, int pixel, const f32 **parts, f32 *room
   }
 }
 
+/** Rows of windows below this length are put together first: each part costs as much as some values. */
+#define SHORT 16
+
+/** The parts of a window, one behind the other. */
+static void gather(const Convolution *c, const f32 *const *parts, int length, f32 *to) {
+  for (int row = 0; row < c->rows; row++, parts += TILE) {
+    const f32 *from = *parts;
+    int k = 0;
+#pragma clang loop unroll(disable)
+    for (; k + 4 <= length; k += 4, to += 4) wasm_v128_store(to, wasm_v128_load(from + k));
+#pragma clang loop unroll(disable) vectorize(disable)
+    for (; k < length; k++) *to++ = from[k];
+  }
+}
+
 /** Output pixels from `begin` to `end`. */
 __attribute__((export_name("convolve"))) void convolve(const Convolution *c, int begin, int end) {
   const v128 low = wasm_f32x4_splat(c->low), high = wasm_f32x4_splat(c->high);
   const int length = c->columns * c->from, size = c->rows * length, to = c->to;
   f32 *room = (f32 *)(c->scratch + TILE * c->rows);
+  f32 *whole = room + TILE * size;
+  const int isShort = length < SHORT && c->rows > 1;
   int block = CACHED / (size + 1) / PANEL * PANEL;
   if (block < PANEL) block = PANEL;
   for (int n = 0; n < to; n += block) {
@@ -105,8 +122,14 @@ __attribute__((export_name("convolve"))) void convolve(const Convolution *c, int
     const int width = to - n < block ? to - n : block;
     for (int pixel = begin; pixel < end; pixel += TILE) {
       const int count = end - pixel < TILE ? end - pixel : TILE;
-      for (int r = 0; r < count; r++) window(c, pixel + r, c->scratch + r, room + r * size);
-      panels(count, c->scratch, c->rows, length, w, c->out + pixel * to + n, to, width, low, high);
+      for (int r = 0; r < count; r++) {
+        window(c, pixel + r, c->scratch + r, room + r * size);
+        if (!isShort) continue;
+        gather(c, c->scratch + r, length, whole + r * size);
+        c->scratch[r] = whole + r * size;
+      }
+      const int parts = isShort ? 1 : c->rows;
+      panels(count, c->scratch, parts, isShort ? size : length, w, c->out + pixel * to + n, to, width, low, high);
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { Plan } from "../plan.js";
 import type { Binary } from "../start-binary.js";
 import type { Step } from "../steps.js";
-import { bytesPerElement } from "../wasm-module.js";
+import { bytesPerElement, exportOf, type Native } from "../wasm-module.js";
 import { type OwnCall, ownCall, type TensorOf } from "./convert.js";
 import type { KernelExports } from "./kernel-module.js";
 
@@ -88,11 +88,18 @@ export function makeOwnStep(
     if (!isGone) binary.HEAP32[fields / 4 + 3] = address;
   });
   const compute = kernels[kernel];
+  const activate = call.after && (exportOf(binary, call.after) as Native);
   return {
     index,
     call,
     before: plan.steps[index] as () => void,
-    run: () => compute(fields, 0, items),
+    run: activate
+      ? () => {
+          compute(fields, 0, items);
+          // As tfjs does, in place.
+          activate(call.out, call.out);
+        }
+      : () => compute(fields, 0, items),
     dispose() {
       isGone = true;
       binary._free(place);
