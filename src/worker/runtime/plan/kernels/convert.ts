@@ -111,8 +111,8 @@ function convolution(isDepthwise: boolean, args: number[], biases: number, activ
   }
   const isPixel = rows * columns * strideDown * strideAcross === 1 && outHeight === height && outWidth === width && top + left === 0; // biome-ignore format: one line
   const inner = rows * columns * from;
-  // Pointers, windows that reach beyond the picture, and windows that are put together.
-  const scratch = TILE * BYTES * (rows + 2 * inner);
+  // Pointers, and windows that reach beyond the picture.
+  const scratch = TILE * BYTES * (rows + inner);
   return { ...shared, kernel: isPixel ? "multiply" : "convolve", inner, columns: to, panel: PANEL, items: pixels, scratch }; // biome-ignore format: one line
 }
 

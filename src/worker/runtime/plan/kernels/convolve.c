@@ -66,7 +66,7 @@ static __attribute__((noinline)) void panels(int count, const f32 *const *parts,
 }
 
 /** A row of a window that reaches beyond the picture, with zeros there. */
-static void copyRow(const Convolution *c, f32 *to, const f32 *row, int x) {
+static __attribute__((noinline)) void copyRow(const Convolution *c, f32 *to, const f32 *row, int x) {
   for (int k = 0; k < c->columns; k++, x++, to += c->from) {
     const int isInside = row && x >= 0 && x < c->width;
     for (int i = 0; i < c->from; i++) to[i] = isInside ? row[x * c->from + i] : 0;
@@ -74,13 +74,12 @@ static void copyRow(const Convolution *c, f32 *to, const f32 *row, int x) {
 }
 
 /** The window of an output pixel: a part for each of its rows, or for each of its values where they lie apart. */
-static void window(const Convolution *c, int pixel, const f32 **parts, f32 *room) {
-  const int across = pixel % c->outWidth, rest = pixel / c->outWidth;
-  const int down = rest % c->outHeight, item = rest / c->outHeight;
+INLINE void window(const Convolution *c, int item, int down, int across, const f32 **parts, f32 *room) {
   const f32 *picture = c->x + item * c->height * c->width * c->from;
   const int x = across * c->strideAcross - c->left;
   const int isInside = x >= 0 && x + (c->columns - 1) * c->dilationAcross < c->width;
   int y = down * c->strideDown - c->top;
+#pragma clang loop unroll(disable)
   for (int k = 0; k < c->rows; k++, y += c->dilationDown) {
     const f32 *row = y >= 0 && y < c->height ? picture + y * c->width * c->from : 0;
     if (row && isInside) *parts = row + x * c->from;
@@ -93,43 +92,30 @@ static void window(const Convolution *c, int pixel, const f32 **parts, f32 *room
   }
 }
 
-/** Rows of windows below this length are put together first: each part costs as much as some values. */
-#define SHORT 16
-
-/** The parts of a window, one behind the other. */
-static void gather(const Convolution *c, const f32 *const *parts, int length, f32 *to) {
-  for (int row = 0; row < c->rows; row++, parts += TILE) {
-    const f32 *from = *parts;
-    int k = 0;
-#pragma clang loop unroll(disable)
-    for (; k + 4 <= length; k += 4, to += 4) wasm_v128_store(to, wasm_v128_load(from + k));
-#pragma clang loop unroll(disable) vectorize(disable)
-    for (; k < length; k++) *to++ = from[k];
-  }
-}
-
 /** Output pixels from `begin` to `end`. */
 __attribute__((export_name("convolve"))) void convolve(const Convolution *c, int begin, int end) {
   const v128 low = wasm_f32x4_splat(c->low), high = wasm_f32x4_splat(c->high);
   const int length = c->columns * c->from, size = c->rows * length, to = c->to;
   f32 *room = (f32 *)(c->scratch + TILE * c->rows);
-  f32 *whole = room + TILE * size;
-  const int isShort = length < SHORT && c->rows > 1;
   int block = CACHED / (size + 1) / PANEL * PANEL;
   if (block < PANEL) block = PANEL;
   for (int n = 0; n < to; n += block) {
     const f32 *w = c->packed + n * (size + 1);
     const int width = to - n < block ? to - n : block;
+    // Divided once: for a window of 27 values, divisions would take as long as the products.
+    int across = begin % c->outWidth, down = begin / c->outWidth, item = down / c->outHeight;
+    down -= item * c->outHeight;
     for (int pixel = begin; pixel < end; pixel += TILE) {
       const int count = end - pixel < TILE ? end - pixel : TILE;
+#pragma clang loop unroll(disable)
       for (int r = 0; r < count; r++) {
-        window(c, pixel + r, c->scratch + r, room + r * size);
-        if (!isShort) continue;
-        gather(c, c->scratch + r, length, whole + r * size);
-        c->scratch[r] = whole + r * size;
+        window(c, item, down, across, c->scratch + r, room + r * size);
+        if (++across == c->outWidth) {
+          across = 0;
+          if (++down == c->outHeight) down = 0, item++;
+        }
       }
-      const int parts = isShort ? 1 : c->rows;
-      panels(count, c->scratch, parts, isShort ? size : length, w, c->out + pixel * to + n, to, width, low, high);
+      panels(count, c->scratch, c->rows, length, w, c->out + pixel * to + n, to, width, low, high);
     }
   }
 }
