@@ -49,7 +49,7 @@ export class PlanSession implements Session {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
     const info: PlanInfo = { state: "used", shapes: this.#stored.size };
-    return { info, isWanted: false, advance: async () => undefined };
+    return { info, isWanted: false, isForItems: true, advance: async () => undefined };
   }
 
   run(feeds: Feeds): Promise<RunResult> {
