@@ -68,7 +68,7 @@ export class PlanSession implements Session {
         this.#fail(error);
       }
     };
-    return { info, isWanted: kernels?.isWanted === true, advance };
+    return { info, isWanted: kernels?.isWanted === true, isForItems: true, advance };
   }
 
   run(feeds: Feeds): Promise<RunResult> {

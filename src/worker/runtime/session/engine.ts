@@ -71,6 +71,8 @@ export interface Plans {
   readonly info: PlanInfo;
   /** True while shapes that were used have no plan yet, and may get one. */
   readonly isWanted: boolean;
+  /** True where a batch is run one item after the other, unless it must be joined: it has no plan, and its items have one. */
+  readonly isForItems?: boolean;
   /** Takes the next step of making a plan, as long as a run or two. Needs exclusive use of the engine. Rejects as `Session.run` does. */
   advance(selfTests: () => Promise<SelfTest[]>): Promise<void>;
 }
