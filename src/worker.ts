@@ -8,6 +8,7 @@ import { channelCode } from "./worker/package/channel-code.js";
 import { chunkDownload } from "./worker/package/download/chunk-download.js";
 import { browserPlatform } from "./worker/package/platform.js";
 import { selfTestReader } from "./worker/package/self-test-reader.js";
+import { chunkWriter } from "./worker/package/store/chunk-files.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
 import { answerPredictions } from "./worker/predict-calls.js";
@@ -50,6 +51,7 @@ const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
 registerErrorTransfer();
 cryptoFile.provide(codeCrypto);
 chunkDownload.provide(firstVisitFile);
+chunkWriter.provide(firstVisitFile);
 channelCode.provide(firstVisitFile);
 selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);

@@ -52,6 +52,7 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
   const content = createContent(url, manifest, context);
   const total = sizeOf(manifest);
   const described = descriptionOf(manifest, url).size;
+  await content.announce();
   const model = await describe(url, manifest, content, counter("verify", total, context));
   const onBytes = () => counter("verify", total, context, described);
   // Files that the model does not name are not read.

@@ -13,6 +13,7 @@ import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } fro
 import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 import { lostFile, readBytes, withSum } from "./stored-bytes.js";
+import { StoredChunks } from "./stored-chunks.js";
 
 export interface StoreOptions {
   /** Name of the database. */
@@ -37,6 +38,7 @@ class IndexedDbStore implements Store {
   readonly #maxBytes: number;
   readonly #emit: OnStoreEvent;
   readonly #database: Database<PackageSchema>;
+  readonly #chunks: StoredChunks;
   readonly #inOrder = createSerialQueue();
   readonly #putBytes = createBytesWriter();
   readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
@@ -59,6 +61,7 @@ class IndexedDbStore implements Store {
       stepMs: STEP_MS,
       quotaAdvice: "Delete or unpin packages, or free space on the device.",
     });
+    this.#chunks = new StoredChunks(name, this.#database);
   }
 
   // ---- packages --------------------------------------------------------------------------------------------------
@@ -82,8 +85,8 @@ class IndexedDbStore implements Store {
     });
   }
 
-  commit(row: NewRow): Promise<void> {
-    return this.#retryAfterEviction(row.url, row.bytes, async () => {
+  async commit(row: NewRow): Promise<void> {
+    await this.#retryAfterEviction(row.url, row.bytes, async () => {
       const gone = await this.#write("store a package", "strict", async (tx) => {
         const gone = await victimsOf(tx, row, this.#maxBytes);
         await commitRow(tx, row);
@@ -93,24 +96,28 @@ class IndexedDbStore implements Store {
       this.#keeps = true;
       this.#reportEvicted(gone);
     });
+    await this.#chunks.sweep();
   }
 
-  proved(url: string, digest: string): Promise<void> {
-    return this.#write("note a use", "relaxed", async (tx) => {
+  async proved(url: string, digest: string): Promise<void> {
+    const hasRemoved = await this.#write("note a use", "relaxed", async (tx) => {
       const rows = await packageRows(tx);
       const mine = rows.find((row) => row.url === url && row.digest === digest);
-      if (!mine) return;
+      if (!mine) return false;
       const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
       await tx.put("packages", { ...mine, proved: true, usedAt: Date.now() });
       if (before.length > 0) await removeRows(tx, before);
+      return before.length > 0;
     });
+    if (hasRemoved) await this.#chunks.sweep();
   }
 
-  abandon(url: string): Promise<void> {
-    return this.#write("give up a download", "relaxed", async (tx) => {
+  async abandon(url: string): Promise<void> {
+    await this.#write("give up a download", "relaxed", async (tx) => {
       await tx.delete("pending", url);
       await removeRows(tx, []);
     });
+    await this.#chunks.sweep();
   }
 
   list(): Promise<PackageRow[]> {
@@ -121,13 +128,15 @@ class IndexedDbStore implements Store {
     return bytesOf(await this.list());
   }
 
-  delete(url: string): Promise<boolean> {
-    return this.#write("delete a package", "strict", async (tx) => {
+  async delete(url: string): Promise<boolean> {
+    const wasThere = await this.#write("delete a package", "strict", async (tx) => {
       const rows = (await packageRows(tx)).filter((row) => row.url === url);
       await tx.delete("pending", url);
       await removeRows(tx, rows);
       return rows.length > 0;
     });
+    await this.#chunks.sweep();
+    return wasThere;
   }
 
   async clear(): Promise<void> {
@@ -135,6 +144,7 @@ class IndexedDbStore implements Store {
       for (const store of STORES) if (store !== "releases") await tx.clear(store);
     });
     this.#keeps = false;
+    await this.#chunks.sweep();
   }
 
   pin(url: string, pinned: boolean): Promise<boolean> {
@@ -168,28 +178,26 @@ class IndexedDbStore implements Store {
     });
   }
 
-  read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt"> {
-    return this.#database.step("read a chunk", async (connection) => {
-      const found = await readBytes(connection, "chunks", chunk);
-      if (found === "corrupt")
-        await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", chunk.sha256));
-      return found;
-    });
+  keepsFiles(): Promise<boolean> {
+    return this.#chunks.keepsFiles();
   }
 
-  put(url: string, chunk: ChunkSpec, bytes: Blob, xxh64?: string): Promise<void> {
-    return this.#retryAfterEviction(url, bytes.size, () =>
-      this.#putBytes(bytes, (stored) =>
-        this.#write("store a chunk", "relaxed", async (tx) => {
-          await tx.put("chunks", withSum(stored, xxh64), chunk.sha256);
-        }),
-      ),
-    );
+  announce(hashes: string[]): Promise<void> {
+    return this.#chunks.announce(hashes);
+  }
+
+  read(chunk: ChunkSpec, spare?: ArrayBuffer): Promise<ArrayBuffer | "missing" | "corrupt"> {
+    return this.#chunks.read(chunk, spare);
+  }
+
+  put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void> {
+    return this.#retryAfterEviction(url, chunk.size, () => this.#chunks.put(chunk, bytes, xxh64));
   }
 
   readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
     return this.#database.step("read a binary", async (connection) => {
-      const found = await readBytes(connection, "binaries", binary);
+      const row = await connection.transaction(["binaries"], "read", (tx) => tx.get("binaries", binary.sha256));
+      const found = row && (await readBytes(row, binary));
       return typeof found === "string" ? undefined : found;
     });
   }
@@ -256,6 +264,7 @@ class IndexedDbStore implements Store {
       await removeRows(tx, rows);
       return rows;
     });
+    await this.#chunks.sweep();
     this.#reportEvicted(gone);
     return gone.length > 0;
   }
