@@ -32,8 +32,6 @@ export interface Content {
    * `onStored` is called for those that are there. Resolves once it has begun.
    */
   download(files: FileSpec[], onBytes: OnBytes, onStored: OnBytes): Promise<void>;
-  /** Prepares for reading what is stored. Not needed, but faster. */
-  announce(): Promise<void>;
   /**
    * The chunks of the files in order, each verified, as soon as they are here, and valid until the next is requested. Every call
    * reads from the start; `onEnd` is called after the last chunk.
@@ -99,10 +97,6 @@ class PackageContent implements Content {
     this.#downloading.catch((error: unknown) => {
       for (const { reject } of this.#coming.values()) reject(error);
     });
-  }
-
-  announce(): Promise<void> {
-    return this.#context.store.announce(this.chunks.map(({ sha256 }) => sha256));
   }
 
   async *read(files: FileSpec[], onBytes?: OnBytes, onEnd?: () => void): AsyncGenerator<ArrayBuffer, void> {

@@ -52,7 +52,6 @@ export async function storedPackage(url: string, accepted: Accepted, context: Pa
   const content = createContent(url, manifest, context);
   const total = sizeOf(manifest);
   const described = descriptionOf(manifest, url).size;
-  await content.announce();
   const model = await describe(url, manifest, content, counter("verify", total, context));
   const onBytes = () => counter("verify", total, context, described);
   // Files that the model does not name are not read.
@@ -180,9 +179,10 @@ async function describe(url: string, manifest: Manifest, content: Content, onByt
 }
 
 async function textOf(file: FileSpec, content: Content, onBytes?: OnBytes): Promise<string> {
-  const parts: Blob[] = [];
-  for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
-  return new Blob(parts).text();
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of content.read([file], onBytes)) text += decoder.decode(bytes, { stream: true });
+  return text + decoder.decode();
 }
 
 async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {

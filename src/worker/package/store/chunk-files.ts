@@ -2,9 +2,9 @@
 import { withDeadline } from "../../../shared/with-deadline.js";
 import { lateCode } from "../../lib/late-code.js";
 import { detach } from "../spare-buffers.js";
-import type { removeUnused, writeFile } from "./chunk-writer.js";
+import type { createChunkWriter } from "./chunk-writer.js";
 
-export const chunkWriter = lateCode<{ writeFile: typeof writeFile; removeUnused: typeof removeUnused }>();
+export const chunkWriter = lateCode<{ createChunkWriter: typeof createChunkWriter }>();
 
 /** The directory of the files that belong to one database. */
 export interface ChunkFiles {

@@ -29,7 +29,6 @@ export function createFallbackStore(database: Store, emit: OnStoreEvent): Fallba
     versions: (url) => attempt((store) => store.versions(url)),
     floor: (url) => attempt((store) => store.floor(url)),
     has: (hashes) => attempt((store) => store.has(hashes)),
-    announce: (hashes) => attempt((store) => store.announce(hashes)),
     keepsFiles: () => attempt((store) => store.keepsFiles()),
     read: (...chunk) => attempt((store) => store.read(...chunk)),
     begin: (row) => attempt((store) => store.begin(row)),

@@ -10,7 +10,7 @@ import { bytesOf, evictable } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
 import { createEvictionRetry } from "./retry-after-eviction.js";
 import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } from "./rows.js";
-import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
+import { type NoteRow, type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 import { lostFile, readBytes, withSum } from "./stored-bytes.js";
 import { StoredChunks } from "./stored-chunks.js";
@@ -42,6 +42,8 @@ class IndexedDbStore implements Store {
   readonly #inOrder = createSerialQueue();
   readonly #putBytes = createBytesWriter();
   readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
+  /** Rows that were read before they are needed, by digest and kind. Each is used once: other tabs may change it. */
+  #notes = new Map<string, NoteRow>();
   /** True while an empty database would mean a loss. */
   #keeps: boolean;
 
@@ -61,16 +63,30 @@ class IndexedDbStore implements Store {
       stepMs: STEP_MS,
       quotaAdvice: "Delete or unpin packages, or free space on the device.",
     });
-    this.#chunks = new StoredChunks(name, this.#database);
+    this.#chunks = new StoredChunks(name, this.#database, this.#putBytes);
   }
 
   // ---- packages --------------------------------------------------------------------------------------------------
 
   async versions(url: string): Promise<PackageRow[]> {
     const range = IDBKeyRange.bound([url], [url, []]);
-    const rows = await this.#read("look up a package", "packages", (tx) => packageRows(tx, range));
-    // Of a release that was published twice, the one that came last.
-    return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+    const hasFiles = await this.#chunks.hasFiles();
+    return this.#database.transaction("look up a package", ["packages", "chunks", "notes"], "read", async (tx) => {
+      const rows = await packageRows(tx, range);
+      // Of a release that was published twice, the one that came last.
+      rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+      const [newest] = rows;
+      // It is loaded next: a transaction for each of its small rows would take longer than reading 4 MB.
+      if (newest && hasFiles) {
+        const { digest, chunks } = newest;
+        const notes = tx.getAll("notes", IDBKeyRange.bound([digest], [digest, []]));
+        this.#chunks.expect(
+          await Promise.all(chunks.map(async ({ sha256 }) => [sha256, await tx.get("chunks", sha256)] as const)),
+        );
+        this.#notes = new Map((await notes).map((note) => [digest + note.kind, note]));
+      }
+      return rows;
+    });
   }
 
   floor(url: string): Promise<ReleaseFloor | undefined> {
@@ -178,20 +194,19 @@ class IndexedDbStore implements Store {
     });
   }
 
-  keepsFiles(): Promise<boolean> {
-    return this.#chunks.keepsFiles();
-  }
-
-  announce(hashes: string[]): Promise<void> {
-    return this.#chunks.announce(hashes);
+  async keepsFiles(): Promise<boolean> {
+    return (await this.#chunks.writer()).writesFiles();
   }
 
   read(chunk: ChunkSpec, spare?: ArrayBuffer): Promise<ArrayBuffer | "missing" | "corrupt"> {
     return this.#chunks.read(chunk, spare);
   }
 
-  put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void> {
-    return this.#retryAfterEviction(url, chunk.size, () => this.#chunks.put(chunk, bytes, xxh64));
+  async put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void> {
+    // What was read before may be stored anew.
+    this.#chunks.expect([]);
+    const writer = await this.#chunks.writer();
+    await this.#retryAfterEviction(url, chunk.size, () => writer.put(chunk, bytes, xxh64));
   }
 
   readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
@@ -212,8 +227,10 @@ class IndexedDbStore implements Store {
   }
 
   readNote(digest: string, kind: string): Promise<StoredNote | undefined> {
+    const known = this.#notes.get(digest + kind);
+    this.#notes.delete(digest + kind);
     return this.#database.step("read a note", async (connection) => {
-      const row = await connection.transaction(["notes"], "read", (tx) => tx.get("notes", [digest, kind]));
+      const row = known ?? (await connection.transaction(["notes"], "read", (tx) => tx.get("notes", [digest, kind])));
       const { bytes, sha256: expected } = row ?? {};
       if (!bytes || !expected) return undefined;
       const found = await openNote({ bytes, sha256: expected }).catch((error: unknown) => lostFile(error, undefined));
@@ -224,6 +241,7 @@ class IndexedDbStore implements Store {
   }
 
   writeNote(digest: string, kind: string, value: unknown): Promise<void> {
+    this.#notes.delete(digest + kind);
     // One after the other: hashing a large note takes longer than a small one that follows.
     return this.#inOrder(async () => {
       // Before the transaction, which would end while the bytes are hashed.

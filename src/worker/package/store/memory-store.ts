@@ -44,16 +44,12 @@ function sweep({ rows, chunks, pending }: Memory): void {
   for (const hash of chunks.keys()) if (!kept.has(hash)) chunks.delete(hash);
 }
 
-type Downloads = Pick<
-  Store,
-  "has" | "read" | "announce" | "keepsFiles" | "begin" | "put" | "commit" | "proved" | "abandon"
->;
+type Downloads = Pick<Store, "has" | "read" | "keepsFiles" | "begin" | "put" | "commit" | "proved" | "abandon">;
 
 function downloadsIn(memory: Memory): Downloads {
   const { rows, floors, chunks, pending } = memory;
   return {
     has: async (hashes) => new Set(hashes.filter((hash) => chunks.has(hash))),
-    announce: async () => undefined,
     keepsFiles: async () => false,
     async read({ sha256: hash }) {
       const bytes = await chunks.get(hash)?.arrayBuffer();

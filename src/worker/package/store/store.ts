@@ -55,8 +55,6 @@ export interface Store extends BinaryStore, NoteStore, ChannelStore {
   floor(url: string): Promise<ReleaseFloor | undefined>;
   /** Which of the chunks are there; says nothing of their content. */
   has(hashes: string[]): Promise<Set<string>>;
-  /** Says which chunks will be read soon: looking each up alone takes longer. */
-  announce(hashes: string[]): Promise<void>;
   /**
    * The chunk's bytes, hashed again: databases return altered bytes without an error. An altered one is removed.
    * @param spare - Memory that they may be put into, where it has their size.
