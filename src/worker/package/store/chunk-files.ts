@@ -1,10 +1,6 @@
-// The files of chunks in the origin private file system: reading them. What writes and removes them lies in a file of its own (chunk-writer.ts).
+// The files of chunks in the origin private file system: reading them. What writes and removes them lies in a file of its own (package-writer.ts).
 import { withDeadline } from "../../../shared/with-deadline.js";
-import { lateCode } from "../../lib/late-code.js";
 import { detach } from "../spare-buffers.js";
-import type { createChunkWriter } from "./chunk-writer.js";
-
-export const chunkWriter = lateCode<{ createChunkWriter: typeof createChunkWriter }>();
 
 /** The directory of the files that belong to one database. */
 export interface ChunkFiles {

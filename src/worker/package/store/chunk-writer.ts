@@ -15,7 +15,7 @@ export interface ChunkWriter {
   /** Whether large chunks become files. */
   writesFiles(): Promise<boolean>;
   put(chunk: ChunkSpec, bytes: Blob | ArrayBuffer, sum?: string): Promise<void>;
-  /** Removes the files that no row has. Rejects where that fails: what is left is removed by the next call. */
+  /** Removes the files that no row has. Never rejects: what is left is removed by the next call. */
   sweep(): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
     },
     async sweep() {
       const found = await files.directory();
-      if (found) await database.step("remove files", () => removeUnused(found, findUnused));
+      if (found) await database.step("remove files", () => removeUnused(found, findUnused)).catch(() => undefined);
     },
   };
 }

@@ -2,18 +2,21 @@
 import { createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
 import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { once } from "../../lib/once.js";
 import { type ReleaseFloor, soundFloor } from "../trust.js";
 import { createBytesWriter } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
 import { loadChecksum, xxh64 } from "./checksum.js";
-import { bytesOf, evictable } from "./eviction.js";
+import { type ChunkFiles, openChunkFiles } from "./chunk-files.js";
+import { bytesOf } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
-import { createEvictionRetry } from "./retry-after-eviction.js";
-import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } from "./rows.js";
+import type { PackageWriter } from "./package-writer.js";
+import { packageRows, removeRows, type Tx } from "./rows.js";
 import { type NoteRow, type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 import { lostFile, readBytes, withSum } from "./stored-bytes.js";
 import { StoredChunks } from "./stored-chunks.js";
+import { writerCode } from "./writer-code.js";
 
 export interface StoreOptions {
   /** Name of the database. */
@@ -35,13 +38,14 @@ export function openIndexedDbStore(options: StoreOptions, emit: OnStoreEvent): S
 }
 
 class IndexedDbStore implements Store {
-  readonly #maxBytes: number;
   readonly #emit: OnStoreEvent;
   readonly #database: Database<PackageSchema>;
+  readonly #files: ChunkFiles;
   readonly #chunks: StoredChunks;
   readonly #inOrder = createSerialQueue();
   readonly #putBytes = createBytesWriter();
-  readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
+  /** Loads what stores packages. */
+  readonly #writer: () => Promise<PackageWriter>;
   /** Rows that were read before they are needed, by digest and kind. Each is used once: other tabs may change it. */
   #notes = new Map<string, NoteRow>();
   /** True while an empty database would mean a loss. */
@@ -49,7 +53,6 @@ class IndexedDbStore implements Store {
 
   constructor({ name, maxBytes, expected, fastChecksum }: StoreOptions, emit: OnStoreEvent) {
     if (fastChecksum) void loadChecksum();
-    this.#maxBytes = maxBytes;
     this.#emit = emit;
     this.#keeps = expected;
     this.#database = createDatabase({
@@ -63,14 +66,26 @@ class IndexedDbStore implements Store {
       stepMs: STEP_MS,
       quotaAdvice: "Delete or unpin packages, or free space on the device.",
     });
-    this.#chunks = new StoredChunks(name, this.#database, this.#putBytes);
+    const files = openChunkFiles(name);
+    this.#files = files;
+    this.#chunks = new StoredChunks(this.#database, files, () => this.#sweep());
+    this.#writer = once(async () => {
+      const { createPackageWriter } = await writerCode();
+      return createPackageWriter({
+        database: this.#database,
+        files,
+        putBytes: this.#putBytes,
+        maxBytes,
+        onEvicted: (rows) => this.#reportEvicted(rows),
+      });
+    });
   }
 
   // ---- packages --------------------------------------------------------------------------------------------------
 
   async versions(url: string): Promise<PackageRow[]> {
     const range = IDBKeyRange.bound([url], [url, []]);
-    const hasFiles = await this.#chunks.hasFiles();
+    const hasFiles = await this.#files.directory();
     return this.#database.transaction("look up a package", ["packages", "chunks", "notes"], "read", async (tx) => {
       const rows = await packageRows(tx, range);
       // Of a release that was published twice, the one that came last.
@@ -93,26 +108,13 @@ class IndexedDbStore implements Store {
     return this.#read("look up a release", "releases", async (tx) => soundFloor(await tx.get("releases", url)));
   }
 
-  begin(row: NewRow): Promise<void> {
-    return this.#write("begin a download", "relaxed", async (tx) => {
-      // Checked now: what cannot be committed need not be written.
-      await victimsOf(tx, row, this.#maxBytes);
-      await tx.put("pending", { url: row.url, chunks: row.chunks.map((chunk) => chunk.sha256), at: Date.now() });
-    });
+  async begin(row: NewRow): Promise<void> {
+    await (await this.#writer()).begin(row);
   }
 
   async commit(row: NewRow): Promise<void> {
-    await this.#retryAfterEviction(row.url, row.bytes, async () => {
-      const gone = await this.#write("store a package", "strict", async (tx) => {
-        const gone = await victimsOf(tx, row, this.#maxBytes);
-        await commitRow(tx, row);
-        await removeRows(tx, gone);
-        return gone;
-      });
-      this.#keeps = true;
-      this.#reportEvicted(gone);
-    });
-    await this.#chunks.sweep();
+    await (await this.#writer()).commit(row);
+    this.#keeps = true;
   }
 
   async proved(url: string, digest: string): Promise<void> {
@@ -125,7 +127,7 @@ class IndexedDbStore implements Store {
       if (before.length > 0) await removeRows(tx, before);
       return before.length > 0;
     });
-    if (hasRemoved) await this.#chunks.sweep();
+    if (hasRemoved) await this.#sweep();
   }
 
   async abandon(url: string): Promise<void> {
@@ -133,7 +135,7 @@ class IndexedDbStore implements Store {
       await tx.delete("pending", url);
       await removeRows(tx, []);
     });
-    await this.#chunks.sweep();
+    await this.#sweep();
   }
 
   list(): Promise<PackageRow[]> {
@@ -151,7 +153,7 @@ class IndexedDbStore implements Store {
       await removeRows(tx, rows);
       return rows.length > 0;
     });
-    await this.#chunks.sweep();
+    await this.#sweep();
     return wasThere;
   }
 
@@ -160,7 +162,7 @@ class IndexedDbStore implements Store {
       for (const store of STORES) if (store !== "releases") await tx.clear(store);
     });
     this.#keeps = false;
-    await this.#chunks.sweep();
+    await this.#sweep();
   }
 
   pin(url: string, pinned: boolean): Promise<boolean> {
@@ -195,7 +197,7 @@ class IndexedDbStore implements Store {
   }
 
   async keepsFiles(): Promise<boolean> {
-    return (await this.#chunks.writer()).writesFiles();
+    return (await this.#writer()).writesFiles();
   }
 
   read(chunk: ChunkSpec, spare?: ArrayBuffer): Promise<ArrayBuffer | "missing" | "corrupt"> {
@@ -205,8 +207,7 @@ class IndexedDbStore implements Store {
   async put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void> {
     // What was read before may be stored anew.
     this.#chunks.expect([]);
-    const writer = await this.#chunks.writer();
-    await this.#retryAfterEviction(url, chunk.size, () => writer.put(chunk, bytes, xxh64));
+    await (await this.#writer()).put(url, chunk, bytes, xxh64);
   }
 
   readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
@@ -272,19 +273,12 @@ class IndexedDbStore implements Store {
     return this.#database.transaction(what, STORES, durability, run);
   }
 
-  async #makeRoom(url: string, bytes: number): Promise<boolean> {
-    const gone = await this.#write("make room", "strict", async (tx) => {
-      const rows: PackageRow[] = [];
-      for (const row of evictable(await packageRows(tx), url, await knownGood(tx))) {
-        if (bytesOf(rows) >= bytes) break;
-        rows.push(row);
-      }
-      await removeRows(tx, rows);
-      return rows;
-    });
-    await this.#chunks.sweep();
-    this.#reportEvicted(gone);
-    return gone.length > 0;
+  /** Removes files that no row has any more. What is left, also where the code cannot be had, is removed by the next call. */
+  async #sweep(): Promise<void> {
+    if (await this.#files.directory())
+      await this.#writer()
+        .then(({ sweep }) => sweep())
+        .catch(() => undefined);
   }
 
   #reportEvicted(rows: PackageRow[]): void {

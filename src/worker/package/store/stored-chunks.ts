@@ -1,35 +1,26 @@
 // The chunks of a database: large ones in files beside it where the browser has those, all others in its rows.
 import type { Database } from "../../../shared/indexed-db.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
-import { once } from "../../lib/once.js";
-import type { createBytesWriter } from "./blob-or-bytes.js";
-import { chunkWriter, openChunkFiles } from "./chunk-files.js";
+import type { ChunkFiles } from "./chunk-files.js";
 import type { ChunkRow, FileRow, PackageSchema } from "./schema.js";
 import { readBytes } from "./stored-bytes.js";
 
 export class StoredChunks {
   readonly #database: Database<PackageSchema>;
-  readonly #files;
-  /** Loads what writes. */
-  readonly writer;
+  readonly #files: ChunkFiles;
+  readonly #sweep: () => Promise<void>;
   /** Rows that were read before they are needed. */
   #expected = new Map<string, ChunkRow | undefined>();
 
-  constructor(name: string, database: Database<PackageSchema>, putBytes: ReturnType<typeof createBytesWriter>) {
-    const files = openChunkFiles(name);
+  constructor(database: Database<PackageSchema>, files: ChunkFiles, sweep: () => Promise<void>) {
     this.#database = database;
     this.#files = files;
-    this.writer = once(async () => (await chunkWriter()).createChunkWriter({ database, files, putBytes }));
+    this.#sweep = sweep;
   }
 
   /** Takes the rows of chunks that are read next. */
   expect(rows: (readonly [hash: string, row: ChunkRow | undefined])[]): void {
     this.#expected = new Map(rows);
-  }
-
-  /** Whether rows are small: those of large chunks say where their files are. */
-  async hasFiles(): Promise<boolean> {
-    return (await this.#files.directory()) !== undefined;
   }
 
   /** The chunk's bytes, checked; in `spare` where it has their size. */
@@ -43,21 +34,13 @@ export class StoredChunks {
       if (!row) return "missing";
       const isFile = (row as Partial<FileRow>).file !== undefined;
       // Not lost: the next visit may have files again.
-      if (isFile && !(await this.hasFiles())) return "missing";
+      if (isFile && !(await this.#files.directory())) return "missing";
       const found = await readBytes(row, chunk, (name) => this.#files.read(name, size, spare));
       if (found === "corrupt") {
         await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", hash));
-        if (isFile) void this.sweep();
+        if (isFile) void this.#sweep();
       }
       return found;
     });
-  }
-
-  /** Removes the files that no row has. Never rejects: what is left is removed by the next call. */
-  async sweep(): Promise<void> {
-    if (await this.hasFiles())
-      await this.writer()
-        .then((writer) => writer.sweep())
-        .catch(() => undefined);
   }
 }
