@@ -37,10 +37,14 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
   async function putFile({ sha256: hash }: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<boolean> {
     const found = await directory();
     if (!found) return false;
+    // Crashes leave files behind, and other tabs may write the same chunk: no name is used twice.
+    const name = `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
     let written: Written;
     try {
-      const writing = writeFile(found, hash, await bufferOf(bytes));
+      const writing = writeFile(found, name, await bufferOf(bytes));
       written = await files.answered(writing).catch((error: unknown) => {
+        // It was not answered: the file may be there, and the answer may come still.
+        void found.removeEntry(name).catch(() => undefined);
         void writing.then(({ discard }) => discard()).catch(() => undefined);
         throw error;
       });
@@ -51,7 +55,7 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
       return false;
     }
     try {
-      await putRow(hash, { file: written.name, xxh64 });
+      await putRow(hash, { file: name, xxh64 });
     } catch (error) {
       await written.discard();
       throw error;
@@ -89,24 +93,22 @@ const bufferOf = async (bytes: Blob | ArrayBuffer): Promise<ArrayBuffer> =>
 
 /** A file that is locked until `close` is called: nobody takes it for one that no row refers to. */
 interface Written {
-  name: string;
   close(): void;
   /** Closes and removes it. */
   discard(): Promise<void>;
 }
 
-/**
- * Writes the bytes to a new file; `hash` only makes its name. Crashes leave files behind, and other tabs may write the same: no name is
- * used twice. Rejects with what the browser throws; then no file is left, if it can be removed.
- */
-async function writeFile(directory: FileSystemDirectoryHandle, hash: string, bytes: ArrayBuffer): Promise<Written> {
-  const name = `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+/** Writes the bytes to a new file. Rejects with what the browser throws; then no file is left, if it can be removed. */
+async function writeFile(directory: FileSystemDirectoryHandle, name: string, bytes: ArrayBuffer): Promise<Written> {
   const file = await directory.getFileHandle(name, { create: true });
   let handle: FileSystemSyncAccessHandle | undefined;
   const discard = async () => {
-    handle?.close();
-    // What cannot be removed now is found by `removeUnused`.
-    await directory.removeEntry(name).catch(() => undefined);
+    try {
+      handle?.close();
+      await directory.removeEntry(name);
+    } catch {
+      // What cannot be removed now is found by `removeUnused`.
+    }
   };
   try {
     handle = await file.createSyncAccessHandle();
@@ -118,8 +120,15 @@ async function writeFile(directory: FileSystemDirectoryHandle, hash: string, byt
     await discard();
     throw error;
   }
-  const { close } = handle;
-  return { name, close: close.bind(handle), discard };
+  const open = handle;
+  const close = () => {
+    try {
+      open.close();
+    } catch {
+      // The bytes are there, and a lock that stays leaves them to be read without a handle.
+    }
+  };
+  return { close, discard };
 }
 
 /**
