@@ -10,6 +10,7 @@ import { browserPlatform } from "./worker/package/platform.js";
 import { selfTestReader } from "./worker/package/self-test-reader.js";
 import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
+import { writerCode } from "./worker/package/store/writer-code.js";
 import { answerPredictions } from "./worker/predict-calls.js";
 import { createEngine } from "./worker/runtime/engines.js";
 import { kernelCode } from "./worker/runtime/plan/own-kernels.js";
@@ -54,6 +55,7 @@ const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
 registerErrorTransfer();
 cryptoFile.provide(codeCrypto);
 chunkDownload.provide(firstVisitFile);
+writerCode.provide(firstVisitFile);
 channelCode.provide(firstVisitFile);
 selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);

@@ -3,6 +3,8 @@ export { cryptoFile } from "./lib/crypto-file.js";
 export { noteRollout, readChannel } from "./package/channel.js";
 export { downloadChunks } from "./package/download/download.js";
 export { parseSelfTestInput, parseSelfTestOutputs } from "./package/self-test-files.js";
+export { createPackageWriter } from "./package/store/package-writer.js";
+export { createWriteBehind } from "./package/store/write-behind.js";
 export { beginRewrite } from "./runtime/graph/begin-rewrite.js";
 export { checkPlan } from "./runtime/plan/check-plan.js";
 export { readPlan } from "./runtime/plan/plan-text.js";

@@ -1,6 +1,6 @@
 // Runs in a page: loads a package with one failing call of the platform, then in a healthy worker, and returns the outcomes.
 import type { Client } from "../../src/index.js";
-import { done, type Kept, kept, read, type Snapshot, write } from "./fault-database.js";
+import { type Kept, kept, read, remove, type Snapshot, write } from "./fault-database.js";
 
 export type Scenario = "cold" | "update" | "warm";
 
@@ -124,7 +124,7 @@ async function reset(name: string, scenario: Scenario): Promise<void> {
   const snapshot = snapshots.get(scenario);
   let isReset = false;
   while (!isReset) {
-    await done(indexedDB.deleteDatabase(name));
+    await remove(name);
     // The healthy worker of the last case may note something just now, which makes an empty database.
     isReset = !snapshot || (await write(name, snapshot));
   }

@@ -10,9 +10,10 @@ import type { Route } from "./server.js";
 import { openSharedLibrary } from "./shared-browser.js";
 import { makePackage, type Recipe, sumOf } from "./synthetic.js";
 
-const ROWS = 8;
+// A chunk of more than 64 KiB becomes a file.
+const ROWS = 17;
 const CHUNK_BYTES = ROWS * 4096;
-// Five chunks of 32 KiB, for which two requests are made; the versions share the first two.
+// Five chunks of 68 KiB, for which two requests are made; the versions share the first two.
 const RECIPES: Recipe[] = [
   { tables: [1, 2, 3, 4, 5], rows: ROWS, release: 1 },
   { tables: [1, 2, 13, 14, 15], rows: ROWS, release: 2 },

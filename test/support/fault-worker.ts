@@ -1,6 +1,7 @@
 // Runs in a worker before the library: makes any call of the platform fail.
 import { delay, failure, isDue, patch, rejects, target, throws } from "./fault-patch.js";
 import "./fault-idb.js";
+import "./fault-files.js";
 
 const flip = (buffer: ArrayBuffer): ArrayBuffer => {
   const bytes = new Uint8Array(buffer.slice(0));

@@ -4,12 +4,13 @@ import type { ChunkSpec, FileSpec, Manifest } from "../../shared/types/manifest.
 import { type Deferred, deferred } from "../lib/deferred.js";
 import { chunkDownload } from "./download/chunk-download.js";
 import { chunksOf } from "./download/chunks.js";
-import type { DownloadOptions, WantedFile } from "./download/download.js";
+import type { WantedFile } from "./download/download.js";
 import { resolveFile } from "./manifest.js";
 import type { Platform } from "./platform.js";
+import { createSpareBuffers } from "./spare-buffers.js";
 import { xxh64 } from "./store/checksum.js";
 import type { OnStoreEvent, Store } from "./store/store.js";
-import { createWriteBehind, type WriteBehind } from "./store/write-behind.js";
+import type { WriteBehind } from "./store/write-behind.js";
 
 export interface ContentContext {
   store: Store;
@@ -55,7 +56,11 @@ class PackageContent implements Content {
   readonly chunks: ChunkSpec[];
   readonly #url: string;
   readonly #context: ContentContext;
-  readonly #writes: WriteBehind;
+  readonly #spare = createSpareBuffers();
+  /** Undefined while nothing was downloaded. */
+  #writes: WriteBehind | undefined;
+  /** Why nothing is stored. */
+  #gaveUp: { problem: unknown } | undefined;
   /** Chunks on their way, or arrived: what is compiled at once need not be read back from the store. */
   readonly #coming = new Map<string, Deferred<ArrayBuffer>>();
   /** Hashes of the arrived chunks that a reader got. */
@@ -65,7 +70,6 @@ class PackageContent implements Content {
   constructor(url: string, manifest: Manifest, context: ContentContext) {
     this.#url = url;
     this.#context = context;
-    this.#writes = createWriteBehind(url, context.store);
     this.chunks = [...new Map(manifest.files.flatMap(chunksOf).map((spec) => [spec.sha256, spec])).values()];
   }
 
@@ -75,8 +79,13 @@ class PackageContent implements Content {
     const { wanted, there } = missing(this.#url, files, known);
     if (wanted.length > 0) onBytes(there);
     onStored(there);
+    if (wanted.length === 0) return;
+    const { createWriteBehind, downloadChunks } = await chunkDownload();
+    const release = this.#spare.add;
+    this.#writes = createWriteBehind({ url: this.#url, store, sumOf: xxh64, release });
+    if (this.#gaveUp) void this.#writes.giveUp(this.#gaveUp.problem);
     for (const { chunks, missing } of wanted) for (const index of missing) this.#expect(chunks[index] as ChunkSpec);
-    this.#downloading = fetchChunks(wanted, {
+    this.#downloading = downloadChunks(wanted, {
       ports,
       signal,
       onBytes(bytes) {
@@ -107,27 +116,33 @@ class PackageContent implements Content {
       const bytes = await first.bytes;
       onBytes?.(bytes.byteLength);
       yield bytes;
-      this.#writes.free(first.sha256, bytes);
+      if (this.#writes) this.#writes.free(first.sha256, bytes);
+      else this.#spare.add(bytes);
     }
+    this.#spare.clear();
     onEnd?.();
   }
 
   flush(): void {
-    this.#writes.flush();
+    this.#writes?.flush();
   }
 
-  giveUp(problem: unknown): Promise<void> {
-    return this.#writes.giveUp(problem);
+  async giveUp(problem: unknown): Promise<void> {
+    this.#gaveUp ??= { problem };
+    if (this.#writes) await this.#writes.giveUp(problem);
+    else await this.#context.store.abandon(this.#url).catch(() => undefined);
   }
 
   async stored(): Promise<void> {
     await this.#downloading.catch(async (error: unknown) => {
       // What came before is what the next load continues from.
-      this.#writes.flush();
-      await this.#writes.done().catch(() => undefined);
+      this.#writes?.flush();
+      await this.#writes?.done().catch(() => undefined);
       throw error;
     });
-    await this.#writes.done();
+    if (this.#gaveUp && !this.#writes) throw this.#gaveUp.problem;
+    await this.#writes?.done();
+    this.#spare.clear();
     // Nobody asks for these any more: files that the model does not name.
     this.#coming.clear();
   }
@@ -140,7 +155,7 @@ class PackageContent implements Content {
   }
 
   async #arrived(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: OnBytes): Promise<void> {
-    const kept = this.#writes.keep(chunk, bytes, () => onStored(chunk.size));
+    const kept = this.#writes?.keep(chunk, bytes, () => onStored(chunk.size));
     this.#coming.get(chunk.sha256)?.resolve(bytes);
     await kept;
   }
@@ -157,10 +172,12 @@ class PackageContent implements Content {
     }
     await expected;
     // A copy: the first reader may still have it.
-    const held = await this.#writes.copyOf(sha256);
+    const held = await this.#writes?.copyOf(sha256);
     if (held) return held;
-    await this.#writes.settled(sha256);
-    const kept = await store.read(spec);
+    await this.#writes?.settled(sha256);
+    const spare = this.#spare.take(spec.size);
+    const kept = await store.read(spec, spare);
+    if (spare && kept !== spare) this.#spare.add(spare);
     if (typeof kept !== "string") return kept;
     if (kept === "corrupt") emit({ type: "corrupt", url: this.#url, path: file.path, sha256 });
     return this.#repair(file, index);
@@ -173,20 +190,19 @@ class PackageContent implements Content {
     const wanted: WantedFile = { url: resolveFile(url, file.path), chunks: chunksOf(file), missing: [index] };
     let repaired: ArrayBuffer | undefined;
     const onChunk = async (chunk: ChunkSpec, bytes: ArrayBuffer) => {
-      if (!this.#writes.gaveUp()) void store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
+      // A copy: the reader frees the bytes.
+      if (!this.#writes?.gaveUp()) void store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
       repaired = bytes;
     };
-    await fetchChunks([wanted], { ports, signal, onBytes: onReceived, onChunk }).catch((cause: unknown) => {
+    const options = { ports, signal, onBytes: onReceived, onChunk };
+    const fetching = chunkDownload().then(({ downloadChunks }) => downloadChunks([wanted], options));
+    await fetching.catch((cause: unknown) => {
       if (signal.aborted) throw cause;
       const message = `A chunk of ${url} is lost or altered in this browser's store, and could not be fetched again. Connect to the network and load it again.`;
       throw new InsituError("storage_corrupt", message, { url, path: file.path, chunk: index }, { cause });
     });
     return repaired as ArrayBuffer;
   }
-}
-
-async function fetchChunks(wanted: WantedFile[], options: DownloadOptions): Promise<void> {
-  if (wanted.length > 0) await (await chunkDownload()).downloadChunks(wanted, options);
 }
 
 /** Which chunks must come, and how many bytes are there. A chunk that the package has twice comes once. */

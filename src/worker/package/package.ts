@@ -179,9 +179,10 @@ async function describe(url: string, manifest: Manifest, content: Content, onByt
 }
 
 async function textOf(file: FileSpec, content: Content, onBytes?: OnBytes): Promise<string> {
-  const parts: Blob[] = [];
-  for await (const bytes of content.read([file], onBytes)) parts.push(new Blob([bytes]));
-  return new Blob(parts).text();
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of content.read([file], onBytes)) text += decoder.decode(bytes, { stream: true });
+  return text + decoder.decode();
 }
 
 async function readSelfTests(url: string, manifest: Manifest, content: Content): Promise<SelfTest[]> {

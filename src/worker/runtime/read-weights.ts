@@ -8,25 +8,33 @@ export interface WeightReading {
   use?: () => Promise<void>;
   /** Weights that are not needed. */
   skip?: (name: string) => boolean;
+  /** Where the values of a weight go at once; the view is asked for again after each wait. Undefined: to `onWeight`. */
+  place?: (spec: WeightSpec) => (() => WeightValues) | undefined;
 }
 
 /**
- * Calls `onWeight` with the values of each weight. `isView` says that they are the chunk's own memory, valid until it returns. `chunks` are
+ * Calls `onWeight` with the values of each weight. `isView` says that their memory is used for others once it returns. `chunks` are
  * the weights' bytes in order, cut anywhere; each chunk is valid until the next is requested. Throws where there are too few bytes or too many.
  */
 export async function readWeights(
   specs: WeightSpec[],
   chunks: AsyncIterable<ArrayBuffer>,
-  { use = async () => undefined, skip }: WeightReading,
+  { use = async () => undefined, skip, place }: WeightReading,
   onWeight: (spec: WeightSpec, values: WeightValues, isView: boolean) => void,
 ): Promise<void> {
   const reader = new ByteReader(chunks[Symbol.asyncIterator](), use);
   try {
     for (const spec of specs) {
+      const isSkipped = skip?.(spec.name);
+      const target = isSkipped ? undefined : place?.(spec);
+      if (target && !spec.quantization) {
+        await reader.copy(() => bytesOf(target()));
+        continue;
+      }
       const bytes = await reader.take(weightBytes(spec));
-      if (skip?.(spec.name)) continue;
-      const values = decode(bytes, spec);
-      onWeight(spec, values, values.buffer === bytes.buffer);
+      if (isSkipped) continue;
+      const values = decode(bytes, spec, target?.());
+      if (!target) onWeight(spec, values, values.buffer === bytes.buffer);
     }
     await reader.end();
   } finally {
@@ -34,19 +42,23 @@ export async function readWeights(
   }
 }
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: WeightValues) => new Uint8Array(buffer, byteOffset, byteLength);
+
 /** Reads a stream of chunks in pieces of any length. */
 class ByteReader {
   readonly #chunks: AsyncIterator<ArrayBuffer>;
   readonly #use: () => Promise<void>;
   #chunk = new Uint8Array(0);
   #offset = 0;
+  /** For what no chunk has as a whole: used again, since the garbage collector would let hundreds of megabytes pile up. */
+  #scratch = new Uint8Array(0);
 
   constructor(chunks: AsyncIterator<ArrayBuffer>, use: () => Promise<void>) {
     this.#chunks = chunks;
     this.#use = use;
   }
 
-  /** A view into the chunk where possible, else a copy; valid until the next call. */
+  /** A view into the chunk where possible, else a copy in memory that is used again; valid until the next call. */
   async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#offset === this.#chunk.length && length > 0) await this.#next();
     const start = this.#offset;
@@ -55,15 +67,25 @@ class ByteReader {
       this.#offset += length;
       return this.#chunk.subarray(start, start + length);
     }
-    const bytes = new Uint8Array(length);
-    for (let filled = 0; filled < length; ) {
-      if (this.#offset === this.#chunk.length) await this.#next();
-      const part = this.#chunk.subarray(this.#offset, this.#offset + length - filled);
-      bytes.set(part, filled);
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
+    const bytes = this.#scratch.subarray(0, length);
+    await this.copy(() => bytes);
+    return bytes;
+  }
+
+  /** Fills the view that `target` returns, which it is asked for again after each wait. */
+  async copy(target: () => Uint8Array): Promise<void> {
+    let into = target();
+    for (let filled = 0; filled < into.length; ) {
+      if (this.#offset === this.#chunk.length) {
+        await this.#next();
+        into = target();
+      }
+      const part = this.#chunk.subarray(this.#offset, this.#offset + into.length - filled);
+      into.set(part, filled);
       filled += part.length;
       this.#offset += part.length;
     }
-    return bytes;
   }
 
   /** Reads to the end of the source, so that it knows that all was read. Throws when there are bytes left. */
@@ -91,7 +113,12 @@ class ByteReader {
   }
 }
 
-function decode(bytes: Uint8Array<ArrayBuffer>, { dtype, quantization }: WeightSpec): WeightValues {
+/** @param into - Where what is decoded goes; of the weight's size and type. Default: new memory, or none where nothing is decoded. */
+function decode(
+  bytes: Uint8Array<ArrayBuffer>,
+  { dtype, quantization }: WeightSpec,
+  into?: WeightValues,
+): WeightValues {
   const { buffer, byteOffset, byteLength } = bytes;
   if (!quantization) {
     if (dtype === "bool") return bytes;
@@ -99,14 +126,12 @@ function decode(bytes: Uint8Array<ArrayBuffer>, { dtype, quantization }: WeightS
       ? new Int32Array(buffer, byteOffset, byteLength / 4)
       : new Float32Array(buffer, byteOffset, byteLength / 4);
   }
-  if (quantization.dtype === "float16") return decodeFloat16(bytes);
+  if (quantization.dtype === "float16") return decodeFloat16(bytes, into as Float32Array<ArrayBuffer> | undefined);
   const stored = quantization.dtype === "uint8" ? bytes : new Uint16Array(buffer, byteOffset, byteLength / 2);
-  return dequantize(stored, dtype === "int32", quantization.scale ?? 1, quantization.min ?? 0);
-}
-
-/** As tfjs computes it (tfjs-core, io_utils.ts, decodeWeight): value = stored * scale + min. */
-function dequantize(stored: Uint8Array | Uint16Array, isInteger: boolean, scale: number, min: number): WeightValues {
-  const values = isInteger ? new Int32Array(stored.length) : new Float32Array(stored.length);
+  const isInteger = dtype === "int32";
+  const values = into ?? new (isInteger ? Int32Array : Float32Array)(stored.length);
+  const { scale = 1, min = 0 } = quantization;
+  // As tfjs computes it (tfjs-core, io_utils.ts, decodeWeight).
   for (let i = 0; i < stored.length; i += 1) {
     const value = (stored[i] as number) * scale + min;
     values[i] = isInteger ? Math.round(value) : value;
@@ -119,12 +144,18 @@ function dequantize(stored: Uint8Array | Uint16Array, isInteger: boolean, scale:
 type Float16ArrayConstructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayLike<number>;
 
 /** With `Float16Array` where the browser has it (Chrome 135, Firefox 129, Safari 18.2), else with a table of all 65,536 values. */
-export function decodeFloat16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+export function decodeFloat16(
+  bytes: Uint8Array<ArrayBuffer>,
+  into?: Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
+  const values = into ?? new Float32Array(byteLength / 2);
   const platform = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array;
-  if (platform) return new Float32Array(new platform(buffer, byteOffset, byteLength / 2));
+  if (platform) {
+    values.set(new platform(buffer, byteOffset, byteLength / 2));
+    return values;
+  }
   const stored = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  const values = new Float32Array(stored.length);
   table ??= float16Table();
   for (let i = 0; i < stored.length; i += 1) values[i] = table[stored[i] as number] as number;
   return values;

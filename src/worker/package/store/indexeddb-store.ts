@@ -2,17 +2,21 @@
 import { createDatabase, type Database, type Mode } from "../../../shared/indexed-db.js";
 import { createSerialQueue } from "../../../shared/serial-queue.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
+import { once } from "../../lib/once.js";
 import { type ReleaseFloor, soundFloor } from "../trust.js";
 import { createBytesWriter } from "./blob-or-bytes.js";
 import { type ChannelRow, changeRow, type KeptChannel } from "./channel-rows.js";
 import { loadChecksum, xxh64 } from "./checksum.js";
-import { bytesOf, evictable } from "./eviction.js";
+import { type ChunkFiles, openChunkFiles } from "./chunk-files.js";
+import { bytesOf } from "./eviction.js";
 import { openNote, type SealedNote, sealNote } from "./note-format.js";
-import { createEvictionRetry } from "./retry-after-eviction.js";
-import { commitRow, knownGood, packageRows, removeRows, type Tx, victimsOf } from "./rows.js";
-import { type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
+import type { PackageWriter } from "./package-writer.js";
+import { packageRows, removeRows, type Tx } from "./rows.js";
+import { type NoteRow, type PackageSchema, SCHEMA_VERSION, STORES, type StoreName, upgradeSchema } from "./schema.js";
 import type { NewRow, OnStoreEvent, PackageRow, Store, StoredNote } from "./store.js";
 import { lostFile, readBytes, withSum } from "./stored-bytes.js";
+import { StoredChunks } from "./stored-chunks.js";
+import { writerCode } from "./writer-code.js";
 
 export interface StoreOptions {
   /** Name of the database. */
@@ -34,18 +38,21 @@ export function openIndexedDbStore(options: StoreOptions, emit: OnStoreEvent): S
 }
 
 class IndexedDbStore implements Store {
-  readonly #maxBytes: number;
   readonly #emit: OnStoreEvent;
   readonly #database: Database<PackageSchema>;
+  readonly #files: ChunkFiles;
+  readonly #chunks: StoredChunks;
   readonly #inOrder = createSerialQueue();
   readonly #putBytes = createBytesWriter();
-  readonly #retryAfterEviction = createEvictionRetry((url, bytes) => this.#makeRoom(url, bytes));
+  /** Loads what stores packages. */
+  readonly #writer: () => Promise<PackageWriter>;
+  /** Rows that were read before they are needed, by digest and kind. Each is used once: other tabs may change it. */
+  #notes = new Map<string, NoteRow>();
   /** True while an empty database would mean a loss. */
   #keeps: boolean;
 
   constructor({ name, maxBytes, expected, fastChecksum }: StoreOptions, emit: OnStoreEvent) {
     if (fastChecksum) void loadChecksum();
-    this.#maxBytes = maxBytes;
     this.#emit = emit;
     this.#keeps = expected;
     this.#database = createDatabase({
@@ -59,58 +66,76 @@ class IndexedDbStore implements Store {
       stepMs: STEP_MS,
       quotaAdvice: "Delete or unpin packages, or free space on the device.",
     });
+    const files = openChunkFiles(name);
+    this.#files = files;
+    this.#chunks = new StoredChunks(this.#database, files, () => this.#sweep());
+    this.#writer = once(async () => {
+      const { createPackageWriter } = await writerCode();
+      return createPackageWriter({
+        database: this.#database,
+        files,
+        putBytes: this.#putBytes,
+        maxBytes,
+        onEvicted: (rows) => this.#reportEvicted(rows),
+      });
+    });
   }
 
   // ---- packages --------------------------------------------------------------------------------------------------
 
   async versions(url: string): Promise<PackageRow[]> {
     const range = IDBKeyRange.bound([url], [url, []]);
-    const rows = await this.#read("look up a package", "packages", (tx) => packageRows(tx, range));
-    // Of a release that was published twice, the one that came last.
-    return rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+    const hasFiles = await this.#files.directory();
+    return this.#database.transaction("look up a package", ["packages", "chunks", "notes"], "read", async (tx) => {
+      const rows = await packageRows(tx, range);
+      // Of a release that was published twice, the one that came last.
+      rows.sort((a, b) => b.release - a.release || b.usedAt - a.usedAt);
+      const [newest] = rows;
+      // It is loaded next: a transaction for each of its small rows would take longer than reading 4 MB.
+      if (newest && hasFiles) {
+        const { digest, chunks } = newest;
+        const notes = tx.getAll("notes", IDBKeyRange.bound([digest], [digest, []]));
+        this.#chunks.expect(
+          await Promise.all(chunks.map(async ({ sha256 }) => [sha256, await tx.get("chunks", sha256)] as const)),
+        );
+        this.#notes = new Map((await notes).map((note) => [digest + note.kind, note]));
+      }
+      return rows;
+    });
   }
 
   floor(url: string): Promise<ReleaseFloor | undefined> {
     return this.#read("look up a release", "releases", async (tx) => soundFloor(await tx.get("releases", url)));
   }
 
-  begin(row: NewRow): Promise<void> {
-    return this.#write("begin a download", "relaxed", async (tx) => {
-      // Checked now: what cannot be committed need not be written.
-      await victimsOf(tx, row, this.#maxBytes);
-      await tx.put("pending", { url: row.url, chunks: row.chunks.map((chunk) => chunk.sha256), at: Date.now() });
-    });
+  async begin(row: NewRow): Promise<void> {
+    await (await this.#writer()).begin(row);
   }
 
-  commit(row: NewRow): Promise<void> {
-    return this.#retryAfterEviction(row.url, row.bytes, async () => {
-      const gone = await this.#write("store a package", "strict", async (tx) => {
-        const gone = await victimsOf(tx, row, this.#maxBytes);
-        await commitRow(tx, row);
-        await removeRows(tx, gone);
-        return gone;
-      });
-      this.#keeps = true;
-      this.#reportEvicted(gone);
-    });
+  async commit(row: NewRow): Promise<void> {
+    await (await this.#writer()).commit(row);
+    this.#keeps = true;
   }
 
-  proved(url: string, digest: string): Promise<void> {
-    return this.#write("note a use", "relaxed", async (tx) => {
+  async proved(url: string, digest: string): Promise<void> {
+    const hasRemoved = await this.#write("note a use", "relaxed", async (tx) => {
       const rows = await packageRows(tx);
       const mine = rows.find((row) => row.url === url && row.digest === digest);
-      if (!mine) return;
+      if (!mine) return false;
       const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
       await tx.put("packages", { ...mine, proved: true, usedAt: Date.now() });
       if (before.length > 0) await removeRows(tx, before);
+      return before.length > 0;
     });
+    if (hasRemoved) await this.#sweep();
   }
 
-  abandon(url: string): Promise<void> {
-    return this.#write("give up a download", "relaxed", async (tx) => {
+  async abandon(url: string): Promise<void> {
+    await this.#write("give up a download", "relaxed", async (tx) => {
       await tx.delete("pending", url);
       await removeRows(tx, []);
     });
+    await this.#sweep();
   }
 
   list(): Promise<PackageRow[]> {
@@ -121,13 +146,15 @@ class IndexedDbStore implements Store {
     return bytesOf(await this.list());
   }
 
-  delete(url: string): Promise<boolean> {
-    return this.#write("delete a package", "strict", async (tx) => {
+  async delete(url: string): Promise<boolean> {
+    const wasThere = await this.#write("delete a package", "strict", async (tx) => {
       const rows = (await packageRows(tx)).filter((row) => row.url === url);
       await tx.delete("pending", url);
       await removeRows(tx, rows);
       return rows.length > 0;
     });
+    await this.#sweep();
+    return wasThere;
   }
 
   async clear(): Promise<void> {
@@ -135,6 +162,7 @@ class IndexedDbStore implements Store {
       for (const store of STORES) if (store !== "releases") await tx.clear(store);
     });
     this.#keeps = false;
+    await this.#sweep();
   }
 
   pin(url: string, pinned: boolean): Promise<boolean> {
@@ -168,28 +196,24 @@ class IndexedDbStore implements Store {
     });
   }
 
-  read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt"> {
-    return this.#database.step("read a chunk", async (connection) => {
-      const found = await readBytes(connection, "chunks", chunk);
-      if (found === "corrupt")
-        await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", chunk.sha256));
-      return found;
-    });
+  async keepsFiles(): Promise<boolean> {
+    return (await this.#writer()).writesFiles();
   }
 
-  put(url: string, chunk: ChunkSpec, bytes: Blob, xxh64?: string): Promise<void> {
-    return this.#retryAfterEviction(url, bytes.size, () =>
-      this.#putBytes(bytes, (stored) =>
-        this.#write("store a chunk", "relaxed", async (tx) => {
-          await tx.put("chunks", withSum(stored, xxh64), chunk.sha256);
-        }),
-      ),
-    );
+  read(chunk: ChunkSpec, spare?: ArrayBuffer): Promise<ArrayBuffer | "missing" | "corrupt"> {
+    return this.#chunks.read(chunk, spare);
+  }
+
+  async put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void> {
+    // What was read before may be stored anew.
+    this.#chunks.expect([]);
+    await (await this.#writer()).put(url, chunk, bytes, xxh64);
   }
 
   readBinary(binary: ChunkSpec): Promise<ArrayBuffer | undefined> {
     return this.#database.step("read a binary", async (connection) => {
-      const found = await readBytes(connection, "binaries", binary);
+      const row = await connection.transaction(["binaries"], "read", (tx) => tx.get("binaries", binary.sha256));
+      const found = row && (await readBytes(row, binary));
       return typeof found === "string" ? undefined : found;
     });
   }
@@ -204,8 +228,10 @@ class IndexedDbStore implements Store {
   }
 
   readNote(digest: string, kind: string): Promise<StoredNote | undefined> {
+    const known = this.#notes.get(digest + kind);
+    this.#notes.delete(digest + kind);
     return this.#database.step("read a note", async (connection) => {
-      const row = await connection.transaction(["notes"], "read", (tx) => tx.get("notes", [digest, kind]));
+      const row = known ?? (await connection.transaction(["notes"], "read", (tx) => tx.get("notes", [digest, kind])));
       const { bytes, sha256: expected } = row ?? {};
       if (!bytes || !expected) return undefined;
       const found = await openNote({ bytes, sha256: expected }).catch((error: unknown) => lostFile(error, undefined));
@@ -216,6 +242,7 @@ class IndexedDbStore implements Store {
   }
 
   writeNote(digest: string, kind: string, value: unknown): Promise<void> {
+    this.#notes.delete(digest + kind);
     // One after the other: hashing a large note takes longer than a small one that follows.
     return this.#inOrder(async () => {
       // Before the transaction, which would end while the bytes are hashed.
@@ -246,18 +273,12 @@ class IndexedDbStore implements Store {
     return this.#database.transaction(what, STORES, durability, run);
   }
 
-  async #makeRoom(url: string, bytes: number): Promise<boolean> {
-    const gone = await this.#write("make room", "strict", async (tx) => {
-      const rows: PackageRow[] = [];
-      for (const row of evictable(await packageRows(tx), url, await knownGood(tx))) {
-        if (bytesOf(rows) >= bytes) break;
-        rows.push(row);
-      }
-      await removeRows(tx, rows);
-      return rows;
-    });
-    this.#reportEvicted(gone);
-    return gone.length > 0;
+  /** Removes files that no row has any more. What is left, also where the code cannot be had, is removed by the next call. */
+  async #sweep(): Promise<void> {
+    if (await this.#files.directory())
+      await this.#writer()
+        .then(({ sweep }) => sweep())
+        .catch(() => undefined);
   }
 
   #reportEvicted(rows: PackageRow[]): void {

@@ -44,12 +44,13 @@ function sweep({ rows, chunks, pending }: Memory): void {
   for (const hash of chunks.keys()) if (!kept.has(hash)) chunks.delete(hash);
 }
 
-type Downloads = Pick<Store, "has" | "read" | "begin" | "put" | "commit" | "proved" | "abandon">;
+type Downloads = Pick<Store, "has" | "read" | "keepsFiles" | "begin" | "put" | "commit" | "proved" | "abandon">;
 
 function downloadsIn(memory: Memory): Downloads {
   const { rows, floors, chunks, pending } = memory;
   return {
     has: async (hashes) => new Set(hashes.filter((hash) => chunks.has(hash))),
+    keepsFiles: async () => false,
     async read({ sha256: hash }) {
       const bytes = await chunks.get(hash)?.arrayBuffer();
       if (!bytes) return "missing";
@@ -61,7 +62,7 @@ function downloadsIn(memory: Memory): Downloads {
     async put(url, { sha256: hash }, bytes) {
       // `begin` went to the database, when that failed since.
       pending.set(url, (pending.get(url) ?? new Set()).add(hash));
-      chunks.set(hash, bytes);
+      chunks.set(hash, new Blob([bytes]));
     },
     async commit(row) {
       const { url, name, release } = row;

@@ -4,7 +4,7 @@ import type { StoredBytes } from "./blob-or-bytes.js";
 
 /** What is stored of a note's value. */
 export interface SealedNote {
-  /** A header as JSON, then the numbers of all typed arrays; see `toBlob`. Small ones are part of the row, others a file. */
+  /** A header as JSON, then the numbers of all typed arrays; see `toBytes`. Small ones are part of the row, others a file. */
   bytes: StoredBytes;
   /** Of `bytes`. */
   sha256: string;
@@ -21,9 +21,8 @@ type ArrayPlace = { $array: [name: ArrayName, from: number, to: number] };
 
 /** `value` is plain data as JSON has it, and typed arrays. */
 export async function sealNote(value: unknown): Promise<SealedNote> {
-  const blob = toBlob(value);
-  const bytes = await blob.arrayBuffer();
-  return { bytes: bytes.byteLength > LARGE ? blob : bytes, sha256: await sha256(bytes) };
+  const bytes = toBytes(value);
+  return { bytes: bytes.byteLength > LARGE ? new Blob([bytes]) : bytes, sha256: await sha256(bytes) };
 }
 
 /** The value, or undefined where the bytes are not those that were stored. Rejects where the browser cannot read them. */
@@ -36,7 +35,7 @@ export async function openNote({ bytes, sha256: expected }: SealedNote): Promise
 type OddNumber = { $number: string };
 
 /** Four bytes with the header's length, the header, the arrays. */
-function toBlob(value: unknown): Blob {
+function toBytes(value: unknown): ArrayBuffer {
   const arrays: ArrayBufferView<ArrayBuffer>[] = [];
   let size = 0;
   const header = JSON.stringify(value, (_key, item: unknown) => {
@@ -50,7 +49,16 @@ function toBlob(value: unknown): Blob {
     return place;
   });
   const text = new TextEncoder().encode(header);
-  return new Blob([Uint32Array.of(text.byteLength), text, ...arrays]);
+  let at = LENGTH_BYTES + text.byteLength;
+  // Not by way of a Blob, whose bytes come from another process: 0.4 ms, or more while this thread is busy.
+  const bytes = new Uint8Array(at + size);
+  bytes.set(new Uint8Array(Uint32Array.of(text.byteLength).buffer));
+  bytes.set(text, LENGTH_BYTES);
+  for (const { buffer, byteOffset, byteLength } of arrays) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
+  }
+  return bytes.buffer;
 }
 
 const LENGTH_BYTES = 4;

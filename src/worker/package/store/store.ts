@@ -55,15 +55,20 @@ export interface Store extends BinaryStore, NoteStore, ChannelStore {
   floor(url: string): Promise<ReleaseFloor | undefined>;
   /** Which of the chunks are there; says nothing of their content. */
   has(hashes: string[]): Promise<Set<string>>;
-  /** The chunk's bytes, hashed again: databases return altered bytes without an error. An altered one is removed. */
-  read(chunk: ChunkSpec): Promise<ArrayBuffer | "missing" | "corrupt">;
+  /**
+   * The chunk's bytes, hashed again: databases return altered bytes without an error. An altered one is removed.
+   * @param spare - Memory that they may be put into, where it has their size.
+   */
+  read(chunk: ChunkSpec, spare?: ArrayBuffer): Promise<ArrayBuffer | "missing" | "corrupt">;
   /**
    * Announces a download, so that its chunks outlive a crash and the removal of other packages. Rejects with `storage_quota`
    * when the version will not fit into the budget.
    */
   begin(row: NewRow): Promise<void>;
+  /** Whether large chunks become files, which takes no memory beside theirs. */
+  keepsFiles(): Promise<boolean>;
   /** Keeps one verified chunk of an announced download, with its checksum where there is one. */
-  put(url: string, chunk: ChunkSpec, bytes: Blob, xxh64?: string): Promise<void>;
+  put(url: string, chunk: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<void>;
   /** Makes a version whose chunks were put the newest of its address: wholly or not at all, and durably. */
   commit(row: NewRow): Promise<void>;
   /** Notes that a backend ran this version now; older versions of the address are dropped. */

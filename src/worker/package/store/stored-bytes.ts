@@ -1,10 +1,9 @@
-// The stored form of chunks and binaries: bytes with a fast checksum, read back and checked.
-import type { Connection } from "../../../shared/indexed-db.js";
+// The stored form of chunks and binaries: bytes, or the name of a file, with a fast checksum by which what is read back is checked.
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { sha256 } from "../../lib/sha256.js";
 import type { StoredBytes } from "./blob-or-bytes.js";
 import { checksumSettled, xxh64 } from "./checksum.js";
-import type { PackageSchema, SummedBytes } from "./schema.js";
+import type { ChunkRow, FileRow, SummedBytes } from "./schema.js";
 
 // Chromium's errors for a stored Blob whose file is truncated or gone; the row itself is fine.
 const LOST_FILE = new Set(["UnknownError", "NotReadableError", "NotFoundError", "DataError"]);
@@ -18,25 +17,31 @@ export function lostFile<T>(error: unknown, result: T): T {
 export const withSum = (bytes: StoredBytes, sum: string | undefined): StoredBytes | SummedBytes =>
   sum === undefined ? bytes : { bytes, xxh64: sum };
 
-/** By the checksum where the row has one and it can be computed, else by the SHA-256. */
+/** Where the bytes of a row are, and their checksum. Of a damaged row anything may be left. */
+function contentOf(row: ChunkRow): Partial<SummedBytes & FileRow> {
+  const { file, xxh64: sum, bytes } = row as Partial<SummedBytes & FileRow>;
+  return { file, xxh64: sum, bytes: sum === undefined && file === undefined ? (row as StoredBytes) : bytes };
+}
+
+/**
+ * The bytes of a row, checked by its checksum where it has one and it can be computed, else by the SHA-256.
+ * @param readFile - The bytes of a file; undefined where it is lost.
+ */
 export async function readBytes(
-  connection: Connection<PackageSchema>,
-  store: "chunks" | "binaries",
+  row: ChunkRow,
   { size, sha256: expected }: ChunkSpec,
-): Promise<ArrayBuffer | "missing" | "corrupt"> {
-  let bytes: ArrayBuffer;
-  let sum: string | undefined;
+  readFile?: (name: string) => Promise<ArrayBuffer | undefined>,
+): Promise<ArrayBuffer | "corrupt"> {
+  const { file, bytes: stored, xxh64: sum } = contentOf(row);
+  let bytes: ArrayBuffer | undefined;
   try {
-    const row = await connection.transaction([store], "read", (tx) => tx.get(store, expected));
-    if (!row) return "missing";
-    // Of a damaged row anything may be left.
-    sum = (row as Partial<SummedBytes>).xxh64;
-    const stored = sum === undefined ? (row as StoredBytes) : (row as SummedBytes).bytes;
-    if ((stored instanceof Blob ? stored.size : stored?.byteLength) !== size) return "corrupt";
-    bytes = stored instanceof Blob ? await stored.arrayBuffer() : stored;
+    if (file !== undefined) bytes = await readFile?.(file);
+    else if (stored instanceof Blob) bytes = stored.size === size ? await stored.arrayBuffer() : undefined;
+    else bytes = stored;
   } catch (error) {
     return lostFile(error, "corrupt");
   }
+  if (bytes?.byteLength !== size) return "corrupt";
   if (sum !== undefined) {
     await checksumSettled();
     const found = xxh64(bytes);

@@ -2,7 +2,6 @@
 import { asInsituError, type InsituError } from "../../../shared/errors.js";
 import type { ChunkSpec } from "../../../shared/types/manifest.js";
 import { deferred } from "../../lib/deferred.js";
-import { xxh64 } from "./checksum.js";
 import type { Store } from "./store.js";
 
 export interface WriteBehind {
@@ -10,7 +9,7 @@ export interface WriteBehind {
   keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void>;
   /** A copy of the bytes of a chunk that is still queued. */
   copyOf(sha256: string): Promise<ArrayBuffer | undefined>;
-  /** Frees bytes that nobody reads any more: now, or once they were handed to the store. */
+  /** Releases bytes that nobody reads any more: now, or once they were handed to the store. */
   free(sha256: string, bytes: ArrayBuffer): void;
   /** Resolves once a chunk is no longer being stored. */
   settled(sha256: string): Promise<void>;
@@ -23,11 +22,22 @@ export interface WriteBehind {
   done(): Promise<void>;
 }
 
+export interface WriteBehindDeps {
+  url: string;
+  store: Store;
+  /** A fast checksum to store with the bytes; undefined where there is none. */
+  sumOf(bytes: ArrayBuffer): string | undefined;
+  /** Takes bytes that nobody needs any more. */
+  release(bytes: ArrayBuffer): void;
+}
+
 // Storing costs as much as downloading and decoding together, and the first prediction does not need it (256 MB: 3.8 s when stored
 // as they came, 1.5 s without). A tab that dies has to fetch again what came in this time.
 const STORE_AFTER_MS = 2_000;
 // What is more waits as Blobs, which the browser keeps outside this process, on a device with little memory on its disk.
 const MAX_HELD_BYTES = 40 * 1024 * 1024;
+// What is more becomes files at once: that is one copy to the memory of the system.
+const MAX_HELD_BEFORE_FILES = 16 * 1024 * 1024;
 // A disk slower than the network must not fill the memory.
 const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 // Each is copied out of this thread first, which decodes meanwhile: few at a time.
@@ -48,26 +58,32 @@ interface SummedBlob {
   sum: string | undefined;
 }
 
-export function createWriteBehind(url: string, store: Store): WriteBehind {
-  return new DelayedWrites(url, store);
+export function createWriteBehind(deps: WriteBehindDeps): WriteBehind {
+  return new DelayedWrites(deps);
 }
 
 class DelayedWrites implements WriteBehind {
-  readonly #url: string;
-  readonly #store: Store;
+  readonly #deps: WriteBehindDeps;
   readonly #puts = new Map<string, Promise<void>>();
   readonly #waiting = new Map<string, Waiting>();
+  /** Those of the chunks being stored whose bytes are still needed here. */
+  readonly #putting = new Map<string, Waiting>();
   readonly #flushed = deferred<void>();
   /** Of all that waits, and of what waits in this process. */
   #waitingBytes = 0;
   #heldBytes = 0;
+  #keepsFiles = false;
   #isFlushed = false;
   #problem: InsituError | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, store: Store) {
-    this.#url = url;
-    this.#store = store;
+  constructor(deps: WriteBehindDeps) {
+    this.#deps = deps;
+    const known = deps.store.keepsFiles().then((keepsFiles) => {
+      this.#keepsFiles = keepsFiles;
+    });
+    // Then they are not files, and the store says why when it is written to.
+    known.catch(() => undefined);
   }
 
   async keep(chunk: ChunkSpec, bytes: ArrayBuffer, onStored: () => void): Promise<void> {
@@ -78,19 +94,20 @@ class DelayedWrites implements WriteBehind {
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.flush();
     if (this.#isFlushed) this.#drain();
     this.#moveOut();
-    while (this.#waitingBytes > MAX_WAITING_BYTES) await Promise.race(this.#puts.values());
+    while (this.#waitingBytes > MAX_WAITING_BYTES || this.#puts.size > MAX_PUTS)
+      await Promise.race(this.#puts.values());
   }
 
   async copyOf(sha256: string): Promise<ArrayBuffer | undefined> {
-    const { bytes, blob } = this.#waiting.get(sha256) ?? {};
+    const { bytes, blob } = this.#held(sha256) ?? {};
     // The browser may have lost a Blob, as it may lose what is stored.
     return bytes?.slice(0) ?? blob?.blob.arrayBuffer().catch(() => undefined);
   }
 
   free(sha256: string, bytes: ArrayBuffer): void {
-    const held = this.#waiting.get(sha256);
+    const held = this.#held(sha256);
     if (held?.bytes === bytes) held.isRead = true;
-    else detach(bytes);
+    else this.#deps.release(bytes);
   }
 
   async settled(sha256: string): Promise<void> {
@@ -109,7 +126,7 @@ class DelayedWrites implements WriteBehind {
     this.#problem ??= asInsituError(error, "storage_unavailable", "Storing a chunk failed");
     this.flush();
     // Without the rest the chunks before are of no use, and a full origin needs their space.
-    await this.#store.abandon(this.#url).catch(() => undefined);
+    await this.#abandon();
   }
 
   gaveUp(): boolean {
@@ -122,25 +139,35 @@ class DelayedWrites implements WriteBehind {
     while (this.#puts.size > 0) await Promise.all(this.#puts.values());
     if (!this.#problem) return;
     // What was put while the store was given up would stay behind without an owner.
-    await this.#store.abandon(this.#url).catch(() => undefined);
+    await this.#abandon();
     throw this.#problem;
   }
 
+  #held(sha256: string): Waiting | undefined {
+    return this.#waiting.get(sha256) ?? this.#putting.get(sha256);
+  }
+
+  async #abandon(): Promise<void> {
+    const { url, store } = this.#deps;
+    await store.abandon(url).catch(() => undefined);
+  }
+
   #drain(): void {
-    for (const [sha256, next] of this.#waiting) {
+    for (const next of this.#waiting.values()) {
       if (this.#puts.size >= MAX_PUTS) return;
-      this.#waiting.delete(sha256);
-      this.#waitingBytes -= next.chunk.size;
-      this.#put(next.chunk, this.#toBlob(next), next.onStored);
+      this.#put(next);
     }
   }
 
   /** Those that have been read first: nobody in this process needs them. */
   #moveOut(): void {
+    const max = this.#keepsFiles ? MAX_HELD_BEFORE_FILES : MAX_HELD_BYTES;
     for (const isRead of [true, undefined])
       for (const one of this.#waiting.values()) {
-        if (this.#heldBytes <= MAX_HELD_BYTES) return;
-        if (one.isRead === isRead) one.blob = this.#toBlob(one);
+        if (this.#heldBytes <= max) return;
+        if (one.isRead !== isRead) continue;
+        if (this.#keepsFiles) this.#put(one);
+        else one.blob = this.#toBlob(one);
       }
   }
 
@@ -148,27 +175,40 @@ class DelayedWrites implements WriteBehind {
   #toBlob(one: Waiting): SummedBlob {
     const { bytes } = one;
     if (!bytes) return one.blob as SummedBlob;
-    const moved = { blob: new Blob([bytes]), sum: xxh64(bytes) };
+    const moved = { blob: new Blob([bytes]), sum: this.#deps.sumOf(bytes) };
     this.#heldBytes -= one.chunk.size;
-    one.bytes = undefined;
-    if (one.isRead) detach(bytes);
+    this.#letGo(one);
     return moved;
   }
 
-  #put(chunk: ChunkSpec, { blob, sum }: SummedBlob, onStored: () => void): void {
+  #letGo(one: Waiting): void {
+    const { bytes } = one;
+    one.bytes = undefined;
+    if (bytes && one.isRead) this.#deps.release(bytes);
+  }
+
+  #put(one: Waiting): void {
+    const { chunk, bytes, onStored } = one;
+    const { url, store, sumOf } = this.#deps;
+    const { sha256, size } = chunk;
+    this.#waiting.delete(sha256);
+    this.#waitingBytes -= size;
+    let stored: { blob: Blob | ArrayBuffer; sum: string | undefined };
+    if (bytes && this.#keepsFiles && !this.#problem) {
+      this.#heldBytes -= size;
+      this.#putting.set(sha256, one);
+      stored = { blob: bytes, sum: sumOf(bytes) };
+    } else stored = this.#toBlob(one);
     if (this.#problem) return;
-    const putting = this.#store.put(this.#url, chunk, blob, sum).then(onStored);
+    const putting = store.put(url, chunk, stored.blob, stored.sum).then(onStored);
     const settled = putting
       .catch((error: unknown) => this.giveUp(error))
       .finally(() => {
-        this.#puts.delete(chunk.sha256);
+        this.#putting.delete(sha256);
+        this.#letGo(one);
+        this.#puts.delete(sha256);
         this.#drain();
       });
-    this.#puts.set(chunk.sha256, settled);
+    this.#puts.set(sha256, settled);
   }
-}
-
-/** Frees the memory now: the garbage collector waits for pressure, and lets hundreds of megabytes pile up. */
-function detach(bytes: ArrayBuffer): void {
-  if (bytes.byteLength > 0) structuredClone(bytes, { transfer: [bytes] });
 }

@@ -1,6 +1,7 @@
 // Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
 
 import { once } from "../../lib/once.js";
+import type { WeightSpec } from "../../package/topology.js";
 import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js";
 import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
@@ -13,7 +14,7 @@ import { type Binary, startBinary } from "./start-binary.js";
 import { NoPlanError } from "./steps.js";
 import type { StoredPlan, StoredTensor, Weight } from "./stored-plan.js";
 import { threadedStart } from "./threaded-start.js";
-import { FIRST_ID, viewOf } from "./wasm-module.js";
+import { bytesPerElement, FIRST_ID, sizeOf, viewOf } from "./wasm-module.js";
 
 export type PlanHooks = Pick<PlanSessionDeps, "openTfjs" | "onFailure">;
 
@@ -104,22 +105,30 @@ async function loadWeights(
   const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology, rewriting);
   const weights = new Map<string, Weight & { size: number; dtype: string }>();
   let bytes = 0;
-  const add = (name: string, dtype: Constant["dtype"], data: WeightValues | Constant["values"]) => {
-    const address = binary._malloc(Math.max(1, data.byteLength));
-    viewOf(binary, dtype, address, data.length).set(data);
+  const reserve = (name: string, dtype: Constant["dtype"], size: number) => {
+    const byteLength = size * bytesPerElement(dtype);
+    const address = binary._malloc(Math.max(1, byteLength));
     const id = FIRST_ID + weights.size;
-    binary.tfjs.registerTensor(id, data.length, address);
-    weights.set(name, { id, address, size: data.length, dtype });
-    bytes += data.byteLength;
+    binary.tfjs.registerTensor(id, size, address);
+    weights.set(name, { id, address, size, dtype });
+    bytes += byteLength;
+    return () => viewOf(binary, dtype, address, size) as WeightValues;
   };
   const values = new Map<string, Constant>();
   const isUnused = (name: string) => skip?.has(name) === true || !(needed.has(name) || keep?.has(name));
-  await readWeights(model.weightSpecs, source.weights(), { skip: isUnused }, ({ name, shape, dtype }, data, isView) => {
-    if (keep?.has(name)) values.set(name, { shape, dtype, values: isView ? data.slice() : data });
-    if (needed.has(name)) add(name, dtype, data);
+  const place = ({ name, shape, dtype }: WeightSpec) =>
+    needed.has(name) && !keep?.has(name) ? reserve(name, dtype, sizeOf(shape)) : undefined;
+  const add = (name: string, { dtype, values: data }: Constant) => {
+    if (needed.has(name)) reserve(name, dtype, data.length)().set(data);
+  };
+  const reading = { skip: isUnused, place };
+  await readWeights(model.weightSpecs, source.weights(), reading, ({ name, shape, dtype }, data, isView) => {
+    const constant = { shape, dtype, values: isView ? data.slice() : data };
+    values.set(name, constant);
+    add(name, constant);
   });
   const { constants } = finish(values);
-  for (const [name, { values: data, dtype }] of constants) if (needed.has(name)) add(name, dtype, data);
+  for (const [name, constant] of constants) add(name, constant);
   store();
   return {
     bytes,

@@ -15,7 +15,12 @@ const chunkOf = (bytes: Uint8Array) => ({
 
 /** Keeps `count` chunks of `size` bytes; each was read unless `isRead` says otherwise. */
 async function keepAll(store: Store, count: number, size: number, isRead: (n: number) => boolean = () => true) {
-  const writes = createWriteBehind("https://host.example/m/", store);
+  const writes = createWriteBehind({
+    url: "https://host.example/m/",
+    store,
+    sumOf: () => undefined,
+    release: (bytes) => structuredClone(bytes, { transfer: [bytes] }),
+  });
   const kept: { chunk: ReturnType<typeof chunkOf>; bytes: ArrayBuffer; content: Uint8Array }[] = [];
   let stored = 0;
   for (let n = 0; n < count; n += 1) {
