@@ -199,11 +199,17 @@ export async function flipStored(row: { store: string; sha256: string; old?: boo
     });
   const database = await done(indexedDB.open(store));
   const chunks = () => database.transaction("chunks", "readwrite").objectStore("chunks");
-  const kept = await done<Blob | { bytes: Blob; xxh64: string }>(chunks().get(sha256));
-  const bytes = new Uint8Array(await ("xxh64" in kept ? kept.bytes : kept).arrayBuffer());
+  const kept = await done<{ file?: string; bytes: Blob | ArrayBuffer; xxh64?: string }>(chunks().get(sha256));
+  const root = await navigator.storage.getDirectory();
+  const file = kept.file && (await (await root.getDirectoryHandle(`insitu-${store}`)).getFileHandle(kept.file));
+  const content = kept instanceof Blob || kept instanceof ArrayBuffer ? kept : kept.bytes;
+  const bytes = new Uint8Array(await new Blob([file ? await file.getFile() : content]).arrayBuffer());
   bytes[10] = (bytes[10] as number) ^ 1;
-  const altered = new Blob([bytes]);
-  await done(chunks().put("xxh64" in kept && !old ? { ...kept, bytes: altered } : altered, sha256));
+  if (file && !old) {
+    const writable = await file.createWritable();
+    await writable.write(bytes);
+    await writable.close();
+  } else await done(chunks().put(kept.xxh64 && !old ? { ...kept, bytes: bytes.buffer } : new Blob([bytes]), sha256));
   database.close();
-  return "xxh64" in kept;
+  return kept.xxh64 !== undefined;
 }

@@ -97,7 +97,7 @@ export function eventsOf(page: Page): Promise<StoreEvent[]> {
   return page.evaluate(() => window.events);
 }
 
-/** Sizes of the chunks that are in the database, read without the library; undefined while there is no database. */
+/** Sizes of the chunks that are stored, read without the library; undefined while there is no database. */
 export function storedChunks(page: Page, name = "insitu"): Promise<number[] | undefined> {
   return page.evaluate(async (wanted) => {
     // Opening one that does not exist would make it.
@@ -110,8 +110,17 @@ export function storedChunks(page: Page, name = "insitu"): Promise<number[] | un
       });
     const database = await done(indexedDB.open(wanted));
     const store = database.transaction("chunks").objectStore("chunks");
-    const rows = await done<(Blob | { bytes: Blob; xxh64: string })[]>(store.getAll());
+    const rows = await done<{ file?: string; bytes: Blob | ArrayBuffer }[]>(store.getAll());
     database.close();
-    return rows.map((row) => ("xxh64" in row ? row.bytes : row).size);
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(`insitu-${wanted}`);
+    const files: string[] = [];
+    for await (const file of folder.keys()) files.push(file);
+    const named = rows.flatMap(({ file }) => file ?? []);
+    if (files.some((file) => !named.includes(file))) throw new Error("A file belongs to no chunk.");
+    const sizeOf = async (row: (typeof rows)[number]) => {
+      if (row.file) return (await (await folder.getFileHandle(row.file)).getFile()).size;
+      return new Blob([row instanceof ArrayBuffer || row instanceof Blob ? row : row.bytes]).size;
+    };
+    return Promise.all(rows.map(sizeOf));
   }, name);
 }

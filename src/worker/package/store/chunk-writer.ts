@@ -15,8 +15,8 @@ export interface ChunkWriter {
   /** Whether large chunks become files. */
   writesFiles(): Promise<boolean>;
   put(chunk: ChunkSpec, bytes: Blob | ArrayBuffer, sum?: string): Promise<void>;
-  /** Removes the files that no row has. Never rejects: what is left is removed by the next call. */
-  sweep(): Promise<void>;
+  /** Removes the files that no row has, and returns how many. Never rejects: what is left is removed by the next call. */
+  sweep(): Promise<number>;
 }
 
 // A file costs some milliseconds whatever its size; a row holds as much as that without one.
@@ -83,7 +83,7 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
     },
     async sweep() {
       const found = await files.directory();
-      if (found) await database.step("remove files", () => removeUnused(found, findUnused)).catch(() => undefined);
+      return found ? database.step("remove files", () => removeUnused(found, findUnused)).catch(() => 0) : 0;
     },
   };
 }
@@ -114,8 +114,9 @@ async function writeFile(directory: FileSystemDirectoryHandle, name: string, byt
     handle = await file.createSyncAccessHandle();
     // Reserves the space by one message to the browser instead of several.
     handle.truncate(bytes.byteLength);
-    const written = handle.write(bytes, { at: 0 });
-    if (written !== bytes.byteLength) throw new Error(`Only ${written} of ${bytes.byteLength} bytes were written.`);
+    // Without room Chromium throws in `truncate`, but in an incognito window it returns an odd number here.
+    if (handle.write(bytes, { at: 0 }) !== bytes.byteLength)
+      throw new DOMException("Not all bytes could be written.", "QuotaExceededError");
   } catch (error) {
     await discard();
     throw error;
@@ -132,13 +133,13 @@ async function writeFile(directory: FileSystemDirectoryHandle, name: string, byt
 }
 
 /**
- * Removes the files that nothing refers to. A file that is being written or read is locked, and left to the next call.
+ * Removes the files that nothing refers to, and returns how many. A file that is being written or read is locked, and left to the next call.
  * @param findUnused - Which of the names nothing refers to now.
  */
 async function removeUnused(
   directory: FileSystemDirectoryHandle,
   findUnused: (names: string[]) => Promise<string[]>,
-): Promise<void> {
+): Promise<number> {
   const names: string[] = [];
   for await (const name of directory.keys()) names.push(name);
   const handles = new Map<string, FileSystemSyncAccessHandle>();
@@ -154,6 +155,7 @@ async function removeUnused(
       handles.delete(name);
       await directory.removeEntry(name).catch(() => undefined);
     }
+    return unused.length;
   } finally {
     for (const handle of handles.values()) handle.close();
   }

@@ -26,6 +26,8 @@ export function createPackageWriter(deps: PackageWriterDeps): PackageWriter {
   const { put, sweep, writesFiles } = createChunkWriter(deps);
 
   async function makeRoom(url: string, bytes: number): Promise<boolean> {
+    // What a tab left behind that died goes first.
+    if ((await sweep()) > 0) return true;
     const gone = await database.transaction("make room", STORES, "strict", async (tx) => {
       const rows: PackageRow[] = [];
       for (const row of evictable(await packageRows(tx), url, await knownGood(tx))) {

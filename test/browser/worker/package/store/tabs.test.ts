@@ -42,10 +42,10 @@ beforeAll(async () => {
   site.workers.set(
     "reads-late",
     `let reads = 0;
-    const { arrayBuffer } = Blob.prototype;
-    Blob.prototype.arrayBuffer = async function () {
-      if (++reads === 2) await fetch("/stopped");
-      return arrayBuffer.call(this);
+    const { getFileHandle } = FileSystemDirectoryHandle.prototype;
+    FileSystemDirectoryHandle.prototype.getFileHandle = async function (...given) {
+      if (++reads === 1) await fetch("/stopped");
+      return getFileHandle.apply(this, given);
     };`,
   );
   chromium = await connectChromium();

@@ -21,10 +21,13 @@ async function downgrade(name: string): Promise<Record<string, number>> {
     binaries: undefined,
     notes: ["digest", "kind"],
   };
-  // Blobs of a database that is deleted are gone; and that version stored no checksum with them.
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle(`insitu-${name}`);
+  // Blobs of a database that is deleted are gone; and that version stored no checksum with them, and no files.
   const copyOf = async (value: unknown) => {
-    const kept =
-      typeof value === "object" && value !== null && "xxh64" in value ? (value as { bytes?: unknown }).bytes : value;
+    const { bytes, xxh64, file } = (value ?? {}) as { bytes?: unknown; xxh64?: string; file?: string };
+    if (file) return new Blob([await (await (await folder.getFileHandle(file)).getFile()).arrayBuffer()]);
+    const kept = xxh64 ? bytes : value;
     return kept instanceof Blob ? new Blob([await kept.arrayBuffer()]) : kept;
   };
   const rows: Record<string, [key: IDBValidKey, value: unknown][]> = {};
@@ -46,6 +49,7 @@ async function downgrade(name: string): Promise<Record<string, number>> {
   const [, digest] = key as string[];
   rows.notes?.push([[digest as string, "old"], { digest, kind: "old", at: Date.now() }]);
   await settled(indexedDB.deleteDatabase(name));
+  await root.removeEntry(`insitu-${name}`, { recursive: true });
   const opening = indexedDB.open(name, 3);
   opening.onupgradeneeded = () => {
     for (const [store, keyPath] of Object.entries(keyPaths))
