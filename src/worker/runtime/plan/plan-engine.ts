@@ -7,6 +7,7 @@ import type { Constant } from "../graph/types.js";
 import { readWeights, type WeightValues } from "../read-weights.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
+import { hasOwnKernels, kernelCode } from "./own-kernels.js";
 import { planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
 import { type Binary, startBinary } from "./start-binary.js";
@@ -52,6 +53,13 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     },
     async open(source, target, stored, hooks) {
       const binary = await begin(target.threads ?? 1);
+      const names = { run: source.outputs.map(({ name }) => name), embed: ["embedding"] };
+      const store = source.plans;
+      const kernels =
+        store && binaryFor(target.threads ?? 1) === binaryFor(1) && hasOwnKernels()
+          ? async () => (await kernelCode()).createStepKernels({ binary, store, outputs: names.run })
+          : undefined;
+      const known = (await store?.kernels()) ? kernels?.().catch(() => undefined) : undefined;
       const weights = await loadWeights(source, binary, neededBy(stored), rewriting).catch((error: unknown) => {
         binary.end();
         throw error;
@@ -62,7 +70,9 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         binary,
         stored,
         weight: weights.get,
-        names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
+        names,
+        kernels,
+        knownKernels: await known,
         ...hooks,
         onEnd() {
           open.delete(binary);

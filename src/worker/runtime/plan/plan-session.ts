@@ -4,6 +4,7 @@ import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Plans, RunResult, Session, Target } from "../session/engine.js";
 import { isTrap, toInsituError } from "../session/run-errors.js";
+import type { StepKernels } from "./own-kernels.js";
 import { OutOfTableError, Plan } from "./plan.js";
 import type { Binary } from "./start-binary.js";
 import type { Part } from "./steps.js";
@@ -19,6 +20,10 @@ export interface PlanSessionDeps {
   weight: (name: string, tensor: StoredTensor) => Weight;
   /** The model's outputs and its embedding, by the names that results have. */
   names: Record<Part, string[]>;
+  /** Loads what computes steps by own kernels; absent where it cannot run. */
+  kernels?: () => Promise<StepKernels>;
+  /** What was loaded before, since an earlier visit chose some. */
+  knownKernels?: StepKernels;
   /** Opens the model on tfjs, which runs whatever has no plan, and makes plans of it. */
   openTfjs: () => Promise<Session>;
   /** Called with the reason when a plan has failed: it must not be used again. */
@@ -26,6 +31,9 @@ export interface PlanSessionDeps {
   /** Called when the memory of the plans is given up: the session was disposed, or has moved to tfjs. */
   onEnd: () => void;
 }
+
+/** As own kernels cost a file, a model must be used a few times first. */
+const USES = 3;
 
 export class PlanSession implements Session {
   readonly target: Target;
@@ -36,20 +44,31 @@ export class PlanSession implements Session {
   /** Set once inputs came for which there is no plan. */
   #tfjs: Session | undefined;
   #lost: InsituError | undefined;
+  #kernels: StepKernels | undefined;
+  #uses = 0;
   // Above those of the weights.
   #nextId = FIRST_ID + 2 ** 20;
 
   constructor(deps: PlanSessionDeps) {
     this.#deps = deps;
     this.target = deps.target;
+    this.#kernels = deps.knownKernels;
     this.#stored = new Map(deps.stored.map((plan) => [keyOfStored(plan), plan]));
   }
 
   get plans(): Plans {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
-    const info: PlanInfo = { state: "used", shapes: this.#stored.size };
-    return { info, isWanted: false, advance: async () => undefined };
+    const kernels = this.#kernels;
+    const info: PlanInfo = { state: "used", shapes: this.#stored.size, ...kernels?.info };
+    const advance: Plans["advance"] = async (tests) => {
+      try {
+        await kernels?.advance(tests);
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
+    return { info, isWanted: kernels?.isWanted === true, isForItems: true, advance };
   }
 
   run(feeds: Feeds): Promise<RunResult> {
@@ -77,7 +96,8 @@ export class PlanSession implements Session {
   #replay({ binary, names }: PlanSessionDeps, part: Part, feeds: Feeds): RunResult | undefined {
     const started = performance.now();
     try {
-      const plan = this.#planOf(part, feeds);
+      const key = keyOfFeeds(part, feeds);
+      const plan = this.#planOf(key);
       if (!plan) return undefined;
       binary.takeFailure();
       plan.execute(feeds);
@@ -85,23 +105,40 @@ export class PlanSession implements Session {
       const outputs = plan.read();
       const failure = binary.takeFailure();
       if (failure) throw new Error(failure);
+      const readAt = performance.now();
+      this.#kernels?.used(key, plan, part, feeds);
+      this.#uses += 1;
+      if (this.#uses === USES && !this.#kernels) void this.#loadKernels();
       return {
         outputs: Object.fromEntries(outputs.map((output, index) => [names[part][index] as string, output])),
         executeMs: executed - started,
-        readbackMs: performance.now() - executed,
+        readbackMs: readAt - executed,
       };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
-      this.#deps?.onFailure((error as Error).message);
-      if (!isTrap(error)) return undefined;
-      this.#lost = toInsituError(error, this.target);
-      this.#end();
-      throw this.#lost;
+      this.#fail(error);
+      return undefined;
     }
   }
 
-  #planOf(part: Part, feeds: Feeds): Plan | undefined {
-    const key = keyOfFeeds(part, feeds);
+  /** Throws `device_lost` where it has trapped. */
+  #fail(error: unknown): void {
+    this.#deps?.onFailure((error as Error).message);
+    if (!isTrap(error)) return;
+    this.#lost = toInsituError(error, this.target);
+    this.#end();
+    throw this.#lost;
+  }
+
+  async #loadKernels(): Promise<void> {
+    try {
+      this.#kernels = await this.#deps?.kernels?.();
+    } catch {
+      // tfjs's compute then.
+    }
+  }
+
+  #planOf(key: string): Plan | undefined {
     const ready = this.#ready.get(key);
     if (ready) return ready;
     const stored = this.#stored.get(key);
@@ -111,6 +148,7 @@ export class PlanSession implements Session {
       binary,
       fromStored(stored, () => this.#nextId++, weight),
     );
+    this.#kernels?.adopt(key, plan);
     this.#ready.set(key, plan);
     return plan;
   }
@@ -129,6 +167,7 @@ export class PlanSession implements Session {
   #end(): void {
     const deps = this.#deps;
     this.#deps = undefined;
+    this.#kernels = undefined;
     for (const plan of this.#ready.values()) plan.abandon();
     this.#ready.clear();
     deps?.onEnd();
