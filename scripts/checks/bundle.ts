@@ -44,8 +44,8 @@ const BUDGETS: Record<string, number> = {
   "dist/shared.js": 2_000,
   // With the first call that needs a worker.
   "dist/worker.js": 40_000,
-  // Fetched when a model is loaded that is not stored.
-  "dist/worker-first-visit.js": 24_000,
+  // Fetched when a model is loaded that is not stored. What writes to the store lies here: who finds a package stored writes none.
+  "dist/worker-first-visit.js": 26_000,
   // Fetched when a model is made personal.
   "dist/worker-personal.js": 15_500,
   // Fetched where the browser lacks Ed25519, and by pages on plain http.

@@ -95,6 +95,7 @@ export function violations(outcome: Outcome): string[] {
   if (faulted.error && promised(point) === "runs") found.push(`the broken load rejected: ${told(faulted)}`);
   if (faulted.error?.timeout === timeout && !hangs(point)) found.push("the broken load went on until its deadline");
   if (faulted.untold && !hangs(point)) found.push("the broken load did not tell whether it is stored");
+  if (faulted.error && !outcome.fired) found.push(`the broken load rejected before its fault: ${told(faulted)}`);
   if (!disposed) found.push("the broken client could not be disposed of");
   if (again) found.push(...mustRun("the load after it", again, [2]));
 

@@ -182,8 +182,9 @@ async function runCase(name: string, point: Point): Promise<Outcome> {
   });
   const faulted = await attempt(broken, refresh, timeout);
   const stuck = faulted.hung || faulted.untold || faulted.error?.timeout === timeout;
-  const again =
-    (faulted.error || faulted.storeError) && !stuck ? await attempt(broken, refresh, HEALTHY_MS) : undefined;
+  // Where the fault has not fired, it would meet this load instead: such a case is tried again as a whole.
+  const failed = faulted.error || faulted.storeError;
+  const again = fired && failed && !stuck ? await attempt(broken, refresh, HEALTHY_MS) : undefined;
   const disposed = await within(broken.dispose(), GUARD_MS);
   const before = await kept(name);
   const healthy = await loadHealthy(name, false);

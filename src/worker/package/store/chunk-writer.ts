@@ -150,12 +150,18 @@ async function removeUnused(
     }
     // Again: who wrote one of them until now refers to it by now.
     const unused = handles.size > 0 ? await findUnused([...handles.keys()]) : [];
+    let removed = 0;
     for (const name of unused) {
       handles.get(name)?.close();
       handles.delete(name);
-      await directory.removeEntry(name).catch(() => undefined);
+      const isRemoved = await directory.removeEntry(name).then(
+        () => true,
+        () => false,
+      );
+      // A file that stays makes no room: who waits for some would try for ever.
+      if (isRemoved) removed += 1;
     }
-    return unused.length;
+    return removed;
   } finally {
     for (const handle of handles.values()) handle.close();
   }

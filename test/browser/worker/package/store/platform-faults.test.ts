@@ -38,6 +38,9 @@ async function runAll(points: Point[]): Promise<Outcome[]> {
   const answering = points.filter((point) => !hangs(point));
   const both = [run(answering, "answering", LANES), run(hanging, "hanging", HANGING_LANES)];
   const outcomes = (await Promise.all(both)).flat();
+  // Says why a load failed that its fault had not met: of the second try only what broke is told.
+  for (const { fired, faulted, point } of outcomes)
+    if (!fired && faulted.error) console.log(`${nameOf(point)} failed before its fault: ${JSON.stringify(faulted)}`);
   // On a busy machine a short deadline may pass before the call that should have hung.
   const missed = outcomes.filter(({ fired }) => !fired).map(({ point }) => ({ ...point, timeout: 4 * point.timeout }));
   return [...outcomes.filter(({ fired }) => fired), ...(await run(missed, "missed", LANES))];
