@@ -358,6 +358,7 @@ export default defineConfig([
   workerFile("worker-first-visit", "src/worker/worker-first-visit.ts"),
   workerFile("worker-crypto", "src/worker/worker-crypto.ts"),
   workerFile("worker-threads", "src/worker/worker-threads.ts", { plugins: [withoutNode(), listModules()] }),
+  workerFile("worker-gpu", "src/worker/worker-gpu.ts"),
   workerFile("engine-tfjs", "src/worker/engine-tfjs.ts", {
     plugins: [
       withoutNode(),

@@ -43,6 +43,7 @@ const firstVisitFile = async () => {
 const threadsFile = createFile<typeof import("./worker/worker-threads.js")>(
   new URL("./worker-threads.js", import.meta.url).href,
 );
+const gpuFile = createFile<typeof import("./worker/worker-gpu.js")>(new URL("./worker-gpu.js", import.meta.url).href);
 const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
   new URL("./worker-personal.js", import.meta.url).href,
 );
@@ -74,7 +75,8 @@ const host = createHost({
       },
     });
     const loadTfjs = async () => (await tfjsFile()).tfjsEngine(binaries);
-    return createEngine({ binaries, loadTfjs, loadRewriting: firstVisitFile });
+    const loadGpu = async () => (await gpuFile()).createGpuEngine(firstVisitFile);
+    return createEngine({ binaries, loadTfjs, loadGpu, loadRewriting: firstVisitFile });
   },
   async openPersonal({ storage }, engine, scheduler) {
     const { PersonalRegistry } = await personalFile();

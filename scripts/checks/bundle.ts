@@ -52,7 +52,9 @@ const BUDGETS: Record<string, number> = {
   "dist/worker-crypto.js": 7_000,
   // Fetched where a model with plans runs on several threads.
   "dist/worker-threads.js": 10_000,
-  // Fetched where a model has no plan, where WebGPU is tried, and by trainings.
+  // Fetched where a model has stored plans on WebGPU.
+  "dist/worker-gpu.js": 10_000,
+  // Fetched where a model has no plan, and by trainings.
   "dist/engine-tfjs.js": 215_000,
 };
 
@@ -88,6 +90,7 @@ const WORKER_FILES = [
   "worker-personal.js",
   "worker-crypto.js",
   "worker-threads.js",
+  "worker-gpu.js",
   "engine-tfjs.js",
 ];
 

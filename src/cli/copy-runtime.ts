@@ -13,6 +13,7 @@ const RUNTIME = [
   "worker-personal.js",
   "worker-crypto.js",
   "worker-threads.js",
+  "worker-gpu.js",
   "engine-tfjs.js",
   "wasm",
   "THIRD-PARTY-LICENSES.txt",

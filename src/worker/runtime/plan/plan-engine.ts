@@ -1,16 +1,15 @@
 // Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
 
 import { once } from "../../lib/once.js";
-import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js";
-import type { Constant } from "../graph/types.js";
-import { readWeights, type WeightValues } from "../read-weights.js";
+import type { Rewriting } from "../graph/prepare.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
-import { planBytes } from "./plan.js";
+import { Plan, planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
+import { neededBy, readPlanWeights } from "./plan-weights.js";
 import { type Binary, startBinary } from "./start-binary.js";
 import { NoPlanError } from "./steps.js";
-import type { StoredPlan, StoredTensor, Weight } from "./stored-plan.js";
+import { fromStored, keyOfStored, type StoredPlan, type StoredTensor, type Weight } from "./stored-plan.js";
 import { threadedStart } from "./threaded-start.js";
 import { FIRST_ID, viewOf } from "./wasm-module.js";
 
@@ -56,14 +55,25 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         throw error;
       });
       open.set(binary, weights.bytes);
+      const made: Plan[] = [];
+      // Above those of the weights.
+      let nextId = FIRST_ID + 2 ** 20;
+      const make = (plan: StoredPlan) => {
+        const ready = new Plan(
+          binary,
+          fromStored(plan, () => nextId++, weights.get),
+        );
+        made.push(ready);
+        return ready;
+      };
       return new PlanSession({
         target,
-        binary,
-        stored,
-        weight: weights.get,
+        make: new Map(stored.map((plan) => [keyOfStored(plan), () => make(plan)])),
+        takeFailure: () => binary.takeFailure(),
         names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
         ...hooks,
         onEnd() {
+          for (const plan of made) plan.abandon();
           open.delete(binary);
           binary.end();
         },
@@ -73,9 +83,6 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     usedBytes: () => [...open.values()].reduce((sum, bytes) => sum + bytes, planBytes()),
   };
 }
-
-const neededBy = (stored: StoredPlan[]): Set<string> =>
-  new Set(stored.flatMap(({ tensors }) => tensors.flatMap(({ weight }) => weight ?? [])));
 
 interface LoadedWeights {
   bytes: number;
@@ -90,27 +97,16 @@ async function loadWeights(
   needed: Set<string>,
   rewriting: () => Promise<Rewriting>,
 ): Promise<LoadedWeights> {
-  const { model } = source;
-  const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology, rewriting);
   const weights = new Map<string, Weight & { size: number; dtype: string }>();
   let bytes = 0;
-  const add = (name: string, dtype: Constant["dtype"], data: WeightValues | Constant["values"]) => {
+  await readPlanWeights(source, needed, rewriting, (name, dtype, data) => {
     const address = binary._malloc(Math.max(1, data.byteLength));
     viewOf(binary, dtype, address, data.length).set(data);
     const id = FIRST_ID + weights.size;
     binary.tfjs.registerTensor(id, data.length, address);
     weights.set(name, { id, address, size: data.length, dtype });
     bytes += data.byteLength;
-  };
-  const values = new Map<string, Constant>();
-  const isUnused = (name: string) => skip?.has(name) === true || !(needed.has(name) || keep?.has(name));
-  await readWeights(model.weightSpecs, source.weights(), { skip: isUnused }, ({ name, shape, dtype }, data, isView) => {
-    if (keep?.has(name)) values.set(name, { shape, dtype, values: isView ? data.slice() : data });
-    if (needed.has(name)) add(name, dtype, data);
   });
-  const { constants } = finish(values);
-  for (const [name, { values: data, dtype }] of constants) if (needed.has(name)) add(name, dtype, data);
-  store();
   return {
     bytes,
     get(name, { size, dtype }) {

@@ -17,9 +17,8 @@ import {
   widened,
 } from "./check-runs.js";
 import type { KeptPlans } from "./kept-plans.js";
-import { OutOfTableError } from "./plan.js";
 import type { PlanMaker, RecordedRun, ReplayPlan } from "./plan-maker.js";
-import { NoPlanError, type Part } from "./steps.js";
+import { NoPlanError, OutOfTableError, type Part } from "./steps.js";
 import { keyOfFeeds } from "./stored-plan.js";
 
 export interface SessionPlansDeps {
@@ -176,7 +175,7 @@ export class SessionPlans implements Plans {
     }
     this.#unchecked = undefined;
     this.#keep(key, plan);
-    if (recorded.recording) await this.#deps.kept?.add(part, key, recorded.recording);
+    await this.#deps.kept?.add(part, key, recorded);
   }
 
   /** The plan becomes the one that was used last; the one that was used longest ago goes where there are too many. */

@@ -53,6 +53,9 @@ export interface Recording {
 /** The message says why the model has no plan. */
 export class NoPlanError extends Error {}
 
+/** An index that the model looks up is not in its table, or it sorts NaN. tfjs answers as it does. */
+export class OutOfTableError extends Error {}
+
 /** Adds a range to a copy, as part of its last block where it continues that. */
 export function addRange(blocks: CopyBlock[], from: number, to: number, length: number): void {
   const last = blocks.at(-1);

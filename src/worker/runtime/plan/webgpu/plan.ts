@@ -1,9 +1,10 @@
 // Replays a recorded run of a model on WebGPU: one pass with all its shaders, and one submit.
 import type { TensorData } from "../../../../shared/types/tensor.js";
-import { drawImage } from "../../draw-image.js";
+import { type Drawing, drawImage, drawingOf } from "../../draw-image.js";
 import type { ImageFeed } from "../../image.js";
-import { type Feeds, toArray } from "../check-runs.js";
+import type { Feeds } from "../check-runs.js";
 import type { ReplayPlan } from "../plan-maker.js";
+import { toArray } from "../to-array.js";
 import { fromGpuBytes, toGpuArray } from "./backend.js";
 import { withoutErrors } from "./error-scopes.js";
 import type { GpuOutput, GpuRecording, GpuTensor } from "./recording.js";
@@ -84,18 +85,44 @@ export class GpuPlan implements ReplayPlan {
   }
 
   async execute(feeds: Feeds): Promise<void> {
-    const device = this.#device;
-    for (const { name, buffer } of this.#inputs) {
-      const { data, dtype, shape, placed } = feeds[name] as ImageFeed;
-      // A picture is drawn where the shaders read it; `data` would be computed on the CPU when it is read.
-      if (placed && (await drawImage(device, placed, shape, dtype, buffer))) continue;
-      const values = dtype === "bool" ? toGpuArray(data, dtype) : data;
-      device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+    const pictures = await this.#feed(feeds, true);
+    let drawings: Drawing[] = [];
+    try {
+      for (const { prepare } of pictures) drawings.push(prepare());
+    } catch {
+      // The browser cannot import this frame.
+      for (const { free } of drawings) free();
+      drawings = [];
+      await this.#feed(feeds, false);
     }
+    this.#submit(drawings);
+  }
+
+  /** Writes the inputs. What it returns are the pictures that are to be drawn in the plan's own pass, where `isShared`. */
+  async #feed(feeds: Feeds, isShared: boolean): Promise<{ prepare(): Drawing }[]> {
+    const device = this.#device;
+    const pictures: { prepare(): Drawing }[] = [];
+    for (const { name, buffer } of this.#inputs) {
+      const feed = feeds[name] as ImageFeed;
+      const { dtype, shape, placed } = feed;
+      // A picture is drawn where the shaders read it; `data` would be computed on the CPU when it is read.
+      const picture = placed && isShared ? await drawingOf(device, placed, shape, dtype, buffer) : undefined;
+      if (picture) pictures.push(picture);
+      else if (!(placed && (await drawImage(device, placed, shape, dtype, buffer)))) {
+        const values = dtype === "bool" ? toGpuArray(feed.data, dtype) : feed.data;
+        device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+      }
+    }
+    return pictures;
+  }
+
+  #submit(drawings: Drawing[]): void {
+    const device = this.#device;
     // A picture may have taken a while; a submit with buffers that were destroyed would be an error of the device.
     if (this.#isDisposed) throw new Error("the plan was disposed");
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
+    for (const { encode } of drawings) encode(pass);
     for (const { pipeline, group, workgroups } of this.#steps) {
       if (pipeline) pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
@@ -105,6 +132,7 @@ export class GpuPlan implements ReplayPlan {
     for (const { copied } of this.#outputs)
       if (copied && this.#mappable) encoder.copyBufferToBuffer(copied.from, 0, this.#mappable, copied.at, copied.bytes);
     device.queue.submit([encoder.finish()]);
+    for (const { free } of drawings) free();
   }
 
   async read(): Promise<TensorData[]> {
