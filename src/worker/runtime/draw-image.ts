@@ -91,21 +91,41 @@ export interface Drawing {
   free(): void;
 }
 
+/** An image that can be drawn in a pass. `prepare` is for the task in which the pass is submitted, and throws where the image cannot be read. */
+export interface Picture {
+  prepare(): Drawing;
+}
+
 /**
- * As `drawImage`, within a pass of the caller's. `prepare` may throw, in the task in which the pass is submitted. Undefined for an image that
- * only `drawImage` can draw, such as the device's first, whose shader it checks.
+ * As `drawImage`, within a pass of the caller's. Undefined for an image that only `drawImage` can draw, such as the device's first, whose
+ * shader it checks.
  */
-export async function drawingOf(
+export async function pictureOf(
   device: GPUDevice,
   placed: PlacedImage,
   shape: number[],
   dtype: DType,
   buffer: GPUBuffer,
-): Promise<{ prepare(): Drawing } | undefined> {
-  const kind = "format" in placed.source ? "frame" : "bitmap";
-  if (!canDraw(placed, shape, dtype) || isTooLarge(device, kind, placed)) return undefined;
-  const pipeline = await pipelines.get(device)?.[kind];
-  return pipeline?.isChecked ? { prepare: () => prepare(device, pipeline, kind, placed, shape, buffer) } : undefined;
+): Promise<Picture | undefined> {
+  const known = pipelines.get(device) ?? {};
+  if (!canDraw(placed, shape, dtype)) return undefined;
+  const { source } = placed;
+  const isFrame = "format" in source;
+  const byFrame = isFrame ? await known.frame : undefined;
+  if (byFrame?.isChecked) return { prepare: () => prepare(device, byFrame, "frame", placed, shape, buffer) };
+  // A frame that was not tried yet.
+  if (isFrame && (byFrame || !known.frame)) return undefined;
+  const pipeline = await known.bitmap;
+  if (!pipeline?.isChecked || isTooLarge(device, "bitmap", placed)) return undefined;
+  if (!isFrame) return { prepare: () => prepare(device, pipeline, "bitmap", placed, shape, buffer) };
+  const bitmap = await createImageBitmap(source);
+  return {
+    prepare() {
+      const drawing = prepare(device, pipeline, "bitmap", { ...placed, source: bitmap }, shape, buffer);
+      bitmap.close();
+      return drawing;
+    },
+  };
 }
 
 export const canDraw = ({ image }: PlacedImage, shape: number[], dtype: DType): boolean =>

@@ -30,6 +30,8 @@ export interface SessionPlansDeps {
   takeFailure: () => string | undefined;
   /** Why the model can have no plan, where that is known before a run is recorded. */
   refused?: string;
+  /** Rejects with `device_lost` where that is why something failed; absent where there is no device. */
+  throwIfLost?: () => Promise<void>;
   /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
   onTrap: (reason: string) => void;
   /** Keeps plans between visits; absent where they cannot be kept. */
@@ -88,7 +90,7 @@ export class SessionPlans implements Plans {
     return { state, shapes, ...(this.#reason && { reason: this.#reason }) };
   }
 
-  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
+  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped, and `device_lost`. */
   async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
     const key = keyOfFeeds(part, feeds);
     try {
@@ -105,6 +107,8 @@ export class SessionPlans implements Plans {
       return { outputs, executedAt };
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
+      // Its plans are right for the next device.
+      await this.#deps.throwIfLost?.();
       this.#refuse(error);
       this.#drop(key);
       if (isTrap(error)) throw error;

@@ -96,6 +96,7 @@ function openPlans(deps: SessionDeps): SessionPlans | undefined {
     make,
     execute: executors(deps),
     takeFailure: running.takeFailure,
+    throwIfLost: async () => running.gpu && throwIfLost(running.gpu.whenLost),
     refused: noPlan ?? source.noPlans ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
     kept: keptPlans(deps),

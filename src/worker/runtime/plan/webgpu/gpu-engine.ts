@@ -24,9 +24,19 @@ export interface GpuEngine {
   open(source: ModelSource, target: Target, row: unknown, hooks: GpuPlanHooks): Promise<Session | undefined>;
 }
 
+/** After which a model's plans are made anew. */
+const MAX_LOSSES = 2;
+
 /** `rewriting` loads the code that rewrites a graph, which is not needed where the rewritten graph is stored too. */
 export function createGpuEngine(rewriting: () => Promise<Rewriting>): GpuEngine {
   const device = new SharedDevice();
+  const losses = new WeakMap<ModelSource["model"], number>();
+  /** What makes the driver give up once may do so at each visit. */
+  const onLost = ({ model, gpuPlans }: ModelSource) => {
+    const count = (losses.get(model) ?? 0) + 1;
+    losses.set(model, count);
+    if (count >= MAX_LOSSES) void gpuPlans?.write(undefined);
+  };
   return {
     async start() {
       await device.open();
@@ -41,7 +51,11 @@ export function createGpuEngine(rewriting: () => Promise<Rewriting>): GpuEngine 
           target,
           make: model.make,
           takeFailure: () => takeGpuFailure(gpu),
-          watch: (replay) => watch(gpu, replay),
+          watch: (replay) =>
+            watch(gpu, replay).catch((error: unknown) => {
+              if (gpu.lost !== undefined) onLost(source);
+              throw error;
+            }),
           names,
           ...hooks,
           onEnd() {

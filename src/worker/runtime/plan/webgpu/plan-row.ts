@@ -24,6 +24,7 @@ type RowStep = Omit<StoredGpuStep, "shader" | "uniforms"> & { shader: number; un
 type RowPlan = Omit<StoredGpuPlan, "steps"> & { steps: RowStep[]; uniforms: Uint8Array<ArrayBuffer> };
 
 export function writePlans(cell: NoteCell, gpu: string, plans: StoredGpuPlan[]): Promise<void> {
+  if (plans.length === 0) return cell.write(undefined);
   const shaders = [...new Set(plans.flatMap(({ steps }) => steps.map(({ shader }) => shader)))];
   const places = new Map(shaders.map((text, place) => [text, place]));
   const packed = plans.map(({ steps, ...plan }): RowPlan => {

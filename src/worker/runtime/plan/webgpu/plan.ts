@@ -1,9 +1,10 @@
 // Replays a recorded run of a model on WebGPU: one pass with all its shaders, and one submit.
 import type { TensorData } from "../../../../shared/types/tensor.js";
-import { type Drawing, drawImage, drawingOf } from "../../draw-image.js";
+import { type Drawing, drawImage, type Picture, pictureOf } from "../../draw-image.js";
 import type { ImageFeed } from "../../image.js";
 import type { Feeds } from "../check-runs.js";
 import type { ReplayPlan } from "../plan-maker.js";
+import { NoPlanError } from "../steps.js";
 import { toArray } from "../to-array.js";
 import { fromGpuBytes, toGpuArray } from "./backend.js";
 import { withoutErrors } from "./error-scopes.js";
@@ -42,7 +43,7 @@ export class GpuPlan implements ReplayPlan {
   readonly #mappable: GPUBuffer | undefined;
   #isDisposed = false;
 
-  /** The device must be the one on which the recording was made, and its recorded tensors disposed. Throws `NoPlanError` where there is no memory. */
+  /** The device must be that of the recording's pipelines and buffers, and its recorded tensors disposed. Rejects with `NoPlanError` where WebGPU refuses it. */
   static async create(device: GPUDevice, recording: GpuRecording): Promise<GpuPlan> {
     let plan: GpuPlan | undefined;
     try {
@@ -52,7 +53,8 @@ export class GpuPlan implements ReplayPlan {
       });
     } catch (error) {
       plan?.dispose();
-      throw error;
+      // Numbers that WebGPU cannot take.
+      throw error instanceof NoPlanError ? error : new NoPlanError((error as Error).message, { cause: error });
     }
   }
 
@@ -99,14 +101,14 @@ export class GpuPlan implements ReplayPlan {
   }
 
   /** Writes the inputs. What it returns are the pictures that are to be drawn in the plan's own pass, where `isShared`. */
-  async #feed(feeds: Feeds, isShared: boolean): Promise<{ prepare(): Drawing }[]> {
+  async #feed(feeds: Feeds, isShared: boolean): Promise<Picture[]> {
     const device = this.#device;
-    const pictures: { prepare(): Drawing }[] = [];
+    const pictures: Picture[] = [];
     for (const { name, buffer } of this.#inputs) {
       const feed = feeds[name] as ImageFeed;
       const { dtype, shape, placed } = feed;
       // A picture is drawn where the shaders read it; `data` would be computed on the CPU when it is read.
-      const picture = placed && isShared ? await drawingOf(device, placed, shape, dtype, buffer) : undefined;
+      const picture = placed && isShared ? await pictureOf(device, placed, shape, dtype, buffer) : undefined;
       if (picture) pictures.push(picture);
       else if (!(placed && (await drawImage(device, placed, shape, dtype, buffer)))) {
         const values = dtype === "bool" ? toGpuArray(feed.data, dtype) : feed.data;
