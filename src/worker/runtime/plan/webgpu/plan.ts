@@ -25,6 +25,13 @@ interface ReadyStep {
 
 type Binding = Required<Pick<GPUBufferBinding, "buffer" | "size">> & { offset?: number };
 
+interface BoundInput {
+  name: string;
+  buffer: GPUBuffer;
+}
+
+type PlacedFeed = ImageFeed & Required<Pick<ImageFeed, "placed">>;
+
 interface Copied {
   from: GPUBuffer;
   at: number;
@@ -36,7 +43,7 @@ const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 export class GpuPlan implements ReplayPlan {
   readonly #device: GPUDevice;
   readonly #steps: ReadyStep[] = [];
-  readonly #inputs: { name: string; buffer: GPUBuffer }[];
+  readonly #inputs: BoundInput[];
   readonly #outputs: (GpuOutput & { copied?: Copied })[];
   readonly #owned: GPUBuffer[] = [];
   /** Undefined where all outputs are constants. */
@@ -86,8 +93,21 @@ export class GpuPlan implements ReplayPlan {
     if (bytes > 0) this.#mappable = this.#create(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
   }
 
-  async execute(feeds: Feeds): Promise<void> {
-    const pictures = await this.#feed(feeds, true);
+  /** Without pictures the commands are submitted when it returns. */
+  execute(feeds: Feeds): Promise<void> | void {
+    const pictures = this.#inputs.filter(({ name }) => (feeds[name] as ImageFeed).placed);
+    for (const input of this.#inputs) if (!pictures.includes(input)) this.#write(input, feeds);
+    return pictures.length > 0 ? this.#executeDrawing(pictures, feeds) : this.#submit([]);
+  }
+
+  async #executeDrawing(inputs: BoundInput[], feeds: Feeds): Promise<void> {
+    const pictures: Picture[] = [];
+    for (const input of inputs) {
+      const { placed, shape, dtype } = feeds[input.name] as PlacedFeed;
+      const picture = await pictureOf(this.#device, placed, shape, dtype, input.buffer);
+      if (picture) pictures.push(picture);
+      else await this.#drawApart(input, feeds);
+    }
     let drawings: Drawing[] = [];
     try {
       for (const { prepare } of pictures) drawings.push(prepare());
@@ -95,27 +115,21 @@ export class GpuPlan implements ReplayPlan {
       // The browser cannot import this frame.
       for (const { free } of drawings) free();
       drawings = [];
-      await this.#feed(feeds, false);
+      for (const input of inputs) await this.#drawApart(input, feeds);
     }
     this.#submit(drawings);
   }
 
-  /** Writes the inputs. What it returns are the pictures that are to be drawn in the plan's own pass, where `isShared`. */
-  async #feed(feeds: Feeds, isShared: boolean): Promise<Picture[]> {
-    const device = this.#device;
-    const pictures: Picture[] = [];
-    for (const { name, buffer } of this.#inputs) {
-      const feed = feeds[name] as ImageFeed;
-      const { dtype, shape, placed } = feed;
-      // A picture is drawn where the shaders read it; `data` would be computed on the CPU when it is read.
-      const picture = placed && isShared ? await pictureOf(device, placed, shape, dtype, buffer) : undefined;
-      if (picture) pictures.push(picture);
-      else if (!(placed && (await drawImage(device, placed, shape, dtype, buffer)))) {
-        const values = dtype === "bool" ? toGpuArray(feed.data, dtype) : feed.data;
-        device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
-      }
-    }
-    return pictures;
+  /** A picture is drawn where the shaders read it; where the GPU cannot, `data` is computed on the CPU. */
+  async #drawApart(input: BoundInput, feeds: Feeds): Promise<void> {
+    const { placed, shape, dtype } = feeds[input.name] as PlacedFeed;
+    if (!(await drawImage(this.#device, placed, shape, dtype, input.buffer))) this.#write(input, feeds);
+  }
+
+  #write({ name, buffer }: BoundInput, feeds: Feeds): void {
+    const { data, dtype } = feeds[name] as TensorData;
+    const values = dtype === "bool" ? toGpuArray(data, dtype) : data;
+    this.#device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
   }
 
   #submit(drawings: Drawing[]): void {
