@@ -356,6 +356,7 @@ export default defineConfig([
   }),
   workerFile("worker-personal", "src/worker/worker-personal.ts"),
   workerFile("worker-first-visit", "src/worker/worker-first-visit.ts"),
+  workerFile("worker-kernels", "src/worker/worker-kernels.ts"),
   workerFile("worker-crypto", "src/worker/worker-crypto.ts"),
   workerFile("worker-threads", "src/worker/worker-threads.ts", { plugins: [withoutNode(), listModules()] }),
   workerFile("worker-gpu", "src/worker/worker-gpu.ts"),

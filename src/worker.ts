@@ -12,6 +12,7 @@ import { createFallbackStore } from "./worker/package/store/fallback-store.js";
 import { openIndexedDbStore } from "./worker/package/store/indexeddb-store.js";
 import { answerPredictions } from "./worker/predict-calls.js";
 import { createEngine } from "./worker/runtime/engines.js";
+import { kernelCode } from "./worker/runtime/plan/own-kernels.js";
 import { planReader } from "./worker/runtime/plan/plan-reader.js";
 import { threadedStart } from "./worker/runtime/plan/threaded-start.js";
 import { verification } from "./worker/runtime/session/verification.js";
@@ -44,6 +45,9 @@ const threadsFile = createFile<typeof import("./worker/worker-threads.js")>(
   new URL("./worker-threads.js", import.meta.url).href,
 );
 const gpuFile = createFile<typeof import("./worker/worker-gpu.js")>(new URL("./worker-gpu.js", import.meta.url).href);
+const kernelsFile = createFile<typeof import("./worker/worker-kernels.js")>(
+  new URL("./worker-kernels.js", import.meta.url).href,
+);
 const personalFile = createFile<typeof import("./worker/worker-personal.js")>(
   new URL("./worker-personal.js", import.meta.url).href,
 );
@@ -55,6 +59,7 @@ channelCode.provide(firstVisitFile);
 selfTestReader.provide(firstVisitFile);
 planReader.provide(firstVisitFile);
 threadedStart.provide(threadsFile);
+kernelCode.provide(kernelsFile);
 verification.provide(firstVisitFile);
 tuningCode.provide(firstVisitFile);
 

@@ -10,6 +10,7 @@ export type CreateClient = (options: ClientOptions) => Client;
 const STILL_MS = 2_000;
 const SETTLED_MS = 60_000;
 const POLL_MS = 250;
+const KERNEL_USES = 5;
 
 export async function loadInsitu(createClient: CreateClient, base: string, backend: Backend): Promise<Side> {
   const manifest = (await (await fetch(`${base}insitu.json`)).json()) as Manifest;
@@ -22,6 +23,7 @@ export async function loadInsitu(createClient: CreateClient, base: string, backe
     return prediction;
   };
   await settled(model);
+  await choosesKernels(model);
   return {
     predict,
     async outputs(input) {
@@ -37,12 +39,29 @@ export async function loadInsitu(createClient: CreateClient, base: string, backe
       if (used.size > 1) throw new Error(`insitu changed backends while it was measured: ${[...used].join(", ")}.`);
       const { digest, threads, measured, refused } = model.info;
       const tried = measured.map((one) => `${one.backend} ${one.threads ?? 1}: ${one.p50Ms.toFixed(1)} ms`);
-      const choice = [...tried, ...refused.map(({ backend, reason }) => `not ${backend}: ${reason}`)].join(", ");
+      const { kernels } = model.info.plan;
+      const choice = [
+        ...tried,
+        ...(kernels ? [`${kernels} steps by own kernels`] : []),
+        ...refused.map(({ backend, reason }) => `not ${backend}: ${reason}`),
+      ].join(", ");
       const [on = ""] = used;
       return { backend: on, threads, digest, choice };
     },
     dispose: () => client.dispose(),
   };
+}
+
+/** Kernels are chosen while a model is used, in pauses. */
+async function choosesKernels(model: Model): Promise<void> {
+  const sides = model.info.inputs[0]?.shape ?? [];
+  const size = sides.reduce((product, side) => product * Math.max(1, side), 1);
+  const noise = Float32Array.from({ length: size }, (_, index) => ((index * 7919) % 251) / 251);
+  for (let use = 0; use < KERNEL_USES; use += 1) {
+    await model.predict(noise);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  await settled(model);
 }
 
 /** Waits until the library has chosen the fastest backend; it measures while it is idle. */

@@ -50,6 +50,8 @@ const BUDGETS: Record<string, number> = {
   "dist/worker-personal.js": 15_500,
   // Fetched where the browser lacks Ed25519, and by pages on plain http.
   "dist/worker-crypto.js": 7_000,
+  // Fetched when a model has run on its plans a few times.
+  "dist/worker-kernels.js": 12_000,
   // Fetched where a model with plans runs on several threads.
   "dist/worker-threads.js": 10_000,
   // Fetched where a model has stored plans on WebGPU.
@@ -89,6 +91,7 @@ const WORKER_FILES = [
   "worker-first-visit.js",
   "worker-personal.js",
   "worker-crypto.js",
+  "worker-kernels.js",
   "worker-threads.js",
   "worker-gpu.js",
   "engine-tfjs.js",

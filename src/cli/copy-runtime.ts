@@ -12,6 +12,7 @@ const RUNTIME = [
   "worker-first-visit.js",
   "worker-personal.js",
   "worker-crypto.js",
+  "worker-kernels.js",
   "worker-threads.js",
   "worker-gpu.js",
   "engine-tfjs.js",

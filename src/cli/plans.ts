@@ -80,6 +80,8 @@ async function record({ manifest, model, folder, tests }: PlanOptions): Promise<
     refuse: async () => {
       stored = [];
     },
+    kernels: async () => undefined,
+    keepKernels: async () => undefined,
   };
   const { openOnWasm } = await import("./reference.js");
   const session = await openOnWasm({ ...sourceOf(manifest, model, folder), plans: store }, nodeBinaries());

@@ -8,7 +8,7 @@ import { withTimeout } from "./lib/with-timeout.js";
 import { createModel, type Model, type ModelDeps } from "./model.js";
 import { importMonitor } from "./monitor.js";
 import { createOpenPackage, LOAD_MS, type OpenPackageDeps, reportFailure } from "./open-package.js";
-import { channelOf, checkChannelOptions, checkLoadOptions, packageUrl } from "./options.js";
+import { BATCHING, channelOf, checkChannelOptions, checkLoadOptions, packageUrl } from "./options.js";
 import type { LearningConsent } from "./personal-privacy.js";
 import type { StoreCall } from "./storage/model-store.js";
 import type { Rpc } from "./workers/rpc.js";
@@ -44,7 +44,7 @@ export function createLoader(deps: LoaderDeps) {
     const monitoring = importMonitor(monitors);
     const open = createOpenPackage(deps, options, monitoring);
     const toModel = async (parts: Pick<ModelDeps, "live" | "control">): Promise<Model<K>> => {
-      const { batching } = options;
+      const batching = { ...BATCHING, ...options.batching };
       return createModel<K>({ ...deps, ...parts, monitoring: await monitoring, limits: rest.monitor, batching });
     };
     const { request, refresh } = options;

@@ -67,24 +67,24 @@ export function checkOptions(options: ClientOptions): ClientConfig {
 }
 
 /** By default 256 predictions of a model may wait: in batches of 32 they take some seconds. */
-const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeout: 0, maxEnqueuedBatches: 8 };
+export const BATCHING: Required<BatchingOptions> = { maxBatchSize: 32, batchTimeout: 0, maxEnqueuedBatches: 8 };
 
 /** What a load asks of the worker. */
 export interface LoadConfig {
   task?: TaskKind;
   refresh?: boolean;
-  batching: Required<BatchingOptions>;
+  /** As it was given. */
+  batching?: BatchingOptions;
   request?: PackageRequest;
 }
 
 /** `url` is the package's, whose query string is sent with every file. Throws `input_invalid` that names the option. */
 export function checkLoadOptions(options: LoadOptions, url: string | URL): LoadConfig {
-  const { task, refresh, batching: given, request, monitor } = options;
+  const { task, refresh, batching, request, monitor } = options;
   checkLimits(monitor);
-  checkType("batching", given, "object");
+  checkType("batching", batching, "object");
   checkType("request", request, "object");
-  const batching = { ...BATCHING, ...given };
-  for (const [name, value] of Object.entries(batching)) {
+  for (const [name, value] of Object.entries({ ...BATCHING, ...batching })) {
     const min = name === "batchTimeout" ? 0 : 1;
     const fits = typeof value === "number" && value >= min && (min === 0 || Number.isInteger(value));
     if (!fits || value === Number.POSITIVE_INFINITY) throw invalidOption(`batching.${name}`, value, `${min} or more`);

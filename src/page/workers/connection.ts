@@ -60,7 +60,7 @@ type AnyMethod = (call: number, ...args: unknown[]) => Promise<unknown>;
 // Parsing a megabyte of script takes 100 ms here, and some seconds on a phone that is busy.
 const READY_MS = 30_000;
 
-/** Resolves when the worker is ready and connected. Rejects with `worker_crashed`, `csp_blocked`, `timeout` or `disposed`. */
+/** Resolves when the worker is ready. Rejects with `worker_crashed`, `csp_blocked`, `timeout` or `disposed`. */
 export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnection> {
   registerErrorTransfer();
   const created = await tryCreate(deps.source);
@@ -98,7 +98,8 @@ export async function connectWorker(deps: ConnectionDeps): Promise<WorkerConnect
   const { call, onEvent } = createCalls(host, openPredictChannel(worker), deps.onEvent, whileAlive);
   try {
     await whileAlive(() => ready(created, die));
-    await whileAlive(() => host.connect(deps.config, proxy(onEvent)));
+    // Not awaited: the calls that follow arrive after it, and need not wait for its answer.
+    whileAlive(() => host.connect(deps.config, proxy(onEvent))).catch(die);
   } catch (error) {
     die(error as InsituError);
     throw error;

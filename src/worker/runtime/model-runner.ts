@@ -27,6 +27,7 @@ import {
   type ResilientSessionDeps,
 } from "./session/resilient-session.js";
 import { topClassOf } from "./top-class.js";
+import { waitForPause } from "./tuning/pause.js";
 import { createSlowdownDetector, type SlowdownDetector } from "./tuning/slowdown-detector.js";
 import { forget } from "./tuning/tuning-cache.js";
 import { tuningCode } from "./tuning/tuning-code.js";
@@ -81,7 +82,7 @@ export class ModelRunner {
   #lastRun = 0;
 
   constructor(deps: ModelRunnerDeps, session: ResilientSession) {
-    const { manifest, batching = {} } = deps;
+    const { manifest, batching } = deps;
     this.#deps = deps;
     this.#session = session;
     session.onChange = (change) => deps.onChange(session.residence(), change);
@@ -91,14 +92,20 @@ export class ModelRunner {
     const code = () => tuningCode().catch(() => undefined);
     const tune = async () =>
       (await code())?.autotune(session, deps.scheduler, zeros(manifest.inputs), signal, openTarget);
-    const recheck = async () => (await code())?.recheck(session, deps.scheduler, signal);
+    const recheck = async () => {
+      // The file would arrive in the middle of the first prediction.
+      await waitForPause(deps.scheduler, signal);
+      await (await code())?.recheck(session, deps.scheduler, signal);
+    };
     this.#slowdown = createSlowdownDetector(
       () => session.residence(),
       () => forget(deps.tuningCache).then(tune),
     );
-    this.#predictions = createBatchQueue((...batch) => this.#run(...batch), manifest, batching);
+    // A batch of its own would need tfjs, and on wasm most models compute it no faster than its items: only where the page asks for it.
+    const mayJoin = () => batching !== undefined || !session.session.plans?.isForItems;
+    this.#predictions = createBatchQueue((...batch) => this.#run(...batch), manifest, batching, mayJoin);
     const specs = { inputs: manifest.inputs, outputs: [EMBEDDING] };
-    this.#embeddings = createBatchQueue((...batch) => this.#embed(...batch), specs, batching);
+    this.#embeddings = createBatchQueue((...batch) => this.#embed(...batch), specs, batching, mayJoin);
     this.tuned = session.isRecalled ? recheck() : tune();
   }
 

@@ -4,6 +4,7 @@ import { once } from "../../lib/once.js";
 import type { Rewriting } from "../graph/prepare.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
+import { hasOwnKernels, kernelCode } from "./own-kernels.js";
 import { Plan, planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
 import { neededBy, readPlanWeights } from "./plan-weights.js";
@@ -50,6 +51,13 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     },
     async open(source, target, stored, hooks) {
       const binary = await begin(target.threads ?? 1);
+      const names = { run: source.outputs.map(({ name }) => name), embed: ["embedding"] };
+      const store = source.plans;
+      const kernels =
+        store && binaryFor(target.threads ?? 1) === binaryFor(1) && hasOwnKernels()
+          ? async () => (await kernelCode()).createStepKernels({ binary, store, outputs: names.run })
+          : undefined;
+      const known = (await store?.kernels()) ? kernels?.().catch(() => undefined) : undefined;
       const weights = await loadWeights(source, binary, neededBy(stored), rewriting).catch((error: unknown) => {
         binary.end();
         throw error;
@@ -69,8 +77,12 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
       return new PlanSession({
         target,
         make: new Map(stored.map((plan) => [keyOfStored(plan), () => make(plan)])),
+        // A batch takes as long as its items one by one.
+        isForItems: true,
         takeFailure: () => binary.takeFailure(),
-        names: { run: source.outputs.map(({ name }) => name), embed: ["embedding"] },
+        names,
+        kernels,
+        knownKernels: await known,
         ...hooks,
         onEnd() {
           for (const plan of made) plan.abandon();

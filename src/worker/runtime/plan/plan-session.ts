@@ -4,22 +4,30 @@ import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Plans, RunResult, Session, Target } from "../session/engine.js";
 import { isTrap, toInsituError } from "../session/run-errors.js";
+import type { StepKernels } from "./own-kernels.js";
 import type { ReplayPlan } from "./plan-maker.js";
 import { OutOfTableError, type Part } from "./steps.js";
 import { keyOfFeeds } from "./stored-plan.js";
 
 type Feeds = Record<string, TensorData>;
 
-export interface PlanSessionDeps {
+/** `P` is what the plans are. */
+export interface PlanSessionDeps<P extends ReplayPlan = ReplayPlan> {
   target: Target;
   /** Makes each plan, by the key of its inputs: before its first use. */
-  make: ReadonlyMap<string, () => ReplayPlan | Promise<ReplayPlan>>;
+  make: ReadonlyMap<string, () => P | Promise<P>>;
+  /** See `Plans`. */
+  isForItems: boolean;
   /** What failed without an error since the last call. */
   takeFailure: () => string | undefined;
   /** Runs a replay; rejects with `device_lost` where the device is lost meanwhile. Absent where there is no device. */
   watch?: <T>(replay: () => Promise<T>) => Promise<T>;
   /** The model's outputs and its embedding, by the names that results have. */
   names: Record<Part, string[]>;
+  /** Loads what computes steps by own kernels; absent where it cannot run. */
+  kernels?: () => Promise<StepKernels<P>>;
+  /** What was loaded before, since an earlier visit chose some. */
+  knownKernels?: StepKernels<P>;
   /** Opens the model on tfjs, which runs whatever has no plan, and makes plans of it. */
   openTfjs: () => Promise<Session>;
   /** Called with the reason when a plan has failed: it must not be used again. */
@@ -28,27 +36,43 @@ export interface PlanSessionDeps {
   onEnd: () => void;
 }
 
-export class PlanSession implements Session {
+/** As own kernels cost a file, a model must be used a few times first. */
+const USES = 3;
+
+export class PlanSession<P extends ReplayPlan> implements Session {
   readonly target: Target;
-  readonly #ready = new Map<string, ReplayPlan>();
+  readonly #ready = new Map<string, P>();
   readonly #shapes: number;
+  readonly #isForItems: boolean;
   /** Undefined once the model has moved to tfjs, and after `dispose`. */
-  #deps: PlanSessionDeps | undefined;
+  #deps: PlanSessionDeps<P> | undefined;
   /** Set once inputs came for which there is no plan. */
   #tfjs: Session | undefined;
   #lost: InsituError | undefined;
+  #kernels: StepKernels<P> | undefined;
+  #uses = 0;
 
-  constructor(deps: PlanSessionDeps) {
+  constructor(deps: PlanSessionDeps<P>) {
     this.#deps = deps;
     this.target = deps.target;
     this.#shapes = deps.make.size;
+    this.#isForItems = deps.isForItems;
+    this.#kernels = deps.knownKernels;
   }
 
   get plans(): Plans {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
-    const info: PlanInfo = { state: "used", shapes: this.#shapes };
-    return { info, isWanted: false, advance: async () => undefined };
+    const kernels = this.#kernels;
+    const info: PlanInfo = { state: "used", shapes: this.#shapes, ...kernels?.info };
+    const advance: Plans["advance"] = async (tests) => {
+      try {
+        await kernels?.advance(tests);
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
+    return { info, isWanted: kernels?.isWanted === true, isForItems: this.#isForItems, advance };
   }
 
   run(feeds: Feeds): Promise<RunResult> {
@@ -73,42 +97,64 @@ export class PlanSession implements Session {
   }
 
   /** Undefined where the inputs have no plan, or theirs has failed. Throws `device_lost` where it has trapped, or the device is lost. */
-  async #tryReplay(deps: PlanSessionDeps, part: Part, feeds: Feeds): Promise<RunResult | undefined> {
+  async #tryReplay(deps: PlanSessionDeps<P>, part: Part, feeds: Feeds): Promise<RunResult | undefined> {
     const replay = () => this.#replay(deps, part, feeds);
     try {
       return await (deps.watch ? deps.watch(replay) : replay());
     } catch (error) {
       if (error instanceof OutOfTableError) return undefined;
-      const isLost = isInsituError(error) && error.code === "device_lost";
-      if (!isLost) this.#deps?.onFailure((error as Error).message);
-      if (!isLost && !isTrap(error)) return undefined;
-      this.#lost = isLost ? error : toInsituError(error, this.target);
-      this.#end();
-      throw this.#lost;
+      this.#fail(error);
+      return undefined;
     }
   }
 
-  async #replay(
-    { make, takeFailure, names }: PlanSessionDeps,
-    part: Part,
-    feeds: Feeds,
-  ): Promise<RunResult | undefined> {
+  async #replay(deps: PlanSessionDeps<P>, part: Part, feeds: Feeds): Promise<RunResult | undefined> {
+    const { takeFailure, names } = deps;
     const started = performance.now();
     const key = keyOfFeeds(part, feeds);
-    const plan = this.#ready.get(key) ?? (await make.get(key)?.());
+    const plan = this.#ready.get(key) ?? (await this.#make(deps, key));
     if (!plan) return undefined;
-    this.#ready.set(key, plan);
     takeFailure();
     await plan.execute(feeds);
     const executed = performance.now();
     const outputs = await plan.read();
     const failure = takeFailure();
     if (failure) throw new Error(failure);
+    const readAt = performance.now();
+    this.#kernels?.used(key, plan, part, feeds);
+    this.#uses += 1;
+    if (this.#uses === USES && !this.#kernels) void this.#loadKernels();
     return {
       outputs: Object.fromEntries(outputs.map((output, index) => [names[part][index] as string, output])),
       executeMs: executed - started,
-      readbackMs: performance.now() - executed,
+      readbackMs: readAt - executed,
     };
+  }
+
+  /** Throws `device_lost` where it has trapped, or the device is lost. */
+  #fail(error: unknown): void {
+    const isLost = isInsituError(error) && error.code === "device_lost";
+    if (!isLost) this.#deps?.onFailure((error as Error).message);
+    if (!isLost && !isTrap(error)) return;
+    this.#lost = isLost ? error : toInsituError(error, this.target);
+    this.#end();
+    throw this.#lost;
+  }
+
+  async #loadKernels(): Promise<void> {
+    try {
+      this.#kernels = await this.#deps?.kernels?.();
+    } catch {
+      // tfjs's compute then.
+    }
+  }
+
+  async #make({ make }: PlanSessionDeps<P>, key: string): Promise<P | undefined> {
+    const plan = await make.get(key)?.();
+    if (!plan) return undefined;
+    this.#kernels?.adopt(key, plan);
+    this.#ready.set(key, plan);
+    return plan;
   }
 
   async #moved(): Promise<Session> {
@@ -125,6 +171,7 @@ export class PlanSession implements Session {
   #end(): void {
     const deps = this.#deps;
     this.#deps = undefined;
+    this.#kernels = undefined;
     this.#ready.clear();
     deps?.onEnd();
   }

@@ -21,6 +21,8 @@ interface Row {
   own: StoredPlan[];
   /** Plans of the package that passed the checks; absent where nobody has read them. */
   shipped?: StoredPlan[];
+  /** Which steps the library's own kernels compute. */
+  kernels?: unknown;
 }
 
 export interface PlanStoreDeps {
@@ -49,8 +51,11 @@ export function createPlanStore({ notes, manifest, packaged }: PlanStoreDeps): P
       return [...new Map([...given, ...own].map((plan) => [keyOfStored(plan), plan])).values()];
     },
     own: async () => (await row()).own,
-    write: async (plans) => write({ ...(await row()), own: plans }),
-    refuse: async () => write({ ...(await row()), own: [], shipped: [] }),
+    // What was chosen was for the plans of before.
+    write: async (plans) => write({ ...(await row()), own: plans, kernels: undefined }),
+    refuse: async () => write({ ...(await row()), own: [], shipped: [], kernels: undefined }),
+    kernels: async () => (await row()).kernels,
+    keepKernels: async (kernels) => write({ ...(await row()), kernels }),
   };
 }
 

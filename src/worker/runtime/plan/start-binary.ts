@@ -5,6 +5,7 @@ import type { Native, WasmModule } from "./wasm-module.js";
 export interface Binary extends WasmModule {
   /** Bytes of its memory, which never shrinks. */
   readonly heldBytes: number;
+  readonly memory: WebAssembly.Memory;
   /** What kernels reported as failed since the last call: their outputs were never computed. */
   takeFailure(): string | undefined;
   /** Ends its threads. It cannot be used any more. */
@@ -117,6 +118,7 @@ export function toBinary(
     },
     _free: free as Native,
     tfjs: { registerTensor: register_tensor as Native, disposeData: dispose_data as Native },
+    memory,
     takeFailure,
     end,
   };

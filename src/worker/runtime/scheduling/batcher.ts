@@ -16,7 +16,9 @@ const MAX_BATCH_SIZE = 32;
 export function createBatchQueue(
   run: (feeds: Feeds, items: number) => Promise<ResilientRun>,
   { inputs, outputs, task }: { inputs: TensorSpec[]; outputs: TensorSpec[]; task?: ModelTask },
-  { maxBatchSize = MAX_BATCH_SIZE, batchTimeout = 0 }: BatchingOptions,
+  { maxBatchSize = MAX_BATCH_SIZE, batchTimeout = 0 }: BatchingOptions = {},
+  /** False where the items of a batch are to run one after the other. */
+  mayJoin: () => boolean = () => true,
 ): BatchQueue<Feeds, ResilientRun> {
   // One call of a ranking is a batch already, of any number of items.
   let maxSize = isBatched(inputs, outputs) && task?.kind !== "ranking" ? maxBatchSize : 1;
@@ -46,7 +48,7 @@ export function createBatchQueue(
   };
 
   const runItems = async (items: Feeds[]): Promise<Settled[]> => {
-    if (items.length === 1 || !areAlike(items)) return runEach(items);
+    if (items.length === 1 || !mayJoin() || !areAlike(items)) return runEach(items);
     try {
       const results = await runJoined(items);
       if (results) return results;

@@ -49,6 +49,9 @@ export interface PlanStore {
   refuse(): Promise<void>;
   /** Replaces what was stored. */
   write(plans: StoredPlan[]): Promise<void>;
+  /** What `keepKernels` stored for these plans. */
+  kernels(): Promise<unknown>;
+  keepKernels(value: unknown): Promise<void>;
 }
 
 /** A way to run a model: a backend, and on wasm the number of threads that compute. */
@@ -70,6 +73,8 @@ export interface Plans {
   readonly info: PlanInfo;
   /** True while shapes that were used have no plan yet, and may get one. */
   readonly isWanted: boolean;
+  /** True where a batch is run one item after the other, unless it must be joined: it has no plan, and its items have one. */
+  readonly isForItems?: boolean;
   /** Takes the next step of making a plan, as long as a run or two. Needs exclusive use of the engine. Rejects as `Session.run` does. */
   advance(selfTests: () => Promise<SelfTest[]>): Promise<void>;
 }

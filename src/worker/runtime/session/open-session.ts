@@ -52,7 +52,9 @@ export async function openFirst(
   for (const target of order) {
     if (options.signal?.aborted) throw new InsituError("aborted", "Loading was aborted.");
     try {
-      await sentinel.begin(target.backend);
+      const begun = sentinel.begin(target.backend);
+      // One that ran here before is opened while its row is written.
+      if (target !== options.known) await begun;
       return await openTarget(context, target, options);
     } catch (error) {
       if (error instanceof UnreadableError) throw error.error;

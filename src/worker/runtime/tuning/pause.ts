@@ -13,8 +13,8 @@ export async function runInPause<T>(scheduler: Scheduler, signal: AbortSignal, j
   return scheduler.runExclusive(job, { priority, signal });
 }
 
-/** False when the page did not pause in time. */
-async function waitForPause(scheduler: Scheduler, signal: AbortSignal): Promise<boolean> {
+/** Resolves once no prediction has waited for a while; with false when the page did not pause in time. */
+export async function waitForPause(scheduler: Scheduler, signal: AbortSignal): Promise<boolean> {
   const started = performance.now();
   for (let idleMs = 0; idleMs < PAUSE_MS && !signal.aborted; idleMs = scheduler.isIdle() ? idleMs + POLL_MS : 0) {
     if (performance.now() - started > MAX_WAIT_MS) return false;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { packModel } from "../../../../src/cli/pack.js";
+import type { BatchingOptions } from "../../../../src/index.js";
 import type { LibraryPage } from "../../../support/page.js";
 import { openSharedLibrary } from "../../../support/shared-browser.js";
 import { changeNote } from "../../../support/stored-notes.js";
@@ -39,14 +40,14 @@ interface Visit {
 }
 
 /** Predicts batches of the given numbers of items, one after the other; with `stay` until the model has a plan that is stored. */
-async function visit(batches: number[], stay = false): Promise<Visit> {
+async function visit(batches: number[], stay = false, batching?: BatchingOptions): Promise<Visit> {
   await library.visit();
   asked();
   return library.page.evaluate(
-    async ({ batches, stay }) => {
+    async ({ batches, stay, batching }) => {
       const client = window.insitu.createClient({ backends: ["wasm"], worker: "/dist/worker.js" });
       try {
-        const model = await client.load("/plans/digits/");
+        const model = await client.load("/plans/digits/", { batching });
         const digit = (seed: number) =>
           Float32Array.from({ length: 784 }, (_, index) => ((index * (seed + 3)) % 17) / 17);
         const outputs: number[][] = [];
@@ -72,7 +73,7 @@ async function visit(batches: number[], stay = false): Promise<Visit> {
         await client.dispose();
       }
     },
-    { batches, stay },
+    { batches, stay, batching },
   );
 }
 
@@ -84,10 +85,21 @@ test("the second visit asks neither for the package nor for tfjs, and gives the 
   const second = await visit([1]);
   expect(second).toMatchObject({ plan: first.plan, outputs: first.outputs });
   expect(asked().filter((path) => /tfjs|plans/.test(path))).toEqual([]);
-  // Inputs for which there is no plan: several that wait run together.
-  const third = await visit([1, 9]);
-  expect(third.outputs).toHaveLength(10);
-  expect(third.outputs[1]).toEqual(first.outputs[0]);
+});
+
+test("calls that wait run on the plan one after the other; in batches, which have no plan, only where the page asks for them", async () => {
+  await open();
+  const first = await visit([1], true);
+  const alone = await visit(Array.from({ length: 9 }, () => 1));
+  const together = await visit([9]);
+  expect(together.plan).toEqual(first.plan);
+  expect(together.outputs).toHaveLength(9);
+  expect(together.outputs[0]).toEqual(alone.outputs[0]);
+  expect(asked()).not.toContain(TFJS);
+  const joined = await visit([1, 9], false, { maxBatchSize: 8 });
+  expect(joined.outputs.slice(1)).toEqual(
+    together.outputs.map((output) => output.map((value) => expect.closeTo(value, 5))),
+  );
   expect(asked().filter((path) => path === TFJS)).toHaveLength(1);
 });
 

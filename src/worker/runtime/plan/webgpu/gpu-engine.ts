@@ -50,6 +50,7 @@ export function createGpuEngine(rewriting: () => Promise<Rewriting>): GpuEngine 
         return new PlanSession({
           target,
           make: model.make,
+          isForItems: false,
           takeFailure: () => takeGpuFailure(gpu),
           watch: (replay) =>
             watch(gpu, replay).catch((error: unknown) => {

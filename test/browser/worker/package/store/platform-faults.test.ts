@@ -61,7 +61,9 @@ test.each(CHOSEN)(
     console.log(`${table(tried)}\n\nfault points tried: ${tried.length}`);
     if (ONLY) console.log(JSON.stringify(outcomes, null, 2));
     const broken = outcomes.flatMap((outcome) =>
-      violations(outcome).map((problem) => `${nameOf(outcome.point)} - ${problem}`),
+      violations(outcome).map(
+        (problem) => `${nameOf(outcome.point)} - ${problem}\n  broken load: ${JSON.stringify(outcome.faulted)}`,
+      ),
     );
     // As one text: of a list, a report would say only how long it is.
     expect(broken.join("\n")).toBe("");

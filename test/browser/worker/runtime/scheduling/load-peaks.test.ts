@@ -1,6 +1,6 @@
 // Many predictions: at once on a slow machine, in batches, on several workers, and enough to show a leak.
 import { afterEach, expect, test } from "vitest";
-import type { ClientOptions } from "../../../../../src/index.js";
+import type { BatchingOptions, ClientOptions } from "../../../../../src/index.js";
 import { type LibraryPage, openLibrary } from "../../../../support/page.js";
 import { count, RIGGED_WORKER, riggedWorker } from "../../../../support/rigged-worker.js";
 import { openSharedLibrary } from "../../../../support/shared-browser.js";
@@ -11,17 +11,18 @@ afterEach(() => library?.close());
 async function open(
   options: ClientOptions = {},
   opened = openSharedLibrary({ routes: [riggedWorker] }),
+  batching?: BatchingOptions,
 ): Promise<void> {
   library = await opened;
   await library.page.evaluate(
-    async ({ options, worker }) => {
+    async ({ options, worker, batching }) => {
       const client = window.insitu.createClient({ backends: ["wasm"], worker, ...options });
-      const model = await client.load("/models/digits/", { task: "classification" });
+      const model = await client.load("/models/digits/", { task: "classification", batching });
       await model.tuned;
       window.digits = model;
       window.client = client;
     },
-    { options, worker: RIGGED_WORKER },
+    { options, worker: RIGGED_WORKER, batching },
   );
 }
 
@@ -48,8 +49,8 @@ test("of 1,000 calls at once on a slow machine each is answered or refused, and 
   expect(outcomes.all.slice(256)).toEqual(Array.from({ length: 1_000 - 256 }, () => "overloaded"));
 });
 
-test("calls that wait run in batches, and each gets what it would get alone", async () => {
-  await open();
+test("calls that wait run in batches where the page asks for them, and each gets what it would get alone", async () => {
+  await open({}, undefined, { maxBatchSize: 32 });
   const { together, alone, sizes } = await library.page.evaluate(async () => {
     const input = (n: number) => Float32Array.from({ length: 784 }, (_, at) => ((at * (n + 3)) % 89) / 89);
     const numbers = Array.from({ length: 100 }, (_, n) => n);

@@ -55,6 +55,17 @@ test("a model that mixes its items runs them one after the other, for good", asy
   expect(queue.maxBatchSize()).toBe(1);
 });
 
+test("items that may not be joined run one after the other, until they may", async () => {
+  const { run, sizes } = adding();
+  let mayJoin = false;
+  const queue = createBatchQueue(run, SPECS, {}, () => mayJoin);
+  expect(values(await queue.run(items(2)))).toEqual(sums(2));
+  expect(sizes).toEqual([1, 1]);
+  mayJoin = true;
+  await queue.run(items(2));
+  expect(sizes.slice(2)).toEqual([2, 1, 1]);
+});
+
 test("a model that answers once for all its items, or whose batch is fixed, is never batched", async () => {
   const once = createBatchQueue(adding((found) => found.slice(0, 1)).run, SPECS, {});
   expect(values(await once.run(items(2)))).toEqual(sums(2));
