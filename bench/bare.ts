@@ -23,9 +23,9 @@ export interface BarePage {
   close(): Promise<void>;
 }
 
-export async function launchBare(): Promise<BareBrowser> {
+export async function launchBare(more: string[] = []): Promise<BareBrowser> {
   // The default size of the HTTP cache depends on the free disk space; 256 MB must fit.
-  const args = ["--js-flags=--expose-gc", "--disk-cache-size=2000000000"];
+  const args = ["--js-flags=--expose-gc", "--disk-cache-size=2000000000", ...more];
   const chromium = await launchChromium({ args });
   const cdp = await chromium.context.browser()?.newBrowserCDPSession();
   if (!cdp) throw new Error("The browser has exited.");

@@ -3,9 +3,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SWIFTSHADER_WEBGPU } from "../test/support/chromium.js";
 import { type LibraryPage, openLibrary } from "../test/support/page.js";
+import { NETWORKS } from "./networks.js";
 import type * as Page from "./page/gpu.js";
 import { PAGE } from "./page-build.js";
 import { interval, type Report } from "./report.js";
+import { benchStart } from "./start.js";
 import { percentile, ratioOfMedians } from "./statistics.js";
 
 declare global {
@@ -34,6 +36,10 @@ const MODELS: Record<string, Model> = {
   "movenet-lightning": human("movenet-lightning", { to: 255 }),
 };
 
+/** SwiftShader takes half a minute to compile what the others need. */
+const START_IN_SOFTWARE = ["digits"];
+const START_ROUNDS = { hardware: 15, software: 5 };
+
 const ROUNDS = 40;
 /** A model runs no longer than this: SwiftShader takes half a second for each run of selfie. */
 const MAX_MS = 60_000;
@@ -47,7 +53,7 @@ export async function benchGpu(
   report.say(
     `\nPlans on WebGPU (${where}): milliseconds, p50; JavaScript until the GPU has its commands, then the whole prediction`,
   );
-  const args = hardware ? ["--enable-unsafe-webgpu", "--enable-features=Vulkan"] : SWIFTSHADER_WEBGPU;
+  const args = gpuArgs(hardware);
   // An isolated page has the finer clock.
   const library = await openLibrary({ args }, { isolated: true, mounts: { "/human/": HUMAN, "/bench/": PAGE } });
   try {
@@ -64,6 +70,27 @@ export async function benchGpu(
   } finally {
     await library.close();
   }
+}
+
+const gpuArgs = (hardware: boolean) =>
+  hardware ? ["--enable-unsafe-webgpu", "--enable-features=Vulkan"] : SWIFTSHADER_WEBGPU;
+
+/** The second visit, on stored plans, against plain tfjs on the same GPU. Resolves to the browser's version. */
+export function benchGpuStart(
+  { only, rounds, hardware }: { only?: string; rounds?: number; hardware: boolean },
+  report: Report,
+): Promise<string> {
+  return benchStart(
+    {
+      only,
+      rounds: rounds ?? (hardware ? START_ROUNDS.hardware : START_ROUNDS.software),
+      backend: "webgpu",
+      args: gpuArgs(hardware),
+      where: `webgpu (${hardware ? "the machine's GPU" : "SwiftShader"})`,
+      networks: NETWORKS.filter(({ name }) => hardware || START_IN_SOFTWARE.includes(name)),
+    },
+    report,
+  );
 }
 
 async function measure(

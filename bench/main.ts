@@ -4,7 +4,7 @@ import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchDrift } from "./drift.js";
-import { benchGpu } from "./gpu.js";
+import { benchGpu, benchGpuStart } from "./gpu.js";
 import { benchLoads } from "./loads.js";
 import { benchMemory } from "./memory.js";
 import type { Cores } from "./networks.js";
@@ -120,7 +120,11 @@ if (wanted.includes("ranking")) await benchRanking({}, report);
 if (wanted.includes("rollout")) browser = await benchRollout(given, report);
 if (wanted.includes("drift")) benchDrift(given, report);
 if (wanted.includes("plan")) await benchPlan(given, report);
-if (wanted.includes("gpu")) browser = await benchGpu({ ...given, hardware: options.hardware }, report);
+if (wanted.includes("gpu")) {
+  const where = { ...given, hardware: options.hardware };
+  browser = await benchGpu(where, report);
+  await benchGpuStart(where, report);
+}
 if (wanted.includes("versions"))
   browser = await benchVersions({ against: options.against, rounds: given.rounds }, report);
 

@@ -45,6 +45,7 @@ const firstVisitFile = async () => {
 const threadsFile = createFile<typeof import("./worker/worker-threads.js")>(
   new URL("./worker-threads.js", import.meta.url).href,
 );
+const gpuFile = createFile<typeof import("./worker/worker-gpu.js")>(new URL("./worker-gpu.js", import.meta.url).href);
 const kernelsFile = createFile<typeof import("./worker/worker-kernels.js")>(
   new URL("./worker-kernels.js", import.meta.url).href,
 );
@@ -81,7 +82,8 @@ const host = createHost({
       },
     });
     const loadTfjs = async () => (await tfjsFile()).tfjsEngine(binaries);
-    return createEngine({ binaries, loadTfjs, loadRewriting: firstVisitFile });
+    const loadGpu = async () => (await gpuFile()).createGpuEngine(firstVisitFile);
+    return createEngine({ binaries, loadTfjs, loadGpu, loadRewriting: firstVisitFile });
   },
   async openPersonal({ storage }, engine, scheduler) {
     const { PersonalRegistry } = await personalFile();

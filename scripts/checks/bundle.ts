@@ -54,7 +54,9 @@ const BUDGETS: Record<string, number> = {
   "dist/worker-kernels.js": 12_000,
   // Fetched where a model with plans runs on several threads.
   "dist/worker-threads.js": 10_000,
-  // Fetched where a model has no plan, where WebGPU is tried, and by trainings.
+  // Fetched where a model has stored plans on WebGPU.
+  "dist/worker-gpu.js": 10_000,
+  // Fetched where a model has no plan, and by trainings.
   "dist/engine-tfjs.js": 215_000,
 };
 
@@ -91,6 +93,7 @@ const WORKER_FILES = [
   "worker-crypto.js",
   "worker-kernels.js",
   "worker-threads.js",
+  "worker-gpu.js",
   "engine-tfjs.js",
 ];
 

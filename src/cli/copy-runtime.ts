@@ -14,6 +14,7 @@ const RUNTIME = [
   "worker-crypto.js",
   "worker-kernels.js",
   "worker-threads.js",
+  "worker-gpu.js",
   "engine-tfjs.js",
   "wasm",
   "THIRD-PARTY-LICENSES.txt",

@@ -18,6 +18,8 @@ import { type CrashSentinel, createCrashSentinel, createLivenessCheck } from "./
 import { CHOICE, type TuningCache } from "./runtime/tuning/tuning-cache.js";
 
 const GRAPH = "graph";
+/** The plans on WebGPU. */
+const GPU_PLANS = "gpu-plans";
 
 /** What the steps of one load report. */
 interface LoadReport {
@@ -136,7 +138,10 @@ function openRunner(
     emit({ kind: "store", event: { type: "corrupt", url, path: `notes/${kind}`, sha256 } }),
   );
   const plans = createPlanStore({ notes, manifest, packaged: () => planTexts(PLAN_BINARY) });
-  const rewrites = { read: () => notes.read(GRAPH), write: (value: unknown) => notes.write(GRAPH, value) };
+  const cell = (kind: string) => ({
+    read: () => notes.read(kind),
+    write: (value: unknown) => notes.write(kind, value),
+  });
   let tests: ReturnType<Package["selfTests"]> | undefined;
   const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));
   return scheduler.runExclusive(async (turn) => {
@@ -148,7 +153,16 @@ function openRunner(
       {
         engine,
         scheduler,
-        source: { model, weights: givingWay, inputs, outputs, embedding, rewrites, plans },
+        source: {
+          model,
+          weights: givingWay,
+          inputs,
+          outputs,
+          embedding,
+          rewrites: cell(GRAPH),
+          plans,
+          gpuPlans: cell(GPU_PLANS),
+        },
         manifest,
         inputs,
         backends,

@@ -11,12 +11,13 @@ import {
   type Tensor,
 } from "@tensorflow/tfjs-core";
 import type { TensorData } from "../../src/shared/types/tensor.js";
+import { type Gpu, takeGpuFailure } from "../../src/worker/runtime/gpu-device.js";
 import { type Execute, type Feeds, isSame, runTfjs, tensorsOf } from "../../src/worker/runtime/plan/check-runs.js";
 import type { GpuBackend } from "../../src/worker/runtime/plan/webgpu/backend.js";
 import { GpuPlan } from "../../src/worker/runtime/plan/webgpu/plan.js";
 import { record } from "../../src/worker/runtime/plan/webgpu/recorder.js";
 import type { GpuRecording } from "../../src/worker/runtime/plan/webgpu/recording.js";
-import { type Gpu, registerWebGPU, takeGpuFailure } from "../../src/worker/runtime/tfjs/webgpu.js";
+import { registerWebGPU } from "../../src/worker/runtime/tfjs/webgpu.js";
 import { graphFromJson, loadGraph, rewriteGraph } from "./graph-models.js";
 
 let gpu: Gpu;

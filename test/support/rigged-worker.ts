@@ -6,10 +6,12 @@ import type { Route } from "./server.js";
 /** What the worker does when it receives this name. */
 export type Rig = "hang" | "throw" | "destroyDevice" | "computeNaN" | "trap" | "limitMemory" | "count";
 
+/** The same module that the worker imports when it wants tfjs: what the rigs change must be there. */
+const TFJS = 'import "/dist/engine-tfjs.js";';
+
 const SCRIPT = `
   import "/dist/worker.js";
-  // The same module that the worker imports when it wants tfjs: what the rigs change must be there.
-  import "/dist/engine-tfjs.js";
+  TFJS
   const channel = new BroadcastChannel("rig");
   const devices = [];
   if (self.GPUAdapter && new URL(import.meta.url).searchParams.has("hardware"))
@@ -22,14 +24,14 @@ const SCRIPT = `
     };
   }
   // What the library's own WebGPU plans hold and do; tfjs makes a bind group for each kernel of a run.
-  let [planBuffers, groups] = [0, 0];
+  let [planBuffers, groups, submits] = [0, 0, 0];
   if (self.GPUDevice) {
     const { createBuffer, createBindGroup } = GPUDevice.prototype;
     const { destroy } = GPUBuffer.prototype;
     const ofPlans = new WeakSet();
     GPUDevice.prototype.createBuffer = function (descriptor) {
       const buffer = createBuffer.call(this, descriptor);
-      if (descriptor.label !== "insitu plan") return buffer;
+      if (!descriptor.label?.startsWith("insitu ")) return buffer;
       ofPlans.add(buffer);
       planBuffers += 1;
       return buffer;
@@ -41,6 +43,11 @@ const SCRIPT = `
     GPUDevice.prototype.createBindGroup = function (descriptor) {
       groups += 1;
       return createBindGroup.call(this, descriptor);
+    };
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (...commands) {
+      submits += 1;
+      return submit.apply(this, commands);
     };
   }
   // tfjs keeps its engine here, so that two copies of it share one.
@@ -93,7 +100,7 @@ const SCRIPT = `
           backend.wasm.tfjs.dispose = () => { throw new WebAssembly.RuntimeError("memory access out of bounds"); };
       }
     },
-    count() { channel.postMessage({ tensors: engine().state.numTensors, devices: devices.length, planBuffers, groups }); },
+    count() { channel.postMessage({ tensors: engine()?.state.numTensors ?? 0, devices: devices.length, planBuffers, groups, submits }); },
   };
   channel.onmessage = ({ data }) => { if (typeof data === "string") { rigs[data](); channel.postMessage({ did: data }); } };
 `;
@@ -101,10 +108,13 @@ const SCRIPT = `
 export const RIGGED_WORKER = "/rigged.js";
 /** One for which the software GPU is a real one: beside other backends it would not be used. */
 export const RIGGED_HARDWARE = "/rigged.js?hardware";
+/** One that fetches tfjs where the library does; of what tfjs computes it changes nothing. */
+export const RIGGED_BARE = "/rigged.js?bare";
 
 export const riggedWorker: Route = (req, res) => {
-  if (req.url !== RIGGED_WORKER && req.url !== RIGGED_HARDWARE) return false;
-  res.writeHead(200, { "Content-Type": "text/javascript" }).end(SCRIPT);
+  if (![RIGGED_WORKER, RIGGED_HARDWARE, RIGGED_BARE].includes(req.url ?? "")) return false;
+  const script = SCRIPT.replace("TFJS", req.url === RIGGED_BARE ? "" : TFJS);
+  res.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
   return true;
 };
 
@@ -113,10 +123,12 @@ export interface Counted {
   tensors: number;
   /** GPU devices that were made so far. */
   devices: number;
-  /** GPU buffers of plans that exist. */
+  /** GPU buffers of plans, and of the weights of models without tfjs, that exist. */
   planBuffers: number;
   /** GPU bind groups that were made so far: one for each kernel that tfjs runs, none for those of a plan. */
   groups: number;
+  /** How often commands were handed to a GPU queue. */
+  submits: number;
 }
 
 /** Resolves when the worker has done it, and at once for what it never comes back from. */

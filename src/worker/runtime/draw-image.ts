@@ -56,7 +56,7 @@ const SHADERS = {
 type Kind = keyof typeof SHADERS;
 
 /** A device's pipeline for a kind of source; undefined where the device cannot read that kind. */
-type Pipeline = { pipeline: GPUComputePipeline; sampler: GPUSampler } | undefined;
+type Pipeline = { pipeline: GPUComputePipeline; sampler: GPUSampler; isChecked: boolean } | undefined;
 const pipelines = new WeakMap<GPUDevice, Partial<Record<Kind, Promise<Pipeline>>>>();
 
 /**
@@ -83,8 +83,58 @@ export async function drawImage(
   }
 }
 
+/** The drawing of an image as a part of a pass. */
+export interface Drawing {
+  /** In the task in which the pass is submitted: a frame is imported for so long only. */
+  encode(pass: GPUComputePassEncoder): void;
+  /** To be called once the pass was submitted, or will not be. */
+  free(): void;
+}
+
+/** An image that can be drawn in a pass. `prepare` is for the task in which the pass is submitted, and throws where the image cannot be read. */
+export interface Picture {
+  prepare(): Drawing;
+}
+
+/**
+ * As `drawImage`, within a pass of the caller's. Undefined for an image that only `drawImage` can draw, such as the device's first, whose
+ * shader it checks.
+ */
+export async function pictureOf(
+  device: GPUDevice,
+  placed: PlacedImage,
+  shape: number[],
+  dtype: DType,
+  buffer: GPUBuffer,
+): Promise<Picture | undefined> {
+  const known = pipelines.get(device) ?? {};
+  if (!canDraw(placed, shape, dtype)) return undefined;
+  const { source } = placed;
+  const isFrame = "format" in source;
+  const byFrame = isFrame ? await known.frame : undefined;
+  if (byFrame?.isChecked) return { prepare: () => prepare(device, byFrame, "frame", placed, shape, buffer) };
+  // A frame that was not tried yet.
+  if (isFrame && (byFrame || !known.frame)) return undefined;
+  const pipeline = await known.bitmap;
+  if (!pipeline?.isChecked || isTooLarge(device, "bitmap", placed)) return undefined;
+  if (!isFrame) return { prepare: () => prepare(device, pipeline, "bitmap", placed, shape, buffer) };
+  const bitmap = await createImageBitmap(source);
+  return {
+    prepare() {
+      const drawing = prepare(device, pipeline, "bitmap", { ...placed, source: bitmap }, shape, buffer);
+      bitmap.close();
+      return drawing;
+    },
+  };
+}
+
 export const canDraw = ({ image }: PlacedImage, shape: number[], dtype: DType): boolean =>
   dtype === "float32" && image.layout !== "nchw" && shape[3] !== 4;
+
+function isTooLarge({ limits }: GPUDevice, kind: Kind, { source }: PlacedImage): boolean {
+  const { width, height } = sizeOf(source);
+  return kind === "bitmap" && Math.max(width, height) > limits.maxTextureDimension2D;
+}
 
 async function drawn(
   device: GPUDevice,
@@ -93,8 +143,7 @@ async function drawn(
   shape: number[],
   buffer: GPUBuffer,
 ): Promise<boolean> {
-  const { width, height } = sizeOf(placed.source);
-  if (kind === "bitmap" && Math.max(width, height) > device.limits.maxTextureDimension2D) return false;
+  if (isTooLarge(device, kind, placed)) return false;
   const known = pipelines.get(device) ?? {};
   pipelines.set(device, known);
   const isFirst = !known[kind];
@@ -111,6 +160,7 @@ async function drawn(
   }
   if (isFirst && (await device.popErrorScope())) isDrawn = false;
   if (!isDrawn) known[kind] = Promise.resolve(undefined);
+  else if (isFirst) pipeline.isChecked = true;
   return isDrawn;
 }
 
@@ -118,20 +168,26 @@ async function createPipeline(device: GPUDevice, kind: Kind): Promise<Pipeline> 
   const sampler = device.createSampler({ magFilter: "linear", minFilter: "linear" });
   const module = device.createShaderModule({ code: SHADERS[kind] });
   try {
-    return { pipeline: await device.createComputePipelineAsync({ layout: "auto", compute: { module } }), sampler };
+    const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
+    return { pipeline, sampler, isChecked: false };
   } catch {
     return undefined;
   }
 }
 
-function draw(
-  device: GPUDevice,
-  { pipeline, sampler }: NonNullable<Pipeline>,
-  kind: Kind,
-  placed: PlacedImage,
-  shape: number[],
-  buffer: GPUBuffer,
-): void {
+function draw(device: GPUDevice, ...given: Prepared): void {
+  const drawing = prepare(device, ...given);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  drawing.encode(pass);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  drawing.free();
+}
+
+type Prepared = [pipeline: NonNullable<Pipeline>, kind: Kind, placed: PlacedImage, shape: number[], buffer: GPUBuffer];
+
+function prepare(device: GPUDevice, ...[{ pipeline, sampler }, kind, placed, shape, buffer]: Prepared): Drawing {
   const [, rows = 0, columns = 0] = shape;
   const external = kind === "frame" ? device.importExternalTexture({ source: placed.source as VideoFrame }) : undefined;
   const numbers = planOf(placed, shape);
@@ -141,18 +197,21 @@ function draw(
   });
   device.queue.writeBuffer(plan, 0, numbers);
   const texture = external ? undefined : upload(device, placed.source);
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
   const resources = [{ buffer: plan }, { buffer }, sampler, external ?? (texture as GPUTexture).createView()];
   const entries = resources.map((resource, binding) => ({ binding, resource }));
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  pass.dispatchWorkgroups(Math.ceil(columns / 8), Math.ceil(rows / 8));
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-  // Work that was submitted completes before these are destroyed.
-  plan.destroy();
-  texture?.destroy();
+  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  return {
+    encode(pass) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(Math.ceil(columns / 8), Math.ceil(rows / 8));
+    },
+    free() {
+      // Work that was submitted completes before these are destroyed.
+      plan.destroy();
+      texture?.destroy();
+    },
+  };
 }
 
 function sizeOf(source: ImageBitmap | VideoFrame): { width: number; height: number } {

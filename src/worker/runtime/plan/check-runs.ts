@@ -4,6 +4,7 @@ import type { ImageSpec } from "../../../shared/types/manifest.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import { newValues } from "../graph/evaluate.js";
 import type { ImageFeed } from "../image.js";
+import { toArray } from "./to-array.js";
 
 export type Execute = (inputs: NamedTensorMap) => Promise<Tensor[]>;
 export type Feeds = Record<string, TensorData>;
@@ -72,13 +73,6 @@ export async function runTfjs(execute: Execute, feeds: Feeds): Promise<TensorDat
   } finally {
     for (const one of [...Object.values(inputs), ...results]) one.dispose();
   }
-}
-
-/** tfjs returns some results in the array of another dtype: on WebGPU what it cast to a wider one. */
-export function toArray(dtype: DType, data: TypedArray): TensorData["data"] {
-  const values = newValues(dtype, data.length);
-  values.set(data);
-  return values as TensorData["data"];
 }
 
 /** To the last bit, also in NaN and the sign of zero. */

@@ -1,74 +1,61 @@
-// The plans of a session that outlive it: replayed on tfjs's wasm backend from what was stored, and stored once they were made.
-import { backend } from "@tensorflow/tfjs-core";
-import type { PlanStore } from "../session/engine.js";
-import { Plan } from "./plan.js";
-import type { ReplayPlan } from "./plan-maker.js";
-import { NoPlanError, type Part, type Recording } from "./steps.js";
-import { fromStored, keyOfStored, type StoredPlan, type StoredTensor, toStored } from "./stored-plan.js";
-import type { DataId, WasmBackend } from "./wasm-backend.js";
-import { sizeOf } from "./wasm-module.js";
+// The plans of a tfjs session that outlive it: replayed from what was stored, and stored once they were made.
+import type { RecordedRun, ReplayPlan } from "./plan-maker.js";
+import { NoPlanError, type Part } from "./steps.js";
 
-const NOT_THERE = { id: 0, memoryOffset: null, shape: [], dtype: "" };
-
-export interface KeptPlansDeps {
-  store: PlanStore;
-  /** The model's weights by their names. */
-  weights: () => Record<string, DataId>;
-  /** How many are kept. */
-  max: number;
+/** How a backend's plans are stored. */
+export interface KeptForm<Stored> {
+  keyOf(stored: Stored): string;
+  read(): Promise<Stored[]>;
+  write(plans: Stored[]): Promise<void>;
+  /** Undefined where the plan needs other tensors than the model's weights. */
+  toStored(part: Part, key: string, recorded: RecordedRun): Stored | undefined;
+  /** Throws, or rejects with, `NoPlanError` where it does not fit the model. */
+  toPlan(stored: Stored): ReplayPlan | Promise<ReplayPlan>;
 }
 
-export class KeptPlans {
-  readonly #deps: KeptPlansDeps;
-  /** By key, those that are stored; undefined until they were read. */
-  #stored: Map<string, StoredPlan> | undefined;
-
-  constructor(deps: KeptPlansDeps) {
-    this.#deps = deps;
-  }
-
-  /** The plan that was stored under the key, for the ids that the tensors have here. Undefined where there is none that fits. */
-  async restore(key: string): Promise<ReplayPlan | undefined> {
-    const plans = this.#stored ? undefined : await this.#deps.store.own();
-    if (plans) this.#stored ??= new Map(plans.map((plan) => [keyOfStored(plan), plan]));
-    const stored = this.#stored?.get(key);
-    if (!stored) return undefined;
-    const current = backend() as unknown as WasmBackend;
-    const weights = this.#deps.weights();
-    const weight = (name: string, { size, dtype }: StoredTensor) => {
-      const data = Object.hasOwn(weights, name) ? weights[name] : undefined;
-      const { id, memoryOffset, shape, dtype: found } = (data && current.dataIdMap.get(data)) ?? NOT_THERE;
-      if (memoryOffset !== null && sizeOf(shape) === size && found === dtype) return { id, address: memoryOffset };
-      throw new NoPlanError(`a stored plan needs a weight ${name} of ${size} ${dtype}, which the model does not have`);
-    };
-    try {
-      const recording = fromStored(stored, () => current.dataIdNextNumber++, weight);
-      return new Plan(current.wasm, recording);
-    } catch (error) {
-      if (!(error instanceof NoPlanError)) throw error;
-      // It is of another model or another version; this one makes its own.
-      this.forget(key);
-      return undefined;
-    }
-  }
-
-  /** Stores a plan that was checked. One that needs other tensors than the model's weights is not stored. */
-  async add(part: Part, key: string, recording: Recording): Promise<void> {
-    const { dataIdMap } = backend() as unknown as WasmBackend;
-    const { store, weights, max } = this.#deps;
-    const names = new Map(Object.entries(weights()).map(([name, data]) => [dataIdMap.get(data).id, name]));
-    const stored = toStored(part, recording, names);
-    if (!stored) return;
-    const kept = this.#stored ?? new Map<string, StoredPlan>();
-    this.#stored = kept;
-    kept.delete(key);
-    kept.set(key, stored);
-    for (const oldest of kept.keys()) if (kept.size > max) kept.delete(oldest);
-    await store.write([...kept.values()]);
-  }
-
+export interface KeptPlans {
+  /** The plan that was stored under the key. Undefined where there is none that fits. */
+  restore(key: string): Promise<ReplayPlan | undefined>;
+  /** Stores a plan that was checked, where it can be stored. */
+  add(part: Part, key: string, recorded: RecordedRun): Promise<void>;
   /** It has failed, or does not fit. */
-  forget(key: string): void {
-    if (this.#stored?.delete(key)) void this.#deps.store.write([...this.#stored.values()]);
-  }
+  forget(key: string): void;
+}
+
+/** `max` is how many are kept. */
+export function keepPlans<Stored>(form: KeptForm<Stored>, max: number): KeptPlans {
+  /** By key, those that are stored; undefined until they were read. */
+  let known: Map<string, Stored> | undefined;
+  const all = async () => {
+    const found = known ? [] : await form.read();
+    known ??= new Map(found.map((plan) => [form.keyOf(plan), plan]));
+    return known;
+  };
+  const forget = (key: string) => {
+    if (known?.delete(key)) void form.write([...known.values()]);
+  };
+  return {
+    async restore(key) {
+      const stored = (await all()).get(key);
+      if (!stored) return undefined;
+      try {
+        return await form.toPlan(stored);
+      } catch (error) {
+        if (!(error instanceof NoPlanError)) throw error;
+        // It is of another model or another version; this one makes its own.
+        forget(key);
+        return undefined;
+      }
+    },
+    async add(part, key, recorded) {
+      const stored = form.toStored(part, key, recorded);
+      if (!stored) return;
+      const kept = await all();
+      kept.delete(key);
+      kept.set(key, stored);
+      for (const oldest of kept.keys()) if (kept.size > max) kept.delete(oldest);
+      await form.write([...kept.values()]);
+    },
+    forget,
+  };
 }

@@ -9,14 +9,14 @@ import type { Binary } from "./start-binary.js";
 import type { Part } from "./steps.js";
 
 /** Of the plans in one memory. */
-export interface StepKernels {
+export interface StepKernels<P = Plan> {
   readonly info: Pick<PlanInfo, "kernels">;
   /** True while plans that are used were not measured. */
   readonly isWanted: boolean;
   /** Replaces the steps of a new plan for which they were chosen at an earlier visit. */
-  adopt(key: string, plan: Plan): void;
+  adopt(key: string, plan: P): void;
   /** The plan has computed these inputs. */
-  used(key: string, plan: Plan, part: Part, feeds: Record<string, TensorData>): void;
+  used(key: string, plan: P, part: Part, feeds: Record<string, TensorData>): void;
   /** Takes the next step of measuring, as long as a run or two. Calls must not overlap with runs. Rejects with what traps. */
   advance(selfTests: () => Promise<SelfTest[]>): Promise<void>;
 }

@@ -1,20 +1,20 @@
 // Opens models whose plans are known: starts the wasm binary, puts the weights into its memory, and replays.
 
 import { once } from "../../lib/once.js";
-import type { WeightSpec } from "../../package/topology.js";
-import { prepareGraph, type Rewriting, type Topology } from "../graph/prepare.js";
+import type { Rewriting } from "../graph/prepare.js";
 import type { Constant } from "../graph/types.js";
-import { readWeights, type WeightValues } from "../read-weights.js";
+import type { WeightValues } from "../read-weights.js";
 import type { ModelSource, Session, Target } from "../session/engine.js";
 import { binaryFor, type WasmBinaries, type WasmBinary } from "../wasm-binary.js";
 import { hasOwnKernels, kernelCode } from "./own-kernels.js";
-import { planBytes } from "./plan.js";
+import { Plan, planBytes } from "./plan.js";
 import { PlanSession, type PlanSessionDeps } from "./plan-session.js";
+import { neededBy, readPlanWeights } from "./plan-weights.js";
 import { type Binary, startBinary } from "./start-binary.js";
 import { NoPlanError } from "./steps.js";
-import type { StoredPlan, StoredTensor, Weight } from "./stored-plan.js";
+import { fromStored, keyOfStored, type StoredPlan, type StoredTensor, type Weight } from "./stored-plan.js";
 import { threadedStart } from "./threaded-start.js";
-import { bytesPerElement, FIRST_ID, sizeOf, viewOf } from "./wasm-module.js";
+import { bytesPerElement, FIRST_ID, viewOf } from "./wasm-module.js";
 
 export type PlanHooks = Pick<PlanSessionDeps, "openTfjs" | "onFailure">;
 
@@ -65,16 +65,29 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
         throw error;
       });
       open.set(binary, weights.bytes);
+      const made: Plan[] = [];
+      // Above those of the weights.
+      let nextId = FIRST_ID + 2 ** 20;
+      const make = (plan: StoredPlan) => {
+        const ready = new Plan(
+          binary,
+          fromStored(plan, () => nextId++, weights.get),
+        );
+        made.push(ready);
+        return ready;
+      };
       return new PlanSession({
         target,
-        binary,
-        stored,
-        weight: weights.get,
+        make: new Map(stored.map((plan) => [keyOfStored(plan), () => make(plan)])),
+        // A batch takes as long as its items one by one.
+        isForItems: true,
+        takeFailure: () => binary.takeFailure(),
         names,
         kernels,
         knownKernels: await known,
         ...hooks,
         onEnd() {
+          for (const plan of made) plan.abandon();
           open.delete(binary);
           binary.end();
         },
@@ -84,9 +97,6 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     usedBytes: () => [...open.values()].reduce((sum, bytes) => sum + bytes, planBytes()),
   };
 }
-
-const neededBy = (stored: StoredPlan[]): Set<string> =>
-  new Set(stored.flatMap(({ tensors }) => tensors.flatMap(({ weight }) => weight ?? [])));
 
 interface LoadedWeights {
   bytes: number;
@@ -101,8 +111,6 @@ async function loadWeights(
   needed: Set<string>,
   rewriting: () => Promise<Rewriting>,
 ): Promise<LoadedWeights> {
-  const { model } = source;
-  const { keep, skip, finish, store } = await prepareGraph(source, model.json.modelTopology as Topology, rewriting);
   const weights = new Map<string, Weight & { size: number; dtype: string }>();
   let bytes = 0;
   const reserve = (name: string, dtype: Constant["dtype"], size: number) => {
@@ -114,22 +122,10 @@ async function loadWeights(
     bytes += byteLength;
     return () => viewOf(binary, dtype, address, size) as WeightValues;
   };
-  const values = new Map<string, Constant>();
-  const isUnused = (name: string) => skip?.has(name) === true || !(needed.has(name) || keep?.has(name));
-  const place = ({ name, shape, dtype }: WeightSpec) =>
-    needed.has(name) && !keep?.has(name) ? reserve(name, dtype, sizeOf(shape)) : undefined;
-  const add = (name: string, { dtype, values: data }: Constant) => {
-    if (needed.has(name)) reserve(name, dtype, data.length)().set(data);
-  };
-  const reading = { skip: isUnused, place };
-  await readWeights(model.weightSpecs, source.weights(), reading, ({ name, shape, dtype }, data, isView) => {
-    const constant = { shape, dtype, values: isView ? data.slice() : data };
-    values.set(name, constant);
-    add(name, constant);
+  await readPlanWeights(source, needed, rewriting, {
+    reserve,
+    add: (name, dtype, data) => reserve(name, dtype, data.length)().set(data),
   });
-  const { constants } = finish(values);
-  for (const [name, constant] of constants) add(name, constant);
-  store();
   return {
     bytes,
     get(name, { size, dtype }) {

@@ -3,6 +3,7 @@ import type { NamedTensorMap } from "@tensorflow/tfjs-core";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Execute, Feeds } from "./check-runs.js";
 import type { Recording } from "./steps.js";
+import type { GpuRecording } from "./webgpu/recording.js";
 
 /** A recorded run that can be replayed for other inputs of the same shapes. Calls must not overlap. */
 export interface ReplayPlan {
@@ -17,12 +18,10 @@ export interface ReplayPlan {
 export interface RecordedRun {
   /** Makes the plan. To be called once the run's tensors were disposed. */
   make(): ReplayPlan | Promise<ReplayPlan>;
-  /** Present where the plan can be stored. */
-  recording?: Recording;
+  /** What the plan was made of: on wasm, or on WebGPU. */
+  wasm?: Recording;
+  gpu?: GpuRecording;
 }
 
-/**
- * Records one run of the model. Rejects with
- * `NoPlanError` where the run cannot be replayed, and with what the run throws.
- */
+/** Records one run of the model. Rejects with `NoPlanError` where the run cannot be replayed, and with what the run throws. */
 export type PlanMaker = (inputs: NamedTensorMap, run: Execute) => Promise<RecordedRun>;

@@ -12,12 +12,12 @@ import { record as recordGpu } from "./webgpu/recorder.js";
 export const PLAN_MAKERS: Partial<Record<Backend, PlanMaker>> = {
   async wasm(inputs, run) {
     const current = backend() as unknown as WasmBackend;
-    const recording = await record(current, inputs, run);
-    return { recording, make: () => new Plan(current.wasm, recording) };
+    const wasm = await record(current, inputs, run);
+    return { wasm, make: () => new Plan(current.wasm, wasm) };
   },
   async webgpu(inputs, run) {
     const current = backend() as unknown as GpuBackend;
-    const recording = await recordGpu(current, inputs, run);
-    return { make: () => GpuPlan.create(current.device, recording) };
+    const gpu = await recordGpu(current, inputs, run);
+    return { gpu, make: () => GpuPlan.create(current.device, gpu) };
   },
 };

@@ -1,66 +1,70 @@
-// One model that runs on its plans alone: on the wasm binary, without tfjs, until inputs come for which there is no plan.
-import { InsituError } from "../../../shared/errors.js";
+// One model that runs on its plans alone, without tfjs, until inputs come for which there is no plan.
+import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { PlanInfo } from "../../../shared/types/model.js";
 import type { TensorData } from "../../../shared/types/tensor.js";
 import type { Plans, RunResult, Session, Target } from "../session/engine.js";
 import { isTrap, toInsituError } from "../session/run-errors.js";
 import type { StepKernels } from "./own-kernels.js";
-import { OutOfTableError, Plan } from "./plan.js";
-import type { Binary } from "./start-binary.js";
-import type { Part } from "./steps.js";
-import { fromStored, keyOfFeeds, keyOfStored, type StoredPlan, type StoredTensor, type Weight } from "./stored-plan.js";
-import { FIRST_ID } from "./wasm-module.js";
+import type { ReplayPlan } from "./plan-maker.js";
+import { isOutOfTable, type Part } from "./steps.js";
+import { keyOfFeeds } from "./stored-plan.js";
 
 type Feeds = Record<string, TensorData>;
 
-export interface PlanSessionDeps {
+/** `P` is what the plans are. */
+export interface PlanSessionDeps<P extends ReplayPlan = ReplayPlan> {
   target: Target;
-  binary: Binary;
-  stored: StoredPlan[];
-  weight: (name: string, tensor: StoredTensor) => Weight;
+  /** Makes each plan, by the key of its inputs: before its first use. */
+  make: ReadonlyMap<string, () => P | Promise<P>>;
+  /** See `Plans`. */
+  isForItems: boolean;
+  /** What failed without an error since the last call. */
+  takeFailure: () => string | undefined;
+  /** Runs a replay; rejects with `device_lost` where the device is lost meanwhile. Absent where there is no device. */
+  watch?: <T>(replay: () => Promise<T>) => Promise<T>;
   /** The model's outputs and its embedding, by the names that results have. */
   names: Record<Part, string[]>;
   /** Loads what computes steps by own kernels; absent where it cannot run. */
-  kernels?: () => Promise<StepKernels>;
+  kernels?: () => Promise<StepKernels<P>>;
   /** What was loaded before, since an earlier visit chose some. */
-  knownKernels?: StepKernels;
+  knownKernels?: StepKernels<P>;
   /** Opens the model on tfjs, which runs whatever has no plan, and makes plans of it. */
   openTfjs: () => Promise<Session>;
   /** Called with the reason when a plan has failed: it must not be used again. */
   onFailure: (reason: string) => void;
-  /** Called when the memory of the plans is given up: the session was disposed, or has moved to tfjs. */
+  /** Called when the plans and their memory are given up: the session was disposed, was lost, or has moved to tfjs. */
   onEnd: () => void;
 }
 
 /** As own kernels cost a file, a model must be used a few times first. */
 const USES = 3;
 
-export class PlanSession implements Session {
+export class PlanSession<P extends ReplayPlan> implements Session {
   readonly target: Target;
-  readonly #stored: Map<string, StoredPlan>;
-  readonly #ready = new Map<string, Plan>();
+  readonly #ready = new Map<string, P>();
+  readonly #shapes: number;
+  readonly #isForItems: boolean;
   /** Undefined once the model has moved to tfjs, and after `dispose`. */
-  #deps: PlanSessionDeps | undefined;
+  #deps: PlanSessionDeps<P> | undefined;
   /** Set once inputs came for which there is no plan. */
   #tfjs: Session | undefined;
   #lost: InsituError | undefined;
-  #kernels: StepKernels | undefined;
+  #kernels: StepKernels<P> | undefined;
   #uses = 0;
-  // Above those of the weights.
-  #nextId = FIRST_ID + 2 ** 20;
 
-  constructor(deps: PlanSessionDeps) {
+  constructor(deps: PlanSessionDeps<P>) {
     this.#deps = deps;
     this.target = deps.target;
+    this.#shapes = deps.make.size;
+    this.#isForItems = deps.isForItems;
     this.#kernels = deps.knownKernels;
-    this.#stored = new Map(deps.stored.map((plan) => [keyOfStored(plan), plan]));
   }
 
   get plans(): Plans {
     const tfjs = this.#tfjs?.plans;
     if (tfjs) return tfjs;
     const kernels = this.#kernels;
-    const info: PlanInfo = { state: "used", shapes: this.#stored.size, ...kernels?.info };
+    const info: PlanInfo = { state: "used", shapes: this.#shapes, ...kernels?.info };
     const advance: Plans["advance"] = async (tests) => {
       try {
         await kernels?.advance(tests);
@@ -68,7 +72,7 @@ export class PlanSession implements Session {
         this.#fail(error);
       }
     };
-    return { info, isWanted: kernels?.isWanted === true, isForItems: true, advance };
+    return { info, isWanted: kernels?.isWanted === true, isForItems: this.#isForItems, advance };
   }
 
   run(feeds: Feeds): Promise<RunResult> {
@@ -86,46 +90,53 @@ export class PlanSession implements Session {
 
   async #compute(part: Part, feeds: Feeds): Promise<RunResult> {
     if (this.#lost) throw this.#lost;
-    const replayed = this.#deps && this.#replay(this.#deps, part, feeds);
+    const replayed = this.#deps && (await this.#tryReplay(this.#deps, part, feeds));
     if (replayed) return replayed;
     const session = await this.#moved();
     return part === "run" ? session.run(feeds) : session.embed(feeds);
   }
 
-  /** Undefined where the inputs have no plan, or theirs has failed. Throws `device_lost` where it has trapped. */
-  #replay({ binary, names }: PlanSessionDeps, part: Part, feeds: Feeds): RunResult | undefined {
-    const started = performance.now();
+  /** Undefined where the inputs have no plan, or theirs has failed. Throws `device_lost` where it has trapped, or the device is lost. */
+  async #tryReplay(deps: PlanSessionDeps<P>, part: Part, feeds: Feeds): Promise<RunResult | undefined> {
+    const replay = () => this.#replay(deps, part, feeds);
     try {
-      const key = keyOfFeeds(part, feeds);
-      const plan = this.#planOf(key);
-      if (!plan) return undefined;
-      binary.takeFailure();
-      plan.execute(feeds);
-      const executed = performance.now();
-      const outputs = plan.read();
-      const failure = binary.takeFailure();
-      if (failure) throw new Error(failure);
-      const readAt = performance.now();
-      this.#kernels?.used(key, plan, part, feeds);
-      this.#uses += 1;
-      if (this.#uses === USES && !this.#kernels) void this.#loadKernels();
-      return {
-        outputs: Object.fromEntries(outputs.map((output, index) => [names[part][index] as string, output])),
-        executeMs: executed - started,
-        readbackMs: readAt - executed,
-      };
+      return await (deps.watch ? deps.watch(replay) : replay());
     } catch (error) {
-      if (error instanceof OutOfTableError) return undefined;
+      if (isOutOfTable(error)) return undefined;
       this.#fail(error);
       return undefined;
     }
   }
 
-  /** Throws `device_lost` where it has trapped. */
+  async #replay(deps: PlanSessionDeps<P>, part: Part, feeds: Feeds): Promise<RunResult | undefined> {
+    const { takeFailure, names } = deps;
+    const started = performance.now();
+    const key = keyOfFeeds(part, feeds);
+    const plan = this.#ready.get(key) ?? (await this.#make(deps, key));
+    if (!plan) return undefined;
+    takeFailure();
+    await plan.execute(feeds);
+    const executed = performance.now();
+    const outputs = await plan.read();
+    const failure = takeFailure();
+    if (failure) throw new Error(failure);
+    const readAt = performance.now();
+    this.#kernels?.used(key, plan, part, feeds);
+    this.#uses += 1;
+    if (this.#uses === USES && !this.#kernels) void this.#loadKernels();
+    return {
+      outputs: Object.fromEntries(outputs.map((output, index) => [names[part][index] as string, output])),
+      executeMs: executed - started,
+      readbackMs: readAt - executed,
+    };
+  }
+
+  /** Throws `device_lost` where it has trapped, or the device is lost. */
   #fail(error: unknown): void {
-    this.#deps?.onFailure((error as Error).message);
-    if (!isTrap(error)) return;
-    this.#lost = toInsituError(error, this.target);
+    const isLost = isInsituError(error) && error.code === "device_lost";
+    if (!isLost) this.#deps?.onFailure((error as Error).message);
+    if (!isLost && !isTrap(error)) return;
+    this.#lost = isLost ? error : toInsituError(error, this.target);
     this.#end();
     throw this.#lost;
   }
@@ -138,16 +149,9 @@ export class PlanSession implements Session {
     }
   }
 
-  #planOf(key: string): Plan | undefined {
-    const ready = this.#ready.get(key);
-    if (ready) return ready;
-    const stored = this.#stored.get(key);
-    if (!stored || !this.#deps) return undefined;
-    const { binary, weight } = this.#deps;
-    const plan = new Plan(
-      binary,
-      fromStored(stored, () => this.#nextId++, weight),
-    );
+  async #make({ make }: PlanSessionDeps<P>, key: string): Promise<P | undefined> {
+    const plan = await make.get(key)?.();
+    if (!plan) return undefined;
     this.#kernels?.adopt(key, plan);
     this.#ready.set(key, plan);
     return plan;
@@ -168,7 +172,6 @@ export class PlanSession implements Session {
     const deps = this.#deps;
     this.#deps = undefined;
     this.#kernels = undefined;
-    for (const plan of this.#ready.values()) plan.abandon();
     this.#ready.clear();
     deps?.onEnd();
   }

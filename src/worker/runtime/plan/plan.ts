@@ -1,13 +1,17 @@
 // Replays a recorded run of a model: its tensors lie in memory of the plan's own, and each step is a call of tfjs's wasm binary or a copy.
 import type { TensorData, TypedArray } from "../../../shared/types/tensor.js";
 import { align, layOut } from "./layout.js";
-import { type CopyBlock, NoPlanError, type PlannedTensor, type Recording, type Step } from "./steps.js";
+import {
+  type CopyBlock,
+  NoPlanError,
+  OutOfTableError,
+  type PlannedTensor,
+  type Recording,
+  type Step,
+} from "./steps.js";
 import { bytesPerElement, exportOf, viewOf, type WasmModule } from "./wasm-module.js";
 
 type Feeds = Record<string, TensorData>;
-
-/** An index that the model looks up is not in its table, or it sorts NaN. tfjs answers as it does. */
-export class OutOfTableError extends Error {}
 
 // Calling `copyWithin` takes as long as copying about this many elements one by one.
 const SHORT = 16;

@@ -17,9 +17,8 @@ import {
   widened,
 } from "./check-runs.js";
 import type { KeptPlans } from "./kept-plans.js";
-import { OutOfTableError } from "./plan.js";
 import type { PlanMaker, RecordedRun, ReplayPlan } from "./plan-maker.js";
-import { NoPlanError, type Part } from "./steps.js";
+import { isOutOfTable, NoPlanError, type Part } from "./steps.js";
 import { keyOfFeeds } from "./stored-plan.js";
 
 export interface SessionPlansDeps {
@@ -31,6 +30,8 @@ export interface SessionPlansDeps {
   takeFailure: () => string | undefined;
   /** Why the model can have no plan, where that is known before a run is recorded. */
   refused?: string;
+  /** Rejects with `device_lost` where that is why something failed; absent where there is no device. */
+  throwIfLost?: () => Promise<void>;
   /** Called with the reason when a plan has trapped: the binary's memory is in an unknown state. */
   onTrap: (reason: string) => void;
   /** Keeps plans between visits; absent where they cannot be kept. */
@@ -89,7 +90,7 @@ export class SessionPlans implements Plans {
     return { state, shapes, ...(this.#reason && { reason: this.#reason }) };
   }
 
-  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped. */
+  /** Undefined where the inputs have no plan, or theirs has failed: then tfjs runs. Throws what trapped, and `device_lost`. */
   async replay(part: Part, feeds: Feeds): Promise<Replayed | undefined> {
     const key = keyOfFeeds(part, feeds);
     try {
@@ -105,7 +106,9 @@ export class SessionPlans implements Plans {
       if (failure) throw new Error(failure);
       return { outputs, executedAt };
     } catch (error) {
-      if (error instanceof OutOfTableError) return undefined;
+      if (isOutOfTable(error)) return undefined;
+      // Its plans are right for the next device.
+      await this.#deps.throwIfLost?.();
       this.#refuse(error);
       this.#drop(key);
       if (isTrap(error)) throw error;
@@ -176,7 +179,7 @@ export class SessionPlans implements Plans {
     }
     this.#unchecked = undefined;
     this.#keep(key, plan);
-    if (recorded.recording) await this.#deps.kept?.add(part, key, recorded.recording);
+    await this.#deps.kept?.add(part, key, recorded);
   }
 
   /** The plan becomes the one that was used last; the one that was used longest ago goes where there are too many. */

@@ -53,6 +53,16 @@ export interface Recording {
 /** The message says why the model has no plan. */
 export class NoPlanError extends Error {}
 
+const OUT_OF_TABLE = "OutOfTableError";
+
+/** An index that the model looks up is not in its table, or it sorts NaN. tfjs answers as it does. */
+export class OutOfTableError extends Error {
+  override name = OUT_OF_TABLE;
+}
+
+/** By its name: files of the worker have classes of their own. */
+export const isOutOfTable = (error: unknown): boolean => error instanceof Error && error.name === OUT_OF_TABLE;
+
 /** Adds a range to a copy, as part of its last block where it continues that. */
 export function addRange(blocks: CopyBlock[], from: number, to: number, length: number): void {
   const last = blocks.at(-1);

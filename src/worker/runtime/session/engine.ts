@@ -18,9 +18,11 @@ export interface ModelSource {
   /** What `embed` computes. */
   embedding?: EmbeddingSpec;
   /** Present when the graph may be rewritten to be cheaper; stores the rewritten graph between loads. */
-  rewrites?: RewriteCache;
+  rewrites?: NoteCell;
   /** Present where plans may be used. */
   plans?: PlanStore;
+  /** Keeps the plans on WebGPU; present where plans may be used. */
+  gpuPlans?: NoteCell;
   /** Why no plan may be made. */
   noPlans?: string;
 }
@@ -28,8 +30,8 @@ export interface ModelSource {
 /** Stored for a graph whose rewritten form gave wrong outputs. */
 export const NO_REWRITES = "none";
 
-/** Neither call rejects: a graph that cannot be stored is rewritten again. */
-export interface RewriteCache {
+/** A value that is kept with the model between loads. Neither call rejects: what cannot be stored is made again. */
+export interface NoteCell {
   read(): Promise<unknown>;
   write(value: unknown): Promise<void>;
 }

@@ -119,9 +119,10 @@ export async function openTarget(context: OpenContext, target: Target, options: 
     return await open(source).catch(async (error: unknown) => {
       // If a plan or a rewrite causes the wrong outputs, the original graph works.
       if (!(error instanceof WrongOutputsError) || !source.rewrites) throw error;
-      const session = await open({ ...source, rewrites: undefined, plans: undefined });
+      const session = await open({ ...source, rewrites: undefined, plans: undefined, gpuPlans: undefined });
       await source.rewrites.write(NO_REWRITES);
       await source.plans?.refuse();
+      await source.gpuPlans?.write(undefined);
       return session;
     });
   } catch (error) {
@@ -162,8 +163,8 @@ async function openChecked(
   const isKnown = known === target;
   const session = await engine.open(source, target);
   try {
-    // There is nothing to check, and only a GPU has kernels to compile.
-    if (isKnown && target.backend !== "webgpu") return session;
+    // There is nothing to check, and only tfjs on a GPU has kernels to compile.
+    if (isKnown && (target.backend !== "webgpu" || session.plans?.info.state === "used")) return session;
     const tests = isKnown ? [] : await selfTests();
     const started = performance.now();
     // The first run compiles kernels. It also shows whether the backend has every kernel that the graph needs.

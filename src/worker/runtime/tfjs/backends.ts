@@ -3,11 +3,12 @@ import "@tensorflow/tfjs-backend-cpu";
 import { findBackend, findBackendFactory, getBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import { withDeadline } from "../../../shared/with-deadline.js";
+import { deviceLost, type Gpu, takeGpuFailure } from "../gpu-device.js";
 import type { Target } from "../session/engine.js";
 import type { WasmBinaries } from "../wasm-binary.js";
 import { registerWasm, wasmName } from "./wasm.js";
 import { takeWasmFailure } from "./wasm-memory.js";
-import { deviceLost, type Gpu, registerWebGPU, takeGpuFailure } from "./webgpu.js";
+import { registerWebGPU } from "./webgpu.js";
 
 /** A tfjs backend that has been started. */
 export interface RunningBackend {
@@ -15,8 +16,8 @@ export interface RunningBackend {
   use(): Promise<void>;
   /** What failed without an error since the last call: outputs that were computed meanwhile are wrong. */
   takeFailure(): string | undefined;
-  /** Rejects when the device is lost; undefined where the backend has no device. */
-  whenLost?: Promise<never>;
+  /** Its device; undefined where it has none. */
+  gpu?: Gpu;
   /** Prevents the backend from being stopped, until the returned function is called. */
   hold(): () => void;
 }
@@ -95,7 +96,7 @@ function runningBackend(target: Target, entry: Entry): RunningBackend {
   const { gpu } = entry;
   return {
     takeFailure: () => (gpu ? takeGpuFailure(gpu) : takeWasmFailure()),
-    whenLost: gpu?.whenLost,
+    gpu,
     hold() {
       entry.holders += 1;
       let isHeld = true;

@@ -1,5 +1,5 @@
 // The engine that runs models on TensorFlow.js: model bytes in, plain data out; tensors stay inside.
-import { getKernelsForBackend, memory } from "@tensorflow/tfjs-core";
+import { engine, getKernelsForBackend } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../../shared/types/tensor.js";
 import { planBytes } from "../plan/plan.js";
 import { probe } from "../probe.js";
@@ -16,8 +16,9 @@ export function tfjsEngine(binaries: WasmBinaries): Engine {
   const backends = new Backends(binaries);
   return {
     probe,
-    memory: () => ({ held: backends.heldBytes(), used: memory().numBytes + planBytes() }),
-    tensorCount: () => memory().numTensors,
+    // Not `memory()`, which starts a backend where none runs.
+    memory: () => ({ held: backends.heldBytes(), used: state().numBytes + planBytes() }),
+    tensorCount: () => state().numTensors,
     async start(target) {
       await backends.start(target);
     },
@@ -47,4 +48,5 @@ export function tfjsEngine(binaries: WasmBinaries): Engine {
   };
 }
 
+const state = () => engine().state;
 const kernelsOf = (backend: Backend) => new Set(getKernelsForBackend(backend).map(({ kernelName }) => kernelName));

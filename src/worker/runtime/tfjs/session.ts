@@ -2,11 +2,14 @@
 import { mean, type NamedTensorMap, reshape, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { InsituError, isInsituError } from "../../../shared/errors.js";
 import type { DType, TensorData, TypedArray } from "../../../shared/types/tensor.js";
+import { throwIfLost } from "../gpu-device.js";
 import type { ImageFeed } from "../image.js";
-import { KeptPlans } from "../plan/kept-plans.js";
+import { type KeptPlans, keepPlans } from "../plan/kept-plans.js";
+import { wasmForm } from "../plan/kept-wasm.js";
 import { PLAN_MAKERS } from "../plan/plan-makers.js";
 import { MAX_PLANS, SessionPlans } from "../plan/session-plans.js";
 import type { Part } from "../plan/steps.js";
+import { gpuForm } from "../plan/webgpu/kept-gpu.js";
 import type { ModelSource, RunResult, Session, Target } from "../session/engine.js";
 import { toInsituError } from "../session/run-errors.js";
 import type { RunningBackend } from "./backends.js";
@@ -86,20 +89,28 @@ function executors(deps: SessionDeps): Record<Part, SessionDeps["execute"]> {
 
 /** Undefined where the backend has no plans. */
 function openPlans(deps: SessionDeps): SessionPlans | undefined {
-  const { source, target, running, noPlan, weights } = deps;
+  const { source, target, running, noPlan } = deps;
   const make = PLAN_MAKERS[target.backend];
   if (!make) return undefined;
-  const store = target.backend === "wasm" ? source.plans : undefined;
-  const dataIds = (named: NamedTensorMap) =>
-    Object.fromEntries(Object.entries(named).map(([name, { dataId }]) => [name, dataId]));
   return new SessionPlans({
     make,
     execute: executors(deps),
     takeFailure: running.takeFailure,
+    throwIfLost: async () => running.gpu && throwIfLost(running.gpu.whenLost),
     refused: noPlan ?? source.noPlans ?? trapped.get(source.model),
     onTrap: (reason) => trapped.set(source.model, reason),
-    kept: store && weights && new KeptPlans({ store, weights: () => dataIds(weights()), max: MAX_PLANS }),
+    kept: keptPlans(deps),
   });
+}
+
+/** Undefined where plans cannot be stored. */
+function keptPlans({ source, target, running, weights }: SessionDeps): KeptPlans | undefined {
+  if (!weights) return undefined;
+  const dataIds = () => Object.fromEntries(Object.entries(weights()).map(([name, { dataId }]) => [name, dataId]));
+  const { plans, gpuPlans } = source;
+  const { gpu } = running;
+  if (target.backend === "wasm") return plans && keepPlans(wasmForm(plans, dataIds), MAX_PLANS);
+  return gpu && gpuPlans && keepPlans(gpuForm(gpuPlans, gpu, dataIds), MAX_PLANS);
 }
 
 async function replay(
@@ -123,24 +134,16 @@ export async function guardedRun<T>(running: RunningBackend, target: Target, sta
     running.takeFailure();
     const result = start();
     // With a lost device a read-back may never settle.
-    const value = await (running.whenLost ? Promise.race([result, running.whenLost]) : result);
+    const value = await (running.gpu ? Promise.race([result, running.gpu.whenLost]) : result);
     const failure = running.takeFailure();
     if (failure) throw new Error(failure);
     return value;
   } catch (error) {
-    if (!isInsituError(error)) await throwIfLost(running);
+    if (!isInsituError(error) && running.gpu) await throwIfLost(running.gpu.whenLost);
     // A kernel that found no memory may trap later, on what it left.
     const failure = running.takeFailure();
     throw toInsituError(failure ? new Error(failure, { cause: error }) : error, target);
   }
-}
-
-// A read-back fails at once; the device's `lost` promise settles some milliseconds later.
-const LOSS_NOTICE_MS = 500;
-
-/** On a lost device tfjs throws misleading errors, such as "createBuffer failed, size is too large". Throws `device_lost`. */
-async function throwIfLost({ whenLost }: RunningBackend): Promise<void> {
-  if (whenLost) await Promise.race([whenLost, new Promise((resolve) => setTimeout(resolve, LOSS_NOTICE_MS))]);
 }
 
 function embedder({ source, embed }: SessionDeps): SessionDeps["execute"] {

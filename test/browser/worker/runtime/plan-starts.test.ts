@@ -7,6 +7,7 @@ import { packModel } from "../../../../src/cli/pack.js";
 import type { BatchingOptions } from "../../../../src/index.js";
 import type { LibraryPage } from "../../../support/page.js";
 import { openSharedLibrary } from "../../../support/shared-browser.js";
+import { changeNote } from "../../../support/stored-notes.js";
 
 let library: LibraryPage;
 let root: string;
@@ -103,29 +104,11 @@ test("calls that wait run on the plan one after the other; in batches, which hav
 });
 
 /** Changes the target that the earlier visit found to be the fastest. */
-async function chooseThreads(threads: number): Promise<void> {
-  await library.page.evaluate(async (threads) => {
-    const result = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const database = await result(indexedDB.open("insitu"));
-    const store = () => database.transaction("notes", "readwrite").objectStore("notes");
-    const rows = (await result(store().getAll())) as { kind: string; bytes: ArrayBuffer; sha256: string }[];
-    const row = rows.find(({ kind }) => kind === "choice");
-    if (!row) throw new Error("No choice is stored.");
-    const choice = JSON.parse(new TextDecoder().decode(row.bytes.slice(4)));
-    choice.target.threads = threads;
-    choice.measured = [{ backend: "wasm", threads, p50Ms: 1 }];
-    const header = new TextEncoder().encode(JSON.stringify(choice));
-    row.bytes = await new Blob([Uint32Array.of(header.length), header]).arrayBuffer();
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", row.bytes));
-    row.sha256 = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    await result(store().put(row));
-    database.close();
-  }, threads);
-}
+const chooseThreads = (threads: number) =>
+  changeNote(library.page, "choice", {
+    target: { backend: "wasm", threads },
+    measured: [{ backend: "wasm", threads, p50Ms: 1 }],
+  });
 
 test("on an isolated page the plan runs on the number of threads that was measured to be fastest, without tfjs", async () => {
   await open(true);

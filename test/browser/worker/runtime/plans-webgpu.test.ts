@@ -125,7 +125,8 @@ test("a device that is lost during a plan's run: the prediction is made again, a
   const running = predict();
   await rig(library.page, "destroyDevice");
   expect(await running).toEqual(before);
-  expect((await count(library.page)).devices).toBe(2);
+  // The stored plan runs on a second device; tfjs, which batches without a plan need, has one of its own.
+  expect([2, 3]).toContain((await count(library.page)).devices);
   const plan = await library.page.evaluate(async () => {
     const { model } = window.rigged;
     for (let wait = 0; wait < 200 && model?.info.plan.state !== "used"; wait += 1) {
@@ -143,7 +144,7 @@ test("disposing a model frees its plans' buffers, and a plan's run makes nothing
   const made = await count(library.page);
   expect(made.planBuffers).toBeGreaterThan(0);
   await library.page.evaluate(() => window.rigged.model?.predict(new Float32Array(784)));
-  expect(await count(library.page)).toEqual(made);
+  expect(await count(library.page)).toEqual({ ...made, submits: made.submits + 1 });
   await library.page.evaluate(() => window.rigged.model?.dispose());
   expect(await count(library.page)).toMatchObject({ planBuffers: 0 });
 });

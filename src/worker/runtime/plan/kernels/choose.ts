@@ -2,8 +2,9 @@
 import type { TensorData } from "../../../../shared/types/tensor.js";
 import type { SelfTest } from "../../../package/self-test-files.js";
 import { compareOutputs } from "../../session/verify-session.js";
-import { OutOfTableError, type Plan } from "../plan.js";
+import type { Plan } from "../plan.js";
 import type { Binary } from "../start-binary.js";
+import { isOutOfTable } from "../steps.js";
 import { keyOfFeeds } from "../stored-plan.js";
 import { viewOf } from "../wasm-module.js";
 import { type OwnStep, ownCalls } from "./own-step.js";
@@ -112,7 +113,7 @@ function compareSteps({ binary, plan }: ChooseOptions, steps: Set<OwnStep>, feed
     withSteps(plan, both, () => plan.execute(feeds));
   } catch (error) {
     // The values in another order may stand for nothing; then they show nothing either.
-    if (!(error instanceof OutOfTableError)) throw error;
+    if (!isOutOfTable(error)) throw error;
     return steps;
   }
   return right;

@@ -1,9 +1,11 @@
 // Replays a recorded run of a model on WebGPU: one pass with all its shaders, and one submit.
 import type { TensorData } from "../../../../shared/types/tensor.js";
-import { drawImage } from "../../draw-image.js";
+import { type Drawing, drawImage, type Picture, pictureOf } from "../../draw-image.js";
 import type { ImageFeed } from "../../image.js";
-import { type Feeds, toArray } from "../check-runs.js";
+import type { Feeds } from "../check-runs.js";
 import type { ReplayPlan } from "../plan-maker.js";
+import { NoPlanError } from "../steps.js";
+import { toArray } from "../to-array.js";
 import { fromGpuBytes, toGpuArray } from "./backend.js";
 import { withoutErrors } from "./error-scopes.js";
 import type { GpuOutput, GpuRecording, GpuTensor } from "./recording.js";
@@ -23,6 +25,13 @@ interface ReadyStep {
 
 type Binding = Required<Pick<GPUBufferBinding, "buffer" | "size">> & { offset?: number };
 
+interface BoundInput {
+  name: string;
+  buffer: GPUBuffer;
+}
+
+type PlacedFeed = ImageFeed & Required<Pick<ImageFeed, "placed">>;
+
 interface Copied {
   from: GPUBuffer;
   at: number;
@@ -34,14 +43,14 @@ const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 export class GpuPlan implements ReplayPlan {
   readonly #device: GPUDevice;
   readonly #steps: ReadyStep[] = [];
-  readonly #inputs: { name: string; buffer: GPUBuffer }[];
+  readonly #inputs: BoundInput[];
   readonly #outputs: (GpuOutput & { copied?: Copied })[];
   readonly #owned: GPUBuffer[] = [];
   /** Undefined where all outputs are constants. */
   readonly #mappable: GPUBuffer | undefined;
   #isDisposed = false;
 
-  /** The device must be the one on which the recording was made, and its recorded tensors disposed. Throws `NoPlanError` where there is no memory. */
+  /** The device must be that of the recording's pipelines and buffers, and its recorded tensors disposed. Rejects with `NoPlanError` where WebGPU refuses it. */
   static async create(device: GPUDevice, recording: GpuRecording): Promise<GpuPlan> {
     let plan: GpuPlan | undefined;
     try {
@@ -51,7 +60,8 @@ export class GpuPlan implements ReplayPlan {
       });
     } catch (error) {
       plan?.dispose();
-      throw error;
+      // Numbers that WebGPU cannot take.
+      throw error instanceof NoPlanError ? error : new NoPlanError((error as Error).message, { cause: error });
     }
   }
 
@@ -83,19 +93,52 @@ export class GpuPlan implements ReplayPlan {
     if (bytes > 0) this.#mappable = this.#create(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
   }
 
-  async execute(feeds: Feeds): Promise<void> {
-    const device = this.#device;
-    for (const { name, buffer } of this.#inputs) {
-      const { data, dtype, shape, placed } = feeds[name] as ImageFeed;
-      // A picture is drawn where the shaders read it; `data` would be computed on the CPU when it is read.
-      if (placed && (await drawImage(device, placed, shape, dtype, buffer))) continue;
-      const values = dtype === "bool" ? toGpuArray(data, dtype) : data;
-      device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+  /** Without pictures the commands are submitted when it returns. */
+  execute(feeds: Feeds): Promise<void> | void {
+    const pictures = this.#inputs.filter(({ name }) => (feeds[name] as ImageFeed).placed);
+    for (const input of this.#inputs) if (!pictures.includes(input)) this.#write(input, feeds);
+    return pictures.length > 0 ? this.#executeDrawing(pictures, feeds) : this.#submit([]);
+  }
+
+  async #executeDrawing(inputs: BoundInput[], feeds: Feeds): Promise<void> {
+    const pictures: Picture[] = [];
+    for (const input of inputs) {
+      const { placed, shape, dtype } = feeds[input.name] as PlacedFeed;
+      const picture = await pictureOf(this.#device, placed, shape, dtype, input.buffer);
+      if (picture) pictures.push(picture);
+      else await this.#drawApart(input, feeds);
     }
+    let drawings: Drawing[] = [];
+    try {
+      for (const { prepare } of pictures) drawings.push(prepare());
+    } catch {
+      // The browser cannot import this frame.
+      for (const { free } of drawings) free();
+      drawings = [];
+      for (const input of inputs) await this.#drawApart(input, feeds);
+    }
+    this.#submit(drawings);
+  }
+
+  /** A picture is drawn where the shaders read it; where the GPU cannot, `data` is computed on the CPU. */
+  async #drawApart(input: BoundInput, feeds: Feeds): Promise<void> {
+    const { placed, shape, dtype } = feeds[input.name] as PlacedFeed;
+    if (!(await drawImage(this.#device, placed, shape, dtype, input.buffer))) this.#write(input, feeds);
+  }
+
+  #write({ name, buffer }: BoundInput, feeds: Feeds): void {
+    const { data, dtype } = feeds[name] as TensorData;
+    const values = dtype === "bool" ? toGpuArray(data, dtype) : data;
+    this.#device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+  }
+
+  #submit(drawings: Drawing[]): void {
+    const device = this.#device;
     // A picture may have taken a while; a submit with buffers that were destroyed would be an error of the device.
     if (this.#isDisposed) throw new Error("the plan was disposed");
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
+    for (const { encode } of drawings) encode(pass);
     for (const { pipeline, group, workgroups } of this.#steps) {
       if (pipeline) pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
@@ -105,6 +148,7 @@ export class GpuPlan implements ReplayPlan {
     for (const { copied } of this.#outputs)
       if (copied && this.#mappable) encoder.copyBufferToBuffer(copied.from, 0, this.#mappable, copied.at, copied.bytes);
     device.queue.submit([encoder.finish()]);
+    for (const { free } of drawings) free();
   }
 
   async read(): Promise<TensorData[]> {

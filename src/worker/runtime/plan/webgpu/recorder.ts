@@ -7,8 +7,9 @@ import {
   type Tensor,
 } from "@tensorflow/tfjs-core";
 import type { DType, TypedArray } from "../../../../shared/types/tensor.js";
-import { type Execute, toArray } from "../check-runs.js";
+import type { Execute } from "../check-runs.js";
 import { NoPlanError } from "../steps.js";
+import { toArray } from "../to-array.js";
 import {
   type DataId,
   fromGpuBytes,

@@ -1,0 +1,3 @@
+// The file that holds the start of models on stored plans on WebGPU. The worker imports it when a model has some.
+export { createGpuEngine } from "./runtime/plan/webgpu/gpu-engine.js";
+export { VERSION } from "./version.js";
