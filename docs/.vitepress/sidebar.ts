@@ -29,6 +29,7 @@ const DECISIONS = [
   page("022 Retraining", "/decisions/022-retraining"),
   page("023 Plans", "/decisions/023-plans"),
   page("024 Files of the worker", "/decisions/024-worker-files"),
+  page("027 Chunk files", "/decisions/027-chunk-files"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
 
