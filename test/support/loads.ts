@@ -97,30 +97,36 @@ export function eventsOf(page: Page): Promise<StoreEvent[]> {
   return page.evaluate(() => window.events);
 }
 
-/** Sizes of the chunks that are stored, read without the library; undefined while there is no database. */
-export function storedChunks(page: Page, name = "insitu"): Promise<number[] | undefined> {
-  return page.evaluate(async (wanted) => {
-    // Opening one that does not exist would make it.
-    const found = (await indexedDB.databases()).find((database) => database.name === wanted);
-    if (!found) return undefined;
-    const done = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const database = await done(indexedDB.open(wanted));
-    const store = database.transaction("chunks").objectStore("chunks");
-    const rows = await done<{ file?: string; bytes: Blob | ArrayBuffer }[]>(store.getAll());
-    database.close();
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(`insitu-${wanted}`);
-    const files: string[] = [];
-    for await (const file of folder.keys()) files.push(file);
-    const named = rows.flatMap(({ file }) => file ?? []);
-    if (files.some((file) => !named.includes(file))) throw new Error("A file belongs to no chunk.");
-    const sizeOf = async (row: (typeof rows)[number]) => {
-      if (row.file) return (await (await folder.getFileHandle(row.file)).getFile()).size;
-      return new Blob([row instanceof ArrayBuffer || row instanceof Blob ? row : row.bytes]).size;
-    };
-    return Promise.all(rows.map(sizeOf));
-  }, name);
+/**
+ * Sizes of the chunks that are stored, read without the library; undefined while there is no database. Rejects where a file belongs to no
+ * chunk, unless `lost` says that the database may have lost some.
+ */
+export function storedChunks(page: Page, name = "insitu", lost = false): Promise<number[] | undefined> {
+  return page.evaluate(
+    async ([wanted, mayBeLost]) => {
+      // Opening one that does not exist would make it.
+      const found = (await indexedDB.databases()).find((database) => database.name === wanted);
+      if (!found) return undefined;
+      const done = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await done(indexedDB.open(wanted));
+      const store = database.transaction("chunks").objectStore("chunks");
+      const rows = await done<{ file?: string; bytes: Blob | ArrayBuffer }[]>(store.getAll());
+      database.close();
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(`insitu-${wanted}`);
+      const files: string[] = [];
+      for await (const file of folder.keys()) files.push(file);
+      const named = rows.flatMap(({ file }) => file ?? []);
+      if (!mayBeLost && files.some((file) => !named.includes(file))) throw new Error("A file belongs to no chunk.");
+      const sizeOf = async (row: (typeof rows)[number]) => {
+        if (row.file) return (await (await folder.getFileHandle(row.file)).getFile()).size;
+        return new Blob([row instanceof ArrayBuffer || row instanceof Blob ? row : row.bytes]).size;
+      };
+      return Promise.all(rows.map(sizeOf));
+    },
+    [name, lost] as const,
+  );
 }

@@ -1,9 +1,19 @@
-// A browser profile on disk: damages the files of IndexedDB, and kills the browser.
+// A browser profile on disk: damages the files of IndexedDB and of chunks, and kills the browser.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContext } from "playwright";
 
-/** Files that hold the stored Blobs of all sites; each of our chunks is one. */
+/** Files of the origin private file systems of all sites; each of our larger chunks is one. */
+export function chunkFiles(profile: string): string[] {
+  const root = join(profile, "Default", "File System");
+  // Beside the files of each site lie a database of their names, and their sum of bytes.
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /^\d+\/\w\/\d+\/\d+$/.test(name),
+  );
+  return files.map((name) => join(root, name));
+}
+
+/** Files that hold the stored Blobs of all sites. */
 export function blobFiles(profile: string): string[] {
   const root = join(profile, "Default", "IndexedDB");
   const folders = readdirSync(root).filter((name) => name.endsWith(".indexeddb.blob"));
