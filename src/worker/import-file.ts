@@ -2,7 +2,7 @@
 import { asInsituError, InsituError } from "../shared/errors.js";
 import { withDeadline } from "../shared/with-deadline.js";
 import { once } from "./lib/once.js";
-import { VERSION } from "./version.js";
+import { VERSION } from "./lib/version.js";
 
 // The largest has 210 kB; on a slow connection it takes seconds, not a minute.
 const TIMEOUT_MS = 60_000;

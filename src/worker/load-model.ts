@@ -142,6 +142,7 @@ function openRunner(
     read: () => notes.read(kind),
     write: (value: unknown) => notes.write(kind, value),
   });
+  const rows = { rewrites: cell(GRAPH), plans, gpuPlans: cell(GPU_PLANS) };
   let tests: ReturnType<Package["selfTests"]> | undefined;
   const sentinel = createCrashSentinel(notes, workerId, createLivenessCheck(shutDownWorkers));
   return scheduler.runExclusive(async (turn) => {
@@ -153,16 +154,7 @@ function openRunner(
       {
         engine,
         scheduler,
-        source: {
-          model,
-          weights: givingWay,
-          inputs,
-          outputs,
-          embedding,
-          rewrites: cell(GRAPH),
-          plans,
-          gpuPlans: cell(GPU_PLANS),
-        },
+        source: { model, weights: givingWay, inputs, outputs, embedding, ...rows },
         manifest,
         inputs,
         backends,

@@ -3,7 +3,7 @@ import { hashes, verify as verifyInCode } from "@noble/ed25519";
 import { sha512 } from "@noble/hashes/sha2.js";
 
 export { sha256 } from "@noble/hashes/sha2.js";
-export { VERSION } from "./version.js";
+export { VERSION } from "./lib/version.js";
 
 /** Whether the signature of 64 bytes is right, as WebCrypto decides it and not ZIP 215. */
 export function verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 // The file that holds what a model needs when it is opened for the first time, and the reading of channels. The worker imports it then.
 export { cryptoFile } from "./lib/crypto-file.js";
+export { VERSION } from "./lib/version.js";
 export { noteRollout, readChannel } from "./package/channel.js";
 export { downloadChunks } from "./package/download/download.js";
 export { parseSelfTestInput, parseSelfTestOutputs } from "./package/self-test-files.js";
@@ -11,4 +12,3 @@ export { readPlan } from "./runtime/plan/plan-text.js";
 export { verifySession } from "./runtime/session/verify-session.js";
 export { autotune } from "./runtime/tuning/autotune.js";
 export { recheck } from "./runtime/tuning/recheck.js";
-export { VERSION } from "./version.js";

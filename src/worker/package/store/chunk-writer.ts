@@ -64,14 +64,6 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
     return true;
   }
 
-  /** Which of the names no row has now. */
-  async function findUnused(names: string[]): Promise<string[]> {
-    const rows = await database.transaction("look up chunks", ["chunks"], "read", (tx) =>
-      Promise.all(names.map((name) => tx.get("chunks", name.split("-")[0] as string))),
-    );
-    return names.filter((name, index) => (rows[index] as Partial<FileRow> | undefined)?.file !== name);
-  }
-
   return {
     writesFiles: async () => (await directory()) !== undefined,
     async put(chunk, bytes, sum) {
@@ -83,9 +75,19 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
     },
     async sweep() {
       const found = await files.directory();
-      return found ? database.step("remove files", () => removeUnused(found, findUnused)).catch(() => 0) : 0;
+      return found
+        ? database.step("remove files", () => removeUnused(found, (names) => unusedOf(database, names))).catch(() => 0)
+        : 0;
     },
   };
+}
+
+/** Which of the names no row has now. */
+async function unusedOf(database: Database<PackageSchema>, names: string[]): Promise<string[]> {
+  const rows = await database.transaction("look up chunks", ["chunks"], "read", (tx) =>
+    Promise.all(names.map((name) => tx.get("chunks", name.split("-")[0] as string))),
+  );
+  return names.filter((name, index) => (rows[index] as Partial<FileRow> | undefined)?.file !== name);
 }
 
 const bufferOf = async (bytes: Blob | ArrayBuffer): Promise<ArrayBuffer> =>

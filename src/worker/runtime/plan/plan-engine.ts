@@ -66,16 +66,7 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
       });
       open.set(binary, weights.bytes);
       const made: Plan[] = [];
-      // Above those of the weights.
-      let nextId = FIRST_ID + 2 ** 20;
-      const make = (plan: StoredPlan) => {
-        const ready = new Plan(
-          binary,
-          fromStored(plan, () => nextId++, weights.get),
-        );
-        made.push(ready);
-        return ready;
-      };
+      const make = planMaker(binary, weights, made);
       return new PlanSession({
         target,
         make: new Map(stored.map((plan) => [keyOfStored(plan), () => make(plan)])),
@@ -95,6 +86,18 @@ export function createPlanEngine(binaries: WasmBinaries, rewriting: () => Promis
     },
     heldBytes: () => [...open.keys()].reduce((sum, { heldBytes }) => sum + heldBytes, 0),
     usedBytes: () => [...open.values()].reduce((sum, bytes) => sum + bytes, planBytes()),
+  };
+}
+
+/** Makes the plans of one memory, and adds them to `made`. */
+function planMaker(binary: Binary, weights: LoadedWeights, made: Plan[]): (stored: StoredPlan) => Plan {
+  // Above those of the weights.
+  let nextId = FIRST_ID + 2 ** 20;
+  return (stored) => {
+    const recording = fromStored(stored, () => nextId++, weights.get);
+    const plan = new Plan(binary, recording);
+    made.push(plan);
+    return plan;
   };
 }
 

@@ -1,6 +1,6 @@
 // The row that holds a model's plans on WebGPU between visits, and what of it is refused.
 import type { DType } from "../../../../shared/types/tensor.js";
-import { VERSION } from "../../../version.js";
+import { VERSION } from "../../../lib/version.js";
 import type { NoteCell } from "../../session/engine.js";
 import type { StoredGpuOutput, StoredGpuPlan, StoredGpuStep, StoredGpuTensor } from "./stored-plan.js";
 
