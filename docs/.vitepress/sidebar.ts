@@ -29,6 +29,8 @@ const DECISIONS = [
   page("022 Retraining", "/decisions/022-retraining"),
   page("023 Plans", "/decisions/023-plans"),
   page("024 Files of the worker", "/decisions/024-worker-files"),
+  page("025 Own kernels", "/decisions/025-kernels"),
+  page("026 WebGPU plans", "/decisions/026-webgpu-plans"),
   page("027 Chunk files", "/decisions/027-chunk-files"),
   page("030 Documentation", "/decisions/030-documentation"),
 ];
