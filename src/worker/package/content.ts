@@ -190,8 +190,8 @@ class PackageContent implements Content {
     const wanted: WantedFile = { url: resolveFile(url, file.path), chunks: chunksOf(file), missing: [index] };
     let repaired: ArrayBuffer | undefined;
     const onChunk = async (chunk: ChunkSpec, bytes: ArrayBuffer) => {
-      // A copy: the reader frees the bytes.
-      if (!this.#writes?.gaveUp()) void store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
+      // A copy: the reader frees the bytes. Awaited, so that the next load finds it.
+      if (!this.#writes?.gaveUp()) await store.put(url, chunk, new Blob([bytes]), xxh64(bytes)).catch(() => undefined);
       repaired = bytes;
     };
     const options = { ports, signal, onBytes: onReceived, onChunk };

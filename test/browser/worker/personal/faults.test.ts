@@ -88,18 +88,28 @@ test("a tab that crashes during a training loses nothing, and blocks no other ta
   const store = await open(page);
   await teach(page, some(0, 16));
   await page.evaluate(() => window.mine.train());
-  await teach(page, some(16, 24));
-  const crashNow = await prepareCrash(page);
-  const begun = page.evaluate(
-    () => new Promise((resolve) => void window.mine.train({ onProgress: resolve }).catch(() => undefined)),
-  );
-  await begun;
-  await crashNow();
-  const next = await visit();
-  await open(next, { store });
-  expect(await state(next)).toMatchObject({ examples: 72, fresh: 24, version: 1 });
-  expect((await say(next, digits(7, 60, 61)))[0]).toMatchObject({ label: "seven", version: 1 });
-  expect((await next.evaluate(() => window.mine.train())).version).toBe(2);
+  let next = page;
+  // On a busy machine a training may be over before its tab crashes.
+  for (let [tries, version] = [0, 1]; tries < 5; tries += 1) {
+    await teach(next, some(16 + 8 * tries, 24 + 8 * tries));
+    const crashNow = await prepareCrash(next);
+    await next.evaluate(
+      () => new Promise((resolve) => void window.mine.train({ onProgress: resolve }).catch(() => undefined)),
+    );
+    await crashNow();
+    next = await visit();
+    await open(next, { store });
+    const found = await state(next);
+    expect(found.examples).toBe(72 + 24 * tries);
+    if (found.version === version) {
+      expect(found.fresh).toBe(24);
+      expect((await say(next, digits(7, 60, 61)))[0]).toMatchObject({ label: "seven", version });
+      expect((await next.evaluate(() => window.mine.train())).version).toBe(version + 1);
+      return;
+    }
+    version = found.version as number;
+  }
+  expect.fail("Each training was over before its tab crashed.");
 });
 
 test("a tab that crashes while it teaches keeps every example that was acknowledged", async ({ page, visit }) => {
