@@ -54,6 +54,7 @@ export interface Outcome {
 const HEALTHY_MS = 30_000;
 // After this long beyond its deadline a call counts as hanging.
 const GUARD_MS = 10_000;
+const SWEPT_MS = 15_000;
 const ROW = 7;
 const snapshots = new Map<Scenario, Snapshot>();
 
@@ -191,7 +192,14 @@ async function runCase(name: string, point: Point): Promise<Outcome> {
   const refreshed = refresh ? await loadHealthy(name, true) : undefined;
   // Files that a fault of this visit made useless are removed by the next one that changes the store.
   if (scenario === "warm") await healthyClients.get(name)?.store.delete("/nothing/");
-  const after = await kept(name);
+  let after = await kept(name);
+  // What a dead worker left behind is removed a moment after a load.
+  for (
+    const until = performance.now() + SWEPT_MS;
+    after.orphans > 0 && performance.now() < until;
+    after = await kept(name)
+  )
+    await new Promise((resolve) => setTimeout(resolve, 500));
   return { point, fired, faulted, again, before, healthy, refreshed, after, disposed };
 }
 

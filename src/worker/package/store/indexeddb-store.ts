@@ -32,6 +32,7 @@ export interface StoreOptions {
 const OPEN_MS = 5_000;
 // A chunk of 64 MiB takes seconds on a slow phone; what takes longer than this will not come.
 const STEP_MS = 30_000;
+const SWEEP_AFTER_MS = 3_000;
 
 export function openIndexedDbStore(options: StoreOptions, emit: OnStoreEvent): Store {
   return new IndexedDbStore(options, emit);
@@ -128,6 +129,8 @@ class IndexedDbStore implements Store {
       return before.length > 0;
     });
     if (hasRemoved) await this.#sweep();
+    // A tab may have ended between the two: that is looked after once the page has what it waits for.
+    else setTimeout(() => this.#sweep(), SWEEP_AFTER_MS);
   }
 
   async abandon(url: string): Promise<void> {
@@ -275,10 +278,9 @@ class IndexedDbStore implements Store {
 
   /** Removes files that no row has any more. What is left, also where the code cannot be had, is removed by the next call. */
   async #sweep(): Promise<void> {
-    if (await this.#files.directory())
-      await this.#writer()
-        .then(({ sweep }) => sweep())
-        .catch(() => undefined);
+    await this.#writer()
+      .then(({ sweep }) => sweep())
+      .catch(() => undefined);
   }
 
   #reportEvicted(rows: PackageRow[]): void {
