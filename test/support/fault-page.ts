@@ -193,7 +193,7 @@ async function runCase(name: string, point: Point): Promise<Outcome> {
   // Files that a fault of this visit made useless are removed by the next one that changes the store.
   if (scenario === "warm") await healthyClients.get(name)?.store.delete("/nothing/");
   let after = await kept(name);
-  // What a dead worker left behind is removed a moment after a load.
+  // What a dead worker left behind is removed after a load has resolved.
   for (
     const until = performance.now() + SWEPT_MS;
     after.orphans > 0 && performance.now() < until;

@@ -38,10 +38,16 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
     const found = await directory();
     if (!found) return false;
     // Crashes leave files behind, and other tabs may write the same chunk: no name is used twice.
-    const name = `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+    const newName = () => `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+    let name = newName();
     let written: Written;
     try {
-      const writing = writeFile(found, name, await bufferOf(bytes));
+      const buffer = await bufferOf(bytes);
+      const writing = writeFile(found, name, buffer).catch((error: unknown) => {
+        if (!isTaken(error)) throw error;
+        name = newName();
+        return writeFile(found, name, buffer);
+      });
       written = await files.answered(writing).catch((error: unknown) => {
         // It was not answered: the file may be there, and the answer may come still.
         void found.removeEntry(name).catch(() => undefined);
@@ -89,6 +95,10 @@ async function unusedOf(database: Database<PackageSchema>, names: string[]): Pro
   );
   return names.filter((name, index) => (rows[index] as Partial<FileRow> | undefined)?.file !== name);
 }
+
+/** Another tab took a file for one that nobody needs, just before it was locked. */
+const isTaken = (error: unknown): boolean =>
+  error instanceof DOMException && ["NoModificationAllowedError", "NotFoundError"].includes(error.name);
 
 const bufferOf = async (bytes: Blob | ArrayBuffer): Promise<ArrayBuffer> =>
   bytes instanceof Blob ? bytes.arrayBuffer() : bytes;

@@ -32,7 +32,6 @@ export interface StoreOptions {
 const OPEN_MS = 5_000;
 // A chunk of 64 MiB takes seconds on a slow phone; what takes longer than this will not come.
 const STEP_MS = 30_000;
-const SWEEP_AFTER_MS = 3_000;
 
 export function openIndexedDbStore(options: StoreOptions, emit: OnStoreEvent): Store {
   return new IndexedDbStore(options, emit);
@@ -119,18 +118,18 @@ class IndexedDbStore implements Store {
   }
 
   async proved(url: string, digest: string): Promise<void> {
-    const hasRemoved = await this.#write("note a use", "relaxed", async (tx) => {
+    const isDue = await this.#write("note a use", "relaxed", async (tx) => {
       const rows = await packageRows(tx);
       const mine = rows.find((row) => row.url === url && row.digest === digest);
       if (!mine) return false;
       const before = rows.filter((row) => row.url === url && row !== mine && row.release <= mine.release);
-      await tx.put("packages", { ...mine, proved: true, usedAt: Date.now() });
-      if (before.length > 0) await removeRows(tx, before);
-      return before.length > 0;
+      // A tab may end between this and the sweep: the visit after looks once more.
+      const swept = before.length === 0 && mine.proved;
+      if (!swept) await removeRows(tx, before);
+      await tx.put("packages", { ...mine, proved: true, swept, usedAt: Date.now() });
+      return !swept || !mine.swept;
     });
-    if (hasRemoved) await this.#sweep();
-    // A tab may have ended between the two: that is looked after once the page has what it waits for.
-    else setTimeout(() => this.#sweep(), SWEEP_AFTER_MS);
+    if (isDue) await this.#sweep();
   }
 
   async abandon(url: string): Promise<void> {

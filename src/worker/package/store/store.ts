@@ -12,10 +12,12 @@ export interface PackageRow extends StoredPackage {
   chunks: ChunkSpec[];
   /** True once a backend ran this version: the one to go back to. */
   proved: boolean;
+  /** True once a visit that changed nothing has removed the files that no row has. */
+  swept?: boolean;
 }
 
 /** What a load knows of a version when it commits it. */
-export type NewRow = Omit<PackageRow, "usedAt" | "pinned" | "proved">;
+export type NewRow = Omit<PackageRow, "usedAt" | "pinned" | "proved" | "swept">;
 
 /** Where WebAssembly binaries are kept beside the packages. */
 export interface BinaryStore {

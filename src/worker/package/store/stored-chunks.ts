@@ -32,14 +32,17 @@ export class StoredChunks {
     return this.#database.step("read a chunk", async (connection) => {
       const row = expected ?? (await connection.transaction(["chunks"], "read", (tx) => tx.get("chunks", hash)));
       if (!row) return "missing";
-      const isFile = (row as Partial<FileRow>).file !== undefined;
-      // Not lost: the next visit may have files again.
-      if (isFile && !(await this.#files.directory())) return "missing";
       const found = await readBytes(row, chunk, (name) => this.#files.read(name, size, spare));
-      if (found === "corrupt") {
-        await connection.transaction(["chunks"], "relaxed", (tx) => tx.delete("chunks", hash));
-        if (isFile) void this.#sweep();
-      }
+      if (found !== "corrupt") return found;
+      const { file } = row as Partial<FileRow>;
+      // Not lost: the next visit may have files again.
+      if (file !== undefined && !(await this.#files.directory())) return "missing";
+      await connection.transaction(["chunks"], "relaxed", async (tx) => {
+        // Another tab may have stored it anew since the row was read.
+        const now = (await tx.get("chunks", hash)) as Partial<FileRow> | undefined;
+        if (now?.file === file) await tx.delete("chunks", hash);
+      });
+      void this.#sweep();
       return found;
     });
   }

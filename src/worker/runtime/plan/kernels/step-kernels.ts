@@ -68,7 +68,7 @@ class ChosenKernels implements StepKernels {
 
   adopt(key: string, plan: Plan): void {
     const chosen = this.#steps[key];
-    if (!chosen) return;
+    if (!Array.isArray(chosen)) return;
     const calls = ownCalls(plan);
     for (const index of chosen) {
       const call = calls.get(index);
