@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Chromium } from "../../../../support/chromium.js";
 import { crash } from "../../../../support/crash.js";
 import {
+  ask,
   load,
   loadFresh,
   newVisitor,
@@ -11,6 +12,7 @@ import {
   predict,
   startClient,
   storedChunks,
+  visit,
 } from "../../../../support/loads.js";
 import { connectChromium } from "../../../../support/shared-browser.js";
 import { CHUNK, type Recipe, sizeOf, sumOf } from "../../../../support/synthetic.js";
@@ -129,6 +131,22 @@ test("clients of two storage names do not wait for each other", async () => {
     { ...LOADED, source: "network" },
     { ...LOADED, source: "network" },
   ]);
+});
+
+test("a tab whose files another tab has replaced leaves the new ones", async () => {
+  expect(await loadFresh(first, "/p/")).toMatchObject({ source: "network" });
+  await visit(first, site.server.url);
+  resume = undefined;
+  await startClient(first, { worker: "/workers/reads-late.js" });
+  const held = load(first, "/p/");
+  await expect.poll(() => resume !== undefined).toBe(true);
+  await startClient(second);
+  await ask(second, "clear");
+  expect(await load(second, "/p/")).toEqual({ ...LOADED, source: "network" });
+  site.host.folders.delete("/p/");
+  (resume as unknown as () => void)();
+  expect(await held).toMatchObject({ error: { code: "storage_corrupt" } });
+  expect(await loadFresh(second, "/p/")).toEqual({ ...LOADED, source: "cache" });
 });
 
 test("a tab goes on with the version that it runs while another tab updates the package and clears the store", async () => {
