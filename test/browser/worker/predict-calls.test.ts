@@ -42,7 +42,7 @@ beforeEach(async () => {
       return made;
     };
     window.client = window.insitu.createClient({ backends: ["wasm"], worker });
-    window.digits = await window.client.load("/models/digits/", { task: "classification" });
+    window.digits = await window.client.load("/models/digits/", { task: "classification", batching: {} });
     await window.digits.tuned;
   });
 });
