@@ -37,20 +37,13 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
   async function putFile({ sha256: hash }: ChunkSpec, bytes: Blob | ArrayBuffer, xxh64?: string): Promise<boolean> {
     const found = await directory();
     if (!found) return false;
-    // Crashes leave files behind, and other tabs may write the same chunk: no name is used twice.
-    const newName = () => `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
-    let name = newName();
+    const names = [newName(hash), newName(hash)];
     let written: Written;
     try {
-      const buffer = await bufferOf(bytes);
-      const writing = writeFile(found, name, buffer).catch((error: unknown) => {
-        if (!isTaken(error)) throw error;
-        name = newName();
-        return writeFile(found, name, buffer);
-      });
+      const writing = writeNew(found, names, await bufferOf(bytes));
       written = await files.answered(writing).catch((error: unknown) => {
         // It was not answered: the file may be there, and the answer may come still.
-        void found.removeEntry(name).catch(() => undefined);
+        for (const name of names) void found.removeEntry(name).catch(() => undefined);
         void writing.then(({ discard }) => discard()).catch(() => undefined);
         throw error;
       });
@@ -61,7 +54,7 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
       return false;
     }
     try {
-      await putRow(hash, { file: name, xxh64 });
+      await putRow(hash, { file: written.name, xxh64 });
     } catch (error) {
       await written.discard();
       throw error;
@@ -96,6 +89,18 @@ async function unusedOf(database: Database<PackageSchema>, names: string[]): Pro
   return names.filter((name, index) => (rows[index] as Partial<FileRow> | undefined)?.file !== name);
 }
 
+/** Crashes leave files behind, and other tabs may write the same chunk: no name is used twice. */
+const newName = (hash: string) => `${hash}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+
+/** Under the first of the names that another tab does not take meanwhile. */
+async function writeNew(directory: FileSystemDirectoryHandle, names: string[], bytes: ArrayBuffer): Promise<Written> {
+  const [name, other] = names as [string, string];
+  return writeFile(directory, name, bytes).catch((error: unknown) => {
+    if (!isTaken(error)) throw error;
+    return writeFile(directory, other, bytes);
+  });
+}
+
 /** Another tab took a file for one that nobody needs, just before it was locked. */
 const isTaken = (error: unknown): boolean =>
   error instanceof DOMException && ["NoModificationAllowedError", "NotFoundError"].includes(error.name);
@@ -105,6 +110,7 @@ const bufferOf = async (bytes: Blob | ArrayBuffer): Promise<ArrayBuffer> =>
 
 /** A file that is locked until `close` is called: nobody takes it for one that no row refers to. */
 interface Written {
+  name: string;
   close(): void;
   /** Closes and removes it. */
   discard(): Promise<void>;
@@ -141,7 +147,7 @@ async function writeFile(directory: FileSystemDirectoryHandle, name: string, byt
       // The bytes are there, and a lock that stays leaves them to be read without a handle.
     }
   };
-  return { close, discard };
+  return { name, close, discard };
 }
 
 /**
