@@ -154,9 +154,11 @@ test("every odd input gives the right result, or an InsituError with a stable co
   expect(wrong).toEqual([]);
   expect(uncaught).toEqual([]);
   // The next call works.
-  expect(await page.evaluate("told(async () => (await scope.digits.predict(scope.image)).value)")).toEqual(
-    right.digits,
-  );
+  const last = await page.evaluate("told(async () => (await scope.digits.predict(scope.image)).value)");
+  // Own kernels may have been chosen meanwhile: they round otherwise.
+  const rounded = (value: unknown) =>
+    JSON.stringify(value, (_, each) => (typeof each === "number" ? each.toFixed(5) : each));
+  expect(rounded(last)).toBe(rounded(right.digits));
 });
 
 test("addExample, a personal prediction, watch and a ranker refuse them too", async ({ page, elsewhere }) => {

@@ -72,13 +72,20 @@ export function createChunkWriter({ database, files, putBytes }: ChunkWriterDeps
       if (isLarge) await putBytes(new Blob([bytes]), (stored) => putRow(hash, withSum(stored, sum)));
       else await putRow(hash, withSum(await bufferOf(bytes), sum));
     },
-    async sweep() {
-      const found = await files.directory();
-      return found
-        ? database.step("remove files", () => removeUnused(found, (names) => unusedOf(database, names))).catch(() => 0)
-        : 0;
-    },
+    sweep: () => sweep(database, files),
   };
+}
+
+/** A file that is locked may belong to a worker that is being ended just now. */
+const AGAIN_AFTER_MS = 5_000;
+
+async function sweep(database: Database<PackageSchema>, files: ChunkFiles, isLast = false): Promise<number> {
+  const found = await files.directory();
+  if (!found) return 0;
+  const remove = () => removeUnused(found, (names) => unusedOf(database, names));
+  const { removed, locked } = await database.step("remove files", remove).catch(() => ({ removed: 0, locked: 0 }));
+  if (locked > 0 && !isLast) setTimeout(() => sweep(database, files, true), AGAIN_AFTER_MS);
+  return removed;
 }
 
 /** Which of the names no row has now. */
@@ -151,23 +158,25 @@ async function writeFile(directory: FileSystemDirectoryHandle, name: string, byt
 }
 
 /**
- * Removes the files that nothing refers to, and returns how many. A file that is being written or read is locked, and left to the next call.
+ * Removes the files that nothing refers to. Returns how many, and how many are locked: those that are being written or read.
  * @param findUnused - Which of the names nothing refers to now.
  */
 async function removeUnused(
   directory: FileSystemDirectoryHandle,
   findUnused: (names: string[]) => Promise<string[]>,
-): Promise<number> {
+): Promise<{ removed: number; locked: number }> {
   const names: string[] = [];
   for await (const name of directory.keys()) names.push(name);
   const handles = new Map<string, FileSystemSyncAccessHandle>();
   try {
-    for (const name of await findUnused(names)) {
+    const candidates = await findUnused(names);
+    for (const name of candidates) {
       const handle = await lock(directory, name);
       if (handle) handles.set(name, handle);
     }
     // Again: who wrote one of them until now refers to it by now.
     const unused = handles.size > 0 ? await findUnused([...handles.keys()]) : [];
+    const locked = candidates.length - handles.size;
     let removed = 0;
     for (const name of unused) {
       handles.get(name)?.close();
@@ -179,7 +188,7 @@ async function removeUnused(
       // A file that stays makes no room: who waits for some would try for ever.
       if (isRemoved) removed += 1;
     }
-    return removed;
+    return { removed, locked };
   } finally {
     for (const handle of handles.values()) handle.close();
   }
