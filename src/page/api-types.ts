@@ -180,7 +180,10 @@ export interface LoadOptions<K extends TaskKind = TaskKind> {
    * @defaultValue false
    */
   refresh?: boolean;
-  /** How predictions that wait at the same time are run together. */
+  /**
+   * Joins predictions that wait at the same time to batches. Without it they run one after the other where the model has a plan, which is
+   * faster; a batch has no plan before its size was used more than once.
+   */
   batching?: BatchingOptions;
   /**
    * How the package's files are requested: credentials and headers. The query string of the package's URL needs no option: it is
